@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation.  See DOC: Overview in main.c for the steps.
+ *
+ * A fast path is one table look-up, one test of the flags, and
+ * kspan_cache_pop(); whatever else a request may need is behind one noinline
+ * function, so that the machine code of the common case stays a straight line.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/export.h>
+#include <linux/jump_label.h>
+#include <linux/kspan.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+
+#include "alloc.h"
+#include "arena.h"
+#include "cache.h"
+#include "meta.h"
+#include "provide.h"
+#include "report.h"
+#include "tiny.h"
+
+/* Flags that take a request off the fast path. */
+#define SPECIAL_GFP (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
+		     __GFP_MOVABLE | __GFP_ACCOUNT | __GFP_THISNODE)
+
+/* From class to the offset of its tops, by kind. */
+#define PTR_TOPS	0U
+#define DATA_TOPS	(2 * KSPAN_SC_DATA)
+
+/* Alignment that spans have and classes therefore can give. */
+#define CLASS_ALIGN_MAX	KSPAN_PAGE_SIZE
+
+/*
+ * The kernel's own key is laid out for the kernel's default; kspan's leaves
+ * the fast path a straight line either way.
+ */
+static DEFINE_STATIC_KEY_FALSE(alloc_init_key);
+
+static __always_inline unsigned int top_of(size_t size)
+{
+	if (likely(size <= KSPAN_SIZE8_MAX))
+		return kspan_top8[(size + 7) >> 3];
+	return kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+}
+
+/* Debug kernels check the caller's context on every call, as kmalloc() does. */
+static __always_inline void check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
+/* An object from any place but the fast path; NULL is reported. */
+static void *take_object(unsigned int top, size_t size, gfp_t gfp, int node,
+			 bool zero)
+{
+	void *ptr;
+	u8 was;
+	int err = 0;
+
+	for (;;) {
+		preempt_disable();
+		if (node == NUMA_NO_NODE)
+			ptr = kspan_cache_alloc(top, &was);
+		else
+			ptr = kspan_cache_take_node(top / 2, node, &was);
+		preempt_enable();
+		if (likely(ptr || err))
+			break;
+		/* A last look follows a failure: others free meanwhile. */
+		err = kspan_provide(top / 2, node, gfp);
+	}
+	if (unlikely(!ptr)) {
+		kspan_report_fail(size, gfp, err);
+		return NULL;
+	}
+	if (zero && was != KSPAN_OBJ_ZEROED)
+		memset(ptr, 0, kspan_sc_info(top / 2)->size);
+	return ptr;
+}
+
+/* The node a request is bound to, or NUMA_NO_NODE if any will do. */
+static int bound_node(gfp_t gfp, int node)
+{
+	if (num_online_nodes() == 1)
+		return NUMA_NO_NODE;
+	if (node < 0 || node >= MAX_NUMNODES || !node_online(node))
+		return gfp & __GFP_THISNODE ? numa_mem_id() : NUMA_NO_NODE;
+	return node;
+}
+
+/* Everything the fast paths leave out. */
+static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
+				 unsigned int tops)
+{
+	bool zero = kspan_want_zero(gfp);
+
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (unlikely(!kspan_gfp_ok(gfp)))
+		return NULL;
+	if (unlikely(in_nmi()))
+		return NULL;
+	gfp = current_gfp_context(gfp);
+	might_alloc(gfp);
+	node = bound_node(gfp, node);
+	if (size > KSPAN_SMALL_MAX)
+		return kspan_provide_large(size, 0, gfp, node, zero);
+	return take_object(top_of(size) + tops, size, gfp, node, zero);
+}
+
+/* An object of the task cache.  Return: NULL where that does not do. */
+static __always_inline void *alloc_fast(size_t size, unsigned int tops, u8 *was)
+{
+	void *ptr = NULL;
+
+	/* Size 0 has top 0, which is always empty; behind it lies class 1. */
+	if (size > KSPAN_SMALL_MAX || (tops && !size))
+		return NULL;
+	preempt_disable();
+	if (kspan_in_task())
+		ptr = kspan_cache_pop(top_of(size) + tops, was);
+	preempt_enable();
+	return ptr;
+}
+
+static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
+					 unsigned int tops)
+{
+	void *ptr;
+	u8 was;
+
+	check_context(gfp);
+	if (static_branch_unlikely(&alloc_init_key) ||
+	    unlikely(gfp & SPECIAL_GFP))
+		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	ptr = alloc_fast(size, tops, &was);
+	if (likely(ptr))
+		return ptr;
+	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+}
+
+/**
+ * kspan_alloc - allocate an object
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * At least 8-byte aligned; a power of two up to 8 KiB is aligned to itself,
+ * anything larger than 32 KiB to a page.  The memory is virtually contiguous,
+ * as kvmalloc()'s.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc(size_t size, gfp_t gfp)
+{
+	return alloc_plain(size, gfp, PTR_TOPS);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc);
+
+/**
+ * kspan_alloc_data - allocate an object that will hold no pointers
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * As kspan_alloc(), but the object never shares a span with one that may hold
+ * pointers: the Go runtime's noscan spans, here for isolation.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_data(size_t size, gfp_t gfp)
+{
+	return alloc_plain(size, gfp, DATA_TOPS);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_data);
+
+/**
+ * kspan_zalloc - allocate a zeroed object
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Memory known to be zero, because nobody has used it since the kernel
+ * zeroed it, is not zeroed again.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_zalloc(size_t size, gfp_t gfp)
+{
+	void *ptr;
+	u8 was;
+
+	check_context(gfp);
+	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
+		goto slow;
+	ptr = alloc_fast(size, PTR_TOPS, &was);
+	if (unlikely(!ptr))
+		goto slow;
+	if (was != KSPAN_OBJ_ZEROED)
+		memset(ptr, 0, size);
+	return ptr;
+slow:
+	return alloc_slow(size, gfp | __GFP_ZERO, NUMA_NO_NODE, PTR_TOPS);
+}
+EXPORT_SYMBOL_GPL(kspan_zalloc);
+
+/**
+ * kspan_alloc_kind - allocate by kind and node
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @data: whether the object will hold no pointers
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: as kspan_alloc().
+ */
+void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
+{
+	return alloc_slow(size, gfp, node, data ? DATA_TOPS : PTR_TOPS);
+}
+
+/**
+ * kspan_alloc_node - allocate an object on a NUMA node
+ * @size: bytes
+ * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
+{
+	if (node == NUMA_NO_NODE || num_online_nodes() == 1)
+		return alloc_plain(size, gfp, PTR_TOPS);
+	return alloc_slow(size, gfp, node, PTR_TOPS);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_node);
+
+/* Let free and kspan_free_sized() know that the class is not the size's own. */
+static void mark_aligned(void *ptr)
+{
+	struct kspan_span *span;
+
+	preempt_disable();
+	span = kspan_span_find(ptr);
+	WRITE_ONCE(span->state[kspan_span_index(span, (unsigned long)ptr)],
+		   KSPAN_OBJ_ALIGNED);
+	preempt_enable();
+}
+
+/**
+ * kspan_alloc_aligned - allocate an object with an alignment of its own
+ * @size: bytes
+ * @align: bytes, a power of two up to KSPAN_MAX_ALIGN
+ * @gfp: as for kmalloc()
+ *
+ * Up to 8 KiB it is a matter of a fitting size class; above that the object
+ * takes whole heap pages.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for
+ * an @align that is none.
+ */
+void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
+{
+	unsigned int class, natural;
+	void *ptr;
+
+	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
+		kspan_report_align(size, align, gfp);
+		return NULL;
+	}
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX) {
+		if (!kspan_gfp_ok(gfp) || in_nmi())
+			return NULL;
+		gfp = current_gfp_context(gfp);
+		might_alloc(gfp);
+		return kspan_provide_large(size, align, gfp,
+					   bound_node(gfp, NUMA_NO_NODE),
+					   kspan_want_zero(gfp));
+	}
+	natural = kspan_size_to_class(size);
+	for (class = natural; kspan_classes[class].size & (align - 1);)
+		class++;
+	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_TOPS);
+	if (ptr && class != natural)
+		mark_aligned(ptr);
+	return ptr;
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
+
+/**
+ * kspan_alloc_tiny - allocate a few bytes
+ * @size: bytes; from 16 on the same as kspan_alloc_data()
+ * @gfp: as for kmalloc()
+ *
+ * Several objects share a block of 16 bytes, which is used again when all of
+ * them are freed; so they should live about equally long.  Aligned by the low
+ * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_tiny(size_t size, gfp_t gfp)
+{
+	bool zero = kspan_want_zero(gfp);
+	void *ptr;
+	int err = 0;
+
+	if (size >= KSPAN_TINY_MAX)
+		return alloc_plain(size, gfp, DATA_TOPS);
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
+		return NULL;
+	check_context(gfp);
+	for (;;) {
+		preempt_disable();
+		ptr = kspan_tiny_alloc(size, zero);
+		preempt_enable();
+		if (likely(ptr || err))
+			break;
+		gfp = current_gfp_context(gfp);
+		might_alloc(gfp);
+		err = kspan_provide(KSPAN_SC_TINY, NUMA_NO_NODE, gfp);
+	}
+	if (unlikely(!ptr))
+		kspan_report_fail(size, gfp, err);
+	return ptr;
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_tiny);
+
+/**
+ * kspan_size_roundup - what a request really gets
+ * @size: bytes
+ *
+ * Context: Any.
+ * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if that is
+ * too much to be allocated.
+ */
+size_t kspan_size_roundup(size_t size)
+{
+	if (size <= KSPAN_SMALL_MAX)
+		return kspan_classes[kspan_size_to_class(size)].size;
+	if (size > SIZE_MAX - KSPAN_PAGE_SIZE)
+		return size;
+	return ALIGN(size, KSPAN_PAGE_SIZE);
+}
+EXPORT_SYMBOL_GPL(kspan_size_roundup);
+
+/* Learn whether the kernel wants all memory zeroed.  Context: module load. */
+void kspan_alloc_init(void)
+{
+	if (want_init_on_alloc(0))
+		static_branch_enable(&alloc_init_key);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * alloc.h - allocation by span class, for the callers inside kspan.
+ */
+#ifndef KSPAN_ALLOC_H
+#define KSPAN_ALLOC_H
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+
+/* Whether a request must give zeroed memory. */
+static inline bool kspan_want_zero(gfp_t gfp)
+{
+	return (gfp & __GFP_ZERO) || want_init_on_alloc(gfp);
+}
+
+void kspan_alloc_init(void);
+void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data);
+
+#endif /* KSPAN_ALLOC_H */

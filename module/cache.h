@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cache.h - per-CPU caches: the front of the allocator.
+ *
+ * Each CPU has three caches, one for task, one for softirq and one for
+ * hardirq context.  With preemption off nothing can nest into the cache of
+ * its own context, so a cache needs no lock, no atomic operation and no
+ * interrupt masking, and no use of it can fail for being nested.  NMIs nest
+ * into anything and use none.
+ *
+ * For each span class a cache has two magazines: A, which allocs drain, and
+ * F, which frees fill.  A top is the address of a slot: of the next object in
+ * A, of the next free slot in F.  Neither end needs a counter (depot.h): A
+ * ends at a sentinel whose state no alloc takes, F at an aligned address.
+ * When A is drained and F holds something the two trade places.
+ *
+ * A being only drained and F only filled, what was allocated and freed is
+ * known from where the tops stand; counters change only when a magazine does.
+ */
+#ifndef KSPAN_CACHE_H
+#define KSPAN_CACHE_H
+
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include "depot.h"
+
+enum kspan_context {
+	KSPAN_CTX_TASK,
+	KSPAN_CTX_SOFTIRQ,
+	KSPAN_CTX_HARDIRQ,
+	KSPAN_NR_CTX,
+	KSPAN_CTX_NMI = KSPAN_NR_CTX,
+};
+
+/* Bits of preempt_count() that are all clear in task context. */
+#define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
+
+/* Indices of a span class's tops in a cache; @top is 2 * sc. */
+#define KSPAN_TOP_A(top)	(top)
+#define KSPAN_TOP_F(top)	((top) + 1)
+#define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
+
+/*
+ * The task cache, static so that an instruction reaches it without a pointer;
+ * a module's static per-CPU memory is too small for the other two.
+ */
+DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+
+/**
+ * kspan_context - which cache the caller may use
+ *
+ * Context: Any, with preemption off.  A task with softirqs disabled is in
+ * task context, since no softirq can come between.
+ */
+static __always_inline unsigned int kspan_context(void)
+{
+	unsigned int count = preempt_count();
+
+	if (likely(!(count & KSPAN_CTX_MASK)))
+		return KSPAN_CTX_TASK;
+	if (count & NMI_MASK)
+		return KSPAN_CTX_NMI;
+	return count & HARDIRQ_MASK ? KSPAN_CTX_HARDIRQ : KSPAN_CTX_SOFTIRQ;
+}
+
+/* Whether the fast paths below may be used. */
+static __always_inline bool kspan_in_task(void)
+{
+	return likely(!(preempt_count() & KSPAN_CTX_MASK));
+}
+
+/**
+ * kspan_cache_pop - take an object out of A
+ * @top: 2 * span class
+ * @was: the state it had, FREE or ZEROED
+ *
+ * The state is looked at before the object is given: an object that two
+ * racing frees put into two magazines is given once.
+ *
+ * Context: Task, with preemption off.
+ * Return: an object, now LIVE, or NULL: A is drained, or holds a wrong one.
+ */
+static __always_inline void *kspan_cache_pop(unsigned int top, u8 *was)
+{
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
+	u8 *state = slot->state;
+	void *ptr;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return NULL;
+	ptr = slot->ptr;
+	*state = KSPAN_OBJ_LIVE;
+	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], slot - 1);
+	return ptr;
+}
+
+/**
+ * kspan_cache_push - put an object into F
+ * @top: 2 * span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if F is full.
+ */
+static __always_inline bool kspan_cache_push(unsigned int top, const void *ptr,
+					     u8 *state)
+{
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
+
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	*state = KSPAN_OBJ_FREE;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	__this_cpu_write(kspan_tops[KSPAN_TOP_F(top)], slot + 1);
+	return true;
+}
+
+int kspan_cache_init(void);
+void kspan_cache_exit(void);
+void *kspan_cache_alloc(unsigned int top, u8 *was);
+unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
+				    unsigned int nr, bool zero);
+void kspan_cache_free(unsigned int top, const void *ptr, u8 *state);
+void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
+void kspan_cache_drain_local(void);
+void kspan_cache_drain_dead(unsigned int cpu);
+bool kspan_cache_is_idle(unsigned int cpu);
+void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
+unsigned long kspan_cache_held(unsigned int sc);
+const char *kspan_cache_check_local(void);
+
+#endif /* KSPAN_CACHE_H */

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The central lists.
+ *
+ * Objects leave in address order from the fullest span that has any, so that
+ * the emptiest spans get the chance to empty altogether; a span that does
+ * goes back to the page heap, but for one and an eighth of all spans, which
+ * wait for the next wave until the scavenger comes.  Full spans are in no
+ * list: their first returning object finds them through the arena map.
+ *
+ * Both directions move a magazine at a time.  A fill takes free bits by whole
+ * words; a flush goes through runs of objects of one span and moves the span
+ * between lists once a run.
+ */
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/nodemask.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+
+#include "arena.h"
+#include "central.h"
+#include "heap.h"
+#include "meta.h"
+#include "params.h"
+
+/* One in this many spans of a class may wait empty. */
+#define EMPTY_SHARE	8
+
+atomic_long_t kspan_nr_refill;
+atomic_long_t kspan_nr_flush;
+atomic_long_t kspan_nr_corrupt;
+
+/* Central lists by node, one for each span class. */
+static struct kspan_central *centrals[MAX_NUMNODES];
+
+/* The central list of a node and span class.  Context: Any. */
+struct kspan_central *kspan_central_of(int node, unsigned int sc)
+{
+	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
+
+	return row ? &row[sc] : &centrals[first_online_node][sc];
+}
+
+/**
+ * kspan_central_init - empty lists for every node
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_central_init(void)
+{
+	unsigned int sc, i;
+	int node;
+
+	for_each_online_node(node) {
+		struct kspan_central *row;
+
+		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
+				       KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!row) {
+			kspan_central_exit();
+			return -ENOMEM;
+		}
+		for (sc = 0; sc < KSPAN_NR_SC; sc++) {
+			raw_spin_lock_init(&row[sc].lock);
+			for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+				INIT_LIST_HEAD(&row[sc].partial[i]);
+		}
+		centrals[node] = row;
+	}
+	return 0;
+}
+
+/* Context: module unload, after the caches and depots were drained. */
+void kspan_central_exit(void)
+{
+	int node;
+
+	for (node = 0; node < MAX_NUMNODES; node++) {
+		kspan_meta_free(centrals[node],
+				sizeof(*centrals[node]) * KSPAN_NR_SC,
+				KSPAN_SYS_OTHER);
+		centrals[node] = NULL;
+	}
+}
+
+/* Put a span where its number of free objects says; 0 is in no list. */
+static void place_span_locked(struct kspan_central *central,
+			      struct kspan_span *span)
+{
+	u8 bucket = KSPAN_NO_BUCKET;
+
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free)
+		bucket = span->nr_free * KSPAN_CENTRAL_BUCKETS /
+			 (span->nr_objs + 1);
+	if (bucket == span->bucket)
+		return;
+	if (span->bucket != KSPAN_NO_BUCKET) {
+		list_del(&span->list);
+		central->nr_partial--;
+	}
+	if (bucket != KSPAN_NO_BUCKET) {
+		list_add(&span->list, &central->partial[bucket]);
+		central->nr_partial++;
+	}
+	span->bucket = bucket;
+}
+
+static struct kspan_span *fullest_span_locked(struct kspan_central *central)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&central->lock);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+		if (!list_empty(&central->partial[i]))
+			return list_first_entry(&central->partial[i],
+						struct kspan_span, list);
+	return NULL;
+}
+
+/* Take a span that contradicts itself out of use, for good. */
+static void retire_corrupt_locked(struct kspan_central *central,
+				  struct kspan_span *span, const char *what)
+{
+	lockdep_assert_held(&central->lock);
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("kspan: corrupt: %s; span of class %u retired\n", what,
+		       kspan_sc_class(span->top / 2));
+	if (span->bucket != KSPAN_NO_BUCKET) {
+		list_del_init(&span->list);
+		central->nr_partial--;
+		span->bucket = KSPAN_NO_BUCKET;
+	}
+	if (span->nr_free == span->nr_objs)
+		central->nr_empty--;
+	central->nr_free -= span->nr_free;
+	span->nr_free = 0;
+	WRITE_ONCE(span->magic, 0);
+}
+
+/* Take up to @want free objects, lowest address first, to slots downwards. */
+static unsigned int take_objects_locked(struct kspan_central *central,
+					struct kspan_span *span,
+					struct kspan_slot *end,
+					unsigned int want)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span);
+	unsigned long size = kspan_span_size(span);
+	unsigned int word, taken = 0;
+
+	lockdep_assert_held(&central->lock);
+	want = min_t(unsigned int, want, span->nr_free);
+	for (word = 0; taken < want; word++) {
+		unsigned long bits = bitmap[word];
+		unsigned int first = word * BITS_PER_LONG;
+
+		while (bits && taken < want) {
+			unsigned int i = first + __ffs(bits);
+
+			bits &= bits - 1;
+			end--;
+			end->ptr = (void *)(span->base + i * size);
+			end->state = span->state + i;
+			taken++;
+		}
+		bitmap[word] = bits;
+	}
+	span->nr_free -= taken;
+	central->nr_free -= taken;
+	return taken;
+}
+
+/* Whether the bitmap holds as many objects as the span claims. */
+static bool span_sane(const struct kspan_span *span)
+{
+	return span->nr_free <= span->nr_objs &&
+	       bitmap_weight(kspan_span_bitmap(span), span->nr_objs) ==
+	       span->nr_free;
+}
+
+/**
+ * kspan_central_fill - take free objects out of spans
+ * @node: preferred node
+ * @sc: span class
+ * @slots: where they go
+ * @want: how many, at most
+ *
+ * Objects fill the end of @slots, the lowest address last, so that a magazine
+ * popped from the end hands them out in address order.
+ *
+ * Context: Any but NMI.
+ * Return: how many there were; they are @slots[@want - n] … @slots[@want - 1].
+ */
+unsigned int kspan_central_fill(int node, unsigned int sc,
+				struct kspan_slot *slots, unsigned int want)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	struct kspan_span *span;
+	unsigned int nr = 0;
+	unsigned long flags;
+
+	if (!READ_ONCE(central->nr_free))
+		return 0;
+	raw_spin_lock_irqsave(&central->lock, flags);
+	while (nr < want && (span = fullest_span_locked(central))) {
+		if (unlikely(!span_sane(span))) {
+			retire_corrupt_locked(central, span,
+					      "free count of a span");
+			continue;
+		}
+		if (span->nr_free == span->nr_objs)
+			central->nr_empty--;
+		nr += take_objects_locked(central, span, slots + want - nr,
+					  want - nr);
+		place_span_locked(central, span);
+	}
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	if (nr)
+		atomic_long_inc(&kspan_nr_refill);
+	return nr;
+}
+
+/* Take an empty span out of its list, to be dropped without the lock. */
+static void detach_empty_locked(struct kspan_central *central,
+				struct kspan_span *span, struct list_head *to)
+{
+	lockdep_assert_held(&central->lock);
+	list_move(&span->list, to);
+	span->bucket = KSPAN_NO_BUCKET;
+	central->nr_empty--;
+	central->nr_partial--;
+	central->nr_spans--;
+	central->nr_free -= span->nr_objs;
+}
+
+/* Give a span without live objects back to the page heap. */
+static void drop_span(struct kspan_span *span)
+{
+	kspan_arena_withdraw(span);
+	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
+			span->nr_pages);
+	kspan_span_retire(span);
+}
+
+static void report_two_hands(unsigned int sc)
+{
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("kspan: corrupt: an object of class %u was in two hands\n",
+		       kspan_sc_class(sc));
+}
+
+/* Return the objects of @slots that lie in @span, the first ones. */
+static unsigned int put_objects_locked(struct kspan_central *central,
+				       struct kspan_span *span,
+				       const struct kspan_slot *slots,
+				       unsigned int nr)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span);
+	unsigned int done, put = 0;
+
+	lockdep_assert_held(&central->lock);
+	for (done = 0; done < nr; done++) {
+		/* The state byte says which span and which object at once. */
+		unsigned long i = slots[done].state - span->state;
+
+		if (i >= span->nr_objs)
+			break;
+		if (likely(!__test_and_set_bit(i, bitmap)))
+			put++;
+		else
+			report_two_hands(span->top / 2);
+	}
+	/* An object whose state is not its span's is nobody's any more. */
+	if (unlikely(!done)) {
+		report_two_hands(span->top / 2);
+		return 1;
+	}
+	span->nr_free += put;
+	central->nr_free += put;
+	return done;
+}
+
+/* Whether @span was found corrupt; its objects are never used again. */
+static bool span_is_retired(const struct kspan_span *span)
+{
+	return span->kind != KSPAN_TINY && !span->magic;
+}
+
+/* Return objects at the beginning of @slots that lie in @central's spans. */
+static unsigned int flush_home_locked(struct kspan_central *central,
+				      unsigned int sc,
+				      const struct kspan_slot *slots,
+				      unsigned int nr, struct list_head *empty)
+{
+	struct kspan_span *span;
+	unsigned int done = 0;
+
+	lockdep_assert_held(&central->lock);
+	while (done < nr) {
+		span = kspan_span_find(slots[done].ptr);
+		if (kspan_central_of(span->node, sc) != central)
+			break;
+		if (unlikely(span_is_retired(span))) {
+			done++;
+			continue;
+		}
+		done += put_objects_locked(central, span, slots + done,
+					   nr - done);
+		place_span_locked(central, span);
+		if (span->nr_free != span->nr_objs)
+			continue;
+		central->nr_empty++;
+		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE)
+			detach_empty_locked(central, span, empty);
+	}
+	return done;
+}
+
+/**
+ * kspan_central_flush - return free objects to their spans
+ * @sc: their span class
+ * @slots: the objects; states FREE or ZEROED
+ * @nr: how many
+ *
+ * Context: Any but NMI, with preemption off.
+ */
+void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
+			 unsigned int nr)
+{
+	struct kspan_central *central;
+	struct kspan_span *span, *next;
+	unsigned long flags;
+	unsigned int done;
+	LIST_HEAD(empty);
+
+	if (!nr)
+		return;
+	for (; nr; nr -= done, slots += done) {
+		central = kspan_central_of(kspan_span_find(slots->ptr)->node, sc);
+		raw_spin_lock_irqsave(&central->lock, flags);
+		done = flush_home_locked(central, sc, slots, nr, &empty);
+		raw_spin_unlock_irqrestore(&central->lock, flags);
+	}
+	atomic_long_inc(&kspan_nr_flush);
+
+	list_for_each_entry_safe(span, next, &empty, list)
+		drop_span(span);
+}
+
+/**
+ * kspan_central_drain - return all empty spans to the page heap
+ * @node: whose list
+ * @sc: span class
+ *
+ * Context: Any but NMI.
+ */
+void kspan_central_drain(int node, unsigned int sc)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	struct kspan_span *span, *next;
+	unsigned long flags;
+	LIST_HEAD(empty);
+
+	if (!READ_ONCE(central->nr_empty))
+		return;
+	raw_spin_lock_irqsave(&central->lock, flags);
+	/* Empty spans are among the emptiest. */
+	list_for_each_entry_safe(span, next,
+				 &central->partial[KSPAN_CENTRAL_BUCKETS - 1],
+				 list)
+		if (span->nr_free == span->nr_objs)
+			detach_empty_locked(central, span, &empty);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	list_for_each_entry_safe(span, next, &empty, list)
+		drop_span(span);
+}
+
+/**
+ * kspan_central_grow - add a span from the page heap
+ * @node: preferred node
+ * @sc: span class
+ * @gfp: how hard to try for metadata
+ * @use_reserve: whether the pages may come from the reserve
+ * @low: set when the heap fell below its reserve
+ *
+ * Context: Any but NMI.
+ * Return: 0, -ENOSPC if the heap has no such run, -ENOMEM without metadata.
+ */
+int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
+		       bool *low)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	struct kspan_heap *heap = kspan_heap_of(node);
+	struct kspan_central *central;
+	struct kspan_span *span;
+	struct kspan_run run;
+	unsigned long flags;
+
+	span = kspan_span_alloc(sc, gfp);
+	if (!span)
+		return -ENOMEM;
+	if (!kspan_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
+		*low = true;
+		kspan_span_retire(span);
+		return -ENOSPC;
+	}
+	*low = run.low;
+	span->base = run.addr;
+	span->chunk = run.chunk;
+	span->nr_pages = info->nr_pages;
+	span->node = heap->node;
+	span->needzero = run.dirty;
+	kspan_span_setup(span, sc);
+
+	central = kspan_central_of(heap->node, sc);
+	kspan_arena_publish(span);
+	raw_spin_lock_irqsave(&central->lock, flags);
+	central->nr_spans++;
+	central->nr_empty++;
+	central->nr_free += span->nr_free;
+	place_span_locked(central, span);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	return 0;
+}
+
+/**
+ * kspan_central_check - whether a central list and its spans are sound
+ * @central: the list
+ *
+ * Full spans are in no list; the walk of the arena map checks those.
+ *
+ * Context: Any but NMI.
+ * Return: NULL, or what is wrong.
+ */
+const char *kspan_central_check(struct kspan_central *central)
+{
+	unsigned long flags, nr_free = 0, nr_partial = 0, nr_empty = 0;
+	const char *wrong = NULL;
+	struct kspan_span *span;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS && !wrong; i++) {
+		list_for_each_entry(span, &central->partial[i], list) {
+			wrong = kspan_span_check(span);
+			if (wrong)
+				break;
+			if (span->bucket != i)
+				wrong = "central: span is in the wrong list";
+			if (!span->nr_free)
+				wrong = "central: full span in a list";
+			nr_partial++;
+			nr_empty += span->nr_free == span->nr_objs;
+			nr_free += span->nr_free;
+		}
+	}
+	if (!wrong && nr_partial != central->nr_partial)
+		wrong = "central: number of partial spans";
+	if (!wrong && nr_empty != central->nr_empty)
+		wrong = "central: number of empty spans";
+	if (!wrong && nr_free != central->nr_free)
+		wrong = "central: number of free objects";
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	return wrong;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * central.h - the central lists: the spans of each span class and node, and
+ * the way objects go between them and magazines.
+ */
+#ifndef KSPAN_CENTRAL_H
+#define KSPAN_CENTRAL_H
+
+#include <linux/cache.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "span.h"
+
+/* Partial spans are kept by how full they are, 0 the fullest quarter. */
+#define KSPAN_CENTRAL_BUCKETS 4
+
+/**
+ * struct kspan_slot - a free object in a magazine
+ * @ptr: the object
+ * @state: its state byte, so that an alloc need not look for it
+ */
+struct kspan_slot {
+	void *ptr;
+	u8 *state;
+};
+
+/**
+ * struct kspan_central - the spans of one span class on one node
+ * @lock: guards all below and nr_free, bucket, list and bitmap of the spans;
+ *	any context but NMI
+ * @partial: spans with free objects in them, by bucket
+ * @nr_spans: all spans, full ones too
+ * @nr_partial: spans in @partial
+ * @nr_empty: those of them without an object outside
+ * @nr_free: objects free in spans
+ */
+struct kspan_central {
+	raw_spinlock_t lock;
+	struct list_head partial[KSPAN_CENTRAL_BUCKETS];
+	unsigned long nr_spans;
+	unsigned long nr_partial;
+	unsigned long nr_empty;
+	unsigned long nr_free;
+} ____cacheline_aligned_in_smp;
+
+/* Magazines filled from and emptied into spans, ever. */
+extern atomic_long_t kspan_nr_refill;
+extern atomic_long_t kspan_nr_flush;
+/* Structures a self-check found wrong and took out of use. */
+extern atomic_long_t kspan_nr_corrupt;
+
+int kspan_central_init(void);
+void kspan_central_exit(void);
+struct kspan_central *kspan_central_of(int node, unsigned int sc);
+
+unsigned int kspan_central_fill(int node, unsigned int sc,
+				struct kspan_slot *slots, unsigned int want);
+void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
+			 unsigned int nr);
+int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
+		       bool *low);
+void kspan_central_drain(int node, unsigned int sc);
+const char *kspan_central_check(struct kspan_central *central);
+
+#endif /* KSPAN_CENTRAL_H */

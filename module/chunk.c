@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Backing memory: the one place that calls vmalloc() and vfree() for objects,
+ * and therefore the one that honours memory_limit.
+ */
+#include <linux/errno.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+
+#include "arena.h"
+#include "chunk.h"
+#include "meta.h"
+#include "params.h"
+
+atomic_long_t kspan_heap_sys;
+atomic_long_t kspan_heap_released;
+atomic_long_t kspan_nr_grow;
+atomic_long_t kspan_nr_release;
+
+static struct kspan_pool chunk_pool;
+
+/* vmalloc() aligns to PAGE_SIZE; what a heap page may lose to alignment. */
+#define ALIGN_SLACK \
+	(PAGE_SIZE < KSPAN_PAGE_SIZE ? KSPAN_PAGE_SIZE - PAGE_SIZE : 0)
+
+/* Set up the pool of descriptors.  Context: module load. */
+int kspan_chunk_init(void)
+{
+	kspan_pool_init(&chunk_pool, sizeof(struct kspan_chunk), KSPAN_SYS_OTHER);
+	return 0;
+}
+
+/* Context: module unload; every chunk is gone or lost to live objects. */
+void kspan_chunk_exit(void)
+{
+	kspan_pool_exit(&chunk_pool);
+}
+
+/* Bytes obtained from the kernel for whatever purpose.  Context: Any. */
+unsigned long kspan_sys_total(void)
+{
+	unsigned long total = atomic_long_read(&kspan_heap_sys);
+	unsigned int i;
+
+	for (i = 0; i < KSPAN_NR_SYS; i++)
+		total += atomic_long_read(&kspan_sys_bytes[i]);
+	return total;
+}
+
+/**
+ * kspan_backing_get - heap memory from the kernel
+ * @bytes: size, a multiple of PAGE_SIZE
+ * @gfp: the caller's flags; __GFP_ZERO is the caller's own business
+ * @node: preferred NUMA node
+ * @err: 0, -EDQUOT at the memory limit or -ENOMEM
+ *
+ * Never asks for the OOM killer: a client that can do without an object must
+ * not cost a process its life.
+ *
+ * Context: Process context that may sleep.
+ * Return: page-aligned memory, not yet counted in heap_sys, or NULL.
+ */
+void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
+{
+	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
+	unsigned int scope = 0;
+	gfp_t flags = GFP_KERNEL | __GFP_NOWARN;
+	void *mem;
+
+	*err = -EDQUOT;
+	if (limit && !(gfp & __GFP_NOFAIL) &&
+	    (bytes > limit || kspan_sys_total() > limit - bytes))
+		return NULL;
+
+	if (gfp & __GFP_NOFAIL)
+		flags |= __GFP_NOFAIL;
+	else if (gfp & __GFP_NORETRY)
+		flags |= __GFP_NORETRY;
+	else
+		flags |= __GFP_RETRY_MAYFAIL;
+	/* vmalloc() takes page tables with GFP_KERNEL: narrow that as well. */
+	if (!(gfp & __GFP_IO))
+		scope = memalloc_noio_save();
+	else if (!(gfp & __GFP_FS))
+		scope = memalloc_nofs_save();
+	mem = kspan_vmalloc_chunk(bytes, flags, node);
+	if (!(gfp & __GFP_IO))
+		memalloc_noio_restore(scope);
+	else if (!(gfp & __GFP_FS))
+		memalloc_nofs_restore(scope);
+	*err = mem ? 0 : -ENOMEM;
+	if (mem)
+		atomic_long_inc(&kspan_nr_grow);
+	return mem;
+}
+
+/**
+ * kspan_backing_put - give heap memory back to the kernel
+ * @mem: what kspan_backing_get() gave
+ * @heap_bytes: how much of it was counted in heap_sys
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_backing_put(void *mem, unsigned long heap_bytes)
+{
+	vfree(mem);
+	atomic_long_sub(heap_bytes, &kspan_heap_sys);
+	atomic_long_add(heap_bytes, &kspan_heap_released);
+	atomic_long_inc(&kspan_nr_release);
+}
+
+/**
+ * kspan_chunk_get - a new chunk
+ * @node: preferred NUMA node
+ * @nr_pages: heap pages it should have
+ * @gfp: how hard to try
+ * @err: why there is none
+ *
+ * Context: Process context that may sleep.
+ * Return: a chunk without users that is in no list, or NULL.
+ */
+struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
+				    int *err)
+{
+	unsigned long bytes = nr_pages * KSPAN_PAGE_SIZE;
+	struct kspan_chunk *chunk;
+	unsigned long base;
+
+	/* A huge mapping is aligned by itself and must not grow a page. */
+	if (!(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES))
+		bytes += ALIGN_SLACK;
+	*err = -ENOMEM;
+	chunk = kspan_pool_alloc(&chunk_pool, gfp);
+	if (!chunk)
+		return NULL;
+	memset(chunk, 0, sizeof(*chunk));
+	chunk->mem = kspan_backing_get(bytes, gfp, node, err);
+	if (!chunk->mem)
+		goto free_chunk;
+
+	base = ALIGN((unsigned long)chunk->mem, KSPAN_PAGE_SIZE);
+	chunk->base = base;
+	chunk->bytes = bytes;
+	chunk->node = node;
+	chunk->nr_pages = min_t(unsigned long, nr_pages,
+				((unsigned long)chunk->mem + bytes - base) >>
+				KSPAN_PAGE_SHIFT);
+	chunk->longest = chunk->nr_pages;
+	chunk->idle_since = jiffies;
+	/* With init_on_alloc the kernel has just zeroed all of it. */
+	if (!want_init_on_alloc(GFP_KERNEL))
+		bitmap_fill(chunk->dirty, chunk->nr_pages);
+
+	*err = kspan_arena_cover(base, chunk->nr_pages * KSPAN_PAGE_SIZE, gfp);
+	if (*err)
+		goto free_mem;
+	atomic_long_add(chunk->nr_pages * KSPAN_PAGE_SIZE, &kspan_heap_sys);
+	kspan_meta_account(KSPAN_SYS_OTHER,
+			   bytes - chunk->nr_pages * KSPAN_PAGE_SIZE);
+	return chunk;
+
+free_mem:
+	vfree(chunk->mem);
+free_chunk:
+	kspan_pool_free(&chunk_pool, chunk);
+	return NULL;
+}
+
+/**
+ * kspan_chunk_put - give a chunk back to the kernel
+ * @chunk: a chunk without users, in no list
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_chunk_put(struct kspan_chunk *chunk)
+{
+	unsigned long heap_bytes = chunk->nr_pages * KSPAN_PAGE_SIZE;
+
+	kspan_arena_mark(chunk->base, chunk->nr_pages, &kspan_null_span);
+	kspan_meta_account(KSPAN_SYS_OTHER, -(long)(chunk->bytes - heap_bytes));
+	kspan_backing_put(chunk->mem, heap_bytes);
+	kspan_pool_free(&chunk_pool, chunk);
+}

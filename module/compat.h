@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * compat.h - what differs between kernels 6.1 and 7.3, under one name each.
+ *
+ * The only file that looks at kernel versions.  A helper is named after what
+ * it does and says which release changed it, so that it can go when the older
+ * kernel does.
+ */
+#ifndef KSPAN_COMPAT_H
+#define KSPAN_COMPAT_H
+
+#include <linux/gfp.h>
+#include <linux/nodemask.h>
+#include <linux/version.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "kspan needs Linux 6.1 or newer"
+#endif
+
+/* 6.17: a bound workqueue has to say so. */
+#ifndef WQ_PERCPU
+#define WQ_PERCPU 0
+#endif
+
+/* Whether vmalloc_huge() can map a whole chunk by one PMD entry. */
+#if defined(CONFIG_HAVE_ARCH_HUGE_VMALLOC) && defined(CONFIG_64BIT)
+#define KSPAN_HUGE_CHUNKS 1
+#else
+#define KSPAN_HUGE_CHUNKS 0
+#endif
+
+/*
+ * Flags vmalloc() understands.  7.3 warns about any other, older ones hand
+ * them to the page allocator.
+ */
+#define KSPAN_VMALLOC_GFP (GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | \
+			   __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_ZERO)
+
+/**
+ * kspan_vmalloc_chunk - virtually contiguous memory for a chunk
+ * @bytes: size, a multiple of PAGE_SIZE
+ * @gfp: how hard to try
+ * @node: preferred NUMA node
+ *
+ * Up to 6.12 a huge mapping needs 2 MiB for every online node and cannot name
+ * a node at all, so with several nodes placement wins over page size.
+ *
+ * Context: Process context that may sleep.
+ * Return: page-aligned memory, or NULL.
+ */
+static inline void *kspan_vmalloc_chunk(unsigned long bytes, gfp_t gfp, int node)
+{
+	gfp &= KSPAN_VMALLOC_GFP;
+	if (num_online_nodes() > 1)
+		return vmalloc_node(bytes, node);
+	if (KSPAN_HUGE_CHUNKS && bytes >= PMD_SIZE)
+		return vmalloc_huge(bytes, gfp);
+	return __vmalloc(bytes, gfp);
+}
+
+#endif /* KSPAN_COMPAT_H */

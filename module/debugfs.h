@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * debugfs.h - /sys/kernel/debug/kspan/.
+ */
+#ifndef KSPAN_DEBUGFS_H
+#define KSPAN_DEBUGFS_H
+
+struct dentry;
+
+void kspan_debugfs_init(void);
+void kspan_debugfs_exit(void);
+void kspan_debugfs_add_maps(struct dentry *dir);
+
+#endif /* KSPAN_DEBUGFS_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * depot.h - magazines, and the depots where CPUs trade full ones.
+ *
+ * A magazine is an array of slots that is only ever filled or only ever
+ * drained.  It is aligned to its own size, and its objects stand at the end:
+ * a class that holds cap objects uses slots 64 - cap … 63.  So a full one is
+ * known by the address behind its last object, which is aligned, and an empty
+ * one by the slot below its first object, whose state byte is NONE.
+ *
+ *	slot   0 …           63-cap      64-cap  …           63
+ *	      (unused)       sentinel    first object        last object
+ *	                     {link,NONE}
+ *
+ * The sentinel's pointer is never handed out and links the magazine while it
+ * lies in a depot.
+ */
+#ifndef KSPAN_DEPOT_H
+#define KSPAN_DEPOT_H
+
+#include <linux/cache.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "central.h"
+
+#define KSPAN_MAG_SLOTS	64U
+#define KSPAN_MAG_BYTES	(KSPAN_MAG_SLOTS * sizeof(struct kspan_slot))
+#define KSPAN_MAG_MASK	(KSPAN_MAG_BYTES - 1)
+
+struct kspan_mag {
+	struct kspan_slot slot[KSPAN_MAG_SLOTS];
+};
+
+/**
+ * struct kspan_depot - full magazines of one span class on one node
+ * @lock: guards all below; any context but NMI; takes no other lock
+ * @full: the magazines, linked by their sentinels
+ * @nr_full: how many
+ * @nr_low: fewest since the scavenger last looked: these have idled
+ */
+struct kspan_depot {
+	raw_spinlock_t lock;
+	struct kspan_mag *full;
+	unsigned int nr_full;
+	unsigned int nr_low;
+} ____cacheline_aligned_in_smp;
+
+/* The state byte of all sentinels. */
+extern u8 kspan_none_state;
+/* A magazine that is empty and full: what a cache without memory has. */
+extern struct kspan_mag kspan_no_mag;
+/* Magazines traded at depots, ever. */
+extern atomic_long_t kspan_nr_swap;
+
+/* Index of the first object's slot in a magazine of @cap objects. */
+static inline unsigned int kspan_mag_first(unsigned int cap)
+{
+	return KSPAN_MAG_SLOTS - cap;
+}
+
+int kspan_depot_init(void);
+void kspan_depot_exit(void);
+struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp);
+void kspan_mag_free(struct kspan_mag *mag);
+struct kspan_mag *kspan_depot_get(int node, unsigned int sc);
+bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag);
+void kspan_depot_drain(int node, unsigned int sc, bool all);
+unsigned int kspan_depot_count(int node, unsigned int sc);
+const char *kspan_depot_check(int node, unsigned int sc);
+
+#endif /* KSPAN_DEPOT_H */

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees.  See DOC: Overview in main.c for the steps.
+ *
+ * An NMI may have stopped its CPU in the middle of anything, so a free from
+ * there only claims the object, by one cmpxchg, and links it in a list that
+ * an irq_work empties.  The object's own memory holds the link.
+ */
+#include <linux/export.h>
+#include <linux/irq_work.h>
+#include <linux/kspan.h>
+#include <linux/llist.h>
+#include <linux/percpu.h>
+#include <linux/string.h>
+
+#include "free.h"
+#include "large.h"
+#include "lookup.h"
+#include "report.h"
+#include "scavenge.h"
+#include "tiny.h"
+
+/* Objects freed with preemption off at a stretch. */
+#define FREE_BATCH	64U
+
+static void free_deferred(struct irq_work *work);
+
+/* Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred. */
+static LLIST_HEAD(deferred);
+static struct irq_work deferred_irq = IRQ_WORK_INIT(free_deferred);
+
+static void defer(void *mem)
+{
+	llist_add(mem, &deferred);
+	irq_work_queue(&deferred_irq);
+}
+
+static void free_large(struct kspan_span *span)
+{
+	if (kspan_large_free(span))
+		kspan_kick();
+}
+
+static enum kspan_fault free_large_slow(struct kspan_span *span,
+					const void *ptr)
+{
+	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
+	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
+
+	if (fault)
+		return fault;
+	if (next == KSPAN_LIFE_DEFERRED)
+		defer((void *)ptr);
+	else
+		free_large(span);
+	return KSPAN_FAULT_NONE;
+}
+
+static enum kspan_fault free_tiny_slow(struct kspan_span *span, const void *ptr)
+{
+	enum kspan_fault fault;
+	void *block;
+
+	fault = kspan_tiny_free(span, ptr, &block);
+	if (!block)
+		return fault;
+	if (in_nmi())
+		defer(block);
+	else
+		kspan_tiny_release(span, block);
+	return fault;
+}
+
+static enum kspan_fault free_small_slow(struct kspan_object *object,
+					const void *ptr)
+{
+	u8 state = READ_ONCE(*object->state);
+
+	/* Of several who free it at the same time, one gets past this. */
+	if (!kspan_obj_is_live(state) ||
+	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state)
+		return KSPAN_FAULT_DOUBLE;
+	if (in_nmi())
+		defer((void *)ptr);
+	else
+		kspan_cache_free(object->span->top, ptr, object->state);
+	return KSPAN_FAULT_NONE;
+}
+
+/**
+ * kspan_free_slow - free anything, or report why not
+ * @ptr: any value
+ *
+ * Context: Any, NMI too.
+ */
+void noinline kspan_free_slow(const void *ptr)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	if (!fault) {
+		if (object.span->kind == KSPAN_LARGE)
+			fault = free_large_slow(object.span, ptr);
+		else if (object.span->kind == KSPAN_TINY)
+			fault = free_tiny_slow(object.span, ptr);
+		else
+			fault = free_small_slow(&object, ptr);
+	}
+	if (unlikely(fault))
+		kspan_report_free(ptr, object.span, fault, 0);
+	preempt_enable();
+}
+
+static void free_deferred(struct irq_work *work)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&deferred)) {
+		struct kspan_span *span;
+
+		preempt_disable();
+		span = kspan_span_find(node);
+		if (span->kind == KSPAN_LARGE)
+			free_large(span);
+		else if (span->kind == KSPAN_TINY)
+			kspan_tiny_release(span, node);
+		else
+			kspan_cache_free(span->top, node, span->state +
+					 kspan_span_index(span, (unsigned long)node));
+		preempt_enable();
+	}
+}
+
+/**
+ * kspan_free - free an object
+ * @ptr: what one of the allocating functions gave, NULL or ZERO_SIZE_PTR
+ *
+ * A pointer that is not a live object's first byte is reported and counted,
+ * and nothing else happens.
+ *
+ * Context: Any, from any CPU; in NMI the object is free a moment later.
+ */
+void kspan_free(const void *ptr)
+{
+	bool done;
+
+	preempt_disable();
+	done = kspan_free_fast(ptr);
+	preempt_enable();
+	if (unlikely(!done))
+		kspan_free_slow(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free);
+
+/**
+ * kspan_free_sized - free an object and check its size
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @size: bytes it was asked for with
+ *
+ * A size of another class is a bad free: reported, and the object lives on.
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_sized(const void *ptr, size_t size)
+{
+	struct kspan_object object;
+	bool fits = true;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
+	preempt_disable();
+	/* A bad pointer is kspan_free()'s to report. */
+	if (!kspan_lookup(ptr, &object))
+		fits = kspan_size_fits(&object, size);
+	if (unlikely(!fits))
+		kspan_report_free(ptr, object.span, KSPAN_FAULT_SIZE, size);
+	preempt_enable();
+	if (likely(fits))
+		kspan_free(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free_sized);
+
+/**
+ * kspan_free_sensitive - wipe an object, then free it
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_sensitive(const void *ptr)
+{
+	size_t size = kspan_size(ptr);
+
+	if (size)
+		memzero_explicit((void *)ptr, size);
+	kspan_free(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free_sensitive);
+
+/**
+ * kspan_size - usable bytes of an object
+ * @ptr: the object
+ *
+ * Context: Any.
+ * Return: bytes, at least as many as were asked for; 0 for NULL,
+ * ZERO_SIZE_PTR and anything else that is not a live object's first byte.
+ */
+size_t kspan_size(const void *ptr)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return 0;
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	preempt_enable();
+	return fault ? 0 : object.size;
+}
+EXPORT_SYMBOL_GPL(kspan_size);
+
+/**
+ * kspan_owns - whether a pointer is a live object of kspan's
+ * @ptr: any value
+ *
+ * Context: Any.
+ * Return: true for a live object's first byte.
+ */
+bool kspan_owns(const void *ptr)
+{
+	return kspan_size(ptr) != 0;
+}
+EXPORT_SYMBOL_GPL(kspan_owns);
+
+/**
+ * kspan_free_bulk - free several objects
+ * @n: how many
+ * @objs: the objects; NULL among them is skipped
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_bulk(size_t n, void **objs)
+{
+	while (n) {
+		size_t batch = min_t(size_t, n, FREE_BATCH);
+
+		n -= batch;
+		preempt_disable();
+		for (; batch; batch--, objs++)
+			if (unlikely(!kspan_free_fast(*objs)))
+				kspan_free_slow(*objs);
+		preempt_enable();
+	}
+}
+EXPORT_SYMBOL_GPL(kspan_free_bulk);
+
+/* Wait for objects freed in NMI.  Context: module unload; may sleep. */
+void kspan_free_exit(void)
+{
+	irq_work_sync(&deferred_irq);
+}

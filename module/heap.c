@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page heap.
+ *
+ * A request takes the chunk whose longest free run is the shortest that fits,
+ * and among those the fullest (the rule of TCMalloc's hugepage filler): long
+ * runs stay whole and chunks that empty are left alone, so that they can go
+ * back to the kernel.  The chunks are filed so that this chunk is one search
+ * of a fixed bitmap away, whatever the number of chunks; the run in it is a
+ * first fit over 256 bits.  Neighbouring free runs are one run by nature of a
+ * bitmap, so that there is no coalescing to get wrong.
+ *
+ * Limit: a run lies in one chunk.  Larger objects own a region, see large.c.
+ */
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/nodemask.h>
+#include <linux/printk.h>
+
+#include "heap.h"
+#include "meta.h"
+#include "params.h"
+
+static struct kspan_heap *heaps[MAX_NUMNODES];
+
+/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
+struct kspan_heap *kspan_heap_of(int node)
+{
+	struct kspan_heap *heap = node >= 0 ? heaps[node] : NULL;
+
+	return heap ? heap : heaps[first_online_node];
+}
+
+/**
+ * kspan_heap_setup - an empty heap
+ * @heap: zeroed memory for it
+ * @node: NUMA node its chunks should come from
+ * @reserve_pages: free pages kept for atomic callers
+ *
+ * Context: nobody uses the heap yet.
+ */
+void kspan_heap_setup(struct kspan_heap *heap, int node,
+		      unsigned long reserve_pages)
+{
+	unsigned int i;
+
+	raw_spin_lock_init(&heap->lock);
+	for (i = 0; i < KSPAN_HEAP_BUCKETS; i++)
+		INIT_LIST_HEAD(&heap->lists[i]);
+	INIT_LIST_HEAD(&heap->chunks);
+	heap->node = node;
+	heap->reserve_pages = reserve_pages;
+}
+
+static unsigned int bucket_of(const struct kspan_chunk *chunk)
+{
+	unsigned int fill = 3;
+
+	if (chunk->used)
+		fill = 2 - min(2U, 3U * chunk->used / chunk->nr_pages);
+	return chunk->longest * KSPAN_HEAP_FILL + fill;
+}
+
+static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	chunk->bucket = bucket_of(chunk);
+	list_add(&chunk->list, &heap->lists[chunk->bucket]);
+	__set_bit(chunk->bucket, heap->filled);
+}
+
+static void unfile_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	list_del(&chunk->list);
+	if (list_empty(&heap->lists[chunk->bucket]))
+		__clear_bit(chunk->bucket, heap->filled);
+}
+
+static void refile_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	if (bucket_of(chunk) == chunk->bucket)
+		return;
+	unfile_chunk_locked(heap, chunk);
+	file_chunk_locked(heap, chunk);
+}
+
+static unsigned int longest_run(const struct kspan_chunk *chunk)
+{
+	unsigned int start, end, longest = 0;
+
+	for_each_clear_bitrange(start, end, chunk->map, chunk->nr_pages)
+		longest = max(longest, end - start);
+	return longest;
+}
+
+/* The free run around free page @at, as [@start, @end). */
+static void run_around(const struct kspan_chunk *chunk, unsigned int at,
+		       unsigned int *start, unsigned int *end)
+{
+	unsigned int last = find_last_bit(chunk->map, at);
+
+	*start = last < at ? last + 1 : 0;
+	*end = find_next_bit(chunk->map, chunk->nr_pages, at);
+}
+
+/* Where in @chunk an aligned run of free pages begins; nr_pages: nowhere. */
+static unsigned int find_run(const struct kspan_chunk *chunk,
+			     unsigned int nr_pages, unsigned int align_pages)
+{
+	unsigned long mask = align_pages - 1;
+	unsigned long at;
+
+	at = bitmap_find_next_zero_area_off((unsigned long *)chunk->map,
+					    chunk->nr_pages, 0, nr_pages, mask,
+					    (chunk->base >> KSPAN_PAGE_SHIFT) & mask);
+	return min_t(unsigned long, at, chunk->nr_pages);
+}
+
+static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
+			    unsigned int at, unsigned int nr_pages,
+			    struct kspan_run *run)
+{
+	unsigned int start, end;
+
+	lockdep_assert_held(&heap->lock);
+	run->chunk = chunk;
+	run->addr = chunk->base + ((unsigned long)at << KSPAN_PAGE_SHIFT);
+	run->dirty = find_next_bit(chunk->dirty, at + nr_pages, at) <
+		     at + nr_pages;
+
+	run_around(chunk, at, &start, &end);
+	bitmap_set(chunk->map, at, nr_pages);
+	bitmap_set(chunk->dirty, at, nr_pages);
+	chunk->used += nr_pages;
+	if (end - start == chunk->longest)
+		chunk->longest = longest_run(chunk);
+	refile_chunk_locked(heap, chunk);
+
+	heap->free_pages -= nr_pages;
+	heap->used_pages += nr_pages;
+	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
+	run->low = heap->free_pages < heap->reserve_pages;
+}
+
+/**
+ * kspan_heap_alloc - a run of heap pages
+ * @heap: where from
+ * @nr_pages: its length, at most KSPAN_CHUNK_MAX
+ * @align_pages: power of two; alignment of its address in heap pages
+ * @use_reserve: whether the caller may go below the reserve
+ * @run: the result
+ *
+ * Context: Any but NMI.
+ * Return: whether there was one.
+ */
+bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
+		      unsigned int align_pages, bool use_reserve,
+		      struct kspan_run *run)
+{
+	unsigned int need = nr_pages + align_pages - 1;
+	struct kspan_chunk *chunk;
+	unsigned long flags;
+	unsigned int bucket, at;
+	bool found = false;
+
+	if (need > KSPAN_CHUNK_MAX)
+		return false;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (!use_reserve && heap->free_pages < heap->reserve_pages + nr_pages)
+		goto unlock;
+	/* A run of this length holds an aligned one wherever it begins. */
+	bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
+			       need * KSPAN_HEAP_FILL);
+	if (bucket >= KSPAN_HEAP_BUCKETS)
+		goto unlock;
+	chunk = list_first_entry(&heap->lists[bucket], struct kspan_chunk, list);
+	at = find_run(chunk, nr_pages, align_pages);
+	if (WARN_ON_ONCE(at >= chunk->nr_pages))
+		goto unlock;
+	take_run_locked(heap, chunk, at, nr_pages, run);
+	found = true;
+unlock:
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return found;
+}
+
+/**
+ * kspan_heap_free - take a run of pages back
+ * @heap: where it is from
+ * @chunk: its chunk
+ * @addr: its first byte
+ * @nr_pages: its length
+ *
+ * Context: Any but NMI.
+ */
+void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
+		     unsigned long addr, unsigned int nr_pages)
+{
+	unsigned int at = (addr - chunk->base) >> KSPAN_PAGE_SHIFT;
+	unsigned int start, end;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	bitmap_clear(chunk->map, at, nr_pages);
+	run_around(chunk, at, &start, &end);
+	chunk->used -= nr_pages;
+	chunk->longest = max_t(unsigned int, chunk->longest, end - start);
+	if (!chunk->used)
+		chunk->idle_since = jiffies;
+	refile_chunk_locked(heap, chunk);
+	heap->free_pages += nr_pages;
+	heap->used_pages -= nr_pages;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+
+/* Make @chunk part of @heap.  Context: Any but NMI. */
+void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	list_add(&chunk->all, &heap->chunks);
+	file_chunk_locked(heap, chunk);
+	heap->nr_chunks++;
+	heap->free_pages += chunk->nr_pages;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+
+/**
+ * kspan_heap_grow - add a chunk
+ * @heap: the heap
+ * @nr_pages: the run the caller is after
+ * @gfp: how hard to try
+ *
+ * Where the kernel cannot give a whole chunk a small one is better than none.
+ *
+ * Context: Process context that may sleep.
+ * Return: 0, -EDQUOT at the memory limit, -ENOMEM.
+ */
+int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
+{
+	unsigned int pages = max(KSPAN_CHUNK_PAGES, nr_pages);
+	struct kspan_chunk *chunk;
+	int err;
+
+	for (;;) {
+		/* Never loop in vmalloc() for a size that could be smaller. */
+		gfp_t flags = pages > nr_pages ? gfp & ~__GFP_NOFAIL : gfp;
+
+		chunk = kspan_chunk_get(heap->node, pages, flags, &err);
+		if (chunk || pages <= nr_pages)
+			break;
+		pages = max(pages / 4, nr_pages);
+	}
+	if (!chunk)
+		return err;
+	kspan_heap_add(heap, chunk);
+	return 0;
+}
+
+/**
+ * kspan_heap_fill_reserve - bring every heap back to its reserve
+ *
+ * Context: Process context that may sleep.
+ * Return: 0 or the error that stopped it.
+ */
+int kspan_heap_fill_reserve(void)
+{
+	int node, err;
+
+	for_each_online_node(node) {
+		struct kspan_heap *heap = heaps[node];
+
+		while (heap && READ_ONCE(heap->free_pages) < heap->reserve_pages) {
+			err = kspan_heap_grow(heap, 1, GFP_KERNEL);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* Move chunks without users that have idled long enough to @gone. */
+static void collect_idle_locked(struct kspan_heap *heap, unsigned long keep,
+				unsigned long idle_jiffies,
+				struct list_head *gone)
+{
+	struct kspan_chunk *chunk, *next;
+	unsigned int bucket;
+
+	lockdep_assert_held(&heap->lock);
+	for_each_set_bit(bucket, heap->filled, KSPAN_HEAP_BUCKETS) {
+		if (bucket % KSPAN_HEAP_FILL != KSPAN_HEAP_FILL - 1)
+			continue;
+		list_for_each_entry_safe(chunk, next, &heap->lists[bucket], list) {
+			if (heap->free_pages < keep + chunk->nr_pages)
+				return;
+			if (time_before(jiffies, chunk->idle_since + idle_jiffies))
+				continue;
+			unfile_chunk_locked(heap, chunk);
+			list_move(&chunk->all, gone);
+			heap->nr_chunks--;
+			heap->free_pages -= chunk->nr_pages;
+		}
+	}
+}
+
+/**
+ * kspan_heap_trim - give idle chunks back to the kernel
+ * @heap: the heap
+ * @keep_pages: free pages to keep
+ * @idle_jiffies: how long a chunk must have been without users
+ *
+ * Context: Process context that may sleep.
+ * Return: bytes given back.
+ */
+unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
+			      unsigned long idle_jiffies)
+{
+	struct kspan_chunk *chunk, *next;
+	unsigned long flags, bytes = 0;
+	LIST_HEAD(gone);
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	collect_idle_locked(heap, keep_pages, idle_jiffies, &gone);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	list_for_each_entry_safe(chunk, next, &gone, all) {
+		bytes += chunk->nr_pages * KSPAN_PAGE_SIZE;
+		kspan_chunk_put(chunk);
+	}
+	return bytes;
+}
+
+/**
+ * kspan_heap_keep - free pages a heap should keep when it is trimmed
+ * @heap: the heap
+ *
+ * A tenth of the recent peak above the reserve, so that the next wave does
+ * not begin with vmalloc().  Each call lets the peak decay by half its
+ * distance from what is in use.
+ *
+ * Context: Any but NMI; the scavenger only.
+ */
+unsigned long kspan_heap_keep(struct kspan_heap *heap)
+{
+	unsigned long flags, keep;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	keep = heap->reserve_pages + heap->peak_pages / 10;
+	heap->peak_pages = heap->used_pages +
+			   (heap->peak_pages - heap->used_pages) / 2;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return keep;
+}
+
+/**
+ * kspan_heap_walk - visit every chunk
+ * @heap: the heap
+ * @fn: called with the lock held
+ * @arg: for @fn
+ *
+ * Context: Any but NMI.
+ */
+void kspan_heap_walk(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg)
+{
+	struct kspan_chunk *chunk;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	list_for_each_entry(chunk, &heap->chunks, all)
+		fn(chunk, arg);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+
+static const char *chunk_check(const struct kspan_chunk *chunk)
+{
+	if (bitmap_weight(chunk->map, chunk->nr_pages) != chunk->used)
+		return "heap: used pages differ from the chunk's bitmap";
+	if (longest_run(chunk) != chunk->longest)
+		return "heap: longest run differs from the chunk's bitmap";
+	if (bucket_of(chunk) != chunk->bucket)
+		return "heap: chunk is filed in the wrong list";
+	return NULL;
+}
+
+/**
+ * kspan_heap_check - whether a heap agrees with itself
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ * Return: NULL, or what is wrong.
+ */
+const char *kspan_heap_check(struct kspan_heap *heap)
+{
+	unsigned long flags, nr = 0, used = 0, free = 0;
+	struct kspan_chunk *chunk;
+	const char *wrong = NULL;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	list_for_each_entry(chunk, &heap->chunks, all) {
+		wrong = chunk_check(chunk);
+		if (wrong)
+			goto unlock;
+		nr++;
+		used += chunk->used;
+		free += chunk->nr_pages - chunk->used;
+	}
+	if (nr != heap->nr_chunks)
+		wrong = "heap: number of chunks";
+	else if (used != heap->used_pages || free != heap->free_pages)
+		wrong = "heap: number of pages";
+unlock:
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return wrong;
+}
+
+static void heap_destroy(int node)
+{
+	struct kspan_heap *heap = heaps[node];
+
+	kspan_heap_trim(heap, 0, 0);
+	if (heap->nr_chunks)
+		pr_warn("node %d: %lu chunks with live objects stay\n", node,
+			heap->nr_chunks);
+	heaps[node] = NULL;
+	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
+}
+
+/**
+ * kspan_heap_init - a heap for every node, the reserve in it
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_heap_init(void)
+{
+	unsigned long reserve = DIV_ROUND_UP(kspan_params.reserve_kb,
+					     KSPAN_PAGE_SIZE >> 10);
+	struct kspan_heap *heap;
+	int node, err;
+
+	for_each_online_node(node) {
+		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!heap) {
+			err = -ENOMEM;
+			goto undo;
+		}
+		kspan_heap_setup(heap, node,
+				 DIV_ROUND_UP(reserve, num_online_nodes()));
+		heaps[node] = heap;
+	}
+	err = kspan_heap_fill_reserve();
+	/* A limit below the reserve is obeyed: less is kept ready. */
+	if (!err || err == -EDQUOT)
+		return 0;
+undo:
+	kspan_heap_exit();
+	return err;
+}
+
+/* Give back all chunks without live objects.  Context: module unload. */
+void kspan_heap_exit(void)
+{
+	int node;
+
+	for (node = 0; node < MAX_NUMNODES; node++)
+		if (heaps[node])
+			heap_destroy(node);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * large.h - objects above KSPAN_SMALL_MAX: a span each.
+ */
+#ifndef KSPAN_LARGE_H
+#define KSPAN_LARGE_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "report.h"
+#include "span.h"
+
+/* Objects and bytes of objects, ever; regions in use and kept, in bytes. */
+extern atomic_long_t kspan_large_nmalloc;
+extern atomic_long_t kspan_large_nfree;
+extern atomic64_t kspan_large_alloc_bytes;
+extern atomic64_t kspan_large_free_bytes;
+extern atomic_long_t kspan_region_inuse;
+extern atomic_long_t kspan_region_idle;
+
+int kspan_large_init(void);
+void kspan_large_exit(void);
+void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
+			bool zero, bool *low, int *err);
+enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
+				   enum kspan_life next);
+bool kspan_large_free(struct kspan_span *span);
+unsigned long kspan_large_trim(unsigned long idle_jiffies);
+
+/* Called for each region with the lock held; @live: it is in use. */
+typedef void (*kspan_region_fn)(const struct kspan_span *span, bool live,
+				void *arg);
+
+void kspan_large_walk(kspan_region_fn fn, void *arg);
+
+#endif /* KSPAN_LARGE_H */

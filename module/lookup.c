@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Looking pointers up off the fast path: a wrong one gets the name of what is
+ * wrong with it here, the same for every caller.
+ */
+#include <linux/math.h>
+
+#include "arena.h"
+#include "lookup.h"
+#include "tiny.h"
+
+/* Pointers looked at by kspan_lookup(), ever. */
+atomic_long_t kspan_nr_lookup;
+
+/* An address whose page has no span. */
+static enum kspan_fault lookup_marker(const void *ptr,
+				      struct kspan_object *object)
+{
+	struct kspan_span *large = kspan_span_around((unsigned long)ptr);
+
+	if (large && large->kind == KSPAN_LARGE) {
+		object->span = large;
+		return KSPAN_FAULT_INTERIOR;
+	}
+	return object->span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
+						  KSPAN_FAULT_WILD;
+}
+
+static enum kspan_fault lookup_small(const void *ptr,
+				     struct kspan_object *object)
+{
+	struct kspan_span *span = object->span;
+	u32 magic = READ_ONCE(span->magic);
+	u64 prod = (unsigned long)ptr - span->base;
+	u8 state;
+
+	/* The span ended between the look at the map and this one. */
+	if (!magic)
+		return KSPAN_FAULT_DOUBLE;
+	prod *= magic;
+	if ((u32)prod >= magic || prod >> 32 >= span->nr_objs)
+		return KSPAN_FAULT_INTERIOR;
+	object->state = span->state + (prod >> 32);
+	object->size = kspan_span_size(span);
+	state = READ_ONCE(*object->state);
+	return kspan_obj_is_live(state) ? KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
+}
+
+static enum kspan_fault lookup_tiny(const void *ptr, struct kspan_object *object)
+{
+	object->size = kspan_tiny_size(object->span, ptr);
+	if (object->size)
+		return KSPAN_FAULT_NONE;
+	return kspan_tiny_inside(object->span, ptr) ? KSPAN_FAULT_INTERIOR :
+						      KSPAN_FAULT_DOUBLE;
+}
+
+static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *object)
+{
+	const struct kspan_span *span = object->span;
+
+	if (span->base != (unsigned long)ptr)
+		return KSPAN_FAULT_INTERIOR;
+	object->size = kspan_span_size(span);
+	return READ_ONCE(span->live) == KSPAN_LIFE_LIVE ? KSPAN_FAULT_NONE :
+							  KSPAN_FAULT_DOUBLE;
+}
+
+/**
+ * kspan_lookup - the object a pointer should be the first byte of
+ * @ptr: any value
+ * @object: the result; its span is set in any case
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: KSPAN_FAULT_NONE for a live object, or what is wrong with @ptr.
+ */
+enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
+{
+	atomic_long_inc(&kspan_nr_lookup);
+	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
+	switch (object->span->kind) {
+	case KSPAN_PTR:
+	case KSPAN_DATA:
+		return lookup_small(ptr, object);
+	case KSPAN_TINY:
+		return lookup_tiny(ptr, object);
+	case KSPAN_LARGE:
+		return lookup_large(ptr, object);
+	default:
+		return lookup_marker(ptr, object);
+	}
+}
+
+/**
+ * kspan_size_fits - whether an object may have been asked for with a size
+ * @object: a live object
+ * @size: bytes
+ *
+ * Exact up to the class.  An object of kspan_alloc_aligned() whose class is
+ * above its size's own fits every size that it holds.
+ *
+ * Context: Any.
+ */
+bool kspan_size_fits(const struct kspan_object *object, size_t size)
+{
+	const struct kspan_span *span = object->span;
+
+	if (!size || size > object->size)
+		return false;
+	switch (span->kind) {
+	case KSPAN_TINY:
+		return size == object->size;
+	case KSPAN_LARGE:
+		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages;
+	default:
+		return *object->state == KSPAN_OBJ_ALIGNED ||
+		       kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+	}
+}

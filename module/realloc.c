@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resizing.  An object stays where it is as long as its new size belongs to
+ * its class, or to its number of pages if it is large; so a resized object is
+ * always the size kspan_free_sized() expects.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/minmax.h>
+#include <linux/numa.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+
+#include "alloc.h"
+#include "lookup.h"
+
+/*
+ * With __GFP_ZERO a grown object has zeros behind its old content.  How much
+ * of the old size was asked for is not known, so that, as with krealloc(),
+ * the caller has to have used __GFP_ZERO from the start.
+ */
+static void *realloc_move(const void *ptr, const struct kspan_object *old,
+			  size_t new_size, gfp_t gfp)
+{
+	bool data = old->span->kind == KSPAN_DATA ||
+		    old->span->kind == KSPAN_TINY;
+	void *new;
+
+	new = kspan_alloc_kind(new_size, gfp, NUMA_NO_NODE, data);
+	if (!new)
+		return NULL;
+	memcpy(new, ptr, min(old->size, new_size));
+	kspan_free(ptr);
+	return new;
+}
+
+/**
+ * kspan_realloc - change the size of an object
+ * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
+ * @new_size: bytes; 0 frees it
+ * @gfp: as for kmalloc()
+ *
+ * The content up to the smaller of both sizes is kept.  A data object stays
+ * a data object.  On failure the object stays as it is.  A @ptr that is not a
+ * live object is reported as a bad free and gives NULL.
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without
+ * memory.
+ */
+void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_alloc(new_size, gfp);
+	if (!new_size) {
+		kspan_free(ptr);
+		return ZERO_SIZE_PTR;
+	}
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	if (unlikely(fault))
+		kspan_report_free(ptr, object.span, fault, 0);
+	preempt_enable();
+	if (unlikely(fault))
+		return NULL;
+	if (!kspan_size_fits(&object, new_size))
+		return realloc_move(ptr, &object, new_size, gfp);
+	if (gfp & __GFP_ZERO)
+		memset((char *)ptr + new_size, 0, object.size - new_size);
+	return (void *)ptr;
+}
+EXPORT_SYMBOL_GPL(kspan_realloc);

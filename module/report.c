@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reports: bad frees and failed allocations, each counted, each said in one
+ * place.  Documentation/debugfs.rst has the exact text.
+ *
+ * No report shows a raw kernel address; %p is hashed.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/kspan.h>
+#include <linux/pid.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+
+#include "meta.h"
+#include "report.h"
+
+atomic_long_t kspan_nr_bad_free;
+atomic_long_t kspan_nr_double_free;
+atomic_long_t kspan_nr_atomic_fail;
+atomic_long_t kspan_nr_oom_fail;
+atomic_long_t kspan_nr_limit_fail;
+
+static const char * const fault_names[KSPAN_NR_FAULTS] = {
+	[KSPAN_FAULT_DOUBLE] = "double free",
+	[KSPAN_FAULT_WILD] = "free of memory that is not kspan's",
+	[KSPAN_FAULT_INTERIOR] = "free of a pointer that is not an object's start",
+	[KSPAN_FAULT_SIZE] = "free with a size of another class",
+};
+
+/* A bug that frees in a loop must not drown the log: 64 in 5 s are enough. */
+static DEFINE_RATELIMIT_STATE(free_limit, 5 * HZ, 64);
+static DEFINE_RATELIMIT_STATE(fail_limit, 5 * HZ, 1);
+
+static const char *kind_name(const struct kspan_span *span)
+{
+	static const char * const names[] = {
+		[KSPAN_PTR] = "pointer",
+		[KSPAN_DATA] = "data",
+		[KSPAN_TINY] = "tiny",
+		[KSPAN_LARGE] = "large",
+		[KSPAN_NONE] = "no",
+	};
+
+	return names[span->kind];
+}
+
+static void describe_place(const void *ptr, const struct kspan_span *span)
+{
+	unsigned long offset = (unsigned long)ptr - span->base;
+	unsigned long size = kspan_span_size(span);
+	unsigned int i;
+
+	if (span->kind == KSPAN_LARGE) {
+		pr_err("  large object of %u pages, byte %lu of it\n",
+		       span->nr_pages, offset);
+		return;
+	}
+	i = kspan_span_index(span, (unsigned long)ptr);
+	if (i >= span->nr_objs)
+		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",
+		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       span->nr_pages);
+	else
+		pr_err("  class %u (%lu bytes), %s span of %u pages, byte %lu of object %u of %u\n",
+		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       span->nr_pages, offset - i * size, i, span->nr_objs);
+}
+
+/**
+ * kspan_report_free - count and report a bad free
+ * @ptr: what was freed
+ * @span: its span or a marker
+ * @fault: what is wrong with it
+ * @size: the size that came with it, or 0
+ *
+ * Context: Any; @span is kept by preemption off or RCU.
+ */
+void kspan_report_free(const void *ptr, const struct kspan_span *span,
+		       enum kspan_fault fault, size_t size)
+{
+	if (fault == KSPAN_FAULT_DOUBLE)
+		atomic_long_inc(&kspan_nr_double_free);
+	else
+		atomic_long_inc(&kspan_nr_bad_free);
+	if (!__ratelimit(&free_limit))
+		return;
+
+	pr_err("%s: %p by %s/%d on CPU %d\n", fault_names[fault], ptr,
+	       current->comm, task_pid_nr(current), raw_smp_processor_id());
+	if (size)
+		pr_err("  size given: %zu\n", size);
+	if (span == &kspan_idle_span)
+		pr_err("  the page holds no object any more\n");
+	else if (span->kind != KSPAN_NONE)
+		describe_place(ptr, span);
+	dump_stack();
+}
+
+/**
+ * kspan_report_fail - count and report an allocation that gives NULL
+ * @size: bytes asked for
+ * @gfp: the caller's flags
+ * @err: -EDQUOT at the memory limit, -EINVAL for a request that never can
+ *	succeed, else memory is short
+ *
+ * Context: Any.
+ */
+void kspan_report_fail(size_t size, gfp_t gfp, int err)
+{
+	const char *why = "the kernel has no memory";
+
+	if (err == -EDQUOT) {
+		atomic_long_inc(&kspan_nr_limit_fail);
+		why = "memory_limit is reached";
+	} else if (err == -EINVAL) {
+		why = "the request cannot be met";
+	} else if (!kspan_may_sleep(gfp)) {
+		atomic_long_inc(&kspan_nr_atomic_fail);
+		why = "no memory at hand and the caller cannot sleep";
+	} else {
+		atomic_long_inc(&kspan_nr_oom_fail);
+	}
+	if (gfp & __GFP_NOWARN || !__ratelimit(&fail_limit))
+		return;
+	pr_warn("%s/%d: allocation of %zu bytes failed, gfp %pGg: %s\n",
+		current->comm, task_pid_nr(current), size, &gfp, why);
+}
+
+/**
+ * kspan_report_align - report an alignment that is none
+ * @size: bytes asked for
+ * @align: the alignment
+ * @gfp: the caller's flags
+ *
+ * Context: Any.
+ */
+void kspan_report_align(size_t size, size_t align, gfp_t gfp)
+{
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
+		pr_warn("%s/%d: allocation of %zu bytes refused: align %zu is no power of two up to %lu\n",
+			current->comm, task_pid_nr(current), size, align,
+			KSPAN_MAX_ALIGN);
+}
+
+/**
+ * kspan_gfp_ok - whether kspan can do what the flags ask for
+ * @gfp: the caller's flags
+ *
+ * Refused are zones, since the memory is virtually contiguous only, and
+ * __GFP_ACCOUNT, since no export charges an object to a memory cgroup.
+ *
+ * Context: Any.
+ */
+bool kspan_gfp_ok(gfp_t gfp)
+{
+	if (likely(!(gfp & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM |
+			    __GFP_MOVABLE | __GFP_ACCOUNT))))
+		return true;
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
+		pr_warn("%s/%d: gfp %pGg is refused: no zone, no mobility, no accounting\n",
+			current->comm, task_pid_nr(current), &gfp);
+	return false;
+}

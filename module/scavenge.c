@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The scavenger.  Memory goes back in three strengths:
+ *
+ * - The tick, twice per scavenge_ms: empties the caches of CPUs that did
+ *   nothing since the last one, returns what depots and central lists hold
+ *   beyond need, and gives chunks and regions that idled for scavenge_ms back
+ *   to the kernel, but for a tenth of the recent peak.
+ * - Reclaim, when an allocation would fail: all that one task can reach
+ *   without waiting for other CPUs.
+ * - Release, at the user's word: everything idle on every CPU.
+ *
+ * A kick asks for the reserve to be refilled.  It may come from under any
+ * lock and from interrupts, so it goes through an irq_work to a worker.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/irq_work.h>
+#include <linux/jiffies.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/workqueue.h>
+
+#include "cache.h"
+#include "central.h"
+#include "compat.h"
+#include "depot.h"
+#include "heap.h"
+#include "large.h"
+#include "meta.h"
+#include "params.h"
+#include "scavenge.h"
+#include "tiny.h"
+
+/* A piece of work for one CPU. */
+struct cpu_job {
+	struct work_struct work;
+	void (*fn)(void);
+};
+
+atomic_long_t kspan_nr_scavenge;
+
+static struct workqueue_struct *scavenge_wq;
+static struct cpu_job __percpu *cpu_jobs;
+static enum cpuhp_state hotplug_state;
+
+/* Guards cpu_jobs; one of tick, release, verify at a time. */
+static DEFINE_MUTEX(job_lock);
+
+static void kick_work_fn(struct work_struct *work);
+static void tick_work_fn(struct work_struct *work);
+static void kick_irq_fn(struct irq_work *work);
+
+static DECLARE_WORK(kick_work, kick_work_fn);
+static DECLARE_DEFERRABLE_WORK(tick_work, tick_work_fn);
+static struct irq_work kick_irq = IRQ_WORK_INIT(kick_irq_fn);
+
+static void cpu_job_fn(struct work_struct *work)
+{
+	container_of(work, struct cpu_job, work)->fn();
+}
+
+/* Run @fn on those CPUs that @wanted picks; NULL is all of them. */
+static void run_on_cpus(void (*fn)(void), bool (*wanted)(unsigned int cpu))
+{
+	unsigned int cpu;
+
+	lockdep_assert_held(&job_lock);
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
+
+		if (wanted && !wanted(cpu))
+			continue;
+		job->fn = fn;
+		queue_work_on(cpu, scavenge_wq, &job->work);
+	}
+	for_each_online_cpu(cpu)
+		flush_work(&per_cpu_ptr(cpu_jobs, cpu)->work);
+	cpus_read_unlock();
+}
+
+/**
+ * kspan_on_each_cpu - run a function in a task on every online CPU
+ * @fn: runs with preemption on, unable to migrate
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ */
+void kspan_on_each_cpu(void (*fn)(void))
+{
+	mutex_lock(&job_lock);
+	run_on_cpus(fn, NULL);
+	mutex_unlock(&job_lock);
+}
+
+static void drain_this_cpu(void)
+{
+	/* The tiny allocator's blocks go into the cache: first them, then it. */
+	kspan_tiny_drain_local();
+	kspan_cache_drain_local();
+}
+
+/* Return what depots and central lists hold; @all: what is in use too. */
+static void drain_shared(bool all)
+{
+	unsigned int sc;
+	int node;
+
+	for_each_online_node(node) {
+		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+			kspan_depot_drain(node, sc, all);
+			kspan_central_drain(node, sc);
+		}
+	}
+}
+
+static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
+{
+	unsigned long keep, bytes = 0;
+	struct kspan_heap *heap;
+	int node;
+
+	for_each_online_node(node) {
+		heap = kspan_heap_of(node);
+		keep = all ? heap->reserve_pages : kspan_heap_keep(heap);
+		bytes += kspan_heap_trim(heap, keep, idle_jiffies);
+	}
+	return bytes;
+}
+
+static void queue_tick(void)
+{
+	queue_delayed_work(scavenge_wq, &tick_work,
+			   msecs_to_jiffies(kspan_params.scavenge_ms / 2) + 1);
+}
+
+static void tick_work_fn(struct work_struct *work)
+{
+	unsigned long idle = msecs_to_jiffies(kspan_params.scavenge_ms);
+
+	mutex_lock(&job_lock);
+	run_on_cpus(drain_this_cpu, kspan_cache_is_idle);
+	mutex_unlock(&job_lock);
+	drain_shared(false);
+	kspan_large_trim(idle);
+	trim_heaps(false, idle);
+	kspan_span_quiesce();
+	kspan_heap_fill_reserve();
+	atomic_long_inc(&kspan_nr_scavenge);
+	queue_tick();
+}
+
+static void kick_work_fn(struct work_struct *work)
+{
+	kspan_heap_fill_reserve();
+	/* Regions above their budget go, younger ones stay. */
+	kspan_large_trim(msecs_to_jiffies(kspan_params.scavenge_ms));
+	kspan_span_quiesce();
+}
+
+static void kick_irq_fn(struct irq_work *work)
+{
+	queue_work(scavenge_wq, &kick_work);
+}
+
+/**
+ * kspan_kick - have the reserve refilled and surplus returned, soon
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_kick(void)
+{
+	irq_work_queue(&kick_irq);
+}
+
+/**
+ * kspan_reclaim - give memory back because there is none
+ *
+ * Leaves out what would mean waiting: other CPUs' caches, and descriptors
+ * still within a grace period.  It takes no lock a hotplug callback or a
+ * filesystem could hold.
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_reclaim(void)
+{
+	migrate_disable();
+	drain_this_cpu();
+	migrate_enable();
+	drain_shared(true);
+	kspan_large_trim(0);
+	trim_heaps(true, 0);
+	kspan_kick();
+}
+
+/**
+ * kspan_scavenge_all - give everything idle back, but for the reserve
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: bytes given back.
+ */
+unsigned long kspan_scavenge_all(void)
+{
+	unsigned long bytes;
+
+	kspan_on_each_cpu(drain_this_cpu);
+	drain_shared(true);
+	bytes = kspan_large_trim(0);
+	bytes += trim_heaps(true, 0);
+	kspan_span_quiesce();
+	kspan_heap_fill_reserve();
+	atomic_long_inc(&kspan_nr_scavenge);
+	return bytes;
+}
+
+static int scavenge_cpu_dead(unsigned int cpu)
+{
+	kspan_tiny_drain_dead(cpu);
+	kspan_cache_drain_dead(cpu);
+	return 0;
+}
+
+/**
+ * kspan_scavenge_init - start the worker
+ *
+ * Context: Module load.
+ * Return: 0 or an error.
+ */
+int kspan_scavenge_init(void)
+{
+	unsigned int cpu;
+	int ret = -ENOMEM;
+
+	cpu_jobs = alloc_percpu(struct cpu_job);
+	if (!cpu_jobs)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->work, cpu_job_fn);
+	scavenge_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
+	if (!scavenge_wq)
+		goto free_jobs;
+	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kspan:dead", NULL,
+					scavenge_cpu_dead);
+	if (ret < 0)
+		goto free_wq;
+	hotplug_state = ret;
+	kspan_meta_account(KSPAN_SYS_OTHER,
+			   sizeof(struct cpu_job) * num_possible_cpus());
+	queue_tick();
+	return 0;
+
+free_wq:
+	destroy_workqueue(scavenge_wq);
+free_jobs:
+	free_percpu(cpu_jobs);
+	return ret;
+}
+
+/**
+ * kspan_scavenge_exit - stop the worker and collect every free object
+ *
+ * Context: Module unload; no client is left.
+ */
+void kspan_scavenge_exit(void)
+{
+	unsigned int cpu;
+
+	cpuhp_remove_state_nocalls(hotplug_state);
+	irq_work_sync(&kick_irq);
+	cancel_delayed_work_sync(&tick_work);
+	destroy_workqueue(scavenge_wq);
+	free_percpu(cpu_jobs);
+	kspan_meta_account(KSPAN_SYS_OTHER,
+			   -(long)sizeof(struct cpu_job) * num_possible_cpus());
+	for_each_possible_cpu(cpu)
+		scavenge_cpu_dead(cpu);
+	drain_shared(true);
+}

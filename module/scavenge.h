@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * scavenge.h - the background worker: keeps the reserve full and gives idle
+ * memory back.
+ */
+#ifndef KSPAN_SCAVENGE_H
+#define KSPAN_SCAVENGE_H
+
+#include <linux/atomic.h>
+
+/* Ticks of the scavenger and full releases, ever. */
+extern atomic_long_t kspan_nr_scavenge;
+
+int kspan_scavenge_init(void);
+void kspan_scavenge_exit(void);
+void kspan_kick(void);
+void kspan_reclaim(void);
+unsigned long kspan_scavenge_all(void);
+void kspan_on_each_cpu(void (*fn)(void));
+
+#endif /* KSPAN_SCAVENGE_H */

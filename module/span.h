@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * span.h - spans: a run of heap pages cut into objects of one class.
+ *
+ * A span lives in the central layer.  Its bitmap says which objects lie there
+ * free; an object that is not in the bitmap is in somebody's hands, a
+ * magazine's or a client's, and its state byte tells which:
+ *
+ *	bitmap bit	state			where the object is
+ *	1		FREE or ZEROED		in the span
+ *	0		FREE or ZEROED		in a magazine
+ *	0		LIVE or ALIGNED		a client's
+ *	0		DEFERRED		freed in NMI, on its way back
+ *	0		SPENT			freed with sbrk=1, never reused
+ *
+ * States and bitmap stand out of line, so that an overrun reaches neither and
+ * a free does not touch the object.  One state byte an object is what makes
+ * every double free an exact finding at the call that makes it.
+ *
+ * A descriptor is recycled only after an RCU grace period (preemption off is
+ * a read section), so that a free that races with the span's end reads old
+ * values, never another span's.
+ */
+#ifndef KSPAN_SPAN_H
+#define KSPAN_SPAN_H
+
+#include <linux/align.h>
+#include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "sizeclass.h"
+
+/* State of an object. FREE and ZEROED are the two an alloc may take. */
+enum kspan_obj {
+	KSPAN_OBJ_FREE,		/* content unknown */
+	KSPAN_OBJ_ZEROED,	/* every byte known to be zero */
+	KSPAN_OBJ_LIVE,
+	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
+	KSPAN_OBJ_DEFERRED,
+	KSPAN_OBJ_SPENT,
+	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
+};
+
+/* Whether an object of this state is a client's. */
+static inline bool kspan_obj_is_live(u8 state)
+{
+	return state == KSPAN_OBJ_LIVE || state == KSPAN_OBJ_ALIGNED;
+}
+
+struct kspan_chunk;
+
+/**
+ * struct kspan_span - descriptor, one cache line on 64-bit machines
+ *
+ * The first four fields are all that kspan_free() reads.  They are set before
+ * the span appears in the arena map and stay until after a grace period,
+ * except @magic, which is zeroed (WRITE_ONCE) when the span dies so that
+ * whoever still holds the pointer takes the slow path.
+ *
+ * @base: address of the first object
+ * @state: object states, @nr_objs of them and a NONE behind
+ * @magic: the class's, or 0: every free of it takes the slow path
+ * @top: 2 * span class, the index of its tops in a cache; set once
+ * @kind: enum kspan_kind; set once
+ * @node: NUMA node of the memory; set once
+ * @list: small: place in a partial list, under the central lock; dead: in
+ *	the limbo list, under its lock; region: in the cache of large.c, under
+ *	its lock
+ * @nr_pages: heap pages; set once
+ * @nr_objs: objects; set once
+ * @nr_free: bits set in the bitmap, under the central lock
+ * @bucket: which partial list, or KSPAN_NO_BUCKET, under the central lock
+ * @needzero: the pages were used before; set once
+ * @region_pages: region: heap pages it has room for; 0: a run of a chunk
+ * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
+ * @chunk: small, or a large run: where the pages are from; set once
+ * @mem: region: what vmalloc() gave; set once
+ */
+struct kspan_span {
+	unsigned long base;
+	u8 *state;
+	u32 magic;
+	u16 top;
+	u8 kind;
+	u8 bucket;
+
+	struct list_head list;
+	u32 nr_pages;
+	union {
+		struct {
+			u16 nr_objs;
+			u16 nr_free;
+		};
+		u32 region_pages;
+	};
+	s16 node;
+	bool needzero;
+	u8 live;
+	union {
+		struct kspan_chunk *chunk;
+		void *mem;
+	};
+};
+
+/* Life of a large object, in span->live. */
+enum kspan_life {
+	KSPAN_LIFE_NONE,
+	KSPAN_LIFE_LIVE,
+	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
+};
+
+#define KSPAN_NO_BUCKET 0xff
+
+/* Markers of the arena map; their magic is 0. */
+extern struct kspan_span kspan_null_span;	/* no page of kspan's */
+extern struct kspan_span kspan_idle_span;	/* a page whose span is gone */
+
+/* The free bitmap follows the states and their NONE byte. */
+static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
+{
+	return (unsigned long *)(span->state +
+				 ALIGN(span->nr_objs + 1, sizeof(long)));
+}
+
+/* One word a tiny block, behind the bitmap. */
+static inline atomic64_t *kspan_span_words(const struct kspan_span *span)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span);
+
+	return (atomic64_t *)PTR_ALIGN(bitmap + BITS_TO_LONGS(span->nr_objs), 8);
+}
+
+/* Bytes of an object of @span. */
+static inline unsigned long kspan_span_size(const struct kspan_span *span)
+{
+	if (span->kind == KSPAN_LARGE)
+		return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	return kspan_sc_info(span->top / 2)->size;
+}
+
+/* Index of the object that holds @addr, an address inside @span. */
+static inline unsigned int kspan_span_index(const struct kspan_span *span,
+					    unsigned long addr)
+{
+	u32 magic = kspan_sc_info(span->top / 2)->magic;
+
+	return ((u64)(addr - span->base) * magic) >> 32;
+}
+
+static inline unsigned long kspan_span_addr(const struct kspan_span *span,
+					    unsigned int index)
+{
+	return span->base + index * kspan_span_size(span);
+}
+
+int kspan_span_init(void);
+void kspan_span_exit(void);
+void kspan_span_quiesce(void);
+struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp);
+void kspan_span_free(struct kspan_span *span);
+void kspan_span_setup(struct kspan_span *span, unsigned int sc);
+void kspan_span_retire(struct kspan_span *span);
+unsigned int kspan_span_limbo(void);
+const char *kspan_span_check(const struct kspan_span *span);
+
+#endif /* KSPAN_SPAN_H */

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Verification: each structure against itself, and against the others where
+ * two of them know the same thing.  Safe at any time; sums across structures
+ * are compared only if nothing was allocated or freed during the walk.
+ */
+#include <linux/kspan.h>
+#include <linux/mutex.h>
+#include <linux/nodemask.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "arena.h"
+#include "cache.h"
+#include "central.h"
+#include "chunk.h"
+#include "depot.h"
+#include "heap.h"
+#include "large.h"
+#include "scavenge.h"
+#include "stats.h"
+#include "verify.h"
+
+/* What the arena map was seen to hold. */
+struct tally {
+	u64 live_small;		/* objects of pointer and data spans */
+	u64 live_large;
+	u64 run_pages;		/* heap pages of spans that lie in chunks */
+};
+
+/* What a CPU's own check found; one verify at a time, see kspan_on_each_cpu(). */
+static const char *cache_wrong;
+static DEFINE_MUTEX(verify_lock);
+
+static void check_this_cpu(void)
+{
+	const char *wrong = kspan_cache_check_local();
+
+	if (wrong)
+		WRITE_ONCE(cache_wrong, wrong);
+}
+
+static const char *verify_caches(void)
+{
+	cache_wrong = NULL;
+	kspan_on_each_cpu(check_this_cpu);
+	return READ_ONCE(cache_wrong);
+}
+
+static const char *verify_node(int node)
+{
+	const char *wrong = kspan_heap_check(kspan_heap_of(node));
+	unsigned int sc;
+
+	for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
+		wrong = kspan_central_check(kspan_central_of(node, sc));
+		if (!wrong)
+			wrong = kspan_depot_check(node, sc);
+		cond_resched();
+	}
+	return wrong;
+}
+
+static const char *tally_small(struct kspan_span *span, struct tally *tally)
+{
+	struct kspan_central *central;
+	const char *wrong;
+	unsigned long flags;
+	unsigned int i;
+
+	central = kspan_central_of(span->node, span->top / 2);
+	raw_spin_lock_irqsave(&central->lock, flags);
+	wrong = READ_ONCE(span->magic) || span->kind == KSPAN_TINY ?
+		kspan_span_check(span) : NULL;
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	if (wrong)
+		return wrong;
+	tally->run_pages += span->nr_pages;
+	if (span->kind != KSPAN_TINY)
+		for (i = 0; i < span->nr_objs; i++)
+			tally->live_small += kspan_obj_is_live(span->state[i]);
+	return NULL;
+}
+
+/* The entry of page @addr. */
+static const char *verify_entry(struct kspan_span *span, unsigned long addr,
+				struct tally *tally)
+{
+	unsigned long bytes = (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+
+	if (span->kind == KSPAN_NONE)
+		return NULL;
+	if (addr - span->base >= bytes)
+		return "arena: page leads to a span that it is not part of";
+	if (addr != span->base)
+		return NULL;
+	if (span->kind != KSPAN_LARGE)
+		return tally_small(span, tally);
+	if (READ_ONCE(span->live) == KSPAN_LIFE_LIVE) {
+		tally->live_large++;
+		if (!span->region_pages)
+			tally->run_pages += span->nr_pages;
+	}
+	return NULL;
+}
+
+static const char *verify_arenas(struct tally *tally)
+{
+	const char *wrong = NULL;
+	unsigned long addr = 0, i;
+	struct kspan_span **table;
+
+	while (!wrong && (table = kspan_arena_frame(&addr))) {
+		for (i = 0; i < KSPAN_FRAME_PAGES && !wrong; i++) {
+			/* Spans are recycled after a grace period only. */
+			preempt_disable();
+			wrong = verify_entry(READ_ONCE(table[i]),
+					     addr + (i << KSPAN_PAGE_SHIFT),
+					     tally);
+			preempt_enable();
+		}
+		cond_resched();
+		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+		addr += KSPAN_FRAME_SIZE;
+	}
+	return wrong;
+}
+
+static const char *compare_sums(const struct kspan_stats *stats,
+				const struct tally *tally)
+{
+	struct kspan_class_stats tiny;
+	u64 pages = 0, small;
+	int node;
+
+	kspan_read_sc(KSPAN_SC_TINY, &tiny);
+	small = stats->heap_objects - (tiny.nmalloc - tiny.nfree) -
+		(stats->large_nmalloc - stats->large_nfree);
+	if (tally->live_small != small)
+		return "stats: live objects differ from the objects' states";
+	if (tally->live_large != stats->large_nmalloc - stats->large_nfree)
+		return "stats: live large objects differ from the arena map";
+	for_each_online_node(node)
+		pages += READ_ONCE(kspan_heap_of(node)->used_pages);
+	if (tally->run_pages != pages)
+		return "heap: pages in use differ from the arena map";
+	if (stats->heap_sys != atomic_long_read(&kspan_heap_sys) ||
+	    stats->heap_inuse > stats->heap_sys)
+		return "stats: more heap in use than there is";
+	return NULL;
+}
+
+/* Whether nothing moved between two readings. */
+static bool was_quiet(const struct kspan_stats *a, const struct kspan_stats *b)
+{
+	return a->nmalloc == b->nmalloc && a->nfree == b->nfree &&
+	       a->heap_inuse == b->heap_inuse && a->heap_sys == b->heap_sys &&
+	       a->refill == b->refill && a->flush == b->flush;
+}
+
+/**
+ * kspan_verify - check every structure
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: NULL, or the first inconsistency.
+ */
+const char *kspan_verify(void)
+{
+	struct kspan_stats before, after;
+	struct tally tally = {};
+	const char *wrong = NULL;
+	int node;
+
+	mutex_lock(&verify_lock);
+	kspan_read_stats(&before);
+	for_each_online_node(node)
+		if (!wrong)
+			wrong = verify_node(node);
+	if (!wrong)
+		wrong = verify_caches();
+	if (!wrong)
+		wrong = verify_arenas(&tally);
+	kspan_read_stats(&after);
+	if (!wrong && was_quiet(&before, &after))
+		wrong = compare_sums(&after, &tally);
+	mutex_unlock(&verify_lock);
+	return wrong;
+}

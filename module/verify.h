@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * verify.h - a walk of every structure.
+ */
+#ifndef KSPAN_VERIFY_H
+#define KSPAN_VERIFY_H
+
+const char *kspan_verify(void);
+
+#endif /* KSPAN_VERIFY_H */
