@@ -153,15 +153,16 @@ static void drop_duplicate(struct cache *c, unsigned int sc)
 		       kspan_sc_class(sc));
 }
 
-/* What F holds becomes A. */
-static void trade_mags(struct cache *c, unsigned int sc, unsigned int nr)
+/* A and F change roles, with what they hold. */
+static void trade_mags(struct cache *c, unsigned int sc)
 {
-	struct kspan_mag *drained = a_mag(c, sc);
+	unsigned int nr_a = a_count(c, sc), nr_f = f_count(c, sc);
+	struct kspan_mag *a = a_mag(c, sc);
 
-	set_a(c, sc, f_mag(c, sc), nr);
-	set_f(c, sc, drained, 0);
-	c->count[sc].loaded += nr;
-	c->count[sc].unloaded += nr;
+	set_a(c, sc, f_mag(c, sc), nr_f);
+	set_f(c, sc, a, nr_a);
+	c->count[sc].loaded += nr_f - nr_a;
+	c->count[sc].unloaded += nr_f - nr_a;
 }
 
 static void shuffle(struct cache *c, struct kspan_slot *slots, unsigned int nr)
@@ -259,30 +260,47 @@ static bool fill_from_spans(struct cache *c, unsigned int sc)
 	return true;
 }
 
-/* Make A hold something.  Return: whether it does. */
-static bool refill(struct cache *c, unsigned int sc)
+/* A full magazine from the depot becomes A.  Return: whether there was one. */
+static bool fill_from_depot(struct cache *c, unsigned int sc)
 {
 	struct kspan_mag *full, *drained;
-	unsigned int nr;
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
 
-	nr = f_count(c, sc);
-	if (likely(nr)) {
-		trade_mags(c, sc, nr);
-		return true;
-	}
-	age_classes(c, sc);
 	full = kspan_depot_get(c->node, sc);
 	if (!full)
-		return fill_from_spans(c, sc);
+		return false;
 	drained = a_mag(c, sc);
-	nr = kspan_sc_info(sc)->mag_cap;
-	set_a(c, sc, full, nr);
-	c->count[sc].loaded += nr;
+	set_a(c, sc, full, cap);
+	c->count[sc].loaded += cap;
 	if (drained && !f_mag(c, sc) && !direct_free)
 		set_f(c, sc, drained, 0);
 	else if (drained)
 		kspan_mag_free(drained);
 	return true;
+}
+
+/*
+ * Make A hold something.  F's objects do if they fill half a magazine; with
+ * fewer ones a CPU that frees what it allocates would be back here after as
+ * few calls.  make_room() is the mirror of this, and both leave at least half
+ * a magazine of calls until the next visit.
+ *
+ * Return: whether A holds something.
+ */
+static bool refill(struct cache *c, unsigned int sc)
+{
+	unsigned int nr = f_count(c, sc);
+
+	if (likely(nr > kspan_sc_info(sc)->mag_cap / 2)) {
+		trade_mags(c, sc);
+		return true;
+	}
+	age_classes(c, sc);
+	if (fill_from_depot(c, sc) || fill_from_spans(c, sc))
+		return true;
+	if (nr)
+		trade_mags(c, sc);
+	return nr;
 }
 
 /* A single object straight from the spans. */
@@ -408,21 +426,15 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 static bool make_room(struct cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	struct kspan_mag *a = a_mag(c, sc), *f = f_mag(c, sc);
+	struct kspan_mag *f = f_mag(c, sc);
 
 	if (f && f_count(c, sc) < cap)
 		return true;
-	if (a && !a_count(c, sc)) {
-		if (f) {
-			trade_mags(c, sc, cap);
-		} else {
-			set_f(c, sc, a, 0);
-			set_a(c, sc, NULL, 0);
-		}
+	if (a_mag(c, sc) && a_count(c, sc) <= cap / 2) {
+		trade_mags(c, sc);
 		return true;
 	}
 	age_classes(c, sc);
-	f = f_mag(c, sc);
 	if (f) {
 		c->count[sc].unloaded += cap;
 		if (!kspan_depot_put(c->node, sc, f)) {
