@@ -6,6 +6,8 @@
  * and context, except the drain of a dead CPU.  Whoever is without memory for
  * a magazine works on single objects, so that a free can never fail.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
@@ -149,14 +151,14 @@ static void drop_duplicate(struct cache *c, unsigned int sc)
 	c->count[sc].loaded--;
 	c->count[sc].unloaded--;
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("kspan: corrupt: two frees of one object of class %u at the same time\n",
+		pr_err("corrupt: two frees of one object of class %u at the same time\n",
 		       kspan_sc_class(sc));
 }
 
 /* A and F change roles, with what they hold. */
 static void trade_mags(struct cache *c, unsigned int sc)
 {
-	unsigned int nr_a = a_count(c, sc), nr_f = f_count(c, sc);
+	unsigned long nr_a = a_count(c, sc), nr_f = f_count(c, sc);
 	struct kspan_mag *a = a_mag(c, sc);
 
 	set_a(c, sc, f_mag(c, sc), nr_f);

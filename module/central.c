@@ -12,6 +12,8 @@
  * words; a flush goes through runs of objects of one span and moves the span
  * between lists once a run.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/lockdep.h>
@@ -95,8 +97,8 @@ static void place_span_locked(struct kspan_central *central,
 
 	lockdep_assert_held(&central->lock);
 	if (span->nr_free)
-		bucket = span->nr_free * KSPAN_CENTRAL_BUCKETS /
-			 (span->nr_objs + 1);
+		bucket = (span->nr_free * KSPAN_CENTRAL_BUCKETS - 1) /
+			 span->nr_objs;
 	if (bucket == span->bucket)
 		return;
 	if (span->bucket != KSPAN_NO_BUCKET) {
@@ -128,7 +130,7 @@ static void retire_corrupt_locked(struct kspan_central *central,
 {
 	lockdep_assert_held(&central->lock);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("kspan: corrupt: %s; span of class %u retired\n", what,
+		pr_err("corrupt: %s; span of class %u retired\n", what,
 		       kspan_sc_class(span->top / 2));
 	if (span->bucket != KSPAN_NO_BUCKET) {
 		list_del_init(&span->list);
@@ -249,7 +251,7 @@ static void drop_span(struct kspan_span *span)
 static void report_two_hands(unsigned int sc)
 {
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("kspan: corrupt: an object of class %u was in two hands\n",
+		pr_err("corrupt: an object of class %u was in two hands\n",
 		       kspan_sc_class(sc));
 }
 

@@ -12,6 +12,8 @@
  *
  * Limit: a run lies in one chunk.  Larger objects own a region, see large.c.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
@@ -427,7 +429,7 @@ static void heap_destroy(int node)
 
 	kspan_heap_trim(heap, 0, 0);
 	if (heap->nr_chunks)
-		pr_warn("node %d: %lu chunks with live objects stay\n", node,
+		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
 			heap->nr_chunks);
 	heaps[node] = NULL;
 	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
