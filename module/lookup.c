@@ -3,14 +3,16 @@
  * Looking pointers up off the fast path: a wrong one gets the name of what is
  * wrong with it here, the same for every caller.
  */
+#include <linux/cpumask.h>
 #include <linux/math.h>
+#include <linux/percpu.h>
 
 #include "arena.h"
 #include "lookup.h"
 #include "tiny.h"
 
-/* Pointers looked at by kspan_lookup(), ever. */
-atomic_long_t kspan_nr_lookup;
+/* Calls of kspan_lookup(), ever. */
+static DEFINE_PER_CPU(unsigned long, nr_lookup);
 
 /* An address whose page has no span. */
 static enum kspan_fault lookup_marker(const void *ptr,
@@ -76,7 +78,7 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
-	atomic_long_inc(&kspan_nr_lookup);
+	this_cpu_inc(nr_lookup);
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
 	case KSPAN_PTR:
@@ -89,6 +91,17 @@ enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 	default:
 		return lookup_marker(ptr, object);
 	}
+}
+
+/* Pointers looked up off the fast path, ever.  Context: Any. */
+unsigned long kspan_lookup_count(void)
+{
+	unsigned long nr = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		nr += READ_ONCE(per_cpu(nr_lookup, cpu));
+	return nr;
 }
 
 /**

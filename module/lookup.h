@@ -22,9 +22,8 @@ struct kspan_object {
 	size_t size;
 };
 
-extern atomic_long_t kspan_nr_lookup;
-
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object);
+unsigned long kspan_lookup_count(void);
 bool kspan_size_fits(const struct kspan_object *object, size_t size);
 
 #endif /* KSPAN_LOOKUP_H */

@@ -130,7 +130,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	memset(out, 0, sizeof(*out));
 	read_objects(out);
 	read_memory(out);
-	out->nlookup = count(&kspan_nr_lookup);
+	out->nlookup = kspan_lookup_count();
 	out->bad_free = count(&kspan_nr_bad_free);
 	out->double_free = count(&kspan_nr_double_free);
 	out->atomic_fail = count(&kspan_nr_atomic_fail);
