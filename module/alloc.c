@@ -115,19 +115,35 @@ static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
 	return take_object(top_of(size) + tops, size, gfp, node, zero);
 }
 
-/* An object of the task cache.  Return: NULL where that does not do. */
-static __always_inline void *alloc_fast(size_t size, unsigned int tops, u8 *was)
+/*
+ * The top of a size that the fast path serves, or 0: nothing is ever there,
+ * nor is it asked for, since size 0 has top 0 in the tables.
+ */
+static __always_inline unsigned long fast_top(size_t size, unsigned int tops)
 {
-	void *ptr = NULL;
+	unsigned long top;
 
-	/* Size 0 has top 0, which is always empty; behind it lies class 1. */
-	if (size > KSPAN_SMALL_MAX || (tops && !size))
-		return NULL;
+	if (likely(size <= KSPAN_SIZE8_MAX))
+		top = kspan_top8[(size + 7) >> 3];
+	else if (likely(size <= KSPAN_SMALL_MAX))
+		top = kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+	else
+		return 0;
+	/* Behind another kind's top 0 lies a class of the kind before it. */
+	return tops && !top ? 0 : top + tops;
+}
+
+/* Take an object of the task cache.  Return: false where that does not do. */
+static __always_inline bool alloc_fast(size_t size, unsigned int tops,
+				       void **ptr, u8 *was)
+{
+	unsigned long top = fast_top(size, tops);
+	bool done;
+
 	preempt_disable();
-	if (kspan_in_task())
-		ptr = kspan_cache_pop(top_of(size) + tops, was);
+	done = kspan_in_task() && kspan_cache_pop(top, ptr, was);
 	preempt_enable();
-	return ptr;
+	return done;
 }
 
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
@@ -137,11 +153,9 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	u8 was;
 
 	check_context(gfp);
-	if (static_branch_unlikely(&alloc_init_key) ||
-	    unlikely(gfp & SPECIAL_GFP))
-		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
-	ptr = alloc_fast(size, tops, &was);
-	if (likely(ptr))
+	if (!static_branch_unlikely(&alloc_init_key) &&
+	    likely(!(gfp & SPECIAL_GFP)) &&
+	    likely(alloc_fast(size, tops, &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }
@@ -198,15 +212,13 @@ void *kspan_zalloc(size_t size, gfp_t gfp)
 	u8 was;
 
 	check_context(gfp);
-	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
-		goto slow;
-	ptr = alloc_fast(size, PTR_TOPS, &was);
-	if (unlikely(!ptr))
-		goto slow;
-	if (was != KSPAN_OBJ_ZEROED)
-		memset(ptr, 0, size);
-	return ptr;
-slow:
+	if (likely(!(gfp & SPECIAL_GFP & ~__GFP_ZERO)) &&
+	    likely(alloc_fast(size, PTR_TOPS, &ptr, &was))) {
+		/* All of it, so that growing in place with __GFP_ZERO works. */
+		if (was != KSPAN_OBJ_ZEROED)
+			memset(ptr, 0, kspan_classes[kspan_size_to_class(size)].size);
+		return ptr;
+	}
 	return alloc_slow(size, gfp | __GFP_ZERO, NUMA_NO_NODE, PTR_TOPS);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);

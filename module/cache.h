@@ -74,27 +74,28 @@ static __always_inline bool kspan_in_task(void)
 /**
  * kspan_cache_pop - take an object out of A
  * @top: 2 * span class
+ * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
  * The state is looked at before the object is given: an object that two
  * racing frees put into two magazines is given once.
  *
  * Context: Task, with preemption off.
- * Return: an object, now LIVE, or NULL: A is drained, or holds a wrong one.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
  */
-static __always_inline void *kspan_cache_pop(unsigned int top, u8 *was)
+static __always_inline bool kspan_cache_pop(unsigned long top, void **ptr,
+					    u8 *was)
 {
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
 	u8 *state = slot->state;
-	void *ptr;
 
 	*was = *state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
-		return NULL;
-	ptr = slot->ptr;
+		return false;
+	*ptr = slot->ptr;
 	*state = KSPAN_OBJ_LIVE;
 	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], slot - 1);
-	return ptr;
+	return true;
 }
 
 /**
@@ -106,7 +107,7 @@ static __always_inline void *kspan_cache_pop(unsigned int top, u8 *was)
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if F is full.
  */
-static __always_inline bool kspan_cache_push(unsigned int top, const void *ptr,
+static __always_inline bool kspan_cache_push(unsigned long top, const void *ptr,
 					     u8 *state)
 {
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);

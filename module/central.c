@@ -407,7 +407,7 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		return -ENOMEM;
 	if (!kspan_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
 		*low = true;
-		kspan_span_retire(span);
+		kspan_span_free(span);
 		return -ENOSPC;
 	}
 	*low = run.low;

@@ -111,10 +111,19 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 	return span;
 }
 
-/* End of a large object's descriptor.  Context: Any but NMI. */
+/**
+ * kspan_span_free - recycle a descriptor at once
+ * @span: a large object's, or a small span's that was never published
+ *
+ * Context: Any but NMI.
+ */
 void kspan_span_free(struct kspan_span *span)
 {
-	kspan_pool_free(&large_pool, span);
+	bool large = span->kind == KSPAN_LARGE;
+
+	if (span->state)
+		kspan_pool_free(state_pool(span->top / 2), span->state);
+	kspan_pool_free(large ? &large_pool : &span_pool, span);
 }
 
 /**
@@ -183,11 +192,8 @@ void kspan_span_quiesce(void)
 	if (list_empty(&ended))
 		return;
 	synchronize_rcu();
-	list_for_each_entry_safe(span, next, &ended, list) {
-		if (span->state)
-			kspan_pool_free(state_pool(span->top / 2), span->state);
-		kspan_pool_free(&span_pool, span);
-	}
+	list_for_each_entry_safe(span, next, &ended, list)
+		kspan_span_free(span);
 }
 
 /**
