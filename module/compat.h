@@ -11,6 +11,7 @@
 
 #include <linux/gfp.h>
 #include <linux/nodemask.h>
+#include <linux/pgtable.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
