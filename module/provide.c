@@ -9,6 +9,7 @@
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
+#include <linux/topology.h>
 
 #include "central.h"
 #include "heap.h"
@@ -76,6 +77,9 @@ int kspan_provide(unsigned int sc, int node, gfp_t gfp)
 	bool low = false;
 	int err;
 
+	/* The caches of this CPU look on its own node. */
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
 	err = grow_class(sc, node, gfp, &low);
 	if (err && try_again(&effort, err)) {
 		/* Reclaim may have brought objects of this very class. */
@@ -109,6 +113,8 @@ void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
 	void *ptr;
 	int err;
 
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
 	do {
 		ptr = kspan_large_alloc(size, align, gfp, node, zero, &low, &err);
 	} while (!ptr && try_again(&effort, err));
