@@ -146,6 +146,26 @@ static __always_inline bool alloc_fast(size_t size, unsigned int tops,
 	return done;
 }
 
+/*
+ * The fast path after its commonest failure, a drained A.  Apart from it, and
+ * called last, so that the fast path needs no stack frame.
+ */
+static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned int tops)
+{
+	unsigned long top = fast_top(size, tops);
+	bool done;
+	void *ptr;
+	u8 was;
+
+	preempt_disable();
+	done = kspan_in_task() && kspan_cache_trade_alloc(top) &&
+	       kspan_cache_pop(top, &ptr, &was);
+	preempt_enable();
+	if (likely(done))
+		return ptr;
+	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+}
+
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 					 unsigned int tops)
 {
@@ -153,11 +173,12 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	u8 was;
 
 	check_context(gfp);
-	if (!static_branch_unlikely(&alloc_init_key) &&
-	    likely(!(gfp & SPECIAL_GFP)) &&
-	    likely(alloc_fast(size, tops, &ptr, &was)))
+	if (static_branch_unlikely(&alloc_init_key) ||
+	    unlikely(gfp & SPECIAL_GFP))
+		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	if (likely(alloc_fast(size, tops, &ptr, &was)))
 		return ptr;
-	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	return alloc_trade(size, gfp, tops);
 }
 
 /**

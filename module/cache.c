@@ -64,6 +64,9 @@ static struct cache_cpu __percpu *cache_cpus;
 /* Frees go to the spans one by one: nothing may be reused, or all is wiped. */
 static bool direct_free __read_mostly;
 
+/* The slot that A's top is below when A holds half a magazine or less. */
+static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
+
 /* One cache: what the functions below work on. */
 struct cache {
 	struct cache_cpu *cpu;
@@ -133,7 +136,8 @@ static void set_a(struct cache *c, unsigned int sc, struct kspan_mag *mag,
 		  unsigned int nr)
 {
 	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)],
-		   mag ? &mag->slot[sc_first(sc) + nr - 1] : &kspan_no_mag.slot[0]);
+		   mag ? &mag->slot[sc_first(sc) + nr - 1] :
+			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]);
 }
 
 static void set_f(struct cache *c, unsigned int sc, struct kspan_mag *mag,
@@ -281,28 +285,15 @@ static bool fill_from_depot(struct cache *c, unsigned int sc)
 	return true;
 }
 
-/*
- * Make A hold something.  F's objects do if they fill half a magazine; with
- * fewer ones a CPU that frees what it allocates would be back here after as
- * few calls.  make_room() is the mirror of this, and both leave at least half
- * a magazine of calls until the next visit.
- *
- * Return: whether A holds something.
- */
+/* Make A hold something.  Return: whether it does. */
 static bool refill(struct cache *c, unsigned int sc)
 {
-	unsigned int nr = f_count(c, sc);
-
-	if (likely(nr > kspan_sc_info(sc)->mag_cap / 2)) {
+	if (f_count(c, sc)) {
 		trade_mags(c, sc);
 		return true;
 	}
 	age_classes(c, sc);
-	if (fill_from_depot(c, sc) || fill_from_spans(c, sc))
-		return true;
-	if (nr)
-		trade_mags(c, sc);
-	return nr;
+	return fill_from_depot(c, sc) || fill_from_spans(c, sc);
 }
 
 /* A single object straight from the spans. */
@@ -328,6 +319,59 @@ static void *pop(struct cache *c, unsigned int sc, u8 *was)
 	*slot->state = KSPAN_OBJ_LIVE;
 	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)], slot - 1);
 	return slot->ptr;
+}
+
+/* The task cache of this CPU takes over @a and @f, the tops' slots. */
+static __always_inline void trade_tops(unsigned long top, struct kspan_slot *a,
+				       struct kspan_slot *f)
+{
+	long diff = (long)slot_index(f) - (long)slot_index(a);
+
+	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], f);
+	__this_cpu_write(kspan_tops[KSPAN_TOP_F(top)], a + 1);
+	__this_cpu_add(cache_cpus->count[KSPAN_CTX_TASK][top / 2].loaded, diff);
+	__this_cpu_add(cache_cpus->count[KSPAN_CTX_TASK][top / 2].unloaded, diff);
+}
+
+/**
+ * kspan_cache_trade_alloc - let what F holds be A, if A is drained
+ * @top: 2 * span class
+ *
+ * The short way for the commonest end of a fast path; kspan_cache_alloc()
+ * knows all ways.  A CPU that frees what it allocates lives on this one: with
+ * few objects in its cache it comes here every few calls.
+ *
+ * Context: Task, with preemption off.
+ * Return: whether A holds something now.
+ */
+bool noinline kspan_cache_trade_alloc(unsigned long top)
+{
+	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
+	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]) - 1;
+
+	if (a->state != &kspan_none_state || f->state == &kspan_none_state ||
+	    mag_of(a) == &kspan_no_mag)
+		return false;
+	trade_tops(top, a, f);
+	return true;
+}
+
+/**
+ * kspan_cache_trade_free - let F, which is full, be A, if A has drained by half
+ * @top: 2 * span class
+ *
+ * Context: Task, with preemption off.
+ * Return: whether F has room now.
+ */
+bool noinline kspan_cache_trade_free(unsigned long top)
+{
+	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
+	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]) - 1;
+
+	if (slot_index(a) >= half_slot[top / 2] || mag_of(f) == &kspan_no_mag)
+		return false;
+	trade_tops(top, a, f);
+	return true;
 }
 
 /**
@@ -424,30 +468,46 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 	return take_one(&c, sc, node, was);
 }
 
-/* Make F take one more object.  Return: false without memory for it. */
+/* An empty magazine becomes F.  Return: false without memory for one. */
+static bool renew_f(struct cache *c, unsigned int sc)
+{
+	struct kspan_mag *a = a_mag(c, sc), *f;
+
+	f = kspan_mag_alloc(sc, GFP_NOWAIT);
+	if (!f && a && !a_count(c, sc)) {
+		f = a;
+		set_a(c, sc, NULL, 0);
+	}
+	set_f(c, sc, f, 0);
+	return f;
+}
+
+/*
+ * Make F take one more object.  A fuller A stays as it is and F goes to the
+ * depot, so that either magazine is good for half a magazine of calls.
+ *
+ * Return: false without memory for it.
+ */
 static bool make_room(struct cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
 	struct kspan_mag *f = f_mag(c, sc);
 
-	if (f && f_count(c, sc) < cap)
+	if (!f)
+		return renew_f(c, sc);
+	if (f_count(c, sc) < cap)
 		return true;
 	if (a_mag(c, sc) && a_count(c, sc) <= cap / 2) {
 		trade_mags(c, sc);
 		return true;
 	}
 	age_classes(c, sc);
-	if (f) {
-		c->count[sc].unloaded += cap;
-		if (!kspan_depot_put(c->node, sc, f)) {
-			kspan_central_flush(sc, &f->slot[sc_first(sc)], cap);
-			set_f(c, sc, f, 0);
-			return true;
-		}
-	}
-	f = kspan_mag_alloc(sc, GFP_NOWAIT);
+	c->count[sc].unloaded += cap;
+	if (kspan_depot_put(c->node, sc, f))
+		return renew_f(c, sc);
+	kspan_central_flush(sc, &f->slot[sc_first(sc)], cap);
 	set_f(c, sc, f, 0);
-	return f;
+	return true;
 }
 
 /* An object straight to its span, or out of use for ever. */
@@ -675,6 +735,8 @@ int kspan_cache_init(void)
 	atomic_long_add((sizeof(struct cache_cpu) + sizeof(kspan_tops)) *
 			num_possible_cpus(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 	direct_free = kspan_params.sbrk || want_init_on_free();
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		half_slot[sc] = sc_first(sc) + kspan_sc_info(sc)->mag_cap / 2;
 	for_each_possible_cpu(cpu) {
 		per_cpu_ptr(cache_cpus, cpu)->random = get_random_u32();
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {

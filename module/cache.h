@@ -123,6 +123,8 @@ static __always_inline bool kspan_cache_push(unsigned long top, const void *ptr,
 
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
+bool kspan_cache_trade_alloc(unsigned long top);
+bool kspan_cache_trade_free(unsigned long top);
 void *kspan_cache_alloc(unsigned int top, u8 *was);
 unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
 				    unsigned int nr, bool zero);

@@ -135,6 +135,21 @@ static void free_deferred(struct irq_work *work)
 	}
 }
 
+/*
+ * The fast path after its commonest failure, a full F.  Apart from it, and
+ * called last, so that the fast path needs no stack frame.
+ */
+static noinline void free_trade(const void *ptr)
+{
+	bool done;
+
+	preempt_disable();
+	done = kspan_free_fast(ptr, true);
+	preempt_enable();
+	if (unlikely(!done))
+		kspan_free_slow(ptr);
+}
+
 /**
  * kspan_free - free an object
  * @ptr: what one of the allocating functions gave, NULL or ZERO_SIZE_PTR
@@ -149,10 +164,10 @@ void kspan_free(const void *ptr)
 	bool done;
 
 	preempt_disable();
-	done = kspan_free_fast(ptr);
+	done = kspan_free_fast(ptr, false);
 	preempt_enable();
 	if (unlikely(!done))
-		kspan_free_slow(ptr);
+		free_trade(ptr);
 }
 EXPORT_SYMBOL_GPL(kspan_free);
 
@@ -250,7 +265,7 @@ void kspan_free_bulk(size_t n, void **objs)
 		n -= batch;
 		preempt_disable();
 		for (; batch; batch--, objs++)
-			if (unlikely(!kspan_free_fast(*objs)))
+			if (unlikely(!kspan_free_fast(*objs, true)))
 				kspan_free_slow(*objs);
 		preempt_enable();
 	}

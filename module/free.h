@@ -13,6 +13,7 @@
 /**
  * kspan_free_fast - put a plain small object into the task cache
  * @ptr: any value
+ * @trade: whether to trade magazines if F is full; a constant
  *
  * The product tells everything about the pointer at once: its upper half is
  * the object's index, its lower half is below the divisor for an object's
@@ -22,7 +23,7 @@
  * Context: Preemption off.
  * Return: false, and nothing done, if it takes more than that.
  */
-static __always_inline bool kspan_free_fast(const void *ptr)
+static __always_inline bool kspan_free_fast(const void *ptr, bool trade)
 {
 	struct kspan_span *span = kspan_span_of(ptr);
 	u32 magic = READ_ONCE(span->magic);
@@ -34,7 +35,10 @@ static __always_inline bool kspan_free_fast(const void *ptr)
 	state = span->state + (prod >> 32);
 	if (unlikely(*state != KSPAN_OBJ_LIVE || !kspan_in_task()))
 		return false;
-	return kspan_cache_push(span->top, ptr, state);
+	if (likely(kspan_cache_push(span->top, ptr, state)))
+		return true;
+	return trade && kspan_cache_trade_free(span->top) &&
+	       kspan_cache_push(span->top, ptr, state);
 }
 
 void kspan_free_slow(const void *ptr);
