@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: refill, overflow and everything else off the fast path.
+ * Per-CPU caches: refill, overflow and whatever else an allocation or a free
+ * needs off the fast path.
  *
  * Everything here runs with preemption off and on the cache of its own CPU
  * and context, except the drain of a dead CPU.  Whoever is without memory for
@@ -18,48 +19,12 @@
 #include <linux/topology.h>
 
 #include "arena.h"
-#include "cache.h"
+#include "cache_tops.h"
 #include "meta.h"
 #include "params.h"
 
-/* Bytes of free objects a CPU should hold; see age_classes(). */
-#define CACHE_BUDGET	(256UL << 10)
-/* Contexts whose tops are not in kspan_tops. */
-#define NR_IRQ_CTX	(KSPAN_NR_CTX - 1)
-/* Span classes looked at each time a magazine is loaded. */
-#define AGE_STEP	4U
-
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
-
-/* What went into A magazines and out of F ones, ever. */
-struct cache_count {
-	unsigned long loaded;
-	unsigned long unloaded;
-};
-
-/**
- * struct cache_cpu - the rest of a CPU's caches
- * @tops: the softirq's and the hardirq's, used as kspan_tops
- * @count: by context and span class, written by their owner alone
- * @nr_events: slow path visits, so that the scavenger sees idle CPUs
- * @nr_seen: nr_events when the scavenger last looked; the scavenger's
- * @hand: next class age_classes() looks at
- * @seen_bytes: bytes it has met in this round
- * @over: whether the last round met more than the budget
- * @random: state of the generator behind randomize=1
- */
-struct cache_cpu {
-	struct kspan_slot *tops[NR_IRQ_CTX][KSPAN_NR_TOPS];
-	struct cache_count count[KSPAN_NR_CTX][KSPAN_NR_SC];
-	unsigned long nr_events;
-	unsigned long nr_seen;
-	unsigned int hand;
-	unsigned long seen_bytes;
-	bool over;
-	u32 random;
-};
-
-static struct cache_cpu __percpu *cache_cpus;
+struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
 /* Frees go to the spans one by one: nothing may be reused, or all is wiped. */
 static bool direct_free __read_mostly;
@@ -67,91 +32,10 @@ static bool direct_free __read_mostly;
 /* The slot that A's top is below when A holds half a magazine or less. */
 static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 
-/* One cache: what the functions below work on. */
-struct cache {
-	struct cache_cpu *cpu;
-	struct kspan_slot **tops;
-	struct cache_count *count;
-	int node;
-};
-
-static struct cache cache_of(unsigned int cpu, unsigned int ctx)
-{
-	struct cache_cpu *cc = per_cpu_ptr(cache_cpus, cpu);
-
-	return (struct cache){
-		.cpu = cc,
-		.tops = ctx ? cc->tops[ctx - 1] : per_cpu_ptr(kspan_tops, cpu),
-		.count = cc->count[ctx],
-		.node = cpu_to_mem(cpu),
-	};
-}
-
-static struct kspan_mag *mag_of(const struct kspan_slot *slot)
-{
-	return (struct kspan_mag *)((unsigned long)slot & ~KSPAN_MAG_MASK);
-}
-
-static unsigned int slot_index(const struct kspan_slot *slot)
-{
-	return ((unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
-}
-
-static unsigned int sc_first(unsigned int sc)
-{
-	return kspan_mag_first(kspan_sc_info(sc)->mag_cap);
-}
-
-/* The magazines behind the tops, NULL without one; and what they hold. */
-static struct kspan_mag *a_mag(const struct cache *c, unsigned int sc)
-{
-	struct kspan_mag *mag = mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]));
-
-	return mag == &kspan_no_mag ? NULL : mag;
-}
-
-static struct kspan_mag *f_mag(const struct cache *c, unsigned int sc)
-{
-	struct kspan_mag *mag = mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1);
-
-	return mag == &kspan_no_mag ? NULL : mag;
-}
-
-static unsigned int a_count(const struct cache *c, unsigned int sc)
-{
-	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]);
-
-	return mag_of(top) == &kspan_no_mag ? 0 : slot_index(top) + 1 - sc_first(sc);
-}
-
-static unsigned int f_count(const struct cache *c, unsigned int sc)
-{
-	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1;
-
-	return mag_of(top) == &kspan_no_mag ? 0 : slot_index(top) + 1 - sc_first(sc);
-}
-
-/* Let @mag with @nr objects be A; NULL is none. */
-static void set_a(struct cache *c, unsigned int sc, struct kspan_mag *mag,
-		  unsigned int nr)
-{
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)],
-		   mag ? &mag->slot[sc_first(sc) + nr - 1] :
-			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]);
-}
-
-static void set_f(struct cache *c, unsigned int sc, struct kspan_mag *mag,
-		  unsigned int nr)
-{
-	WRITE_ONCE(c->tops[KSPAN_TOP_F(2 * sc)],
-		   mag ? &mag->slot[sc_first(sc) + nr] :
-			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS]);
-}
-
 /* A free object that an alloc found to be somebody's: two frees raced. */
-static void drop_duplicate(struct cache *c, unsigned int sc)
+static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	set_a(c, sc, a_mag(c, sc), a_count(c, sc) - 1);
+	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
 	c->count[sc].loaded--;
 	c->count[sc].unloaded--;
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
@@ -159,19 +43,8 @@ static void drop_duplicate(struct cache *c, unsigned int sc)
 		       kspan_sc_class(sc));
 }
 
-/* A and F change roles, with what they hold. */
-static void trade_mags(struct cache *c, unsigned int sc)
-{
-	unsigned long nr_a = a_count(c, sc), nr_f = f_count(c, sc);
-	struct kspan_mag *a = a_mag(c, sc);
-
-	set_a(c, sc, f_mag(c, sc), nr_f);
-	set_f(c, sc, a, nr_a);
-	c->count[sc].loaded += nr_f - nr_a;
-	c->count[sc].unloaded += nr_f - nr_a;
-}
-
-static void shuffle(struct cache *c, struct kspan_slot *slots, unsigned int nr)
+static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
+		    unsigned int nr)
 {
 	while (nr > 1) {
 		u32 r = c->cpu->random * 1664525U + 1013904223U;
@@ -183,75 +56,18 @@ static void shuffle(struct cache *c, struct kspan_slot *slots, unsigned int nr)
 	}
 }
 
-/* Take what a magazine holds to the depot or, failing that, to the spans. */
-static void return_mag(struct cache *c, unsigned int sc, struct kspan_mag *mag,
-		       unsigned int nr)
-{
-	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-
-	if (nr == cap && kspan_depot_put(c->node, sc, mag))
-		return;
-	kspan_central_flush(sc, &mag->slot[sc_first(sc)], nr);
-	kspan_mag_free(mag);
-}
-
-/* Empty both magazines of a span class and give them up. */
-static void drain_class(struct cache *c, unsigned int sc)
-{
-	unsigned int nr_a = a_count(c, sc), nr_f = f_count(c, sc);
-	struct kspan_mag *a = a_mag(c, sc), *f = f_mag(c, sc);
-
-	set_a(c, sc, NULL, 0);
-	set_f(c, sc, NULL, 0);
-	c->count[sc].loaded -= nr_a;
-	c->count[sc].unloaded += nr_f;
-	if (a)
-		return_mag(c, sc, a, nr_a);
-	if (f)
-		return_mag(c, sc, f, nr_f);
-}
-
-/*
- * Keep a CPU's hoard near its budget: a hand goes round the span classes, a
- * few each time a magazine is loaded, and adds up what they hold.  After a
- * round above the budget the next one drains the classes it passes.
- */
-static void age_classes(struct cache *c, unsigned int busy_sc)
-{
-	struct cache_cpu *cc = c->cpu;
-	unsigned int i;
-
-	cc->nr_events++;
-	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
-		return;		/* interrupts leave this to tasks */
-	for (i = 0; i < AGE_STEP; i++) {
-		unsigned int nr;
-
-		if (++cc->hand >= KSPAN_NR_SC) {
-			cc->hand = 1;
-			cc->over = cc->seen_bytes > CACHE_BUDGET;
-			cc->seen_bytes = 0;
-		}
-		nr = a_count(c, cc->hand) + f_count(c, cc->hand);
-		if (cc->over && nr && cc->hand != busy_sc)
-			drain_class(c, cc->hand);
-		else
-			cc->seen_bytes += nr * kspan_sc_info(cc->hand)->size;
-	}
-}
-
 /* Fill A from the spans.  Return: whether there was an object. */
-static bool fill_from_spans(struct cache *c, unsigned int sc)
+static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	unsigned int first = sc_first(sc), nr;
-	struct kspan_mag *mag = a_mag(c, sc);
+	unsigned int first = kspan_sc_first(sc), nr;
+	struct kspan_mag *mag = kspan_a_mag(c, sc);
 
 	if (!mag) {
 		mag = kspan_mag_alloc(sc, GFP_NOWAIT);
 		if (!mag)
 			return false;
-		set_a(c, sc, mag, 0);
+		kspan_set_a(c, sc, mag, 0);
 	}
 	nr = kspan_central_fill(c->node, sc, &mag->slot[first], cap);
 	if (!nr)
@@ -261,13 +77,13 @@ static bool fill_from_spans(struct cache *c, unsigned int sc)
 			nr * sizeof(mag->slot[0]));
 	if (kspan_params.randomize)
 		shuffle(c, &mag->slot[first], nr);
-	set_a(c, sc, mag, nr);
+	kspan_set_a(c, sc, mag, nr);
 	c->count[sc].loaded += nr;
 	return true;
 }
 
 /* A full magazine from the depot becomes A.  Return: whether there was one. */
-static bool fill_from_depot(struct cache *c, unsigned int sc)
+static bool fill_from_depot(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_mag *full, *drained;
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
@@ -275,29 +91,30 @@ static bool fill_from_depot(struct cache *c, unsigned int sc)
 	full = kspan_depot_get(c->node, sc);
 	if (!full)
 		return false;
-	drained = a_mag(c, sc);
-	set_a(c, sc, full, cap);
+	drained = kspan_a_mag(c, sc);
+	kspan_set_a(c, sc, full, cap);
 	c->count[sc].loaded += cap;
-	if (drained && !f_mag(c, sc) && !direct_free)
-		set_f(c, sc, drained, 0);
+	if (drained && !kspan_f_mag(c, sc) && !direct_free)
+		kspan_set_f(c, sc, drained, 0);
 	else if (drained)
 		kspan_mag_free(drained);
 	return true;
 }
 
 /* Make A hold something.  Return: whether it does. */
-static bool refill(struct cache *c, unsigned int sc)
+static bool refill(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	if (f_count(c, sc)) {
-		trade_mags(c, sc);
+	if (kspan_f_count(c, sc)) {
+		kspan_trade_mags(c, sc);
 		return true;
 	}
-	age_classes(c, sc);
+	kspan_cache_age(c, sc);
 	return fill_from_depot(c, sc) || fill_from_spans(c, sc);
 }
 
 /* A single object straight from the spans. */
-static void *take_one(struct cache *c, unsigned int sc, int node, u8 *was)
+static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
+		      u8 *was)
 {
 	struct kspan_slot slot;
 
@@ -309,7 +126,7 @@ static void *take_one(struct cache *c, unsigned int sc, int node, u8 *was)
 	return slot.ptr;
 }
 
-static void *pop(struct cache *c, unsigned int sc, u8 *was)
+static void *pop(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
 {
 	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(2 * sc)];
 
@@ -325,12 +142,14 @@ static void *pop(struct cache *c, unsigned int sc, u8 *was)
 static __always_inline void trade_tops(unsigned long top, struct kspan_slot *a,
 				       struct kspan_slot *f)
 {
-	long diff = (long)slot_index(f) - (long)slot_index(a);
+	struct kspan_cache_cpu *cc = this_cpu_ptr(kspan_cache_cpus);
+	struct kspan_cache_count *count = &cc->count[KSPAN_CTX_TASK][top / 2];
+	long diff = (long)kspan_slot_index(f) - (long)kspan_slot_index(a);
 
 	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], f);
 	__this_cpu_write(kspan_tops[KSPAN_TOP_F(top)], a + 1);
-	__this_cpu_add(cache_cpus->count[KSPAN_CTX_TASK][top / 2].loaded, diff);
-	__this_cpu_add(cache_cpus->count[KSPAN_CTX_TASK][top / 2].unloaded, diff);
+	count->loaded += diff;
+	count->unloaded += diff;
 }
 
 /**
@@ -347,10 +166,11 @@ static __always_inline void trade_tops(unsigned long top, struct kspan_slot *a,
 bool noinline kspan_cache_trade_alloc(unsigned long top)
 {
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
-	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]) - 1;
+	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
 
+	f--;
 	if (a->state != &kspan_none_state || f->state == &kspan_none_state ||
-	    mag_of(a) == &kspan_no_mag)
+	    kspan_mag_of(a) == &kspan_no_mag)
 		return false;
 	trade_tops(top, a, f);
 	return true;
@@ -366,9 +186,11 @@ bool noinline kspan_cache_trade_alloc(unsigned long top)
 bool noinline kspan_cache_trade_free(unsigned long top)
 {
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
-	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]) - 1;
+	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
 
-	if (slot_index(a) >= half_slot[top / 2] || mag_of(f) == &kspan_no_mag)
+	f--;
+	if (kspan_slot_index(a) >= half_slot[top / 2] ||
+	    kspan_mag_of(f) == &kspan_no_mag)
 		return false;
 	trade_tops(top, a, f);
 	return true;
@@ -386,17 +208,17 @@ bool noinline kspan_cache_trade_free(unsigned long top)
 void *kspan_cache_alloc(unsigned int top, u8 *was)
 {
 	unsigned int ctx = kspan_context(), sc = top / 2;
-	struct cache c;
+	struct kspan_ctx_cache c;
 	void *ptr;
 
 	if (ctx == KSPAN_CTX_NMI || !sc)
 		return NULL;
-	c = cache_of(smp_processor_id(), ctx);
+	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
 		ptr = pop(&c, sc, was);
 		if (ptr)
 			return ptr;
-		if (unlikely(a_count(&c, sc)))
+		if (unlikely(kspan_a_count(&c, sc)))
 			drop_duplicate(&c, sc);
 		else if (!refill(&c, sc))
 			return take_one(&c, sc, c.node, was);
@@ -419,12 +241,12 @@ unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
 	unsigned int ctx = kspan_context(), sc = top / 2, done = 0;
 	unsigned long size = kspan_sc_info(sc)->size;
 	struct kspan_slot *slot;
-	struct cache c;
+	struct kspan_ctx_cache c;
 	u8 was;
 
 	if (ctx == KSPAN_CTX_NMI)
 		return 0;
-	c = cache_of(smp_processor_id(), ctx);
+	c = kspan_cache_of(smp_processor_id(), ctx);
 	do {
 		slot = c.tops[KSPAN_TOP_A(top)];
 		for (; done < nr; slot--) {
@@ -440,7 +262,7 @@ unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
 		WRITE_ONCE(c.tops[KSPAN_TOP_A(top)], slot);
 		if (done == nr)
 			break;
-		if (unlikely(a_count(&c, sc))) {
+		if (unlikely(kspan_a_count(&c, sc))) {
 			drop_duplicate(&c, sc);
 			continue;
 		}
@@ -460,25 +282,25 @@ unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 {
 	unsigned int ctx = kspan_context();
-	struct cache c;
+	struct kspan_ctx_cache c;
 
 	if (ctx == KSPAN_CTX_NMI || !sc)
 		return NULL;
-	c = cache_of(smp_processor_id(), ctx);
+	c = kspan_cache_of(smp_processor_id(), ctx);
 	return take_one(&c, sc, node, was);
 }
 
 /* An empty magazine becomes F.  Return: false without memory for one. */
-static bool renew_f(struct cache *c, unsigned int sc)
+static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	struct kspan_mag *a = a_mag(c, sc), *f;
+	struct kspan_mag *a = kspan_a_mag(c, sc), *f;
 
 	f = kspan_mag_alloc(sc, GFP_NOWAIT);
-	if (!f && a && !a_count(c, sc)) {
+	if (!f && a && !kspan_a_count(c, sc)) {
 		f = a;
-		set_a(c, sc, NULL, 0);
+		kspan_set_a(c, sc, NULL, 0);
 	}
-	set_f(c, sc, f, 0);
+	kspan_set_f(c, sc, f, 0);
 	return f;
 }
 
@@ -488,31 +310,31 @@ static bool renew_f(struct cache *c, unsigned int sc)
  *
  * Return: false without memory for it.
  */
-static bool make_room(struct cache *c, unsigned int sc)
+static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	struct kspan_mag *f = f_mag(c, sc);
+	struct kspan_mag *f = kspan_f_mag(c, sc);
 
 	if (!f)
 		return renew_f(c, sc);
-	if (f_count(c, sc) < cap)
+	if (kspan_f_count(c, sc) < cap)
 		return true;
-	if (a_mag(c, sc) && a_count(c, sc) <= cap / 2) {
-		trade_mags(c, sc);
+	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
+		kspan_trade_mags(c, sc);
 		return true;
 	}
-	age_classes(c, sc);
+	kspan_cache_age(c, sc);
 	c->count[sc].unloaded += cap;
 	if (kspan_depot_put(c->node, sc, f))
 		return renew_f(c, sc);
-	kspan_central_flush(sc, &f->slot[sc_first(sc)], cap);
-	set_f(c, sc, f, 0);
+	kspan_central_flush(sc, &f->slot[kspan_sc_first(sc)], cap);
+	kspan_set_f(c, sc, f, 0);
 	return true;
 }
 
 /* An object straight to its span, or out of use for ever. */
-static void free_one(struct cache *c, unsigned int sc, const void *ptr,
-		     u8 *state)
+static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
+		     const void *ptr, u8 *state)
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
@@ -541,9 +363,9 @@ void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
 {
 	unsigned int sc = top / 2;
 	struct kspan_slot *slot;
-	struct cache c;
+	struct kspan_ctx_cache c;
 
-	c = cache_of(smp_processor_id(), kspan_context());
+	c = kspan_cache_of(smp_processor_id(), kspan_context());
 	if (unlikely(direct_free) || !make_room(&c, sc)) {
 		free_one(&c, sc, ptr, state);
 		return;
@@ -555,165 +377,11 @@ void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
 	WRITE_ONCE(c.tops[KSPAN_TOP_F(top)], slot + 1);
 }
 
-/**
- * kspan_cache_drain_local - empty the caches of this CPU
- *
- * Context: Task context, migration not possible.
- */
-void kspan_cache_drain_local(void)
+/* Bytes of all CPUs' caches, without their magazines. */
+static long cache_bytes(void)
 {
-	unsigned int cpu = smp_processor_id(), ctx, sc;
-	unsigned long flags;
-	struct cache c;
-
-	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-		c = cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-			if (!a_mag(&c, sc) && !f_mag(&c, sc))
-				continue;
-			/* Interrupts off keeps every context of the CPU out. */
-			local_irq_save(flags);
-			drain_class(&c, sc);
-			local_irq_restore(flags);
-		}
-	}
-	c.cpu->nr_seen = c.cpu->nr_events;
-}
-
-/* Empty the caches of a CPU that is offline.  Context: Process. */
-void kspan_cache_drain_dead(unsigned int cpu)
-{
-	unsigned int ctx, sc;
-	struct cache c;
-
-	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-		c = cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-			preempt_disable();
-			drain_class(&c, sc);
-			preempt_enable();
-		}
-	}
-}
-
-static bool holds_anything(unsigned int cpu)
-{
-	unsigned int ctx, sc;
-	struct cache c;
-
-	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-		c = cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++)
-			if (a_mag(&c, sc) || f_mag(&c, sc))
-				return true;
-	}
-	return false;
-}
-
-/**
- * kspan_cache_is_idle - whether a CPU's caches hold memory for nobody
- * @cpu: the CPU
- *
- * Context: Process; the scavenger only, which compares with its last call.
- * Return: true if no slow path ran since then and there is something to free.
- */
-bool kspan_cache_is_idle(unsigned int cpu)
-{
-	struct cache_cpu *cc = per_cpu_ptr(cache_cpus, cpu);
-	unsigned long events = READ_ONCE(cc->nr_events);
-	bool idle = cc->nr_seen == events;
-
-	cc->nr_seen = events;
-	return idle && holds_anything(cpu);
-}
-
-/* Objects of a span class ever allocated and freed.  Context: Any. */
-void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
-{
-	unsigned long loaded = 0, unloaded = 0;
-	unsigned int cpu, ctx;
-
-	for_each_possible_cpu(cpu) {
-		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-			struct cache c = cache_of(cpu, ctx);
-
-			loaded += READ_ONCE(c.count[sc].loaded) - a_count(&c, sc);
-			unloaded += READ_ONCE(c.count[sc].unloaded) +
-				    f_count(&c, sc);
-		}
-	}
-	*nmalloc = loaded;
-	*nfree = unloaded;
-}
-
-/* Objects of a span class in the magazines of all CPUs.  Context: Any. */
-unsigned long kspan_cache_held(unsigned int sc)
-{
-	unsigned int cpu, ctx;
-	unsigned long held = 0;
-
-	for_each_possible_cpu(cpu) {
-		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-			struct cache c = cache_of(cpu, ctx);
-
-			held += a_count(&c, sc) + f_count(&c, sc);
-		}
-	}
-	return held;
-}
-
-static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
-			       unsigned int nr)
-{
-	const struct kspan_slot *slot = &mag->slot[sc_first(sc)];
-
-	if (slot[-1].state != &kspan_none_state)
-		return "cache: magazine without a sentinel";
-	for (; nr; nr--, slot++) {
-		const struct kspan_span *span = kspan_span_find(slot->ptr);
-		unsigned long i = slot->state - span->state;
-
-		if (span->top != 2 * sc)
-			return "cache: object of another class in a magazine";
-		if (i >= span->nr_objs)
-			return "cache: state of another span";
-		if (kspan_span_addr(span, i) != (unsigned long)slot->ptr)
-			return "cache: state of another object";
-		if (*slot->state > KSPAN_OBJ_ZEROED)
-			return "cache: object in a magazine is not free";
-		if (test_bit(i, kspan_span_bitmap(span)))
-			return "cache: object is in its span as well";
-	}
-	return NULL;
-}
-
-/**
- * kspan_cache_check_local - whether the caches of this CPU are sound
- *
- * Context: Task context, migration not possible.
- * Return: NULL, or what is wrong.
- */
-const char *kspan_cache_check_local(void)
-{
-	unsigned int cpu = smp_processor_id(), ctx, sc;
-	const char *wrong = NULL;
-	unsigned long flags;
-
-	for (ctx = 0; ctx < KSPAN_NR_CTX && !wrong; ctx++) {
-		struct cache c = cache_of(cpu, ctx);
-
-		for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
-			local_irq_save(flags);
-			if (a_mag(&c, sc))
-				wrong = check_slots(a_mag(&c, sc), sc,
-						    a_count(&c, sc));
-			if (f_mag(&c, sc) && !wrong)
-				wrong = check_slots(f_mag(&c, sc), sc,
-						    f_count(&c, sc));
-			local_irq_restore(flags);
-		}
-	}
-	return wrong;
+	return (sizeof(struct kspan_cache_cpu) + sizeof(kspan_tops)) *
+	       num_possible_cpus();
 }
 
 /**
@@ -727,24 +395,23 @@ int kspan_cache_init(void)
 	unsigned int cpu, ctx, sc;
 
 	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
-	cache_cpus = alloc_percpu(struct cache_cpu);
-	if (!cache_cpus)
+	kspan_cache_cpus = alloc_percpu(struct kspan_cache_cpu);
+	if (!kspan_cache_cpus)
 		return -ENOMEM;
-	kspan_meta_account(KSPAN_SYS_MCACHE, (sizeof(struct cache_cpu) +
-			   sizeof(kspan_tops)) * num_possible_cpus());
-	atomic_long_add((sizeof(struct cache_cpu) + sizeof(kspan_tops)) *
-			num_possible_cpus(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
+	atomic_long_add(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 	direct_free = kspan_params.sbrk || want_init_on_free();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
-		half_slot[sc] = sc_first(sc) + kspan_sc_info(sc)->mag_cap / 2;
+		half_slot[sc] = kspan_sc_first(sc) +
+				kspan_sc_info(sc)->mag_cap / 2;
 	for_each_possible_cpu(cpu) {
-		per_cpu_ptr(cache_cpus, cpu)->random = get_random_u32();
+		per_cpu_ptr(kspan_cache_cpus, cpu)->random = get_random_u32();
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-			struct cache c = cache_of(cpu, ctx);
+			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
 			for (sc = 0; sc < KSPAN_NR_SC; sc++) {
-				set_a(&c, sc, NULL, 0);
-				set_f(&c, sc, NULL, 0);
+				kspan_set_a(&c, sc, NULL, 0);
+				kspan_set_f(&c, sc, NULL, 0);
 			}
 		}
 	}
@@ -758,9 +425,7 @@ void kspan_cache_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kspan_cache_drain_dead(cpu);
-	free_percpu(cache_cpus);
-	kspan_meta_account(KSPAN_SYS_MCACHE, -(long)(sizeof(struct cache_cpu) +
-			   sizeof(kspan_tops)) * num_possible_cpus());
-	atomic_long_sub((sizeof(struct cache_cpu) + sizeof(kspan_tops)) *
-			num_possible_cpus(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	free_percpu(kspan_cache_cpus);
+	kspan_meta_account(KSPAN_SYS_MCACHE, -cache_bytes());
+	atomic_long_sub(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU caches: how they give back what they hold, by age, when their CPU
+ * idles or when it is gone.
+ */
+#include <linux/cpumask.h>
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <linux/smp.h>
+
+#include "cache_tops.h"
+
+/* Bytes of free objects a CPU should hold; see kspan_cache_age(). */
+#define CACHE_BUDGET (256UL << 10)
+/* Span classes looked at each time a magazine is loaded. */
+#define AGE_STEP 4U
+
+/* Take what a magazine holds to the depot or, failing that, to the spans. */
+static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
+		       struct kspan_mag *mag, unsigned int nr)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+
+	if (nr == cap && kspan_depot_put(c->node, sc, mag))
+		return;
+	kspan_central_flush(sc, &mag->slot[kspan_sc_first(sc)], nr);
+	kspan_mag_free(mag);
+}
+
+/* Empty both magazines of a span class and give them up. */
+static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
+	struct kspan_mag *a = kspan_a_mag(c, sc), *f = kspan_f_mag(c, sc);
+
+	kspan_set_a(c, sc, NULL, 0);
+	kspan_set_f(c, sc, NULL, 0);
+	c->count[sc].loaded -= nr_a;
+	c->count[sc].unloaded += nr_f;
+	if (a)
+		return_mag(c, sc, a, nr_a);
+	if (f)
+		return_mag(c, sc, f, nr_f);
+}
+
+/*
+ * Keep a CPU's hoard near its budget: a hand goes round the span classes, a
+ * few each time a magazine is loaded, and adds up what they hold.  After a
+ * round above the budget the next one drains the classes it passes.
+ */
+void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
+{
+	struct kspan_cache_cpu *cc = c->cpu;
+	unsigned int i;
+
+	cc->nr_events++;
+	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
+		return; /* interrupts leave this to tasks */
+	for (i = 0; i < AGE_STEP; i++) {
+		unsigned int nr;
+
+		if (++cc->hand >= KSPAN_NR_SC) {
+			cc->hand = 1;
+			cc->over = cc->seen_bytes > CACHE_BUDGET;
+			cc->seen_bytes = 0;
+		}
+		nr = kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand);
+		if (cc->over && nr && cc->hand != busy_sc)
+			drain_class(c, cc->hand);
+		else
+			cc->seen_bytes += nr * kspan_sc_info(cc->hand)->size;
+	}
+}
+
+/**
+ * kspan_cache_drain_local - empty the caches of this CPU
+ *
+ * Context: Task context, migration not possible.
+ */
+void kspan_cache_drain_local(void)
+{
+	unsigned int cpu = smp_processor_id(), ctx, sc;
+	unsigned long flags;
+	struct kspan_ctx_cache c;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(cpu, ctx);
+		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+			if (!kspan_a_mag(&c, sc) && !kspan_f_mag(&c, sc))
+				continue;
+			/* Interrupts off keeps every context of the CPU out. */
+			local_irq_save(flags);
+			drain_class(&c, sc);
+			local_irq_restore(flags);
+		}
+	}
+	c.cpu->nr_seen = c.cpu->nr_events;
+}
+
+/* Empty the caches of a CPU that is offline.  Context: Process. */
+void kspan_cache_drain_dead(unsigned int cpu)
+{
+	unsigned int ctx, sc;
+	struct kspan_ctx_cache c;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(cpu, ctx);
+		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+			preempt_disable();
+			drain_class(&c, sc);
+			preempt_enable();
+		}
+	}
+}
+
+static bool holds_anything(unsigned int cpu)
+{
+	unsigned int ctx, sc;
+	struct kspan_ctx_cache c;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(cpu, ctx);
+		for (sc = 1; sc < KSPAN_NR_SC; sc++)
+			if (kspan_a_mag(&c, sc) || kspan_f_mag(&c, sc))
+				return true;
+	}
+	return false;
+}
+
+/**
+ * kspan_cache_is_idle - whether a CPU's caches hold memory for nobody
+ * @cpu: the CPU
+ *
+ * Context: Process; the scavenger only, which compares with its last call.
+ * Return: true if no slow path ran since then and there is something to free.
+ */
+bool kspan_cache_is_idle(unsigned int cpu)
+{
+	struct kspan_cache_cpu *cc = per_cpu_ptr(kspan_cache_cpus, cpu);
+	unsigned long events = READ_ONCE(cc->nr_events);
+	bool idle = cc->nr_seen == events;
+
+	cc->nr_seen = events;
+	return idle && holds_anything(cpu);
+}

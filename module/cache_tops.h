@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cache_tops.h - the cache of one CPU and context, and its magazines.
+ *
+ * For the files that make up the cache, and nobody else.  All but the
+ * counting functions are for the cache's owner, with preemption off; see
+ * DOC: Locking.
+ */
+#ifndef KSPAN_CACHE_TOPS_H
+#define KSPAN_CACHE_TOPS_H
+
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/topology.h>
+#include <linux/types.h>
+
+#include "cache.h"
+
+/* Contexts whose tops are not in kspan_tops. */
+#define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
+
+/* What went into A magazines and out of F ones, ever. */
+struct kspan_cache_count {
+	unsigned long loaded;
+	unsigned long unloaded;
+};
+
+/**
+ * struct kspan_cache_cpu - the rest of a CPU's caches
+ * @tops: the softirq's and the hardirq's, used as kspan_tops
+ * @count: by context and span class, written by their owner alone
+ * @nr_events: slow path visits, so that the scavenger sees idle CPUs
+ * @nr_seen: nr_events when the scavenger last looked; the scavenger's
+ * @hand: next class kspan_cache_age() looks at
+ * @seen_bytes: bytes it has met in this round
+ * @over: whether the last round met more than the budget
+ * @random: state of the generator behind randomize=1
+ */
+struct kspan_cache_cpu {
+	struct kspan_slot *tops[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
+	struct kspan_cache_count count[KSPAN_NR_CTX][KSPAN_NR_SC];
+	unsigned long nr_events;
+	unsigned long nr_seen;
+	unsigned int hand;
+	unsigned long seen_bytes;
+	bool over;
+	u32 random;
+};
+
+extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
+
+/* One cache: what the functions below work on. */
+struct kspan_ctx_cache {
+	struct kspan_cache_cpu *cpu;
+	struct kspan_slot **tops;
+	struct kspan_cache_count *count;
+	int node;
+};
+
+static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
+						    unsigned int ctx)
+{
+	struct kspan_cache_cpu *cc = per_cpu_ptr(kspan_cache_cpus, cpu);
+
+	return (struct kspan_ctx_cache){
+		.cpu = cc,
+		.tops = ctx ? cc->tops[ctx - 1] : per_cpu_ptr(kspan_tops, cpu),
+		.count = cc->count[ctx],
+		.node = cpu_to_mem(cpu),
+	};
+}
+
+static inline struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
+{
+	return (struct kspan_mag *)((unsigned long)slot & ~KSPAN_MAG_MASK);
+}
+
+static inline unsigned int kspan_slot_index(const struct kspan_slot *slot)
+{
+	return ((unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+}
+
+static inline unsigned int kspan_sc_first(unsigned int sc)
+{
+	return kspan_mag_first(kspan_sc_info(sc)->mag_cap);
+}
+
+/* The magazines behind the tops, NULL without one; and what they hold. */
+static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
+					    unsigned int sc)
+{
+	struct kspan_mag *mag =
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]));
+
+	return mag == &kspan_no_mag ? NULL : mag;
+}
+
+static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
+					    unsigned int sc)
+{
+	struct kspan_mag *mag =
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1);
+
+	return mag == &kspan_no_mag ? NULL : mag;
+}
+
+static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
+					 unsigned int sc)
+{
+	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]);
+
+	return kspan_mag_of(top) == &kspan_no_mag ?
+		       0 :
+		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
+}
+
+static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
+					 unsigned int sc)
+{
+	const struct kspan_slot *top =
+		READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1;
+
+	return kspan_mag_of(top) == &kspan_no_mag ?
+		       0 :
+		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
+}
+
+/* Let @mag with @nr objects be A; NULL is none. */
+static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
+			       struct kspan_mag *mag, unsigned int nr)
+{
+	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)],
+		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
+			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]);
+}
+
+static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
+			       struct kspan_mag *mag, unsigned int nr)
+{
+	WRITE_ONCE(c->tops[KSPAN_TOP_F(2 * sc)],
+		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
+			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS]);
+}
+
+/* A and F change roles, with what they hold. */
+static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
+	struct kspan_mag *a = kspan_a_mag(c, sc);
+
+	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
+	kspan_set_f(c, sc, a, nr_a);
+	c->count[sc].loaded += nr_f - nr_a;
+	c->count[sc].unloaded += nr_f - nr_a;
+}
+
+void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
+
+#endif /* KSPAN_CACHE_TOPS_H */
