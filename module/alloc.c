@@ -134,10 +134,8 @@ static __always_inline unsigned long fast_top(size_t size, unsigned int tops)
 }
 
 /* Take an object of the task cache.  Return: false where that does not do. */
-static __always_inline bool alloc_fast(size_t size, unsigned int tops,
-				       void **ptr, u8 *was)
+static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 {
-	unsigned long top = fast_top(size, tops);
 	bool done;
 
 	preempt_disable();
@@ -146,24 +144,65 @@ static __always_inline bool alloc_fast(size_t size, unsigned int tops,
 	return done;
 }
 
-/*
- * The fast path after its commonest failure, a drained A.  Apart from it, and
- * called last, so that the fast path needs no stack frame.
- */
-static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned int tops)
+/* As alloc_fast(), and in addition what helps against a drained A. */
+static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
 {
-	unsigned long top = fast_top(size, tops);
 	bool done;
-	void *ptr;
-	u8 was;
 
 	preempt_disable();
 	done = kspan_in_task() && kspan_cache_trade_alloc(top) &&
-	       kspan_cache_pop(top, &ptr, &was);
+	       kspan_cache_pop(top, ptr, was);
 	preempt_enable();
-	if (likely(done))
+	return done;
+}
+
+/*
+ * The fast path after its commonest failure.  Apart from it, and called last,
+ * so that the fast path needs no stack frame.
+ */
+static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned int tops)
+{
+	void *ptr;
+	u8 was;
+
+	if (likely(alloc_traded(fast_top(size, tops), &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+}
+
+/* All of an object, so that growing it in place with __GFP_ZERO works. */
+static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
+{
+	if (was == KSPAN_OBJ_ZEROED)
+		return ptr;
+	return memset(ptr, 0, kspan_sc_info(top / 2)->size);
+}
+
+/* alloc_special() with a drained A. */
+static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
+					  unsigned int tops)
+{
+	unsigned long top = fast_top(size, tops);
+	void *ptr;
+	u8 was;
+
+	if (likely(alloc_traded(top, &ptr, &was)))
+		return zero_object(ptr, top, was);
+	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+}
+
+/* Requests with SPECIAL_GFP or in a kernel that zeroes everything. */
+static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
+{
+	unsigned long top = fast_top(size, tops);
+	void *ptr;
+	u8 was;
+
+	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
+		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	if (likely(alloc_fast(top, &ptr, &was)))
+		return zero_object(ptr, top, was);
+	return alloc_special_trade(size, gfp, tops);
 }
 
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
@@ -175,8 +214,8 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	check_context(gfp);
 	if (static_branch_unlikely(&alloc_init_key) ||
 	    unlikely(gfp & SPECIAL_GFP))
-		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
-	if (likely(alloc_fast(size, tops, &ptr, &was)))
+		return alloc_special(size, gfp, tops);
+	if (likely(alloc_fast(fast_top(size, tops), &ptr, &was)))
 		return ptr;
 	return alloc_trade(size, gfp, tops);
 }
@@ -229,18 +268,8 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
  */
 void *kspan_zalloc(size_t size, gfp_t gfp)
 {
-	void *ptr;
-	u8 was;
-
 	check_context(gfp);
-	if (likely(!(gfp & SPECIAL_GFP & ~__GFP_ZERO)) &&
-	    likely(alloc_fast(size, PTR_TOPS, &ptr, &was))) {
-		/* All of it, so that growing in place with __GFP_ZERO works. */
-		if (was != KSPAN_OBJ_ZEROED)
-			memset(ptr, 0, kspan_classes[kspan_size_to_class(size)].size);
-		return ptr;
-	}
-	return alloc_slow(size, gfp | __GFP_ZERO, NUMA_NO_NODE, PTR_TOPS);
+	return alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);
 
