@@ -22,6 +22,12 @@
 /* Dead descriptors that make it worth waiting for a grace period. */
 #define LIMBO_KICK	256U
 
+/*
+ * Objects to provide at once for classes up to a heap page: with one or two in
+ * its cache a CPU trades magazines every call or two.
+ */
+#define MIN_OBJS	4U
+
 /* What to do after a failure; one for each request. */
 struct effort {
 	gfp_t gfp;
@@ -48,17 +54,33 @@ static bool try_again(struct effort *effort, int err)
 
 static int grow_class(unsigned int sc, int node, gfp_t gfp, bool *low)
 {
+	const struct kspan_class *info = kspan_sc_info(sc);
 	bool sleep = kspan_may_sleep(gfp);
 	int err;
 
-	do {
+	for (;;) {
 		err = kspan_central_grow(node, sc, gfp, !sleep, low);
 		if (err != -ENOSPC || !sleep)
 			return err;
-		err = kspan_heap_grow(kspan_heap_of(node),
-				      kspan_sc_info(sc)->nr_pages, gfp);
-	} while (!err);
-	return err;
+		err = kspan_heap_grow(kspan_heap_of(node), info->nr_pages, gfp);
+		if (err)
+			return err;
+	}
+}
+
+/* Bring a class that just grew to MIN_OBJS, if the heap has the pages. */
+static void grow_more(unsigned int sc, int node, gfp_t gfp)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	unsigned int nr_objs;
+	bool low;
+
+	if (info->size > KSPAN_PAGE_SIZE)
+		return;
+	for (nr_objs = info->nr_objs; nr_objs < MIN_OBJS;
+	     nr_objs += info->nr_objs)
+		if (kspan_central_grow(node, sc, gfp, false, &low))
+			break;
 }
 
 /**
@@ -81,6 +103,8 @@ int kspan_provide(unsigned int sc, int node, gfp_t gfp)
 	if (node == NUMA_NO_NODE)
 		node = numa_mem_id();
 	err = grow_class(sc, node, gfp, &low);
+	if (!err)
+		grow_more(sc, node, gfp);
 	if (err && try_again(&effort, err)) {
 		/* Reclaim may have brought objects of this very class. */
 		if (READ_ONCE(kspan_central_of(node, sc)->nr_free))
