@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# The targets for people; `make help` lists them.  Kbuild says what the module
+# is made of.
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+# Where `make dkms-install` puts the sources.
+DKMS_DIR ?= /usr/src
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
+
+.PHONY: all
+all: kdir
+	$(KBUILD) modules
+
+.PHONY: kdir
+kdir:
+	@test -e $(KDIR)/Makefile || { \
+	  echo "no kernel headers in $(KDIR); install them (Debian:" \
+	       "apt install linux-headers-$(KVER)) or give KDIR=" >&2; \
+	  exit 1; }
+
+.PHONY: demo test check bench
+demo test check bench:
+	@scripts/$@.sh
+
+.PHONY: install
+install: all
+	$(KBUILD) INSTALL_MOD_DIR=updates modules_install
+	depmod $(KVER)
+	install -D -m 644 module/include/linux/kspan.h \
+		$(DESTDIR)/usr/include/kspan/linux/kspan.h
+
+.PHONY: dkms-install
+dkms-install:
+	rm -rf $(DKMS_DIR)/kspan-$(VERSION)
+	mkdir -p $(DKMS_DIR)/kspan-$(VERSION)
+	cp -r dkms.conf Kbuild Makefile COPYING module \
+		$(DKMS_DIR)/kspan-$(VERSION)
+	dkms add kspan/$(VERSION)
+	dkms install kspan/$(VERSION)
+
+.PHONY: clean
+clean:
+	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name '.*.d' -o -name Module.symvers -o -name modules.order \
+		\) -type f -exec rm -f {} +
+	rm -rf build .tmp_versions
+
+.PHONY: help
+help:
+	@echo 'make                build kspan.ko; KDIR=<kernel build dir> for another kernel'
+	@echo 'make demo           show it at work on a stock kernel in QEMU'
+	@echo 'make test           all tests; ends with "N passed, N failed"'
+	@echo 'make check          all static checks'
+	@echo 'make bench          kspan beside the kernel'"'"'s allocators, in one boot'
+	@echo 'make install        install the module for the kernel that runs'
+	@echo 'make dkms-install   have DKMS build it for every kernel'
+	@echo 'make clean          remove what was built'

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The demonstration: kspan.ko with a client that comes and goes.  Tells the
+# host each step as it happens, and the statistics as `stat WHEN NAME VALUE`.
+# guest.nr=N is how many records the client keeps.
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+# step COMMAND...: show it, run it, end the demonstration if it fails.
+step()
+{
+	echo "step # $*" >&3
+	if ! said=$("$@" 2>&1); then
+		not_ok "$*" "$said"
+		exit 1
+	fi
+}
+
+# show COMMAND...: show it and what it prints.
+show()
+{
+	step "$@"
+	echo "$said" | sed 's/^/step /' >&3
+}
+
+stats()
+{
+	echo "step # cat $DIR/stats" >&3
+	sed "s/^/stat $1 /" "$DIR/stats" >&3
+}
+
+show uname -sr
+step insmod kspan.ko
+stats before
+step insmod kspan_client.ko "nr=$(arg nr 100000)"
+stats during
+show head -n 12 "$DIR/by_size"
+show cat "$DIR/verify"
+step rmmod kspan_client
+echo "step # echo 1 > $DIR/release" >&3
+echo 1 >"$DIR/release"
+stats after
+show cat "$DIR/verify"
+step rmmod kspan
+echo "step # poweroff" >&3

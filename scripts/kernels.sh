@@ -1,0 +1,297 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernels.sh - find or make the kernels that the tests run on.
+#
+#   kernels.sh uml 6.1|6.12 [test|bench]  build a User Mode Linux kernel and
+#                                         print its build directory
+#   kernels.sh headers 6.1|6.12           install the headers of the stock
+#                                         cloud kernel, print the build dir
+#   kernels.sh image 6.1|6.12             fetch that kernel's image, print a
+#                                         directory with vmlinuz and modules
+#   kernels.sh all                        all of these
+#
+# A UML kernel of flavour test has KUnit, lockdep and the cheap debug options;
+# one of flavour bench has KUnit alone.  Everything is kept in the cache,
+# ${KSPAN_CACHE:-~/.cache/kspan}; nothing is installed but headers.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# --- User Mode Linux --------------------------------------------------------
+
+# uml_config FLAVOUR VERSION: the options that must hold, or stay off.
+uml_config()
+{
+	cat <<-'END'
+	CONFIG_64BIT=y
+	CONFIG_MODULES=y
+	CONFIG_MODULE_UNLOAD=y
+	CONFIG_KUNIT=y
+	CONFIG_DEBUG_KERNEL=y
+	CONFIG_DEBUG_FS=y
+	CONFIG_DEBUG_INFO_NONE=y
+	CONFIG_KALLSYMS=y
+	CONFIG_PRINTK_TIME=y
+	CONFIG_BLK_DEV_INITRD=y
+	CONFIG_BINFMT_ELF=y
+	CONFIG_BINFMT_SCRIPT=y
+	CONFIG_PROC_FS=y
+	CONFIG_SYSFS=y
+	CONFIG_TMPFS=y
+	CONFIG_DEVTMPFS=y
+	CONFIG_HOSTFS=y
+	CONFIG_UNIX98_PTYS=y
+	CONFIG_NULL_CHAN=y
+	CONFIG_STDERR_CONSOLE=y
+	CONFIG_VM_EVENT_COUNTERS=y
+	# A signal frame holds all registers, 11 KiB of them with AMX, and two
+	# may be on a stack.
+	CONFIG_KERNEL_STACK_ORDER=3
+	# Not needed, and a quarter of the time to build:
+	CONFIG_EXPERT=y
+	CONFIG_BLOCK=n
+	CONFIG_INPUT=n
+	CONFIG_HW_RANDOM=n
+	CONFIG_IO_URING=n
+	CONFIG_AIO=n
+	CONFIG_RD_GZIP=n
+	CONFIG_RD_BZIP2=n
+	CONFIG_RD_LZMA=n
+	CONFIG_RD_XZ=n
+	CONFIG_RD_LZO=n
+	CONFIG_RD_LZ4=n
+	CONFIG_RD_ZSTD=n
+	END
+	[ "$1" = test ] || return 0
+	cat <<-'END'
+	CONFIG_PROVE_LOCKING=y
+	CONFIG_PROVE_RCU=y
+	CONFIG_DEBUG_LIST=y
+	CONFIG_DEBUG_SPINLOCK=y
+	END
+	# The UML of 6.1 does not count preemption, so it cannot tell.
+	[ "$2" = 6.1 ] || echo CONFIG_DEBUG_ATOMIC_SLEEP=y
+}
+
+# uml_source VERSION: extract and patch the kernel's source once, print where.
+uml_source()
+{
+	local version=$1 tar=/usr/src/linux-source-$1.tar.xz dir package patch
+
+	package=$(dpkg-query -W -f '${Version}' "linux-source-$version")
+	patch=$(declare -f patch_source | sha256sum | cut -c 1-6)
+	dir=$CACHE/source/linux-$version-${package//[^0-9a-zA-Z.+-]/_}-$patch
+	if [ ! -e "$dir" ]; then
+		say "extracting linux-source-$version $package"
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		watched "extracting linux-source-$version" \
+			"$CACHE/log/extract-$version.log" \
+			tar -xJf "$tar" -C "$dir.part" --strip-components=1 \
+			--exclude='*/arch/*/boot/dts/*' \
+			--exclude='*/drivers/gpu/drm/amd/include/asic_reg/*'
+		patch_source "$dir.part"
+		mv "$dir.part" "$dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+# Two faults of UML that are not ours.
+patch_source()
+{
+	# On CPUs with AMX the registers that ptrace hands over need more room
+	# than UML has for them: every process of the guest dies at exec.
+	sed -i '/HOST_FP_SIZE/s/2696/11008/' \
+		"$1/arch/x86/um/user-offsets.c" || return
+	# 6.1 walks a new process's areas without their lock: lockdep minds.
+	sed -i '/^void force_flush_all/,/^}/{
+		s/^\tfor_each_vma/\tmmap_read_lock(mm);\n&/
+		s/^}/\tmmap_read_unlock(mm);\n}/
+	}' "$1/arch/um/kernel/tlb.c"
+}
+
+make_uml()
+{
+	local source=$1 out=$2 flavour=$3 version=$4
+
+	uml_config "$flavour" "$version" >"$out/.config"
+	make -C "$source" O="$out" ARCH=um olddefconfig || return
+	uml_config "$flavour" "$version" | grep -E '^CONFIG_.*=[^n]' |
+		grep -vxF -f "$out/.config" >"$out/refused" || true
+	if [ -s "$out/refused" ]; then
+		echo "options this kernel does not take:"
+		cat "$out/refused"
+		return 1
+	fi
+	make -j"$(nproc)" -C "$source" O="$out" ARCH=um all || return
+	[ -x "$out/linux" ] && [ -e "$out/Module.symvers" ]
+}
+
+uml()
+{
+	local version=$1 flavour=${2:-test} source recipe dir
+
+	case $flavour in
+	test | bench) ;;
+	*) die "no such flavour: $flavour (test bench)" ;;
+	esac
+	"$SCRIPTS/setup.sh" uml
+	lock_file "$CACHE/uml-$version.lock" "UML kernel $version"
+	source=$(uml_source "$version")
+	recipe=$(uml_config "$flavour" "$version" | sha256sum | cut -c 1-10)
+	dir=$CACHE/uml/$(basename "$source")-$flavour-$recipe
+	if [ ! -e "$dir" ]; then
+		say "building a UML kernel $version ($flavour), some 3 minutes"
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		# shellcheck disable=SC2317 # watched calls it
+		watched_detail()
+		{
+			echo "$(find "$dir.part" -name '*.o' | wc -l) objects"
+		}
+		watched "UML $version $flavour" \
+			"$CACHE/log/uml-$version-$flavour.log" \
+			make_uml "$source" "$dir.part" "$flavour" "$version" ||
+			die "no UML kernel $version"
+		unset -f watched_detail
+		mv "$dir.part" "$dir"
+		say "built UML $version ($flavour)"
+	fi
+	printf '%s\n' "$dir"
+}
+
+# --- stock kernels ----------------------------------------------------------
+
+# release VERSION: the newest stock cloud kernel of that series whose headers
+# are installed and whose image can be had; empty if there is none.
+installed_release()
+{
+	local kdir name
+
+	for kdir in $(printf '%s\n' /lib/modules/"$1".*-cloud-amd64/build |
+		sort -rV); do
+		name=$(basename "$(dirname "$kdir")")
+		if [ -e "$kdir/Makefile" ] && { [ -e "$CACHE/image/$name" ] ||
+			[ -n "$(image_package "$name")" ]; }; then
+			printf '%s\n' "$name"
+			return
+		fi
+	done
+}
+
+# image_package RELEASE: the package with its image, empty if apt has none.
+image_package()
+{
+	local name
+
+	for name in "linux-image-$1" "linux-image-$1-unsigned"; do
+		if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then
+			printf '%s\n' "$name"
+			return
+		fi
+	done
+}
+
+available_release()
+{
+	apt-cache search --names-only \
+		"^linux-headers-${1/./\\.}\.[0-9.-]+(\+deb[0-9]+)?-cloud-amd64$" |
+		sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -n 1
+}
+
+# stock_release VERSION: its release, with the headers installed.
+stock_release()
+{
+	local version=$1 name
+
+	name=$(installed_release "$version")
+	if [ -z "$name" ]; then
+		name=$(available_release "$version")
+		if [ -z "$name" ]; then
+			say "fetching the package lists to find Linux $version"
+			"$SCRIPTS/setup.sh" --update
+			name=$(available_release "$version")
+		fi
+		[ -n "$name" ] ||
+			die "apt has no cloud kernel headers of Linux $version"
+		"$SCRIPTS/setup.sh" --package "linux-headers-$name"
+	fi
+	printf '%s\n' "$name"
+}
+
+headers()
+{
+	local name
+
+	"$SCRIPTS/setup.sh" build
+	name=$(stock_release "$1")
+	[ -e "/lib/modules/$name/build/Makefile" ] ||
+		die "no headers in /lib/modules/$name/build"
+	printf '/lib/modules/%s/build\n' "$name"
+}
+
+fetch_image()
+{
+	local package=$1 dir=$2
+
+	# apt's own download user cannot write there; root may.
+	cd "$dir" &&
+		apt-get -q -o APT::Sandbox::User=root download "$package" &&
+		dpkg-deb -x ./*.deb root &&
+		mv root/boot/vmlinuz-* vmlinuz &&
+		mv root/lib/modules/* modules &&
+		rm -rf root ./*.deb
+}
+
+image()
+{
+	local name dir
+
+	"$SCRIPTS/setup.sh" build
+	name=$(stock_release "$1")
+	dir=$CACHE/image/$name
+	if [ ! -e "$dir" ]; then
+		lock_file "$CACHE/image.lock" "kernel image download"
+	fi
+	if [ ! -e "$dir" ]; then
+		say "fetching the image of Linux $name"
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		watched "fetching the image" "$CACHE/log/image-$1.log" \
+			fetch_image "$(image_package "$name")" "$dir.part" ||
+			die "no image of Linux $name"
+		mv "$dir.part" "$dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+check_version()
+{
+	case ${1:-} in
+	6.1 | 6.12) ;;
+	*) die "which kernel: 6.1 or 6.12? (see --help)" ;;
+	esac
+}
+
+case ${1:-} in
+uml | headers | image)
+	check_version "${2:-}"
+	"$@"
+	;;
+all)
+	for version in 6.1 6.12; do
+		headers "$version"
+		image "$version"
+		uml "$version" test
+		uml "$version" bench
+	done
+	;;
+-h | --help)
+	usage "$0"
+	;;
+*)
+	usage "$0" >&2
+	exit 2
+	;;
+esac

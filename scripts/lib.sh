@@ -1,0 +1,259 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+# lib.sh - what the scripts share.  Sourced, never run.
+#
+# Messages go to stderr, so that a script can print a result on stdout.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SCRIPTS=$ROOT/scripts
+# Everything big or slow to make; safe to delete at any time.
+CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kspan}
+# Logs of the last run; part of no build.
+BUILD=$ROOT/build
+# Scripts that call each other share one clock.
+export KSPAN_T0=${KSPAN_T0:-$(date +%s)}
+
+# Directories of modules that use kspan, built after it.
+CLIENT_DIRS=(Documentation/example scripts/torture scripts/bench)
+
+say()
+{
+	printf '[%4ds] %s\n' "$(($(date +%s) - KSPAN_T0))" "$*" >&2
+}
+
+die()
+{
+	say "error: $*"
+	exit 1
+}
+
+# usage SCRIPT: its leading comment, without the licence line.
+usage()
+{
+	sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$1"
+}
+
+# --- clean-up -------------------------------------------------------------
+
+cleanup_paths=()
+cleanup_pids=()
+
+# kill_tree PID: end a process and all that descends from it.
+kill_tree()
+{
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		kill_tree "$child"
+	done
+	kill "$1" 2>/dev/null || true
+}
+
+run_cleanup()
+{
+	local pid
+
+	for pid in "${cleanup_pids[@]}"; do
+		if kill -0 "$pid" 2>/dev/null; then
+			kill_tree "$pid"
+			wait "$pid" 2>/dev/null || true
+		fi
+	done
+	[ ${#cleanup_paths[@]} -eq 0 ] || rm -rf "${cleanup_paths[@]}"
+}
+
+trap run_cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# remove_later PATH...: gone when the script ends, however it ends.
+remove_later()
+{
+	cleanup_paths+=("$@")
+}
+
+# kill_later PID...: as above; only for children of this shell.
+kill_later()
+{
+	cleanup_pids+=("$@")
+}
+
+# forget PID: it has ended, and its number may be another's soon.
+forget()
+{
+	local pid kept=()
+
+	for pid in "${cleanup_pids[@]}"; do
+		[ "$pid" = "$1" ] || kept+=("$pid")
+	done
+	cleanup_pids=("${kept[@]}")
+}
+
+# temp_dir VAR: a directory that lives as long as the script.
+temp_dir()
+{
+	local -n temp_var=$1
+
+	temp_var=$(mktemp -d "${TMPDIR:-/tmp}/kspan.XXXXXX")
+	remove_later "$temp_var"
+}
+
+# --- waiting --------------------------------------------------------------
+
+# watched LABEL LOG COMMAND...: run it with its output in LOG and say every 15 s
+# that it still runs; the function watched_detail, if there is one, adds to that.
+# On failure the log's end is shown.
+watched()
+{
+	local label=$1 log=$2 pid begun rc=0 tick=0 detail
+
+	shift 2
+	begun=$(date +%s)
+	mkdir -p "$(dirname "$log")"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	kill_later "$pid"
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		tick=$((tick + 1))
+		[ $((tick % 75)) -eq 0 ] || continue
+		detail=
+		! declare -F watched_detail >/dev/null || detail=$(watched_detail)
+		say "$label: $(($(date +%s) - begun)) s ${detail:+($detail)}"
+	done
+	wait "$pid" || rc=$?
+	forget "$pid"
+	if [ "$rc" -ne 0 ]; then
+		say "$label failed (status $rc); the end of $log:"
+		tail -n 25 "$log" | sed 's/^/    /' >&2
+	fi
+	return "$rc"
+}
+
+# wait_all PID...: fails if any of them failed, after all have ended.
+wait_all()
+{
+	local pid rc=0
+
+	for pid; do
+		wait "$pid" || rc=1
+	done
+	return "$rc"
+}
+
+# lock_file FILE WHAT: hold FILE's lock until the script ends.
+lock_file()
+{
+	local fd
+
+	mkdir -p "$(dirname "$1")"
+	exec {fd}>"$1"
+	if ! flock -n "$fd"; then
+		say "waiting for another run to finish: $2"
+		flock "$fd"
+	fi
+}
+
+# --- modules --------------------------------------------------------------
+
+# work_dir NAME: this checkout's private build tree of that name.
+work_dir()
+{
+	local key
+
+	key=$(printf '%s' "$ROOT" | sha256sum | cut -c 1-12)
+	printf '%s/work/%s/%s\n' "$CACHE" "$key" "$1"
+}
+
+# build_modules KDIR WORKDIR [VAR=VALUE...]: copy the sources to WORKDIR and
+# build kspan.ko and its clients there, so that builds for several kernels do
+# not meet.  The variables go to make; CLIENT_DIRS says which clients.
+#
+# Files that did not change keep their time, those that did get a new one, so
+# that make sees what to rebuild whatever the times in the checkout are.
+build_modules()
+{
+	local kdir=$1 work=$2 dir
+
+	shift 2
+	mkdir -p "$work"
+	rsync -rlp --checksum --delete \
+		--exclude='.*.cmd' --exclude='*.o' --exclude='*.ko' \
+		--exclude='*.mod' --exclude='*.mod.c' --exclude='*.log' \
+		--exclude=Module.symvers --exclude=modules.order \
+		--exclude=/.git --exclude=/build \
+		"$ROOT/" "$work/" || return
+	make -j"$(nproc)" -C "$kdir" M="$work" "$@" modules || return
+	for dir in "${CLIENT_DIRS[@]}"; do
+		[ -e "$work/$dir/Kbuild" ] || continue
+		make -j"$(nproc)" -C "$kdir" M="$work/$dir" "$@" \
+			KBUILD_EXTRA_SYMBOLS="$work/Module.symvers" modules ||
+			return
+	done
+}
+
+# --- guests ---------------------------------------------------------------
+
+# make_initramfs OUT JOB FILE...: busybox, scripts/guest, JOB as /job.sh and
+# the files, all at the root.
+make_initramfs()
+{
+	local out=$1 job=$2 dir
+
+	shift 2
+	temp_dir dir
+	mkdir -p "$dir"/{bin,dev,proc,sys,host}
+	cp /bin/busybox "$dir/bin/"
+	cp "$SCRIPTS"/guest/*.awk "$SCRIPTS/guest/lib.sh" "$dir/"
+	cp "$SCRIPTS/guest/init" "$dir/init"
+	cp "$job" "$dir/job.sh"
+	[ $# -eq 0 ] || cp "$@" "$dir/"
+	chmod 755 "$dir/init"
+	(cd "$dir" && find . | cpio --quiet -R 0:0 -o -H newc) >"$out"
+}
+
+# check_log LOG: fails, showing the lines, if the kernel complained.
+#
+# A report of a bad free by kspan ends in a stack trace.  With REPORTS=1 that
+# one trace after each report is expected; anything else is not.
+check_log()
+{
+	awk -v reports="${REPORTS:-0}" '
+	/kspan: (double free|free of|free with)/ { if (reports) expected++ }
+	/Call Trace/ && expected { expected--; next }
+	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
+	/possible recursive locking|inconsistent lock state|circular locking/ ||
+	/detected( expedited)? stall|blocked for more than|unable to handle|Unable to handle/ {
+		if (++bad <= 20)
+			print "    line " NR ": " $0
+	}
+	END { exit bad > 0 }' "$1" >&2
+}
+
+# judge_guest LOG OUT STATUS: 0 if the guest ended well: in time, with the
+# verdict PASS, switched off in order, and no complaint in its kernel's log.
+judge_guest()
+{
+	local log=$1 out=$2 status=$3 rc=0
+
+	if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+		say "the guest did not end in time"
+		rc=1
+	fi
+	if ! grep -qx 'verdict PASS' "$out"; then
+		say "the guest's verdict: $(grep '^verdict' "$out" || echo none)"
+		grep '^not ok' "$out" | sed 's/^/    /' >&2 || true
+		rc=1
+	fi
+	# UML knows no power switch, and halts.
+	if ! grep -qE 'reboot: (Power down|System halted)' "$log"; then
+		say "the guest was not switched off in order; its last words:"
+		tail -n 15 "$log" | sed 's/^/    /' >&2
+		rc=1
+	fi
+	if ! check_log "$log"; then
+		say "the guest's kernel complained, see above and $log"
+		rc=1
+	fi
+	return "$rc"
+}

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# qemu.sh [OPTIONS] SCRIPT [FILE...] - run SCRIPT as the only program of a
+# guest that runs a stock Debian kernel in QEMU, without KVM, and has the
+# FILEs in its root directory.
+#
+#   --kernel 6.1|6.12   which kernel (6.12)
+#   --smp N             CPUs (4)
+#   --mem SIZE          memory (512M)
+#   --icount            one CPU whose clock counts instructions exactly
+#   --timeout SECONDS   when to give up (180)
+#   --cmdline "..."     more words for the kernel's command line
+#   --log FILE          where the kernel log goes (build/qemu-VERSION.log)
+#   --out FILE          where the guest's reports go (LOG with .out)
+#   --expect-reports    reports of bad frees in the log are no failure
+#
+# Succeeds if the guest's verdict is PASS, it switched itself off and its
+# kernel complained about nothing.  Any warning of the kernel ends the guest.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+kernel=6.12
+smp=4
+mem=512M
+icount=
+timeout=180
+cmdline=
+log=
+out=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernel=$2; shift ;;
+	--smp) smp=$2; shift ;;
+	--mem) mem=$2; shift ;;
+	--icount) icount=1 ;;
+	--timeout) timeout=$2; shift ;;
+	--cmdline) cmdline=$2; shift ;;
+	--log) log=$2; shift ;;
+	--out) out=$2; shift ;;
+	--expect-reports) export REPORTS=1 ;;
+	-h | --help) usage "$0"; exit 0 ;;
+	-*) die "no such option: $1 (see --help)" ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -ge 1 ] || die "which script? (see --help)"
+log=${log:-$BUILD/qemu-$kernel.log}
+out=${out:-${log%.log}.out}
+
+"$SCRIPTS/setup.sh" qemu
+dir=$("$SCRIPTS/kernels.sh" image "$kernel")
+mkdir -p "$(dirname "$log")" "$(dirname "$out")"
+tmp=
+temp_dir tmp
+make_initramfs "$tmp/initrd" "$@"
+: >"$log"
+: >"$out"
+
+if [ -n "$icount" ]; then
+	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
+else
+	accel=(-accel "tcg,thread=multi" -smp "$smp")
+fi
+# The watchdogs are slow, for a busy host starves virtual CPUs for seconds.
+# init_on_alloc=0 is not Debian's default, but the kernel's.
+append="console=ttyS0 guest.out=/dev/ttyS1 loglevel=7 panic=-1 oops=panic
+panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
+rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
+
+status=0
+timeout -k 5 "$timeout" qemu-system-x86_64 "${accel[@]}" -m "$mem" \
+	-display none -monitor none -no-reboot -nic none \
+	-serial "file:$log" -serial "file:$out" \
+	-kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
+	-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
+pid=$!
+kill_later "$pid"
+wait "$pid" || status=$?
+
+[ ! -s "$tmp/qemu" ] || sed 's/^/qemu: /' "$tmp/qemu" >&2
+judge_guest "$log" "$out" "$status"

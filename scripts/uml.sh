@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# uml.sh [OPTIONS] SCRIPT [FILE...] - run SCRIPT as the only program of a User
+# Mode Linux guest that has the FILEs in its root directory.
+#
+#   --kernel 6.1|6.12   which kernel (6.12)
+#   --flavour test|bench  with debug options or without (test)
+#   --timeout SECONDS   when to give up (120)
+#   --mem SIZE          the guest's memory (256M)
+#   --cmdline "..."     more words for the kernel's command line
+#   --log FILE          where the kernel log goes (build/uml-VERSION.log)
+#   --out FILE          where the guest's reports go (LOG with .out)
+#   --expect-reports    reports of bad frees in the log are no failure
+#
+# Succeeds if the guest's verdict is PASS, it switched itself off and its
+# kernel complained about nothing.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+kernel=6.12
+flavour="test"
+timeout=120
+mem=256M
+cmdline=
+log=
+out=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) kernel=$2; shift ;;
+	--flavour) flavour=$2; shift ;;
+	--timeout) timeout=$2; shift ;;
+	--mem) mem=$2; shift ;;
+	--cmdline) cmdline=$2; shift ;;
+	--log) log=$2; shift ;;
+	--out) out=$2; shift ;;
+	--expect-reports) export REPORTS=1 ;;
+	-h | --help) usage "$0"; exit 0 ;;
+	-*) die "no such option: $1 (see --help)" ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -ge 1 ] || die "which script? (see --help)"
+log=${log:-$BUILD/uml-$kernel.log}
+out=${out:-${log%.log}.out}
+
+dir=$("$SCRIPTS/kernels.sh" uml "$kernel" "$flavour")
+mkdir -p "$(dirname "$log")" "$(dirname "$out")"
+tmp=
+temp_dir tmp
+make_initramfs "$tmp/initrd" "$@"
+: >"$tmp/out"
+
+# The dynamic linker saves all registers where it resolves a name at the first
+# call: 11 KiB with AMX, on a kernel stack.
+export LD_BIND_NOW=1
+status=0
+# shellcheck disable=SC2086 # the command line is a list of words
+timeout -k 5 "$timeout" "$dir/linux" mem="$mem" initrd="$tmp/initrd" \
+	con=null con0=null,fd:1 ssl=null rdinit=/init loglevel=7 \
+	panic=-1 guest.host="$tmp" $cmdline >"$log" 2>&1 </dev/null &
+pid=$!
+kill_later "$pid"
+wait "$pid" || status=$?
+
+cp "$tmp/out" "$out"
+judge_guest "$log" "$out" "$status"
