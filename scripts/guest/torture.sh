@@ -1,0 +1,165 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Torture: load, clients, stress with CPUs going and coming, exact numbers at
+# the end, unload, and nothing left behind.  guest.seconds=N says how long,
+# guest.torture=... are more parameters of kspan_torture.ko.
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+RUN=$(arg seconds 20)
+TORTURE_DIR=/sys/kernel/debug/kspan_torture
+# The last CPU goes offline now and then, unless it is the only one.
+LAST=/sys/devices/system/cpu/cpu$(($(nproc) - 1))/online
+
+# invariants WHEN EMPTY: all numbers, and the structures behind them.
+invariants()
+{
+	set -- "$1" "$2" "$DIR/stats" "$DIR/by_size"
+	[ ! -e "$DIR/caches" ] || set -- "$@" "$DIR/caches"
+	inv_when=$1
+	inv_empty=$2
+	shift 2
+	awk -f /invariants.awk -v when="$inv_when" -v empty="$inv_empty" \
+		"$@" >&3 || nr_failed=$((nr_failed + 1))
+	check "$inv_when: verify" is ok cat "$DIR/verify"
+}
+
+release()
+{
+	echo 1 >"$DIR/release"
+}
+
+# refused PARAMETER=VALUE: the load fails and the message names the parameter.
+refused()
+{
+	dmesg -c >/dev/null
+	fails insmod /kspan.ko "$1" || return
+	dmesg | grep -q "kspan: .*${1%=*}" && return
+	echo "no message names ${1%=*}"
+	return 1
+}
+
+not_above()
+{
+	[ "$1" -le "$2" ] && return
+	echo "$1 is above $2"
+	return 1
+}
+
+# stress: watch the run until it ends; everything must be readable meanwhile.
+stress()
+{
+	stress_left=$((RUN * 3 + 60))
+	stress_looks=0
+	while :; do
+		result=$(cat $TORTURE_DIR/result)
+		case $result in
+		PASS* | FAIL*) break ;;
+		esac
+		for file in stats by_size arenas spans; do
+			if ! cat "$DIR/$file" >/dev/null; then
+				echo "cannot read $file"
+				return 1
+			fi
+		done
+		is ok cat "$DIR/verify" || return
+		stress_looks=$((stress_looks + 1))
+		if [ "$LAST" != /sys/devices/system/cpu/cpu0/online ] &&
+			[ -e "$LAST" ]; then
+			echo $((stress_looks % 2)) >"$LAST"
+		fi
+		stress_left=$((stress_left - 1))
+		if [ "$stress_left" -eq 0 ]; then
+			echo "does not end: $result"
+			return 1
+		fi
+		sleep 1
+	done
+	[ ! -e "$LAST" ] || echo 1 >"$LAST"
+	case $result in
+	"PASS ops="[1-9]*) info "$result, $stress_looks looks" ;;
+	*) echo "$result"; return 1 ;;
+	esac
+}
+
+# memory: kB of MemFree, Slab, Percpu and VmallocUsed, in this order.
+memory()
+{
+	for name in MemFree Slab Percpu VmallocUsed; do
+		awk -v name="$name:" '$1 == name { print $2 }' /proc/meminfo
+	done
+}
+
+# settle: let deferred frees happen before memory is compared.
+settle()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 2
+}
+
+load_unload()
+{
+	insmod /kspan.ko && insmod /kspan_client.ko nr=1000 &&
+		rmmod kspan_client && rmmod kspan
+}
+
+# no_leak: after a load and unload that warms up, ten more leave nothing.
+no_leak()
+{
+	load_unload || return
+	settle
+	before=$(memory)
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		load_unload || { echo "cycle $i"; return 1; }
+	done
+	settle
+	# shellcheck disable=SC2046,SC2086 # four numbers each
+	set -- $before $(memory)
+	info "10 load cycles, kB before and after: MemFree $1 $5," \
+		"Slab $2 $6, Percpu $3 $7, VmallocUsed $4 $8"
+	# Each cycle takes at least its reserve, 2 MiB, from vmalloc.
+	not_above $(($1 - 6144)) "$5" && not_above "$6" $(($2 + 2048)) &&
+		not_above "$7" "$3" && not_above "$8" $(($4 + 256))
+}
+
+# An area whose caller is a bare number was made by a module that is gone.
+no_areas()
+{
+	awk '$3 ~ /^0x/ || /kspan/ { print; found = 1 } END { exit found }' \
+		/proc/vmallocinfo
+}
+
+for bad in check=9 scavenge_ms=0 randomize=7; do
+	check "load with $bad is refused" refused $bad
+done
+
+check "load kspan" insmod /kspan.ko
+[ -e "$DIR/stats" ] || { all_ok; exit; }
+release
+heap_sys_0=$(kstat heap_sys)
+invariants "after load" 1
+
+check "load kspan_client" insmod /kspan_client.ko nr=10000
+check "the client's objects are counted" not_above 10000 "$(kstat heap_objects)"
+invariants "with a client" 0
+check "unload of kspan is refused meanwhile" fails rmmod kspan
+check "unload kspan_client" rmmod kspan_client
+invariants "after the client" 1
+
+# shellcheck disable=SC2046 # a list of parameters
+check "load kspan_torture" insmod /kspan_torture.ko seconds="$RUN" \
+	$(arg torture "")
+check "stress for $RUN s" stress
+check "unload kspan_torture" rmmod kspan_torture
+released=$(kstat heap_released)
+release
+invariants "after the stress" 1
+check "heap_sys is back to the reserve" \
+	not_above "$(kstat heap_sys)" "$heap_sys_0"
+check "heap_released only grows" not_above "$released" "$(kstat heap_released)"
+check "unload kspan" rmmod kspan
+
+check "ten loads and unloads leak nothing" no_leak
+check "no vmalloc area is left" no_areas
+all_ok

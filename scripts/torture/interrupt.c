@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts.  Each CPU has a timer that fires in hardirq and one that fires
+ * in softirq, at random intervals, so either may stop the allocator anywhere.
+ * What they allocate goes to mailboxes; they free what they find in theirs.
+ */
+#include <linux/gfp.h>
+#include <linux/hrtimer.h>
+#include <linux/kspan.h>
+#include <linux/ktime.h>
+#include <linux/time64.h>
+
+#include "torture.h"
+
+#define PERIOD_MIN_NS	(300 * NSEC_PER_USEC)
+#define PERIOD_MAX_NS	(1500 * NSEC_PER_USEC)
+#define STEPS_MAX	12
+#define SIZE_BITS	12	/* mostly below 4 KiB */
+#define BIG_BITS	16
+#define BIG_SHARE	64
+
+#ifdef HAVE_HRTIMER_SETUP
+#define torture_timer_init(timer, fn, mode) \
+	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, mode)
+#else
+static void torture_timer_init(struct hrtimer *timer,
+			       enum hrtimer_restart (*fn)(struct hrtimer *),
+			       enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
+	timer->function = fn;
+}
+#endif
+
+static struct torture_mailbox *any_mailbox(struct torture_ctx *ctx)
+{
+	return &torture_cpus[torture_pick(ctx, torture_nr_cpus)].mail;
+}
+
+static void irq_free(struct torture_ctx *ctx, const struct torture_obj *obj)
+{
+	torture_obj_check(ctx, obj);
+	kspan_free(obj->ptr);
+	torture_count(ctx, TORTURE_OPS, 1);
+}
+
+static void irq_alloc(struct torture_ctx *ctx)
+{
+	bool big = torture_once_in(ctx, BIG_SHARE);
+	bool zero = torture_once_in(ctx, 8);
+	gfp_t gfp = torture_once_in(ctx, 2) ? GFP_NOWAIT : GFP_ATOMIC;
+	struct torture_obj obj = {
+		.kind = TORTURE_PLAIN,
+		.size = torture_pick_size(ctx, big ? BIG_BITS : SIZE_BITS),
+	};
+
+	gfp |= __GFP_NOWARN;
+	if (zero)
+		obj.ptr = kspan_zalloc(obj.size, gfp);
+	else
+		obj.ptr = kspan_alloc(obj.size, gfp);
+	torture_count(ctx, TORTURE_OPS, 1);
+	if (!obj.ptr) {
+		torture_count(ctx, TORTURE_NULL_ATOMIC, 1);
+		return;
+	}
+	torture_obj_born(ctx, &obj, zero);
+	if (!torture_mail_post(any_mailbox(ctx), &obj))
+		irq_free(ctx, &obj);
+}
+
+static enum hrtimer_restart irq_fire(struct hrtimer *timer)
+{
+	struct torture_irq *irq = container_of(timer, struct torture_irq, timer);
+	struct torture_mailbox *mail = &torture_cpus[irq->home].mail;
+	struct torture_ctx *ctx = &irq->ctx;
+	struct torture_obj obj;
+	u64 ns = PERIOD_MIN_NS;
+	unsigned int i;
+
+	for (i = 1 + torture_pick(ctx, STEPS_MAX); i; i--) {
+		if (torture_once_in(ctx, 2))
+			irq_alloc(ctx);
+		else if (torture_mail_take(mail, &obj))
+			irq_free(ctx, &obj);
+	}
+	/* From now on, so that a slow machine is never all interrupts. */
+	ns += torture_pick(ctx, PERIOD_MAX_NS - PERIOD_MIN_NS);
+	hrtimer_forward_now(timer, ns_to_ktime(ns));
+	return HRTIMER_RESTART;
+}
+
+/* Context: Module load. */
+void torture_irq_init(struct torture_cpu *cpu, unsigned int home)
+{
+	cpu->hard.home = home;
+	cpu->soft.home = home;
+	torture_timer_init(&cpu->hard.timer, irq_fire,
+			   HRTIMER_MODE_REL_PINNED_HARD);
+	torture_timer_init(&cpu->soft.timer, irq_fire,
+			   HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
+/* Context: Task on @cpu. */
+void torture_irq_start(struct torture_cpu *cpu)
+{
+	hrtimer_start(&cpu->hard.timer, ns_to_ktime(PERIOD_MIN_NS),
+		      HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&cpu->soft.timer, ns_to_ktime(PERIOD_MIN_NS),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
+/* Wait for the timers to be over.  Context: Task. */
+void torture_irq_stop(struct torture_cpu *cpu)
+{
+	hrtimer_cancel(&cpu->hard.timer);
+	hrtimer_cancel(&cpu->soft.timer);
+}

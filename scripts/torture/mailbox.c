@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mailboxes: one a CPU, where any context of any CPU leaves objects that
+ * another one is to free.
+ */
+#include <linux/kspan.h>
+
+#include "torture.h"
+
+/* Context: Module load. */
+void torture_mail_init(struct torture_mailbox *mail)
+{
+	raw_spin_lock_init(&mail->lock);
+}
+
+/* Context: Any.  Return: false if there is no room. */
+bool torture_mail_post(struct torture_mailbox *mail,
+		       const struct torture_obj *obj)
+{
+	unsigned long flags;
+	bool room;
+
+	raw_spin_lock_irqsave(&mail->lock, flags);
+	room = mail->nr < TORTURE_MAIL;
+	if (room)
+		mail->obj[mail->nr++] = *obj;
+	raw_spin_unlock_irqrestore(&mail->lock, flags);
+	return room;
+}
+
+/* Context: Any.  Return: false if there is nothing. */
+bool torture_mail_take(struct torture_mailbox *mail, struct torture_obj *obj)
+{
+	unsigned long flags;
+	bool some;
+
+	raw_spin_lock_irqsave(&mail->lock, flags);
+	some = mail->nr;
+	if (some)
+		*obj = mail->obj[--mail->nr];
+	raw_spin_unlock_irqrestore(&mail->lock, flags);
+	return some;
+}
+
+/* Context: Any, with nobody posting any more. */
+void torture_mail_drain(struct torture_ctx *ctx, struct torture_mailbox *mail)
+{
+	struct torture_obj obj;
+
+	while (torture_mail_take(mail, &obj)) {
+		torture_obj_check(ctx, &obj);
+		kspan_free(obj.ptr);
+		torture_count(ctx, TORTURE_OPS, 1);
+	}
+}

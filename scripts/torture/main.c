@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kspan_torture: allocates and frees at random, on all CPUs and in all
+ * contexts, and checks every object's bytes.
+ *
+ * Loading it starts a run of "seconds".  /sys/kernel/debug/kspan_torture/result
+ * says "running", then "PASS" or "FAIL", and so does the kernel log.  With
+ * sabotage=1 the run spoils one byte itself and must say "FAIL".
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/atomic.h>
+#include <linux/cpu.h>
+#include <linux/debugfs.h>
+#include <linux/jiffies.h>
+#include <linux/kspan.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/sched/task.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "torture.h"
+
+static unsigned int seconds = 20;
+module_param(seconds, uint, 0444);
+MODULE_PARM_DESC(seconds, "how long to run (20)");
+
+static unsigned int max_live = 20000;
+module_param(max_live, uint, 0444);
+MODULE_PARM_DESC(max_live, "most objects live at a time (20000)");
+
+static unsigned long long seed;
+module_param(seed, ullong, 0444);
+MODULE_PARM_DESC(seed, "of the random numbers; 0 chooses one (0)");
+
+static unsigned int threads_per_cpu = 1;
+module_param(threads_per_cpu, uint, 0444);
+MODULE_PARM_DESC(threads_per_cpu, "threads on each CPU, 1 to 64 (1)");
+
+bool torture_light;
+module_param_named(light, torture_light, bool, 0444);
+MODULE_PARM_DESC(light, "check 8 bytes and the last one only, for speed (0)");
+
+static unsigned int sabotage;
+module_param(sabotage, uint, 0444);
+MODULE_PARM_DESC(sabotage, "1: spoil a byte, to see the run fail (0)");
+
+/* All set up before the threads run. */
+struct torture_cpu *torture_cpus;
+unsigned int torture_nr_cpus;
+static struct torture_thread *threads;
+static unsigned int nr_threads;
+static struct dentry *dir;
+static struct kspan_stats stats_before;
+static unsigned long end_jiffies;
+
+/* READ_ONCE by all, WRITE_ONCE by whoever fails first or unloads. */
+static bool stop_early;
+/* Threads that have not freed everything yet; the last one ends the run. */
+static atomic_t nr_running;
+/* Nonzero from the first failure on; who made it nonzero writes @reason. */
+static atomic_t nr_failures;
+static char reason[200];
+/* Set when @verdict is written; pairs with the acquire in result_show(). */
+static bool finished;
+static char verdict[320];
+
+bool torture_stopping(void)
+{
+	return READ_ONCE(stop_early) || time_after(jiffies, end_jiffies);
+}
+
+/* Keep the first reason, and end the run.  Context: Any. */
+void torture_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	if (atomic_fetch_inc(&nr_failures))
+		return;
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	pr_err("failure: %s\n", reason);
+	WRITE_ONCE(stop_early, true);
+}
+
+static unsigned long sum_up(enum torture_counter counter)
+{
+	unsigned long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_threads; i++)
+		sum += READ_ONCE(threads[i].ctx.counters[counter]);
+	for (i = 0; i < torture_nr_cpus; i++)
+		sum += READ_ONCE(torture_cpus[i].hard.ctx.counters[counter]) +
+		       READ_ONCE(torture_cpus[i].soft.ctx.counters[counter]);
+	return sum;
+}
+
+/* What the allocator itself found wrong during the run. */
+static void check_stats(void)
+{
+	struct kspan_stats now;
+
+	kspan_read_stats(&now);
+	if (now.bad_free != stats_before.bad_free)
+		torture_fail("kspan counts %llu bad frees",
+			     now.bad_free - stats_before.bad_free);
+	if (now.double_free != stats_before.double_free)
+		torture_fail("kspan counts %llu double frees",
+			     now.double_free - stats_before.double_free);
+	if (now.corrupt != stats_before.corrupt)
+		torture_fail("kspan counts %llu corrupt structures",
+			     now.corrupt - stats_before.corrupt);
+}
+
+/* All threads and timers are over: free what is in the mail, and judge. */
+static void finish(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < torture_nr_cpus; i++)
+		torture_mail_drain(&torture_cpus[i].hard.ctx,
+				   &torture_cpus[i].mail);
+	check_stats();
+	if (atomic_read(&nr_failures))
+		snprintf(verdict, sizeof(verdict), "FAIL %s ops=%lu seed=%llu",
+			 reason, sum_up(TORTURE_OPS), seed);
+	else
+		snprintf(verdict, sizeof(verdict),
+			 "PASS ops=%lu seed=%llu threads=%u null=%lu atomic_null=%lu",
+			 sum_up(TORTURE_OPS), seed, nr_threads, sum_up(TORTURE_NULL),
+			 sum_up(TORTURE_NULL_ATOMIC));
+	pr_info("%s\n", verdict);
+	/* Pairs with the acquire in result_show(). */
+	smp_store_release(&finished, true);
+}
+
+/* A thread has freed all it had. */
+void torture_thread_done(void)
+{
+	if (atomic_dec_and_test(&nr_running))
+		finish();
+}
+
+static int result_show(struct seq_file *m, void *unused)
+{
+	/* Pairs with the release in finish(). */
+	if (smp_load_acquire(&finished))
+		seq_printf(m, "%s\n", verdict);
+	else
+		seq_printf(m, "running ops=%lu\n", sum_up(TORTURE_OPS));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(result);
+
+static void ctx_init(struct torture_ctx *ctx, const char *name)
+{
+	static u64 nr;
+
+	ctx->name = name;
+	prandom_seed_state(&ctx->rnd, seed + ++nr * 0x9e3779b97f4a7c15ULL);
+}
+
+static int cpus_init(void)
+{
+	unsigned int cpu;
+
+	torture_cpus = kvcalloc(num_online_cpus(), sizeof(*torture_cpus),
+				GFP_KERNEL);
+	if (!torture_cpus)
+		return -ENOMEM;
+	for_each_online_cpu(cpu) {
+		struct torture_cpu *tc = &torture_cpus[torture_nr_cpus];
+
+		tc->cpu = cpu;
+		ctx_init(&tc->hard.ctx, "hardirq");
+		ctx_init(&tc->soft.ctx, "softirq");
+		torture_mail_init(&tc->mail);
+		torture_irq_init(tc, torture_nr_cpus++);
+	}
+	return 0;
+}
+
+static int thread_init(struct torture_thread *t, unsigned int nr,
+		       unsigned int nr_slots)
+{
+	struct task_struct *task;
+	unsigned int cpu;
+
+	ctx_init(&t->ctx, "thread");
+	t->home = nr / threads_per_cpu;
+	t->leader = nr % threads_per_cpu == 0;
+	t->sabotage = sabotage && !nr;
+	t->nr_slots = nr_slots;
+	t->slots = kvcalloc(nr_slots, sizeof(*t->slots), GFP_KERNEL);
+	if (!t->slots)
+		return -ENOMEM;
+
+	/* Bound, but not a per-CPU thread: its CPU may go offline meanwhile. */
+	cpu = torture_cpus[t->home].cpu;
+	task = kthread_create_on_node(torture_thread_run, t, cpu_to_node(cpu),
+				      "kspan_torture/%u", cpu);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, cpu);
+	t->task = get_task_struct(task);
+	return 0;
+}
+
+/* Half of the slots are full, on the average; mailboxes may all be. */
+static unsigned int slots_per_thread(unsigned int nr)
+{
+	unsigned int mail = torture_nr_cpus * TORTURE_MAIL;
+
+	return max_live > mail ? max((max_live - mail) / nr, 1U) : 1;
+}
+
+static int threads_init(void)
+{
+	unsigned int i, nr = torture_nr_cpus * threads_per_cpu;
+	int err;
+
+	threads = kvcalloc(nr, sizeof(*threads), GFP_KERNEL);
+	if (!threads)
+		return -ENOMEM;
+	nr_threads = nr;
+	for (i = 0; i < nr; i++) {
+		err = thread_init(&threads[i], i, slots_per_thread(nr));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void cleanup(void)
+{
+	unsigned int i;
+
+	WRITE_ONCE(stop_early, true);
+	for (i = 0; i < nr_threads; i++) {
+		if (!threads[i].task)
+			break;
+		kthread_stop(threads[i].task);
+		put_task_struct(threads[i].task);
+	}
+	/* Threads stopped before they ran have left the end to us. */
+	if (atomic_read(&nr_running))
+		finish();
+	for (i = 0; i < nr_threads; i++)
+		kvfree(threads[i].slots);
+	kvfree(threads);
+	kvfree(torture_cpus);
+}
+
+static int __init torture_init(void)
+{
+	unsigned int i;
+	int err;
+
+	if (!threads_per_cpu || threads_per_cpu > 64 || sabotage > 1) {
+		pr_err("threads_per_cpu is not 1 to 64, or sabotage not 0 or 1\n");
+		return -EINVAL;
+	}
+	if (!seed)
+		seed = get_random_u32();
+
+	/* Keep the set of CPUs as it is until the threads are bound. */
+	cpus_read_lock();
+	err = cpus_init();
+	if (!err)
+		err = threads_init();
+	cpus_read_unlock();
+	if (err) {
+		cleanup();
+		return err;
+	}
+
+	pr_info("%u threads, %u seconds, seed=%llu\n", nr_threads, seconds, seed);
+	kspan_read_stats(&stats_before);
+	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
+	debugfs_create_file("result", 0444, dir, NULL, &result_fops);
+	end_jiffies = jiffies + seconds * HZ;
+	atomic_set(&nr_running, nr_threads);
+	for (i = 0; i < nr_threads; i++)
+		wake_up_process(threads[i].task);
+	return 0;
+}
+
+static void __exit torture_exit(void)
+{
+	debugfs_remove(dir);
+	cleanup();
+}
+
+module_init(torture_init);
+module_exit(torture_exit);
+
+MODULE_DESCRIPTION("Stress test of the kspan allocator");
+MODULE_AUTHOR("The kspan developers");
+MODULE_LICENSE("GPL");
