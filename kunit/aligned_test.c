@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Alignment beyond the natural one: by a fitting size class up to 8 KiB, by
+ * whole heap pages above that.
+ */
+#include <linux/align.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "kunit_support.h"
+
+#define NR_OBJS		3U
+
+static const size_t sizes[] = {
+	1, 8, 24, 33, 100, 1000, 4097, 8192, 20000, 32768, 32769, 100000, SZ_1M,
+};
+
+/* One case at a time. */
+static u8 *objs[NR_OBJS];
+
+/* Not inlined, so that the compiler does not judge by the size asked for. */
+static noinline void soil(void *ptr)
+{
+	memset(ptr, 0xff, kspan_size(ptr));
+}
+
+/* A value the compiler does not know, so that it does not object to it. */
+static size_t hidden(size_t value)
+{
+	OPTIMIZER_HIDE_VAR(value);
+	return value;
+}
+
+/* Every alignment with every size, several at a time, by each way to free. */
+static void every_alignment(struct kunit *test)
+{
+	unsigned int i, k;
+	size_t align;
+
+	for (align = 1; align <= KSPAN_MAX_ALIGN; align *= 2) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			for (k = 0; k < NR_OBJS; k++) {
+				objs[k] = kspan_alloc_aligned(sizes[i], align,
+							      GFP_KERNEL);
+				KUNIT_ASSERT_NOT_NULL(test, objs[k]);
+				KUNIT_EXPECT_TRUE_MSG(test,
+					IS_ALIGNED((unsigned long)objs[k], align),
+					"%zu bytes aligned to %zu", sizes[i],
+					align);
+				KUNIT_EXPECT_GE(test, kspan_size(objs[k]),
+						sizes[i]);
+				memset(objs[k], k, sizes[i]);
+			}
+			for (k = 0; k < NR_OBJS; k++) {
+				KUNIT_EXPECT_NULL(test, memchr_inv(objs[k], k,
+								   sizes[i]));
+				if (k % 2)
+					kspan_free(objs[k]);
+				else
+					kspan_free_sized(objs[k], sizes[i]);
+			}
+		}
+	}
+}
+
+/* What no object can be aligned to. */
+static void bad_alignments(struct kunit *test)
+{
+	static const size_t bad[] = {
+		0, 3, 6, 24, 4095, SZ_2M - 1, SZ_4M, SZ_1G, SIZE_MAX,
+		SIZE_MAX / 2 + 1,
+	};
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_NULL_MSG(test, kspan_alloc_aligned(64, bad[i], gfp),
+				      "aligned to %zu", bad[i]);
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(SZ_64K, bad[i], gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(0, bad[i], gfp));
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
+}
+
+/* The natural alignment costs nothing: the same class as without. */
+static void natural_alignment_is_free(struct kunit *test)
+{
+	size_t size;
+	void *ptr;
+
+	for (size = 8; size <= 8192; size *= 2) {
+		ptr = kspan_alloc_aligned(size, size, GFP_KERNEL);
+		KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
+		KUNIT_EXPECT_EQ(test, (int)*kspan_test_state(ptr),
+				(int)KSPAN_OBJ_LIVE);
+		kspan_free(ptr);
+	}
+}
+
+/* Up to 8 KiB a class serves, above that pages. */
+static void kind_of_memory(struct kunit *test)
+{
+	void *ptr;
+
+	ptr = kspan_alloc_aligned(100, 8192, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, (int)kspan_test_span(ptr)->kind, (int)KSPAN_PTR);
+	kspan_free(ptr);
+	ptr = kspan_alloc_aligned(100, 16384, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, (int)kspan_test_span(ptr)->kind,
+			(int)KSPAN_LARGE);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)KSPAN_PAGE_SIZE);
+	kspan_free(ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc_aligned(0, 64, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+}
+
+static void zeroed(struct kunit *test)
+{
+	size_t align;
+	void *ptr;
+
+	for (align = 16; align <= KSPAN_MAX_ALIGN; align *= 4) {
+		ptr = kspan_alloc_aligned(1000, align, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		soil(ptr);
+		kspan_free(ptr);
+		ptr = kspan_alloc_aligned(1000, align, GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(ptr, 0, 1000),
+				      "aligned to %zu", align);
+		kspan_free(ptr);
+	}
+}
+
+/* As long as it stays in place an object keeps its alignment. */
+static void resized_in_place(struct kunit *test)
+{
+	u8 *ptr = kspan_alloc_aligned(100, 1024, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	memset(ptr, 0x6b, 100);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 50, GFP_KERNEL), (void *)ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 1000, GFP_KERNEL),
+			    (void *)ptr);
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x6b, 50));
+	kspan_free_sized(ptr, 1000);
+}
+
+/*
+ * Any size an aligned object can hold frees it, since the one it was asked
+ * for with is not known; but no larger one, nor twice, nor in the middle.
+ */
+static void bad_frees(struct kunit *test)
+{
+	struct kspan_stats before;
+	u8 *ptr, *plain;
+
+	kspan_test_expect_bad_frees(5);
+	kspan_read_stats(&before);
+	ptr = kspan_alloc_aligned(24, 32, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)32);
+	kspan_free_sized(ptr, 33);
+	kspan_free_sized(ptr, 0);
+	kspan_free(ptr + 8);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 3ULL);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+	kspan_free_sized(ptr, 24);
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+
+	/* Whoever gets it next is held to his own size again. */
+	preempt_disable();
+	ptr = kspan_alloc_aligned(24, 32, GFP_ATOMIC);
+	kspan_free(ptr);
+	plain = kspan_alloc(32, GFP_ATOMIC);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, (int)*kspan_test_state(plain),
+			(int)KSPAN_OBJ_LIVE);
+	kspan_free_sized(plain, 24);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+	kspan_free_sized(plain, 32);
+}
+
+/* No sum of size and alignment overflows. */
+static void too_large(struct kunit *test)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	struct kspan_stats before;
+	size_t align;
+
+	kspan_read_stats(&before);
+	for (align = 1; align <= KSPAN_MAX_ALIGN; align *= 2) {
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(hidden(SIZE_MAX),
+							    align, gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(hidden(SIZE_MAX -
+								   align),
+							    align, gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(hidden(SIZE_MAX / 2),
+							    align, gfp));
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+}
+
+/* A caller that cannot sleep gets aligned runs from the reserve. */
+static void atomic_callers(struct kunit *test)
+{
+	size_t align;
+	void *ptr;
+
+	for (align = 8; align <= SZ_64K; align *= 2) {
+		ptr = kspan_alloc_aligned(align, align, GFP_ATOMIC);
+		KUNIT_EXPECT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)ptr, align));
+		kspan_free_sized(ptr, align);
+	}
+}
+
+static struct kunit_case aligned_cases[] = {
+	KUNIT_CASE(every_alignment),
+	KUNIT_CASE(bad_alignments),
+	KUNIT_CASE(natural_alignment_is_free),
+	KUNIT_CASE(kind_of_memory),
+	KUNIT_CASE(zeroed),
+	KUNIT_CASE(resized_in_place),
+	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(too_large),
+	KUNIT_CASE(atomic_callers),
+	{}
+};
+
+KSPAN_TEST_SUITE(aligned, aligned_cases);

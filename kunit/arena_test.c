@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The arena map: that any value at all can be asked for its span, and that
+ * what is published is found by every page and by no other.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "arena.h"
+#include "chunk.h"
+#include "kunit_support.h"
+
+#define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
+
+/* Data of the module, which vmalloc space holds but kspan does not. */
+static int module_data;
+
+/* The answer of both look-ups, which must be the same inside the window. */
+static struct kspan_span *look_up(struct kunit *test, unsigned long addr)
+{
+	struct kspan_span *near, *found;
+
+	preempt_disable();
+	near = kspan_span_of((void *)addr);
+	found = kspan_span_find((void *)addr);
+	preempt_enable();
+	if (addr - kspan_window_base < WINDOW_BYTES)
+		KUNIT_EXPECT_PTR_EQ(test, near, found);
+	else
+		KUNIT_EXPECT_PTR_EQ(test, near, &kspan_null_span);
+	return found;
+}
+
+static void expect_foreign(struct kunit *test, unsigned long addr)
+{
+	struct kspan_span *span = look_up(test, addr);
+
+	KUNIT_EXPECT_EQ_MSG(test, span->kind, (u8)KSPAN_NONE,
+			    "an address kspan has no memory at");
+	KUNIT_EXPECT_EQ_MSG(test, span->magic, 0U, "a marker would be freed");
+	KUNIT_EXPECT_FALSE(test, kspan_owns((void *)addr));
+	KUNIT_EXPECT_EQ(test, kspan_size((void *)addr), (size_t)0);
+}
+
+/* A chunk of its own, in the map but in no heap. */
+static struct kspan_chunk *get_chunk(struct kunit *test, unsigned int nr_pages)
+{
+	struct kspan_chunk *chunk;
+	int err;
+
+	chunk = kspan_chunk_get(numa_mem_id(), nr_pages, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	KUNIT_ASSERT_GE(test, (unsigned int)chunk->nr_pages, nr_pages);
+	return chunk;
+}
+
+static unsigned long page_addr(const struct kspan_chunk *chunk, unsigned int i)
+{
+	return chunk->base + i * KSPAN_PAGE_SIZE;
+}
+
+/* Memory of all other kinds is not kspan's. */
+static void foreign_memory(struct kunit *test)
+{
+	static const char text[] = "read-only";
+	int on_stack;
+	void *mem;
+
+	expect_foreign(test, (unsigned long)&on_stack);
+	expect_foreign(test, (unsigned long)&module_data);
+	expect_foreign(test, (unsigned long)text);
+	expect_foreign(test, (unsigned long)foreign_memory);
+	expect_foreign(test, (unsigned long)&kspan_null_span);
+	mem = kmalloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	expect_foreign(test, (unsigned long)mem);
+	kfree(mem);
+	/* Likely in a frame where kspan has memory as well. */
+	mem = vmalloc(3 * PAGE_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	expect_foreign(test, (unsigned long)mem);
+	expect_foreign(test, (unsigned long)mem + 3 * PAGE_SIZE - 1);
+	vfree(mem);
+}
+
+/* Values that are no addresses at all. */
+static void wild_values(struct kunit *test)
+{
+	unsigned int bit;
+
+	expect_foreign(test, 0);
+	expect_foreign(test, 1);
+	expect_foreign(test, (unsigned long)ZERO_SIZE_PTR);
+	expect_foreign(test, PAGE_SIZE);
+	expect_foreign(test, ULONG_MAX);
+	expect_foreign(test, ULONG_MAX - KSPAN_PAGE_SIZE);
+	expect_foreign(test, LONG_MAX);
+	expect_foreign(test, (unsigned long)LONG_MIN);
+	expect_foreign(test, (unsigned long)ERR_PTR(-ENOMEM));
+	/* Poison, and on 64-bit machines holes in the address space. */
+	expect_foreign(test, ULONG_MAX / 0xff * 0x6b);
+	expect_foreign(test, ULONG_MAX / 0xffff * 0xdead);
+	/* Some of these may be kspan's; the two look-ups have to agree. */
+	for (bit = 0; bit < BITS_PER_LONG; bit++)
+		KUNIT_EXPECT_NOT_NULL(test, look_up(test, 1UL << bit));
+}
+
+/* Around the window's ends nothing wraps and nothing faults. */
+static void window_edges(struct kunit *test)
+{
+	unsigned long end = kspan_window_base + WINDOW_BYTES;
+
+	KUNIT_EXPECT_EQ(test, kspan_window_base % KSPAN_FRAME_SIZE, 0UL);
+	KUNIT_EXPECT_TRUE_MSG(test, !end || end > kspan_window_base,
+			      "the window wraps around");
+	expect_foreign(test, kspan_window_base - 1);
+	expect_foreign(test, kspan_window_base);
+	expect_foreign(test, kspan_window_base + KSPAN_FRAME_SIZE - 1);
+	expect_foreign(test, end - KSPAN_FRAME_SIZE);
+	expect_foreign(test, end - 1);
+	expect_foreign(test, end);
+}
+
+/* No entry of the window or of any table is NULL. */
+static void no_entry_is_null(struct kunit *test)
+{
+	unsigned long addr, i, nr_frames = 0, last = 0;
+	struct kspan_span **table;
+
+	for (i = 0; i < KSPAN_NR_WINDOW; i++)
+		KUNIT_ASSERT_NOT_NULL(test, kspan_window[i]);
+	for (addr = 0; (table = kspan_arena_frame(&addr));
+	     addr += KSPAN_FRAME_SIZE) {
+		KUNIT_EXPECT_EQ(test, addr % KSPAN_FRAME_SIZE, 0UL);
+		KUNIT_ASSERT_TRUE_MSG(test, !nr_frames || addr > last,
+				      "frames out of order");
+		last = addr;
+		nr_frames++;
+		for (i = 0; i < KSPAN_FRAME_PAGES; i++)
+			KUNIT_ASSERT_NOT_NULL(test, READ_ONCE(table[i]));
+		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+	}
+	KUNIT_EXPECT_GE_MSG(test, nr_frames, 1UL, "where is the reserve?");
+}
+
+/* kspan_arena_frame() leads to the table that a live object is found by. */
+static void frames_are_found(struct kunit *test)
+{
+	void *ptr = kspan_alloc(100, GFP_KERNEL);
+	unsigned long frame, page, addr = (unsigned long)ptr;
+	struct kspan_span **table;
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	frame = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE);
+	page = (addr - frame) >> KSPAN_PAGE_SHIFT;
+	table = kspan_arena_frame(&addr);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_EXPECT_EQ(test, addr, frame);
+	KUNIT_EXPECT_PTR_EQ(test, table[page], kspan_test_span(ptr));
+	kspan_free(ptr);
+}
+
+/* A span is found by each byte of its pages and by none beside them. */
+static void publish_and_withdraw(struct kunit *test)
+{
+	struct kspan_chunk *chunk = get_chunk(test, 8);
+	unsigned int first = 2, nr = 5, i;
+	struct kspan_span *span;
+
+	span = kspan_span_alloc(kspan_size_to_class(1664), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, span);
+	span->base = page_addr(chunk, first);
+	span->nr_pages = nr;
+	for (i = 0; i < 8; i++)
+		expect_foreign(test, page_addr(chunk, i));
+
+	kspan_arena_publish(span);
+	for (i = 0; i < 8; i++) {
+		struct kspan_span *want = &kspan_null_span;
+
+		if (i >= first && i < first + nr)
+			want = span;
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, i)),
+				    want);
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, i + 1) - 1),
+				    want);
+	}
+
+	kspan_arena_withdraw(span);
+	for (i = first; i < first + nr; i++)
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, i)),
+				    &kspan_idle_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, first) - 1),
+			    &kspan_null_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, first + nr)),
+			    &kspan_null_span);
+	kspan_span_free(span);
+	kspan_chunk_put(chunk);
+}
+
+/* A chunk that goes leaves no trace: its addresses may be anybody's next. */
+static void chunks_leave_no_trace(struct kunit *test)
+{
+	struct kspan_chunk *chunk = get_chunk(test, 4);
+	unsigned long base = chunk->base;
+	unsigned int i;
+
+	kspan_arena_mark(base, 4, &kspan_idle_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, base), &kspan_idle_span);
+	kspan_chunk_put(chunk);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, base + i * KSPAN_PAGE_SIZE),
+				    &kspan_null_span);
+}
+
+/* A small object's span is found from its first to its last byte. */
+static void every_byte_of_an_object(struct kunit *test)
+{
+	static const size_t sizes[] = { 8, 24, 100, 1024, 5000, 32768 };
+	unsigned int i, offset;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		struct kspan_span *span = kspan_test_span(ptr);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, kspan_sc_class(span->top / 2),
+				kspan_size_to_class(sizes[i]));
+		for (offset = 0; offset < sizes[i]; offset++)
+			KUNIT_ASSERT_PTR_EQ(test, look_up(test, (unsigned long)ptr +
+							  offset), span);
+		kspan_free(ptr);
+	}
+}
+
+/* A large object is known by its first page and found from any other. */
+static void around_a_large_object(struct kunit *test)
+{
+	static const size_t sizes[] = { 40 << 10, 600 << 10, 5 << 20 };
+	struct kspan_span *span, *found;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		unsigned long base = (unsigned long)ptr, at;
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		span = look_up(test, base);
+		KUNIT_EXPECT_EQ(test, span->kind, (u8)KSPAN_LARGE);
+		for (at = KSPAN_PAGE_SIZE; at < sizes[i]; at += KSPAN_PAGE_SIZE) {
+			KUNIT_ASSERT_EQ(test, look_up(test, base + at)->kind,
+					(u8)KSPAN_NONE);
+			preempt_disable();
+			found = kspan_span_around(base + at);
+			preempt_enable();
+			KUNIT_ASSERT_PTR_EQ(test, found, span);
+		}
+		preempt_disable();
+		found = kspan_span_around(base + sizes[i] - 1);
+		preempt_enable();
+		KUNIT_EXPECT_PTR_EQ(test, found, span);
+		preempt_disable();
+		found = kspan_span_around(base + kspan_size(ptr));
+		preempt_enable();
+		KUNIT_EXPECT_PTR_NE_MSG(test, found, span, "one byte too far");
+		kspan_free(ptr);
+		preempt_disable();
+		found = kspan_span_around(base + KSPAN_PAGE_SIZE);
+		preempt_enable();
+		KUNIT_EXPECT_PTR_NE_MSG(test, found, span, "it is gone");
+	}
+	preempt_disable();
+	found = kspan_span_around(PAGE_SIZE);
+	preempt_enable();
+	KUNIT_EXPECT_NULL(test, found);
+}
+
+/*
+ * A frame outside the window works as one inside it, only slower.  Memory that
+ * lies across two frames has a table for each.
+ */
+static void frames_outside_the_window(struct kunit *test)
+{
+	unsigned long far = kspan_window_base + WINDOW_BYTES +
+			    3 * KSPAN_FRAME_SIZE;
+	unsigned long addr = far - KSPAN_PAGE_SIZE;
+	struct kspan_span **table;
+
+	if (!IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "the window is the whole address space");
+	KUNIT_ASSERT_EQ(test, kspan_arena_cover(addr, 2 * KSPAN_PAGE_SIZE,
+						GFP_KERNEL), 0);
+	/* Doing it again changes nothing. */
+	KUNIT_ASSERT_EQ(test, kspan_arena_cover(addr, 2 * KSPAN_PAGE_SIZE,
+						GFP_KERNEL), 0);
+	expect_foreign(test, addr);
+	expect_foreign(test, far);
+
+	kspan_arena_mark(addr, 2, &kspan_idle_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, addr - 1), &kspan_null_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, addr), &kspan_idle_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, far), &kspan_idle_span);
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, far + KSPAN_PAGE_SIZE),
+			    &kspan_null_span);
+	table = kspan_arena_frame(&far);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_EXPECT_EQ(test, far, addr + KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, table[0], &kspan_idle_span);
+	far += KSPAN_FRAME_SIZE;
+	KUNIT_EXPECT_NULL_MSG(test, kspan_arena_frame(&far),
+			      "there is no frame above");
+	kspan_arena_mark(addr, 2, &kspan_null_span);
+}
+
+static struct kunit_case arena_cases[] = {
+	KUNIT_CASE(foreign_memory),
+	KUNIT_CASE(wild_values),
+	KUNIT_CASE(window_edges),
+	KUNIT_CASE(no_entry_is_null),
+	KUNIT_CASE(frames_are_found),
+	KUNIT_CASE(publish_and_withdraw),
+	KUNIT_CASE(chunks_leave_no_trace),
+	KUNIT_CASE(every_byte_of_an_object),
+	KUNIT_CASE(around_a_large_object),
+	KUNIT_CASE(frames_outside_the_window),
+	{}
+};
+
+KSPAN_TEST_SUITE(arena, arena_cases);

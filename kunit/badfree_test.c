@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bad frees: each is found by the call that makes it, counted once in the
+ * right counter, and has no other effect.  Every case says how many reports
+ * it makes; with a stack trace each they are kept few.
+ */
+#include <linux/bitops.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "cache.h"
+#include "central.h"
+#include "depot.h"
+#include "kunit_support.h"
+
+#define MAX_OBJS	700U
+
+/* One case at a time. */
+static u8 *objs[MAX_OBJS];
+static struct kspan_stats before;
+static u8 a_static_byte;
+
+/* Expect so many of each since @before was read. */
+static void expect_counts(struct kunit *test, const char *what, u64 nr_bad,
+			  u64 nr_double)
+{
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, bad_free), nr_bad,
+			    "bad frees: %s", what);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, double_free), nr_double,
+			    "double frees: %s", what);
+}
+
+/* Neighbours of the victim, with bytes that tell who was there. */
+static void alloc_marked(struct kunit *test, unsigned int nr, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		memset(objs[i], i, size);
+	}
+}
+
+/* Expect that all but @victim have their bytes, and free them. */
+static void free_marked(struct kunit *test, unsigned int nr, size_t size,
+			unsigned int victim)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (i == victim)
+			continue;
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(objs[i], i, size),
+				      "neighbour %u was written to", i);
+		kspan_free(objs[i]);
+	}
+}
+
+/* Expect that no object of a size is given to two at a time. */
+static void expect_distinct(struct kunit *test, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_OBJS; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		*(unsigned int *)objs[i] = i;
+	}
+	for (i = 0; i < MAX_OBJS; i++)
+		if (*(unsigned int *)objs[i] != i)
+			break;
+	KUNIT_EXPECT_EQ_MSG(test, i, MAX_OBJS, "an object was given twice");
+	kspan_free_bulk(MAX_OBJS, (void **)objs);
+}
+
+/* Empty the caches of this CPU: full magazines go to depots. */
+static void drain_cache(void)
+{
+	migrate_disable();
+	kspan_cache_drain_local();
+	migrate_enable();
+}
+
+/* Empty the depots of a span class; spans without objects to the page heap. */
+static void drain_spans(unsigned int sc)
+{
+	int node;
+
+	for_each_online_node(node) {
+		kspan_depot_drain(node, sc, true);
+		kspan_central_drain(node, sc);
+	}
+}
+
+/* Memory that was never kspan's, and values that are no memory at all. */
+static void foreign_memory(struct kunit *test)
+{
+	u8 on_stack = 0, *slab, *page, *mapped;
+	const struct {
+		const char *name;
+		const void *ptr;
+	} rows[] = {
+		{ "user space", (void *)0x400000UL },
+		{ "first page", (void *)0x40UL },
+		{ "error pointer", ERR_PTR(-ENOMEM) },
+		{ "last byte", (void *)ULONG_MAX },
+		{ "middle of the address space", (void *)(ULONG_MAX / 2) },
+		{ "stack", &on_stack },
+		{ "static data", &a_static_byte },
+		{ "text", (void *)(unsigned long)kspan_free },
+		{ "slab", slab = kmalloc(64, GFP_KERNEL) },
+		{ "page", page = (u8 *)__get_free_page(GFP_KERNEL) },
+		{ "vmalloc", mapped = vmalloc(PAGE_SIZE) },
+	};
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, slab && page && mapped);
+	memset(slab, 0x12, 64);
+	memset(page, 0x12, PAGE_SIZE);
+	memset(mapped, 0x12, PAGE_SIZE);
+
+	kspan_test_expect_bad_frees(ARRAY_SIZE(rows) + 1);
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		kspan_free(rows[i].ptr);
+		expect_counts(test, rows[i].name, i + 1, 0);
+		/* Asking is no offence. */
+		KUNIT_EXPECT_FALSE(test, kspan_owns(rows[i].ptr));
+		KUNIT_EXPECT_EQ(test, kspan_size(rows[i].ptr), (size_t)0);
+		expect_counts(test, rows[i].name, i + 1, 0);
+	}
+	kspan_free_sized(slab, 64);
+	expect_counts(test, "slab with its size", i + 1, 0);
+	/* And these two are nothing to report. */
+	kspan_free(NULL);
+	kspan_free(ZERO_SIZE_PTR);
+	expect_counts(test, "nothing", i + 1, 0);
+
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
+	KUNIT_EXPECT_EQ(test, (int)on_stack, 0);
+	KUNIT_EXPECT_EQ(test, (int)a_static_byte, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(slab, 0x12, 64));
+	KUNIT_EXPECT_NULL(test, memchr_inv(page, 0x12, PAGE_SIZE));
+	KUNIT_EXPECT_NULL(test, memchr_inv(mapped, 0x12, PAGE_SIZE));
+	kfree(slab);
+	free_page((unsigned long)page);
+	vfree(mapped);
+}
+
+/* Pointers into an object, by one byte and by more, in classes of all shapes. */
+static void interior(struct kunit *test)
+{
+	static const struct {
+		unsigned int size;
+		unsigned int offset;
+	} rows[] = {
+		{ 8, 1 }, { 8, 7 }, { 24, 8 }, { 48, 47 }, { 64, 32 },
+		{ 1024, 512 }, { 1664, 1663 }, { 4096, 1 }, { 8192, 4096 },
+		{ 12288, 8192 }, { 32768, 8192 }, { 32768, 32767 },
+	};
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(ARRAY_SIZE(rows));
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		alloc_marked(test, 3, rows[i].size);
+		kspan_free(objs[1] + rows[i].offset);
+		expect_counts(test, "interior", i + 1, 0);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(objs[1] + rows[i].offset));
+		KUNIT_EXPECT_TRUE(test, kspan_owns(objs[1]));
+		free_marked(test, 3, rows[i].size, 3);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+}
+
+/* A span's tail behind its last object: there is no object to free. */
+static void behind_the_last_object(struct kunit *test)
+{
+	static const unsigned int classes[] = { 3, 13, 45, 63 };
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(2 * ARRAY_SIZE(classes));
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+		const struct kspan_class *info = &kspan_classes[classes[i]];
+		struct kspan_span *span;
+		u8 *tail, *end;
+
+		alloc_marked(test, 2, info->size);
+		span = kspan_test_span(objs[0]);
+		tail = (u8 *)span->base + info->nr_objs * info->size;
+		end = (u8 *)span->base + span->nr_pages * KSPAN_PAGE_SIZE;
+		KUNIT_ASSERT_TRUE(test, tail < end);
+		kspan_free(tail);
+		expect_counts(test, "first byte of a tail", 2 * i + 1, 0);
+		kspan_free(end - 1);
+		expect_counts(test, "last byte of a tail", 2 * i + 2, 0);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(tail));
+		free_marked(test, 2, info->size, 2);
+	}
+}
+
+/* Whether a free object lies in its span, not in a magazine. */
+static bool in_span(const void *ptr)
+{
+	struct kspan_span *span = kspan_test_span(ptr);
+
+	return test_bit(kspan_span_index(span, (unsigned long)ptr),
+			kspan_span_bitmap(span));
+}
+
+/* Free all marked objects but two of one span: the victim and its keeper. */
+static void free_others(struct kunit *test, unsigned int nr)
+{
+	unsigned int i;
+
+	KUNIT_ASSERT_PTR_EQ(test, kspan_test_span(objs[0]),
+			    kspan_test_span(objs[1]));
+	for (i = 2; i < nr; i++)
+		kspan_free(objs[i]);
+}
+
+/*
+ * The same object again at each stage of its way back: in the magazine, below
+ * others, in a depot, in its span, and with the span in the page heap.  It is
+ * the fault of the caller alone: nobody gets the object twice.
+ */
+static void twice_at_every_stage(struct kunit *test)
+{
+	static const size_t sizes[] = { 8, 80, 2048 };
+	unsigned int k, sc, nr;
+	u8 *victim, *keeper;
+
+	kspan_test_expect_bad_frees(6 * ARRAY_SIZE(sizes));
+	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
+		sc = kspan_size_to_class(sizes[k]);
+		nr = 3 * kspan_classes[sc].mag_cap;
+		kspan_release();
+		kspan_read_stats(&before);
+		alloc_marked(test, nr, sizes[k]);
+		victim = objs[0];
+		keeper = objs[1];
+
+		kspan_free(victim);
+		kspan_free(victim);
+		expect_counts(test, "at once", 0, 1);
+		free_others(test, nr);
+		kspan_free(victim);
+		expect_counts(test, "after others", 0, 2);
+
+		drain_cache();
+		KUNIT_EXPECT_EQ(test, kspan_cache_held(sc), 0UL);
+		KUNIT_EXPECT_FALSE(test, in_span(victim));
+		kspan_free(victim);
+		expect_counts(test, "in a depot", 0, 3);
+
+		drain_spans(sc);
+		KUNIT_EXPECT_TRUE(test, in_span(victim));
+		kspan_free(victim);
+		expect_counts(test, "in its span", 0, 4);
+
+		KUNIT_EXPECT_NULL(test, memchr_inv(keeper, 1, sizes[k]));
+		kspan_free(keeper);
+		drain_cache();
+		drain_spans(sc);
+		KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(victim),
+				    &kspan_idle_span);
+		kspan_free(victim);
+		expect_counts(test, "in the page heap", 0, 5);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+
+		expect_distinct(test, sizes[k]);
+		/* The memory may be the kernel's by now, or the reserve. */
+		kspan_release();
+		kspan_free(victim);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free) +
+				KSPAN_SINCE(&before, double_free), 6ULL);
+	}
+}
+
+/* Memory that was given back to the kernel is not kspan's any more. */
+static void after_its_chunk(struct kunit *test)
+{
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(1);
+	/* Twice what a release leaves. */
+	alloc_marked(test, MAX_OBJS, 16384);
+	kspan_free_bulk(MAX_OBJS, (void **)objs);
+	kspan_release();
+	for (i = 0; i < MAX_OBJS; i++)
+		if (kspan_test_span(objs[i]) == &kspan_null_span)
+			break;
+	KUNIT_ASSERT_LT(test, i, MAX_OBJS);
+	kspan_read_stats(&before);
+	kspan_free(objs[i]);
+	expect_counts(test, "of a chunk that is gone", 1, 0);
+}
+
+/* Free twice, and look whether two get the object: in one go, cached. */
+static void given_to_one_only(struct kunit *test)
+{
+	static const size_t sizes[] = { 16, 512, 8192 };
+	unsigned int i;
+	u8 *ptr;
+
+	kspan_test_expect_bad_frees(2 * ARRAY_SIZE(sizes));
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_free(ptr);
+		kspan_free(ptr);
+		kspan_free_sized(ptr, sizes[i]);
+		expect_counts(test, "twice", 0, 2 * i + 2);
+		expect_distinct(test, sizes[i]);
+	}
+}
+
+/* The smallest and the largest size of every class are right for it. */
+static void sizes_of_the_class_are_right(struct kunit *test)
+{
+	unsigned int class;
+
+	kspan_read_stats(&before);
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+		size_t size = kspan_classes[class].size;
+		size_t least = kspan_classes[class - 1].size + 1;
+
+		kspan_free_sized(kspan_alloc(size, GFP_KERNEL), size);
+		kspan_free_sized(kspan_alloc(size, GFP_KERNEL), least);
+		kspan_free_sized(kspan_alloc_data(least, GFP_KERNEL), size);
+		kspan_free_sized(kspan_alloc_aligned(least, 256, GFP_KERNEL),
+				 least);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc),
+			4ULL * KSPAN_NR_CLASSES);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+}
+
+/* With a size of another class nothing is freed. */
+static void wrong_size(struct kunit *test)
+{
+	static const struct {
+		size_t size;
+		size_t claimed;
+	} rows[] = {
+		{ 64, 0 }, { 64, 56 }, { 64, 65 }, { 8, 9 }, { 1024, 1025 },
+		{ 1024, 960 }, { 32768, 28672 }, { 32768, 32769 },
+		{ 40, SIZE_MAX }, { 40000, 32768 },
+	};
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(ARRAY_SIZE(rows));
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u8 *ptr = kspan_alloc(rows[i].size, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0x3c, rows[i].size);
+		kspan_free_sized(ptr, rows[i].claimed);
+		expect_counts(test, "wrong size", i + 1, 0);
+		KUNIT_EXPECT_TRUE_MSG(test, kspan_owns(ptr),
+				      "%zu bytes freed as %zu", rows[i].size,
+				      rows[i].claimed);
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x3c, rows[i].size));
+		kspan_free_sized(ptr, rows[i].size);
+	}
+}
+
+/* Not inlined, so that the compiler does not know the object is gone. */
+static noinline bool is_wiped(const u8 *ptr, size_t size)
+{
+	return !memchr_inv(ptr, 0, size);
+}
+
+/* Wiped before anybody else can get it, seen while it lies in the cache. */
+static void sensitive(struct kunit *test)
+{
+	static const size_t sizes[] = { 8, 100, 5000, 32768, 65536 };
+	unsigned int i;
+	u8 *tiny;
+
+	kspan_test_expect_bad_frees(1);
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		alloc_marked(test, 3, sizes[i]);
+		memset(objs[1], 0xa5, kspan_size(objs[1]));
+		kspan_free_sensitive(objs[1]);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(objs[1]));
+		KUNIT_EXPECT_TRUE_MSG(test, is_wiped(objs[1],
+						     kspan_size_roundup(sizes[i])),
+				      "%zu bytes", sizes[i]);
+		free_marked(test, 3, sizes[i], 1);
+	}
+	tiny = kspan_alloc_tiny(11, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tiny);
+	memset(tiny, 0xa5, 11);
+	kspan_free_sensitive(tiny);
+	KUNIT_EXPECT_TRUE(test, is_wiped(tiny, 11));
+
+	kspan_free_sensitive(objs[0]);
+	expect_counts(test, "wiped twice", 0, 1);
+}
+
+static struct kunit_case badfree_cases[] = {
+	KUNIT_CASE(foreign_memory),
+	KUNIT_CASE(interior),
+	KUNIT_CASE(behind_the_last_object),
+	KUNIT_CASE(twice_at_every_stage),
+	KUNIT_CASE(after_its_chunk),
+	KUNIT_CASE(given_to_one_only),
+	KUNIT_CASE(sizes_of_the_class_are_right),
+	KUNIT_CASE(wrong_size),
+	KUNIT_CASE(sensitive),
+	{}
+};
+
+KSPAN_TEST_SUITE(badfree, badfree_cases);

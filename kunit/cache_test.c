@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU caches: what is in the magazines, what is counted, and how objects
+ * leave for depots and spans.  Where a case depends on the exact content of a
+ * cache it runs with preemption off, so that the scavenger cannot drain it.
+ */
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "cache.h"
+#include "central.h"
+#include "depot.h"
+#include "kunit_support.h"
+#include "params.h"
+
+/* 128 objects of 64 bytes a span, 63 in a magazine. */
+#define SIZE	64U
+#define SC	8U
+#define CAP	63U
+
+/* What most cases work on; one case at a time. */
+static struct {
+	void *obj[16 * CAP];
+	void *other[16 * CAP];
+	unsigned int nr;
+	unsigned long swap[3];
+	unsigned long refill[3];
+	unsigned long flush[3];
+	unsigned int depot[3];
+	unsigned long held;
+} work;
+
+static void begin(struct kunit *test)
+{
+	kspan_release();
+	memset(&work, 0, sizeof(work));
+	KUNIT_ASSERT_EQ(test, kspan_size_to_class(SIZE), SC);
+	KUNIT_ASSERT_EQ(test, kspan_classes[SC].mag_cap, (u8)CAP);
+}
+
+/* Note the counters of trades, as the @i-th of this case. */
+static void note(unsigned int i)
+{
+	work.swap[i] = atomic_long_read(&kspan_nr_swap);
+	work.refill[i] = atomic_long_read(&kspan_nr_refill);
+	work.flush[i] = atomic_long_read(&kspan_nr_flush);
+	work.depot[i] = kspan_depot_count(numa_mem_id(), SC);
+}
+
+/* Allocate without sleeping; how many there were. */
+static unsigned int take(void **objs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(SIZE, GFP_ATOMIC);
+		if (!objs[i])
+			break;
+	}
+	return i;
+}
+
+static void put(void **objs, unsigned int nr)
+{
+	while (nr--)
+		kspan_free(*objs++);
+}
+
+/* Objects of all span classes in magazines. */
+static unsigned long held_anywhere(void)
+{
+	unsigned long held = 0;
+	unsigned int sc;
+
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		held += kspan_cache_held(sc);
+	return held;
+}
+
+static void fill_and_free(void *arg)
+{
+	work.nr = take(work.obj, CAP);
+	put(work.obj, work.nr);
+	take(work.other, work.nr);
+	put(work.other, work.nr);
+}
+
+/* What was freed last, and is warm, is allocated first. */
+static void last_freed_is_first_allocated(struct kunit *test)
+{
+	unsigned int i;
+
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, fill_and_free, NULL);
+	KUNIT_ASSERT_EQ(test, work.nr, CAP);
+	for (i = 0; i < CAP; i++)
+		KUNIT_EXPECT_PTR_EQ(test, work.other[i], work.obj[CAP - 1 - i]);
+}
+
+static void churn(void *arg)
+{
+	unsigned int burst, i;
+
+	take(work.obj, CAP);
+	put(work.obj, CAP);
+	note(0);
+	for (burst = 1; burst <= CAP / 2; burst++) {
+		for (i = 0; i < 20; i++) {
+			take(work.obj, burst);
+			put(work.obj, burst);
+		}
+	}
+	note(1);
+}
+
+/*
+ * Whoever frees what it allocates, in bursts of up to half a magazine, needs
+ * nothing beyond its cache.
+ */
+static void bursts_stay_in_the_cache(struct kunit *test)
+{
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, churn, NULL);
+	KUNIT_EXPECT_EQ(test, work.refill[1], work.refill[0]);
+	KUNIT_EXPECT_EQ(test, work.flush[1], work.flush[0]);
+	KUNIT_EXPECT_EQ(test, work.swap[1], work.swap[0]);
+}
+
+static void exchange(void *arg)
+{
+	take(work.obj, 4 * CAP);
+	note(0);
+	put(work.obj, 4 * CAP);
+	note(1);
+	work.nr = take(work.obj, 4 * CAP);
+	note(2);
+	put(work.obj, work.nr);
+}
+
+/* Full magazines go to the depot and come back from there. */
+static void full_magazines_are_exchanged(struct kunit *test)
+{
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, exchange, NULL);
+	KUNIT_EXPECT_EQ(test, work.nr, 4 * CAP);
+	/* One magazine, or two, stay in the cache. */
+	KUNIT_EXPECT_GE(test, work.depot[1], 2U);
+	KUNIT_EXPECT_EQ(test, work.swap[1] - work.swap[0],
+			(unsigned long)work.depot[1]);
+	KUNIT_EXPECT_EQ(test, work.flush[1], work.flush[0]);
+	KUNIT_EXPECT_EQ_MSG(test, work.refill[2], work.refill[1],
+			    "spans were asked while the depot had some");
+	KUNIT_EXPECT_EQ(test, work.depot[2], 0U);
+	KUNIT_EXPECT_EQ(test, work.swap[2] - work.swap[1],
+			(unsigned long)work.depot[1]);
+}
+
+/* What a depot has no place for goes to the spans. */
+static void surplus_goes_to_the_spans(struct kunit *test)
+{
+	/* Of 2048 bytes a magazine holds 8, a depot some 256 KiB. */
+	unsigned int nr = 400, sc = kspan_size_to_class(2048), i, in_depot;
+	struct kspan_stats before;
+	unsigned long held;
+	void **objs;
+
+	begin(test);
+	objs = kunit_kmalloc_array(test, nr, sizeof(*objs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(2048, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, objs[i]);
+	}
+	kspan_read_stats(&before);
+	put(objs, nr);
+	in_depot = kspan_depot_count(numa_mem_id(), sc) *
+		   kspan_classes[sc].mag_cap;
+	held = kspan_cache_held(sc);
+	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, flush), 0ULL);
+	KUNIT_EXPECT_GT(test, in_depot, 0U);
+	KUNIT_EXPECT_LE(test, in_depot * 2048UL, 256UL << 10);
+	KUNIT_EXPECT_LE(test, held, 2UL * kspan_classes[sc].mag_cap);
+	/* Empty spans, too, were given back. */
+	KUNIT_EXPECT_LT(test, kspan_central_of(numa_mem_id(), sc)->nr_spans,
+			nr / 4UL);
+}
+
+static void drain_own(void *arg)
+{
+	kspan_cache_drain_local();
+	work.held = held_anywhere();
+}
+
+static void drain_as_dead(void *arg)
+{
+	kspan_cache_drain_dead(smp_processor_id());
+	work.held = held_anywhere();
+}
+
+static void traffic(void *arg)
+{
+	work.nr = take(work.obj, 3 * CAP);
+	put(work.obj, work.nr);
+}
+
+/* After a drain no magazine of this CPU holds an object, in any context. */
+static void drain_leaves_nothing(struct kunit *test)
+{
+	static const kspan_test_fn drains[] = { drain_own, drain_as_dead };
+	u64 nmalloc[2], nfree[2];
+	unsigned int i, place;
+
+	if (num_possible_cpus() > 1)
+		kunit_skip(test, "other CPUs hold objects, too");
+	begin(test);
+	for (i = 0; i < ARRAY_SIZE(drains); i++) {
+		for (place = 0; place < KSPAN_TEST_NR_PLACES; place++)
+			kspan_test_run_in(test, place, traffic, NULL);
+		KUNIT_EXPECT_GT(test, kspan_cache_held(SC), 0UL);
+		kspan_cache_count(SC, &nmalloc[0], &nfree[0]);
+		kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, drains[i], NULL);
+		KUNIT_EXPECT_EQ(test, work.held, 0UL);
+		kspan_cache_count(SC, &nmalloc[1], &nfree[1]);
+		KUNIT_EXPECT_EQ(test, nmalloc[1], nmalloc[0]);
+		KUNIT_EXPECT_EQ(test, nfree[1], nfree[0]);
+	}
+}
+
+static void idle(void *arg)
+{
+	bool *seen = arg;
+	unsigned int cpu = smp_processor_id();
+
+	take(work.obj, CAP);
+	put(work.obj, CAP);
+	seen[0] = kspan_cache_is_idle(cpu);
+	seen[1] = kspan_cache_is_idle(cpu);
+	take(work.obj, 3 * CAP);
+	put(work.obj, 3 * CAP);
+	seen[2] = kspan_cache_is_idle(cpu);
+	kspan_cache_drain_local();
+	seen[3] = kspan_cache_is_idle(cpu);
+}
+
+/* A CPU is idle if nothing happened since the last look; an empty one is not. */
+static void idle_caches_are_known(struct kunit *test)
+{
+	bool seen[4];
+
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, idle, seen);
+	KUNIT_EXPECT_FALSE(test, seen[0]);
+	KUNIT_EXPECT_TRUE(test, seen[1]);
+	KUNIT_EXPECT_FALSE_MSG(test, seen[2], "it just traded magazines");
+	KUNIT_EXPECT_FALSE_MSG(test, seen[3], "there is nothing to drain");
+}
+
+static void take_ordered(void *arg)
+{
+	work.nr = take(work.obj, CAP);
+	put(work.obj, work.nr);
+}
+
+static int compare_pointers(const void *a, const void *b)
+{
+	const unsigned long *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* With randomize=1 the same objects come, in another order. */
+static void randomize_permutes(struct kunit *test)
+{
+	unsigned int i, ascending = 0;
+
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
+	KUNIT_ASSERT_EQ(test, work.nr, CAP);
+	for (i = 1; i < CAP; i++)
+		KUNIT_EXPECT_EQ_MSG(test, work.obj[i] - work.obj[i - 1],
+				    (long)SIZE, "not in address order");
+	kspan_release();
+	kspan_params.randomize = 1;
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
+	kspan_params.randomize = 0;
+	KUNIT_ASSERT_EQ(test, work.nr, CAP);
+	/* Of 62 steps 31 are upwards on average, never so many by chance. */
+	for (i = 1; i < CAP; i++)
+		ascending += work.obj[i] > work.obj[i - 1];
+	KUNIT_EXPECT_LT(test, ascending, 55U);
+	sort(work.obj, CAP, sizeof(work.obj[0]), compare_pointers, NULL);
+	for (i = 1; i < CAP; i++)
+		KUNIT_EXPECT_EQ_MSG(test, work.obj[i] - work.obj[i - 1],
+				    (long)SIZE, "not a permutation");
+}
+
+static void free_in_two_magazines(void *arg)
+{
+	u8 *state;
+
+	take(work.obj, CAP);
+	state = kspan_test_state(work.obj[3]);
+	put(work.obj, CAP / 2);
+	/* As if another free had been past the check of the state as well. */
+	*state = KSPAN_OBJ_LIVE;
+	work.nr = kspan_cache_push(2 * SC, work.obj[3], state);
+	put(work.obj + CAP / 2, CAP - CAP / 2);
+	take(work.other, 2 * CAP);
+}
+
+/* An object that got into two magazines is handed out once. */
+static void duplicate_is_given_once(struct kunit *test)
+{
+	unsigned int i, k;
+
+	kspan_test_expect_corrupt(1);
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, free_in_two_magazines,
+			  NULL);
+	KUNIT_EXPECT_EQ_MSG(test, work.nr, 1U, "it was not planted");
+	for (i = 0; i < 2 * CAP; i++)
+		for (k = 0; k < i; k++)
+			KUNIT_EXPECT_PTR_NE(test, work.other[i], work.other[k]);
+	put(work.other, 2 * CAP);
+}
+
+static void plant(void *arg)
+{
+	const char **wrong = arg;
+	struct kspan_slot *top, saved;
+
+	take(work.obj, CAP);
+	put(work.obj, CAP);
+	top = __this_cpu_read(kspan_tops[KSPAN_TOP_F(2 * SC)]) - 1;
+	saved = *top;
+	wrong[0] = kspan_cache_check_local();
+	*top->state = KSPAN_OBJ_LIVE;
+	wrong[1] = kspan_cache_check_local();
+	*top->state = KSPAN_OBJ_FREE;
+	top->state--;
+	wrong[2] = kspan_cache_check_local();
+	*top = saved;
+	top->ptr += 8;
+	wrong[3] = kspan_cache_check_local();
+	*top = saved;
+	__set_bit(kspan_span_index(kspan_test_span(top->ptr),
+				   (unsigned long)top->ptr),
+		  kspan_span_bitmap(kspan_test_span(top->ptr)));
+	wrong[4] = kspan_cache_check_local();
+	__clear_bit(kspan_span_index(kspan_test_span(top->ptr),
+				     (unsigned long)top->ptr),
+		    kspan_span_bitmap(kspan_test_span(top->ptr)));
+	top -= CAP;
+	saved = *top;
+	top->state = kspan_test_state(work.obj[0]);
+	wrong[5] = kspan_cache_check_local();
+	*top = saved;
+	wrong[6] = kspan_cache_check_local();
+}
+
+/* The check finds what does not belong into a magazine. */
+static void check_finds_wrong_slots(struct kunit *test)
+{
+	const char *wrong[7] = {};
+	unsigned int i;
+
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, plant, wrong);
+	KUNIT_EXPECT_NULL(test, wrong[0]);
+	for (i = 1; i < 6; i++)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, wrong[i], "fault %u", i);
+	KUNIT_EXPECT_NULL(test, wrong[6]);
+}
+
+static void take_directly(void *arg)
+{
+	u8 was[2] = { 0xff, 0xff };
+	u64 nmalloc[2], nfree;
+
+	kspan_cache_drain_local();
+	kspan_cache_count(SC, &nmalloc[0], &nfree);
+	work.obj[0] = kspan_cache_take_node(SC, numa_mem_id(), &was[0]);
+	work.held = kspan_cache_held(SC);
+	work.obj[1] = kspan_cache_alloc(2 * SC, &was[1]);
+	work.nr = kspan_cache_alloc_many(2 * SC, work.obj + 2, 70, true);
+	kspan_cache_count(SC, &nmalloc[1], &nfree);
+	work.swap[0] = nmalloc[1] - nmalloc[0];
+	work.depot[0] = was[0] <= KSPAN_OBJ_ZEROED && was[1] <= KSPAN_OBJ_ZEROED;
+}
+
+/* The other ways to an object: counted, live, and zeroed if so wished. */
+static void single_and_many(struct kunit *test)
+{
+	unsigned int i;
+	void *keep;
+
+	begin(test);
+	/* So that the spans have some at hand. */
+	keep = kspan_alloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, keep);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_directly, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[0]);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[1]);
+	KUNIT_EXPECT_EQ_MSG(test, work.held, 0UL, "more than one was taken");
+	KUNIT_EXPECT_EQ(test, work.nr, 70U);
+	KUNIT_EXPECT_EQ(test, work.swap[0], 72UL);
+	KUNIT_EXPECT_EQ(test, work.depot[0], 1U);
+	for (i = 0; i < 72; i++)
+		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
+				(u8)KSPAN_OBJ_LIVE);
+	for (i = 2; i < 72; i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
+	/* Span class 0 has nothing, ever. */
+	preempt_disable();
+	work.other[0] = kspan_cache_alloc(0, (u8 *)&work.depot[1]);
+	preempt_enable();
+	KUNIT_EXPECT_NULL(test, work.other[0]);
+	put(work.obj, 72);
+	kspan_free(keep);
+}
+
+static struct kunit_case cache_cases[] = {
+	KUNIT_CASE(last_freed_is_first_allocated),
+	KUNIT_CASE(bursts_stay_in_the_cache),
+	KUNIT_CASE(full_magazines_are_exchanged),
+	KUNIT_CASE(surplus_goes_to_the_spans),
+	KUNIT_CASE(drain_leaves_nothing),
+	KUNIT_CASE(idle_caches_are_known),
+	KUNIT_CASE(randomize_permutes),
+	KUNIT_CASE(duplicate_is_given_once),
+	KUNIT_CASE(check_finds_wrong_slots),
+	KUNIT_CASE(single_and_many),
+	{}
+};
+
+KSPAN_TEST_SUITE(cache, cache_cases);

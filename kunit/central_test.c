@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The central lists.  Each case works on a span class of its own that nobody
+ * else uses and begins without a span of it.  Objects taken by
+ * kspan_central_fill() lie in no magazine, as between fill and flush.
+ */
+#include <linux/errno.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "arena.h"
+#include "central.h"
+#include "heap.h"
+#include "kunit_support.h"
+
+/* 24 objects of 1664 bytes in 5 heap pages, pointer-free. */
+#define SC	(KSPAN_SC_DATA + 45)
+#define NR_OBJS	24U
+#define PAGES	5U
+
+/* Most spans a case has, and most objects it holds. */
+#define MAX_SPANS	20U
+#define MAX_OBJS	(MAX_SPANS * NR_OBJS)
+
+/* One case at a time. */
+static struct kspan_slot slots[MAX_OBJS];
+
+static struct kspan_central *central(void)
+{
+	return kspan_central_of(numa_mem_id(), SC);
+}
+
+static void expect_sound(struct kunit *test)
+{
+	const char *wrong = kspan_central_check(central());
+
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+}
+
+/* Begin without a span. */
+static void begin(struct kunit *test)
+{
+	kspan_release();
+	KUNIT_ASSERT_EQ(test, kspan_sc_info(SC)->nr_objs, (u16)NR_OBJS);
+	KUNIT_ASSERT_EQ(test, kspan_sc_info(SC)->nr_pages, (u8)PAGES);
+	KUNIT_ASSERT_EQ_MSG(test, central()->nr_spans, 0UL,
+			    "somebody has objects of this class");
+}
+
+/* Add a span. */
+static void grow(struct kunit *test)
+{
+	int node = numa_mem_id(), err;
+	bool low;
+
+	for (;;) {
+		err = kspan_central_grow(node, SC, GFP_KERNEL, false, &low);
+		if (err != -ENOSPC)
+			break;
+		err = kspan_heap_grow(kspan_heap_of(node), PAGES, GFP_KERNEL);
+		KUNIT_ASSERT_EQ(test, err, 0);
+	}
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+/* Take objects to slots[at] and up; exactly as many. */
+static void take(struct kunit *test, unsigned int at, unsigned int nr)
+{
+	KUNIT_ASSERT_LE(test, at + nr, MAX_OBJS);
+	KUNIT_ASSERT_EQ(test, kspan_central_fill(numa_mem_id(), SC, slots + at,
+						 nr), nr);
+}
+
+static void put(unsigned int at, unsigned int nr)
+{
+	preempt_disable();
+	kspan_central_flush(SC, slots + at, nr);
+	preempt_enable();
+}
+
+static struct kspan_span *span_of(unsigned int at)
+{
+	return kspan_test_span(slots[at].ptr);
+}
+
+/* End without a span: all of them are empty. */
+static void end(struct kunit *test)
+{
+	expect_sound(test);
+	kspan_central_drain(numa_mem_id(), SC);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, 0UL);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
+	expect_sound(test);
+}
+
+/* Magazines are drained from the end, so the lowest address is last. */
+static void fill_in_address_order(struct kunit *test)
+{
+	struct kspan_span *span;
+	unsigned int i;
+
+	begin(test);
+	KUNIT_EXPECT_EQ(test, kspan_central_fill(numa_mem_id(), SC, slots, 5),
+			0U);
+	grow(test);
+	take(test, 0, 10);
+	span = span_of(0);
+	for (i = 0; i < 10; i++) {
+		const struct kspan_slot *slot = &slots[9 - i];
+
+		KUNIT_EXPECT_EQ(test, (unsigned long)slot->ptr,
+				kspan_span_addr(span, i));
+		KUNIT_EXPECT_PTR_EQ(test, slot->state, span->state + i);
+		KUNIT_EXPECT_LE(test, *slot->state, (u8)KSPAN_OBJ_ZEROED);
+		KUNIT_EXPECT_FALSE(test, test_bit(i, kspan_span_bitmap(span)));
+	}
+	KUNIT_EXPECT_EQ(test, span->nr_free, (u16)(NR_OBJS - 10));
+	expect_sound(test);
+	/* Holes are filled first. */
+	put(4, 2);
+	take(test, 4, 2);
+	KUNIT_EXPECT_PTR_EQ(test, slots[5].state, span->state + 4);
+	KUNIT_EXPECT_PTR_EQ(test, slots[4].state, span->state + 5);
+	put(0, 10);
+	end(test);
+}
+
+/* No object is handed out twice, and there are as many as there should be. */
+static void fill_is_exact(struct kunit *test)
+{
+	unsigned int i, k, nr;
+
+	begin(test);
+	grow(test);
+	grow(test);
+	grow(test);
+	nr = kspan_central_fill(numa_mem_id(), SC, slots, MAX_OBJS);
+	KUNIT_ASSERT_EQ(test, nr, 3 * NR_OBJS);
+	memmove(slots, slots + MAX_OBJS - nr, nr * sizeof(slots[0]));
+	for (i = 0; i < nr; i++)
+		for (k = 0; k < i; k++)
+			KUNIT_ASSERT_PTR_NE(test, slots[i].ptr, slots[k].ptr);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
+	KUNIT_EXPECT_EQ(test, central()->nr_partial, 0UL);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, 3UL);
+	KUNIT_EXPECT_EQ(test, kspan_central_fill(numa_mem_id(), SC, slots + nr, 1),
+			0U);
+	expect_sound(test);
+	put(0, nr);
+	end(test);
+}
+
+/* The fullest span gives, so that the emptiest may empty altogether. */
+static void fill_from_the_fullest(struct kunit *test)
+{
+	struct kspan_span *emptier, *fuller;
+	unsigned int half = NR_OBJS / 2;
+
+	begin(test);
+	grow(test);
+	take(test, 0, NR_OBJS);
+	fuller = span_of(0);
+	grow(test);
+	take(test, NR_OBJS, half - 2);
+	emptier = span_of(NR_OBJS);
+	KUNIT_ASSERT_PTR_NE(test, emptier, fuller);
+	/* One has 14 of 24 left, the other 3. */
+	put(0, 3);
+	take(test, 0, 3);
+	KUNIT_EXPECT_PTR_EQ(test, span_of(0), fuller);
+	KUNIT_EXPECT_PTR_EQ(test, span_of(1), fuller);
+	KUNIT_EXPECT_PTR_EQ(test, span_of(2), fuller);
+	/* The other way round. */
+	put(0, 20);
+	take(test, 0, 1);
+	KUNIT_EXPECT_PTR_EQ(test, span_of(0), emptier);
+	put(0, 1);
+	put(20, NR_OBJS - 20);
+	put(NR_OBJS, half - 2);
+	end(test);
+}
+
+/* Objects of several spans come back mixed; each finds its own. */
+static void flush_sorts(struct kunit *test)
+{
+	unsigned int nr = 4 * NR_OBJS, i, k;
+	struct kspan_span *spans[4];
+	struct kspan_stats before;
+	struct kspan_random random;
+	bool back;
+
+	begin(test);
+	kspan_random_init(&random, 7);
+	for (i = 0; i < 4; i++) {
+		grow(test);
+		take(test, i * NR_OBJS, NR_OBJS);
+		spans[i] = span_of(i * NR_OBJS);
+	}
+	for (i = nr - 1; i; i--) {
+		k = kspan_random_below(&random, i + 1);
+		swap(slots[i], slots[k]);
+	}
+	kspan_read_stats(&before);
+	put(0, nr / 2);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, flush), 1ULL);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, (unsigned long)nr / 2);
+	expect_sound(test);
+	for (i = 0; i < nr; i++) {
+		struct kspan_span *span = span_of(i);
+
+		k = slots[i].state - span->state;
+		back = test_bit(k, kspan_span_bitmap(span));
+		KUNIT_ASSERT_EQ(test, back, i < nr / 2);
+	}
+	put(nr / 2, nr / 2);
+	KUNIT_EXPECT_EQ(test, central()->nr_free,
+			central()->nr_spans * NR_OBJS);
+	end(test);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ_MSG(test, READ_ONCE(spans[i]->magic), 0U,
+				    "a span that is gone");
+}
+
+/* Spans that empty go back to the page heap, but for one and an eighth. */
+static void empty_spans_go_back(struct kunit *test)
+{
+	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	unsigned int nr = MAX_SPANS, i;
+	unsigned long used, base;
+
+	begin(test);
+	used = heap->used_pages;
+	for (i = 0; i < nr; i++)
+		grow(test);
+	KUNIT_EXPECT_EQ(test, heap->used_pages - used, (unsigned long)nr * PAGES);
+	take(test, 0, nr * NR_OBJS);
+	base = span_of(0)->base;
+	put(0, nr * NR_OBJS);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, central()->nr_empty);
+	KUNIT_EXPECT_GE_MSG(test, central()->nr_spans, 1UL,
+			    "the next wave begins with a new span");
+	KUNIT_EXPECT_LE(test, central()->nr_empty, 1 + nr / 8UL);
+	KUNIT_EXPECT_EQ(test, heap->used_pages - used,
+			central()->nr_spans * PAGES);
+	end(test);
+	KUNIT_EXPECT_EQ(test, heap->used_pages, used);
+	/* A late free of such an object will be known for what it is. */
+	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span((void *)base),
+			    &kspan_idle_span);
+}
+
+/* A drain leaves spans with an object outside alone. */
+static void drain_spares_used_spans(struct kunit *test)
+{
+	begin(test);
+	grow(test);
+	grow(test);
+	take(test, 0, 1);
+	kspan_central_drain(numa_mem_id(), SC);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, 1UL);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, NR_OBJS - 1UL);
+	put(0, 1);
+	end(test);
+}
+
+/* Without a run at hand growth says so and leaves nothing behind. */
+static void growth_can_fail(struct kunit *test)
+{
+	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	unsigned long reserve = heap->reserve_pages;
+	struct kspan_stats before;
+	bool low = false;
+	int err;
+
+	begin(test);
+	kspan_read_stats(&before);
+	/* All there is belongs to the reserve. */
+	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
+	err = kspan_central_grow(numa_mem_id(), SC, GFP_KERNEL, false, &low);
+	WRITE_ONCE(heap->reserve_pages, reserve);
+	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, low);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, mspan_inuse), 0ULL);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, 0UL);
+	end(test);
+}
+
+/* The check finds each figure that is wrong. */
+static void check_finds_wrong_figures(struct kunit *test)
+{
+	struct kspan_central *c = central();
+	struct kspan_span *span;
+
+	begin(test);
+	grow(test);
+	grow(test);
+	take(test, 0, 5);
+	span = span_of(0);
+	expect_sound(test);
+	c->nr_free++;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	c->nr_free--;
+	c->nr_partial--;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	c->nr_partial++;
+	c->nr_empty++;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	c->nr_empty--;
+	span->bucket ^= 1;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	span->bucket ^= 1;
+	span->nr_free--;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	span->nr_free++;
+	__set_bit(0, kspan_span_bitmap(span));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_central_check(c));
+	__clear_bit(0, kspan_span_bitmap(span));
+	put(0, 5);
+	end(test);
+}
+
+/* Undo the retirement of a span all of whose objects are free. */
+static void revive(struct kspan_span *span)
+{
+	struct kspan_central *c = central();
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&c->lock, flags);
+	kspan_span_setup(span, SC);
+	span->bucket = KSPAN_CENTRAL_BUCKETS - 1;
+	list_add(&span->list, &c->partial[span->bucket]);
+	c->nr_partial++;
+	c->nr_empty++;
+	c->nr_free += span->nr_free;
+	raw_spin_unlock_irqrestore(&c->lock, flags);
+}
+
+/*
+ * A span that contradicts itself is taken out of use, once, and others serve
+ * on.  What returns to it is not used again.
+ */
+static void corrupt_span_is_retired(struct kunit *test)
+{
+	struct kspan_span *bad;
+	unsigned int i;
+
+	kspan_test_expect_corrupt(1);
+	begin(test);
+	grow(test);
+	take(test, 0, 4);
+	bad = span_of(0);
+	grow(test);
+	/* It claims to have one object more than its bitmap says. */
+	__clear_bit(20, kspan_span_bitmap(bad));
+	take(test, 4, NR_OBJS);
+	for (i = 4; i < 4 + NR_OBJS; i++)
+		KUNIT_EXPECT_PTR_NE_MSG(test, span_of(i), bad,
+					"an object of the corrupt span");
+	KUNIT_EXPECT_EQ(test, kspan_central_fill(numa_mem_id(), SC,
+						 slots + 4 + NR_OBJS, 1), 0U);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(bad->magic), 0U);
+	expect_sound(test);
+	/* Neither can its objects be freed any more, nor do they return. */
+	KUNIT_EXPECT_FALSE(test, kspan_owns(slots[0].ptr));
+	put(0, 4);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
+	KUNIT_EXPECT_EQ(test, bad->nr_free, (u16)0);
+	expect_sound(test);
+	put(4, NR_OBJS);
+	revive(bad);
+	end(test);
+}
+
+/* An object that returns twice is put down once, and the fault is counted. */
+static void object_in_two_hands(struct kunit *test)
+{
+	kspan_test_expect_corrupt(2);
+	begin(test);
+	grow(test);
+	take(test, 0, 3);
+	put(0, 1);
+	put(0, 1);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, NR_OBJS - 2UL);
+	expect_sound(test);
+	/* An object with another span's state is nobody's. */
+	slots[3].ptr = slots[1].ptr;
+	slots[3].state = slots[1].state + NR_OBJS;
+	put(3, 1);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, NR_OBJS - 2UL);
+	expect_sound(test);
+	put(1, 2);
+	end(test);
+}
+
+static struct kunit_case central_cases[] = {
+	KUNIT_CASE(fill_in_address_order),
+	KUNIT_CASE(fill_is_exact),
+	KUNIT_CASE(fill_from_the_fullest),
+	KUNIT_CASE(flush_sorts),
+	KUNIT_CASE(empty_spans_go_back),
+	KUNIT_CASE(drain_spares_used_spans),
+	KUNIT_CASE(growth_can_fail),
+	KUNIT_CASE(check_finds_wrong_figures),
+	KUNIT_CASE(corrupt_span_is_retired),
+	KUNIT_CASE(object_in_two_hands),
+	{}
+};
+
+KSPAN_TEST_SUITE(central, central_cases);

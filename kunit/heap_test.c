@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page heap, mostly on private heaps whose chunks are made up: to the heap
+ * an address is a number.  What gives chunks back to the kernel is tested with
+ * real ones.
+ */
+#include <linux/bitmap.h>
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "heap.h"
+#include "kunit_support.h"
+#include "params.h"
+
+/* A heap that ends with the case. */
+static struct kspan_heap *new_heap(struct kunit *test, unsigned long reserve)
+{
+	struct kspan_heap *heap = kunit_kzalloc(test, sizeof(*heap), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, heap);
+	kspan_heap_setup(heap, numa_mem_id(), reserve);
+	return heap;
+}
+
+/* A chunk of made-up memory, clean as if the kernel had zeroed it. */
+static struct kspan_chunk *add_chunk(struct kunit *test, struct kspan_heap *heap,
+				     unsigned long base, unsigned int nr_pages)
+{
+	struct kspan_chunk *chunk;
+
+	chunk = kunit_kzalloc(test, sizeof(*chunk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	chunk->base = base;
+	chunk->nr_pages = nr_pages;
+	chunk->longest = nr_pages;
+	kspan_heap_add(heap, chunk);
+	return chunk;
+}
+
+static unsigned int run_index(const struct kspan_run *run)
+{
+	return (run->addr - run->chunk->base) >> KSPAN_PAGE_SHIFT;
+}
+
+/* An allocation that must succeed; its first page in its chunk. */
+static unsigned int take(struct kunit *test, struct kspan_heap *heap,
+			 unsigned int nr_pages, struct kspan_run *run)
+{
+	bool done = kspan_heap_alloc(heap, nr_pages, 1, true, run);
+
+	KUNIT_ASSERT_TRUE_MSG(test, done, "no run of %u pages", nr_pages);
+	return run_index(run);
+}
+
+static void put(struct kspan_heap *heap, const struct kspan_run *run,
+		unsigned int nr_pages)
+{
+	kspan_heap_free(heap, run->chunk, run->addr, nr_pages);
+}
+
+static void expect_sound(struct kunit *test, struct kspan_heap *heap)
+{
+	const char *wrong = kspan_heap_check(heap);
+
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+}
+
+/* Runs come in order, a hole is used again, neighbouring holes are one. */
+static void split_and_coalesce(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_chunk *chunk = add_chunk(test, heap, 0x10000000, 16);
+	struct kspan_run run[4], other;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, take(test, heap, 4, &run[i]), 4 * i);
+	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)0);
+	put(heap, &run[1], 4);
+	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)4);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 5, 1, true, &other));
+	KUNIT_EXPECT_EQ(test, take(test, heap, 1, &other), 4U);
+	put(heap, &other, 1);
+	/* From the left, then from the right, then both at once. */
+	put(heap, &run[2], 4);
+	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)8);
+	KUNIT_EXPECT_EQ(test, take(test, heap, 8, &other), 4U);
+	put(heap, &other, 8);
+	put(heap, &run[0], 4);
+	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)12);
+	put(heap, &run[3], 4);
+	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)16);
+	KUNIT_EXPECT_EQ(test, chunk->used, (u16)0);
+	KUNIT_EXPECT_EQ(test, take(test, heap, 16, &other), 0U);
+	expect_sound(test, heap);
+}
+
+/* An empty heap, a full one and one without a long enough run say no. */
+static void exhaustion_is_told(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_run run, last;
+
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	add_chunk(test, heap, 0x10000000, 8);
+	add_chunk(test, heap, 0x20000000, 8);
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_alloc(heap, 9, 1, true, &run),
+			       "a run lies in one chunk");
+	take(test, heap, 8, &run);
+	take(test, heap, 7, &last);
+	KUNIT_EXPECT_EQ(test, heap->free_pages, 1UL);
+	KUNIT_EXPECT_EQ(test, heap->used_pages, 15UL);
+	take(test, heap, 1, &last);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &last));
+	put(heap, &run, 8);
+	KUNIT_EXPECT_EQ(test, heap->free_pages, 8UL);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX + 1, 1,
+						  true, &last));
+	expect_sound(test, heap);
+}
+
+/* Addresses are aligned, not offsets in the chunk. */
+static void runs_are_aligned(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_run run;
+	unsigned int align;
+
+	/* The first page is three pages below a multiple of 128. */
+	add_chunk(test, heap, 0x10000000 - 3 * KSPAN_PAGE_SIZE, KSPAN_CHUNK_MAX);
+	for (align = 1; align <= 128; align *= 2) {
+		KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 2, align, true,
+							 &run));
+		KUNIT_EXPECT_EQ_MSG(test, run.addr % (align * KSPAN_PAGE_SIZE),
+				    0UL, "alignment of %u pages", align);
+		KUNIT_EXPECT_EQ(test, run_index(&run),
+				align == 1 ? 0U : align == 2 ? 1U : 3U);
+		put(heap, &run, 2);
+	}
+	/* More than any chunk is sure to hold is refused, not searched for. */
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 2, 256, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 200, 128, true, &run));
+	expect_sound(test, heap);
+}
+
+/* The reserve is for those who may use it; others are told in time. */
+static void reserve_is_kept(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 10);
+	struct kspan_run run, small;
+
+	add_chunk(test, heap, 0x10000000, 32);
+	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 20, 1, false, &run));
+	KUNIT_EXPECT_FALSE(test, run.low);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 3, 1, false, &small));
+	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 2, 1, false, &small));
+	KUNIT_EXPECT_FALSE_MSG(test, small.low, "the reserve is whole");
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &small));
+	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 1, 1, true, &small));
+	KUNIT_EXPECT_TRUE_MSG(test, small.low, "the reserve was opened");
+	put(heap, &run, 20);
+	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 19, 1, false, &run));
+	KUNIT_EXPECT_FALSE(test, run.low);
+	expect_sound(test, heap);
+}
+
+/* A run is clean if none of its pages was ever in a span. */
+static void dirty_pages_are_known(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_chunk *chunk = add_chunk(test, heap, 0x10000000, 16);
+	struct kspan_run run, next;
+
+	take(test, heap, 4, &run);
+	KUNIT_EXPECT_FALSE(test, run.dirty);
+	take(test, heap, 4, &next);
+	KUNIT_EXPECT_FALSE(test, next.dirty);
+	put(heap, &run, 4);
+	take(test, heap, 4, &run);
+	KUNIT_EXPECT_TRUE_MSG(test, run.dirty, "used before");
+	put(heap, &run, 4);
+	put(heap, &next, 4);
+	take(test, heap, 9, &run);
+	KUNIT_EXPECT_TRUE_MSG(test, run.dirty, "8 of 9 were used before");
+	take(test, heap, 7, &next);
+	KUNIT_EXPECT_FALSE_MSG(test, next.dirty, "none was used before");
+	put(heap, &next, 7);
+	/* One dirty page, the last of the run. */
+	bitmap_zero(chunk->dirty, 16);
+	__set_bit(15, chunk->dirty);
+	take(test, heap, 7, &next);
+	KUNIT_EXPECT_TRUE(test, next.dirty);
+}
+
+/* The shortest run that fits is used; among equals the fullest chunk. */
+static void best_chunk_is_taken(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_chunk *empty, *half, *full, *shorter;
+	struct kspan_run run;
+
+	/* Three chunks with a run of 10 each, filled more and more. */
+	full = add_chunk(test, heap, 0x30000000, 100);
+	take(test, heap, 90, &run);
+	half = add_chunk(test, heap, 0x20000000, 20);
+	take(test, heap, 10, &run);
+	KUNIT_ASSERT_PTR_EQ(test, run.chunk, full);
+	put(heap, &run, 10);
+	take(test, heap, 20, &run);
+	KUNIT_ASSERT_PTR_EQ(test, run.chunk, half);
+	kspan_heap_free(heap, half, half->base + 10 * KSPAN_PAGE_SIZE, 10);
+	empty = add_chunk(test, heap, 0x10000000, 10);
+	/* And one with a shorter run. */
+	shorter = add_chunk(test, heap, 0x40000000, 9);
+
+	take(test, heap, 9, &run);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, run.chunk, shorter, "shortest run first");
+	take(test, heap, 10, &run);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, run.chunk, full, "fullest chunk first");
+	take(test, heap, 10, &run);
+	KUNIT_EXPECT_PTR_EQ(test, run.chunk, half);
+	take(test, heap, 10, &run);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, run.chunk, empty, "a free chunk last");
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	expect_sound(test, heap);
+}
+
+/* The check finds each figure that does not fit the bitmap. */
+static void check_finds_wrong_figures(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	struct kspan_chunk *chunk = add_chunk(test, heap, 0x10000000, 32);
+	struct kspan_run run;
+
+	take(test, heap, 5, &run);
+	expect_sound(test, heap);
+	__clear_bit(2, chunk->map);
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	__set_bit(2, chunk->map);
+	chunk->used--;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	chunk->used++;
+	chunk->longest++;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	chunk->longest--;
+	chunk->bucket ^= 1;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	chunk->bucket ^= 1;
+	heap->nr_chunks++;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	heap->nr_chunks--;
+	heap->free_pages++;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	heap->free_pages--;
+	heap->used_pages--;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	heap->used_pages++;
+	expect_sound(test, heap);
+}
+
+static void count_chunk(const struct kspan_chunk *chunk, void *arg)
+{
+	unsigned long *sum = arg;
+
+	*sum += chunk->base;
+}
+
+/* A walk visits each chunk once. */
+static void walk_visits_all(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	unsigned long sum = 0;
+
+	kspan_heap_walk(heap, count_chunk, &sum);
+	KUNIT_EXPECT_EQ(test, sum, 0UL);
+	add_chunk(test, heap, 0x10000000, 32);
+	add_chunk(test, heap, 0x20000000, 16);
+	add_chunk(test, heap, 0x40000000, 16);
+	kspan_heap_walk(heap, count_chunk, &sum);
+	KUNIT_EXPECT_EQ(test, sum, 0x70000000UL);
+}
+
+/* What is kept follows the peak, which decays towards what is in use. */
+static void peak_decays(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 7);
+	struct kspan_run run, rest;
+
+	add_chunk(test, heap, 0x10000000, 256);
+	take(test, heap, 100, &run);
+	take(test, heap, 100, &rest);
+	put(heap, &run, 100);
+	KUNIT_EXPECT_EQ(test, heap->peak_pages, 200UL);
+	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 20);
+	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 15);
+	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 12);
+	put(heap, &rest, 100);
+	KUNIT_EXPECT_LT(test, kspan_heap_keep(heap), 7UL + 12);
+}
+
+/* Real chunks go back when they have idled, but for what is to be kept. */
+static void trim_returns_idle_chunks(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	unsigned long bytes, pages, sys;
+	struct kspan_chunk *chunk;
+	struct kspan_run run;
+	unsigned int i;
+
+	sys = atomic_long_read(&kspan_heap_sys);
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, kspan_heap_grow(heap, 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 4UL);
+	pages = heap->free_pages / 4;
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys) - sys,
+			4 * pages * KSPAN_PAGE_SIZE);
+	expect_sound(test, heap);
+	take(test, heap, 1, &run);
+	chunk = run.chunk;
+
+	KUNIT_EXPECT_EQ_MSG(test, kspan_heap_trim(heap, 0, HZ * 3600), 0UL,
+			    "they have not idled for an hour");
+	bytes = kspan_heap_trim(heap, 2 * pages - 1, 0);
+	KUNIT_EXPECT_EQ_MSG(test, bytes, 2 * pages * KSPAN_PAGE_SIZE,
+			    "two chunks' pages but one were to be kept");
+	expect_sound(test, heap);
+	bytes = kspan_heap_trim(heap, 0, 0);
+	KUNIT_EXPECT_EQ(test, bytes, pages * KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, heap->nr_chunks, 1UL, "one is in use");
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&heap->chunks,
+						   struct kspan_chunk, all),
+			    chunk);
+	put(heap, &run, 1);
+	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 0, 0),
+			pages * KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, heap->free_pages, 0UL);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys), (long)sys);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+}
+
+/* Growth gives a run as long as asked for, and obeys the limit. */
+static void growth_obeys_the_limit(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 0);
+	unsigned long limit = kspan_params.memory_limit;
+	struct kspan_run run;
+
+	WRITE_ONCE(kspan_params.memory_limit, 1);
+	KUNIT_EXPECT_EQ(test, kspan_heap_grow(heap, 1, GFP_KERNEL), -EDQUOT);
+	WRITE_ONCE(kspan_params.memory_limit, limit);
+	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 0UL);
+	KUNIT_ASSERT_EQ(test, kspan_heap_grow(heap, KSPAN_CHUNK_MAX, GFP_KERNEL),
+			0);
+	KUNIT_EXPECT_TRUE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
+						 &run));
+	KUNIT_EXPECT_EQ(test, run.addr % KSPAN_PAGE_SIZE, 0UL);
+	KUNIT_EXPECT_EQ(test, run.chunk->node, (s16)heap->node);
+	KUNIT_EXPECT_EQ_MSG(test, run.dirty, !want_init_on_alloc(GFP_KERNEL),
+			    "zeroed by the kernel or not");
+	/* All of it is really there. */
+	memset((void *)run.addr, 0x55, KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
+	put(heap, &run, KSPAN_CHUNK_MAX);
+	kspan_heap_trim(heap, 0, 0);
+	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 0UL);
+}
+
+static struct kunit_case heap_cases[] = {
+	KUNIT_CASE(split_and_coalesce),
+	KUNIT_CASE(exhaustion_is_told),
+	KUNIT_CASE(runs_are_aligned),
+	KUNIT_CASE(reserve_is_kept),
+	KUNIT_CASE(dirty_pages_are_known),
+	KUNIT_CASE(best_chunk_is_taken),
+	KUNIT_CASE(check_finds_wrong_figures),
+	KUNIT_CASE(walk_visits_all),
+	KUNIT_CASE(peak_decays),
+	KUNIT_CASE(trim_returns_idle_chunks),
+	KUNIT_CASE(growth_obeys_the_limit),
+	{}
+};
+
+KSPAN_TEST_SUITE(heap, heap_cases);

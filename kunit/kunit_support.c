@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the suites share: the checks around every case, a generator of random
+ * numbers, and ways into every context.
+ */
+#include <linux/interrupt.h>
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+
+#include "arena.h"
+#include "cache.h"
+#include "kunit_support.h"
+#include "params.h"
+#include "verify.h"
+
+/* The case that runs; KUnit runs one at a time. */
+static struct {
+	struct kspan_stats before;
+	struct kspan_params params;
+	unsigned int bad_frees;
+	unsigned int corrupt;
+	u64 seed;
+} running;
+
+const char * const kspan_test_place_names[KSPAN_TEST_NR_PLACES] = {
+	[KSPAN_TEST_TASK] = "task",
+	[KSPAN_TEST_PREEMPT_OFF] = "preempt_off",
+	[KSPAN_TEST_BH_OFF] = "bh_off",
+	[KSPAN_TEST_IRQS_OFF] = "irqs_off",
+	[KSPAN_TEST_SOFTIRQ] = "softirq",
+	[KSPAN_TEST_HARDIRQ] = "hardirq",
+};
+
+/* Remember how things were.  The init of every suite. */
+int kspan_test_init(struct kunit *test)
+{
+	memset(&running, 0, sizeof(running));
+	kspan_read_stats(&running.before);
+	running.params = kspan_params;
+	return 0;
+}
+
+/* Expect that things are as they were.  The exit of every suite. */
+void kspan_test_exit(struct kunit *test)
+{
+	const struct kspan_stats *before = &running.before;
+	const char *wrong = kspan_verify();
+
+	if (wrong)
+		KUNIT_FAIL(test, "after the case: %s", wrong);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, heap_objects), 0ULL,
+			    "objects left behind");
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, alloc), 0ULL,
+			    "bytes of objects left behind");
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, bad_free) +
+			    KSPAN_SINCE(before, double_free),
+			    (u64)running.bad_frees, "bad frees");
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, corrupt),
+			    (u64)running.corrupt, "corrupt structures");
+	KUNIT_EXPECT_TRUE_MSG(test, !memcmp(&kspan_params, &running.params,
+					    sizeof(kspan_params)),
+			      "module parameters left changed");
+	kspan_params = running.params;
+	if (test->status == KUNIT_FAILURE && running.seed)
+		kunit_info(test, "random numbers from seed %llu\n",
+			   running.seed);
+}
+
+void kspan_test_expect_bad_frees(unsigned int nr)
+{
+	running.bad_frees = nr;
+}
+
+void kspan_test_expect_corrupt(unsigned int nr)
+{
+	running.corrupt = nr;
+}
+
+void kspan_random_init(struct kspan_random *random, u64 seed)
+{
+	running.seed = seed;
+	/* Small seeds differ in few bits; the state should differ in many. */
+	random->state = (seed + 1) * 0x9e3779b97f4a7c15ULL | 1;
+}
+
+/* Marsaglia's xorshift64. */
+u64 kspan_random_next(struct kspan_random *random)
+{
+	u64 x = random->state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	random->state = x;
+	return x;
+}
+
+unsigned int kspan_random_below(struct kspan_random *random, unsigned int limit)
+{
+	return ((kspan_random_next(random) >> 32) * limit) >> 32;
+}
+
+u64 kspan_stat_since(const struct kspan_stats *before, size_t offset)
+{
+	struct kspan_stats now;
+
+	kspan_read_stats(&now);
+	return *(u64 *)((char *)&now + offset) -
+	       *(const u64 *)((const char *)before + offset);
+}
+
+void kspan_stats_since(struct kspan_stats *delta,
+		       const struct kspan_stats *before)
+{
+	const u64 *was = (const u64 *)before;
+	u64 *is = (u64 *)delta;
+	unsigned int i;
+
+	/* Nothing but numbers, one after the other. */
+	kspan_read_stats(delta);
+	for (i = 0; i < sizeof(*delta) / sizeof(u64); i++)
+		is[i] -= was[i];
+}
+
+/* --- contexts ------------------------------------------------------------ */
+
+/* A call on its way into another context, and where it arrived. */
+struct call {
+	struct tasklet_struct tasklet;
+	struct irq_work irq;
+	kspan_test_fn fn;
+	void *arg;
+	unsigned int context;
+	bool irqs_off;
+	bool done;
+};
+
+static void make_call(struct call *call)
+{
+	preempt_disable();
+	call->context = kspan_context();
+	preempt_enable();
+	call->irqs_off = irqs_disabled();
+	call->fn(call->arg);
+	call->done = true;
+}
+
+static void tasklet_fn(struct tasklet_struct *tasklet)
+{
+	make_call(container_of(tasklet, struct call, tasklet));
+}
+
+static void hardirq_fn(struct irq_work *irq)
+{
+	make_call(container_of(irq, struct call, irq));
+}
+
+static void call_in_softirq(struct call *call)
+{
+	tasklet_setup(&call->tasklet, tasklet_fn);
+	/* Softirqs that were raised run as soon as they are enabled again. */
+	local_bh_disable();
+	tasklet_schedule(&call->tasklet);
+	local_bh_enable();
+	tasklet_kill(&call->tasklet);
+}
+
+static void call_in_hardirq(struct call *call)
+{
+	call->irq = IRQ_WORK_INIT_HARD(hardirq_fn);
+	irq_work_queue(&call->irq);
+	irq_work_sync(&call->irq);
+}
+
+void kspan_test_run_in(struct kunit *test, enum kspan_test_place place,
+		       kspan_test_fn fn, void *arg)
+{
+	struct call call = { .fn = fn, .arg = arg };
+	unsigned int context = KSPAN_CTX_TASK;
+	unsigned long flags;
+
+	switch (place) {
+	case KSPAN_TEST_PREEMPT_OFF:
+		preempt_disable();
+		make_call(&call);
+		preempt_enable();
+		break;
+	case KSPAN_TEST_BH_OFF:
+		local_bh_disable();
+		make_call(&call);
+		local_bh_enable();
+		break;
+	case KSPAN_TEST_IRQS_OFF:
+		local_irq_save(flags);
+		make_call(&call);
+		local_irq_restore(flags);
+		break;
+	case KSPAN_TEST_SOFTIRQ:
+		call_in_softirq(&call);
+		context = KSPAN_CTX_SOFTIRQ;
+		break;
+	case KSPAN_TEST_HARDIRQ:
+		call_in_hardirq(&call);
+		context = KSPAN_CTX_HARDIRQ;
+		break;
+	default:
+		make_call(&call);
+		break;
+	}
+	KUNIT_EXPECT_TRUE_MSG(test, call.done, "%s: never ran",
+			      kspan_test_place_names[place]);
+	KUNIT_EXPECT_EQ_MSG(test, call.context, context, "%s: ran elsewhere",
+			    kspan_test_place_names[place]);
+	if (place == KSPAN_TEST_IRQS_OFF || place == KSPAN_TEST_HARDIRQ)
+		KUNIT_EXPECT_TRUE(test, call.irqs_off);
+}
+
+/* --- objects --------------------------------------------------------------- */
+
+struct kspan_span *kspan_test_span(const void *ptr)
+{
+	struct kspan_span *span;
+
+	preempt_disable();
+	span = kspan_span_find(ptr);
+	preempt_enable();
+	return span;
+}
+
+u8 *kspan_test_state(const void *ptr)
+{
+	struct kspan_span *span = kspan_test_span(ptr);
+
+	return span->state + kspan_span_index(span, (unsigned long)ptr);
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large objects, above 32 KiB: runs of the page heap up to half a chunk,
+ * regions from vmalloc() of their own above that.
+ */
+#include <linux/align.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "chunk.h"
+#include "kunit_support.h"
+#include "large.h"
+#include "verify.h"
+
+/* The largest run and the smallest region. */
+#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2 * KSPAN_PAGE_SIZE)
+#define REGION_MIN	(RUN_MAX + 1)
+
+#define NR_OBJS		24U
+
+/* One case at a time. */
+static char *objs[NR_OBJS];
+static size_t sizes[NR_OBJS];
+
+static const size_t some_sizes[] = {
+	KSPAN_SMALL_MAX + 1, 40960, 65536, RUN_MAX - 1, RUN_MAX, REGION_MIN,
+	SZ_1M + SZ_512K, SZ_2M, SZ_2M + 1, 5 * SZ_1M - 100, SZ_16M,
+};
+
+/* A size the compiler does not know, so that it does not object to it. */
+static size_t hidden(size_t size)
+{
+	OPTIMIZER_HIDE_VAR(size);
+	return size;
+}
+
+static void write_ends(char *ptr, size_t size, char what)
+{
+	ptr[0] = what;
+	ptr[size - 1] = what + 1;
+}
+
+static bool has_ends(const char *ptr, size_t size, char what)
+{
+	return ptr[0] == what && ptr[size - 1] == (char)(what + 1);
+}
+
+/* Each size gets whole pages, in the kind of memory that is meant for it. */
+static void every_size(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+		size_t size = some_sizes[i], usable = ALIGN(size, KSPAN_PAGE_SIZE);
+		struct kspan_stats before;
+		struct kspan_span *span;
+		char *ptr;
+
+		kspan_read_stats(&before);
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL_MSG(test, ptr, "%zu bytes", size);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)ptr, PAGE_SIZE));
+		KUNIT_EXPECT_EQ(test, kspan_size(ptr), usable);
+		KUNIT_EXPECT_EQ(test, kspan_size_roundup(size), usable);
+		KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+		memset(ptr, 0x5a, usable);
+
+		span = kspan_test_span(ptr);
+		KUNIT_EXPECT_EQ(test, (int)span->kind, (int)KSPAN_LARGE);
+		KUNIT_EXPECT_EQ_MSG(test, !span->region_pages, usable <= RUN_MAX,
+				    "%zu bytes: the wrong kind of memory", size);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_nmalloc), 1ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_alloc),
+				(u64)usable);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, alloc), (u64)usable);
+
+		kspan_free(ptr);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_nfree), 1ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_alloc), 0ULL);
+	}
+}
+
+/* A freed region serves requests that use three quarters of it or more. */
+static void region_is_used_again(struct kunit *test)
+{
+	struct kspan_stats before;
+	char *first, *ptr;
+	unsigned int i;
+
+	kspan_release();
+	first = kspan_alloc(SZ_2M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	kspan_free(first);
+	kspan_read_stats(&before);
+	for (i = 0; i < 20; i++) {
+		size_t size = SZ_2M - i * (SZ_512K / 20);
+
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, ptr, first, "%zu bytes", size);
+		KUNIT_EXPECT_EQ(test, kspan_size(ptr),
+				ALIGN(size, KSPAN_PAGE_SIZE));
+		kspan_free(ptr);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+
+	/* Less than that would waste too much, more does not fit. */
+	ptr = kspan_alloc(SZ_2M - SZ_512K - SZ_64K, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_NE(test, ptr, first);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 1ULL);
+	kspan_free(ptr);
+	ptr = kspan_alloc(SZ_2M + SZ_64K, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 2ULL);
+	kspan_free(ptr);
+}
+
+/* A freed run is the page heap's again and needs no growth. */
+static void run_is_used_again(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i;
+	void *ptr;
+
+	ptr = kspan_alloc(RUN_MAX, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	kspan_read_stats(&before);
+	for (i = 0; i < 100; i++) {
+		ptr = kspan_alloc(RUN_MAX - i, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_free(ptr);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+}
+
+/* kspan_release() unmaps kept regions and says how much that was. */
+static void release_returns_regions(struct kunit *test)
+{
+	struct kspan_stats before;
+	size_t bytes;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	objs[0] = kspan_alloc(SZ_2M, GFP_KERNEL);
+	objs[1] = kspan_alloc(SZ_4M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
+	bytes = KSPAN_SINCE(&before, heap_sys);
+	KUNIT_EXPECT_GE(test, bytes, (size_t)SZ_2M + SZ_4M);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), (u64)bytes);
+	kspan_free(objs[0]);
+	kspan_free(objs[1]);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_released), (u64)bytes);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_inuse), 0L);
+}
+
+/* What can never be had gives NULL quietly, and nothing is lost by it. */
+static void too_large(struct kunit *test)
+{
+	unsigned long ram = totalram_pages() << PAGE_SHIFT;
+	size_t wishes[] = {
+		SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - KSPAN_PAGE_SIZE,
+		SIZE_MAX - 2 * KSPAN_PAGE_SIZE, SIZE_MAX / 2, SIZE_MAX / 2 + 1,
+		SIZE_MAX / 4 * 3, ram + SZ_1M,
+	};
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	struct kspan_stats before, delta;
+	unsigned int i;
+
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(wishes); i++) {
+		size_t size = hidden(wishes[i]);
+
+		KUNIT_EXPECT_NULL_MSG(test, kspan_alloc(size, gfp), "%zu", size);
+		KUNIT_EXPECT_NULL(test, kspan_alloc(size, GFP_ATOMIC | __GFP_NOWARN));
+		KUNIT_EXPECT_NULL(test, kspan_zalloc(size, gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_data(size, gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_tiny(size, gfp));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_node(size, gfp, 0));
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(size, SZ_2M, gfp));
+		KUNIT_EXPECT_EQ(test, kspan_alloc_bulk(size, gfp, 2,
+						       (void **)objs), (size_t)0);
+		KUNIT_EXPECT_GE(test, kspan_size_roundup(size), size);
+	}
+	kspan_stats_since(&delta, &before);
+	KUNIT_EXPECT_EQ(test, delta.heap_sys, 0ULL);
+	KUNIT_EXPECT_EQ(test, delta.nmalloc, 0ULL);
+	KUNIT_EXPECT_EQ(test, delta.grow, 0ULL);
+	KUNIT_EXPECT_EQ(test, delta.mspan_inuse, 0ULL);
+}
+
+/* Each bad free of a run and of a region is counted once, in its counter. */
+static void bad_frees(struct kunit *test)
+{
+	static const size_t kinds[] = { RUN_MAX, SZ_2M };
+	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(5 * ARRAY_SIZE(kinds) + 1);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t size = kinds[i];
+		char *ptr = kspan_alloc(size, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_read_stats(&before);
+		memset(ptr, 0x77, size);
+		kspan_free(ptr + 8);
+		kspan_free(ptr + 3 * KSPAN_PAGE_SIZE);
+		kspan_free(ptr + size - 1);
+		kspan_free_sized(ptr, size - KSPAN_PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 0ULL);
+		KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x77, size));
+
+		kspan_free_sized(ptr, size - 1);
+		kspan_free(ptr);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+		KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)0);
+		objs[0] = ptr;
+	}
+	/* The region is not kspan's any more. */
+	kspan_release();
+	kspan_free(objs[0]);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 5ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+}
+
+/* Random lives side by side: nothing overlaps, everything adds up. */
+static void many_together(struct kunit *test)
+{
+	struct kspan_random random;
+	unsigned int i, step;
+
+	kspan_random_init(&random, 2);
+	memset(objs, 0, sizeof(objs));
+	for (step = 0; step < 600; step++) {
+		i = kspan_random_below(&random, NR_OBJS);
+		if (objs[i]) {
+			KUNIT_EXPECT_TRUE(test, has_ends(objs[i], sizes[i], i));
+			kspan_free_sized(objs[i], sizes[i]);
+			objs[i] = NULL;
+		} else {
+			sizes[i] = KSPAN_SMALL_MAX + 1 +
+				   kspan_random_below(&random, SZ_1M);
+			objs[i] = kspan_alloc(sizes[i], GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+			write_ends(objs[i], sizes[i], i);
+		}
+		if (step % 100 == 0)
+			KUNIT_EXPECT_NULL(test, kspan_verify());
+	}
+	for (i = 0; i < NR_OBJS; i++) {
+		if (objs[i])
+			KUNIT_EXPECT_TRUE(test, has_ends(objs[i], sizes[i], i));
+		kspan_free(objs[i]);
+	}
+}
+
+/*
+ * A caller that cannot sleep has runs from the reserve and regions that were
+ * kept, but no new ones.
+ */
+static void atomic_callers(struct kunit *test)
+{
+	gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct kspan_stats before;
+	void *ptr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	ptr = kspan_alloc(65536, gfp);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_2M, gfp));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+
+	ptr = kspan_alloc(SZ_2M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(SZ_2M, gfp), ptr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+	kspan_free(ptr);
+}
+
+static struct kunit_case large_cases[] = {
+	KUNIT_CASE(every_size),
+	KUNIT_CASE(region_is_used_again),
+	KUNIT_CASE(run_is_used_again),
+	KUNIT_CASE(release_returns_regions),
+	KUNIT_CASE(too_large),
+	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(many_together),
+	KUNIT_CASE(atomic_callers),
+	{}
+};
+
+KSPAN_TEST_SUITE(large, large_cases);

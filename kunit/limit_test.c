@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memory_limit: what the kernel is asked for stops there, and nothing else
+ * does.  Each case ends with the limit that it found.
+ */
+#include <linux/delay.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "chunk.h"
+#include "kunit_support.h"
+#include "params.h"
+
+#define MAX_OBJS	600U
+
+/* One case at a time. */
+static void *objs[MAX_OBJS];
+
+static const gfp_t quiet = GFP_KERNEL | __GFP_NOWARN;
+
+static void set_limit(unsigned long bytes)
+{
+	WRITE_ONCE(kspan_params.memory_limit, bytes);
+}
+
+/* As much more than is in use now. */
+static void limit_growth(unsigned long bytes)
+{
+	set_limit(kspan_sys_total() + bytes);
+}
+
+/* Allocate until there is no more; how many there were. */
+static unsigned int alloc_all(size_t size, gfp_t gfp)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < MAX_OBJS; nr++) {
+		objs[nr] = kspan_alloc(size, gfp);
+		if (!objs[nr])
+			break;
+	}
+	return nr;
+}
+
+/* NULL at the limit, counted as such; with a higher one it goes on. */
+static void null_at_the_limit(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	unsigned int nr, i;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	limit_growth(SZ_2M);
+	nr = alloc_all(SZ_32K, quiet);
+	/* At least one chunk of the growth, and no more than all of it. */
+	KUNIT_EXPECT_GT(test, nr, 0U);
+	KUNIT_EXPECT_LT(test, nr, MAX_OBJS);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 1ULL);
+	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, heap_sys), (u64)SZ_2M);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_32K, quiet));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 4ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, oom_fail), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), (u64)nr);
+
+	/* What is freed can be had again. */
+	kspan_free(objs[0]);
+	objs[0] = kspan_alloc(SZ_32K, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, objs[0]);
+
+	limit_growth(SZ_4M);
+	objs[nr] = kspan_alloc(SZ_32K, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, objs[nr]);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 4ULL);
+	set_limit(normal);
+	kspan_free_bulk(nr + 1, objs);
+}
+
+/* Large objects and regions count as well. */
+static void large_objects(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	void *ptr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	limit_growth(SZ_1M);
+	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_2M, quiet));
+	KUNIT_EXPECT_NULL(test, kspan_zalloc(SZ_16M, quiet));
+	KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(SZ_1M, SZ_2M, quiet));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 3ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	limit_growth(SZ_4M);
+	ptr = kspan_alloc(SZ_2M, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	set_limit(normal);
+	kspan_free(ptr);
+}
+
+/* A limit below what is in use takes nothing away from anybody. */
+static void below_what_is_in_use(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	u8 *ptr, *other;
+
+	ptr = kspan_alloc(SZ_1M, GFP_KERNEL);
+	other = kspan_alloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	memset(ptr, 0x42, SZ_1M);
+	kspan_read_stats(&before);
+	set_limit(1);
+	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_2M, quiet));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit), 1ULL);
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x42, SZ_1M));
+	kspan_free(other);
+	/* Memory at hand needs no growth. */
+	other = kspan_alloc(100, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, other);
+	kspan_free(other);
+	kspan_free(ptr);
+	set_limit(normal);
+}
+
+/* A failed realloc at the limit keeps the object. */
+static void realloc_at_the_limit(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	u8 *ptr;
+
+	kspan_release();
+	ptr = kspan_alloc(SZ_32K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	memset(ptr, 0x42, SZ_32K);
+	set_limit(1);
+	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, SZ_2M, quiet));
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x42, SZ_32K));
+	set_limit(normal);
+	kspan_free_sized(ptr, SZ_32K);
+}
+
+/* __GFP_NOFAIL goes past the limit, with small objects and large ones. */
+static void nofail_passes(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	unsigned int i, nr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	set_limit(1);
+	/* More of the small ones than lies idle. */
+	for (nr = 0; nr < 80; nr++) {
+		objs[nr] = kspan_alloc(SZ_32K, GFP_KERNEL | __GFP_NOFAIL);
+		KUNIT_EXPECT_NOT_NULL(test, objs[nr]);
+	}
+	objs[nr++] = kspan_alloc(SZ_64K, GFP_KERNEL | __GFP_NOFAIL);
+	objs[nr++] = kspan_zalloc(SZ_2M, GFP_KERNEL | __GFP_NOFAIL);
+	objs[nr++] = kspan_alloc_data(100, GFP_KERNEL | __GFP_NOFAIL);
+	objs[nr++] = kspan_alloc_tiny(3, GFP_KERNEL | __GFP_NOFAIL);
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_TRUE(test, kspan_owns(objs[i]));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 0ULL);
+	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, grow), 0ULL);
+	set_limit(normal);
+	kspan_free_bulk(nr, objs);
+}
+
+/*
+ * Idle memory is collected before a caller is told that there is none: what
+ * one class has free serves another.
+ */
+static void idle_memory_first(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	unsigned int nr;
+
+	kspan_release();
+	/* What this CPU frees it must find again. */
+	migrate_disable();
+	limit_growth(SZ_2M);
+	nr = alloc_all(SZ_8K, quiet);
+	KUNIT_EXPECT_LT(test, nr, MAX_OBJS);
+	kspan_free_bulk(nr, objs);
+	kspan_read_stats(&before);
+	nr = alloc_all(SZ_16K, quiet);
+	KUNIT_EXPECT_GE(test, nr * SZ_16K, SZ_512K);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 1ULL);
+	set_limit(normal);
+	kspan_free_bulk(nr, objs);
+	migrate_enable();
+}
+
+/* Atomic callers live on the reserve, limit or not. */
+static void reserve_at_the_limit(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	struct kspan_stats before;
+	unsigned int nr, most;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	set_limit(1);
+	/* No worker may be quicker than the objects are taken. */
+	most = before.heap_idle / SZ_8K;
+	nr = alloc_all(SZ_8K, GFP_ATOMIC | __GFP_NOWARN);
+	KUNIT_EXPECT_EQ(test, nr, most);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+	/* The worker tries and gives up: the limit is for the reserve too. */
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	set_limit(normal);
+	kspan_free_bulk(nr, objs);
+}
+
+static struct kunit_case limit_cases[] = {
+	KUNIT_CASE(null_at_the_limit),
+	KUNIT_CASE(large_objects),
+	KUNIT_CASE(below_what_is_in_use),
+	KUNIT_CASE(realloc_at_the_limit),
+	KUNIT_CASE(nofail_passes),
+	KUNIT_CASE(idle_memory_first),
+	KUNIT_CASE(reserve_at_the_limit),
+	{}
+};
+
+KSPAN_TEST_SUITE(limit, limit_cases);

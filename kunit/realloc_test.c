@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resizing: the content survives, the object stays where its new size belongs
+ * and moves otherwise, and a failure leaves everything as it was.
+ */
+#include <linux/minmax.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "kunit_support.h"
+
+#define NR_SLOTS	32U
+#define STEPS		4000U
+
+/* An object of the model: filled with bytes that depend on @seed and place. */
+struct slot {
+	u8 *ptr;
+	size_t size;
+	u8 seed;
+	bool data;
+};
+
+/* A size the compiler does not know, so that it does not object to it. */
+static size_t hidden(size_t size)
+{
+	OPTIMIZER_HIDE_VAR(size);
+	return size;
+}
+
+static u8 byte_at(u8 seed, size_t i)
+{
+	return seed + i * 7 + (i >> 8);
+}
+
+static void fill(u8 *ptr, size_t size, u8 seed)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		ptr[i] = byte_at(seed, i);
+}
+
+/* Index of the first wrong byte, or @size. */
+static size_t check(const u8 *ptr, size_t size, u8 seed)
+{
+	size_t i;
+
+	for (i = 0; i < size && ptr[i] == byte_at(seed, i); i++)
+		;
+	return i;
+}
+
+/* Mostly small, sometimes up to 200 KB; never 0. */
+static size_t random_size(struct kspan_random *random)
+{
+	switch (kspan_random_below(random, 16)) {
+	case 0:
+		return 1 + kspan_random_below(random, 200000);
+	case 1 ... 4:
+		return 1 + kspan_random_below(random, KSPAN_SMALL_MAX);
+	default:
+		return 1 + kspan_random_below(random, 600);
+	}
+}
+
+static void resize(struct kunit *test, struct slot *slot, size_t size)
+{
+	size_t kept = min(slot->size, size);
+	u8 *ptr;
+
+	ptr = kspan_realloc(slot->ptr, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_EQ_MSG(test, check(ptr, kept, slot->seed), kept,
+			    "from %zu to %zu bytes", slot->size, size);
+	KUNIT_EXPECT_GE(test, kspan_size(ptr), size);
+	if (ptr != slot->ptr)
+		KUNIT_EXPECT_FALSE(test, kspan_owns(slot->ptr));
+	if (slot->data && size <= KSPAN_SMALL_MAX)
+		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(ptr)->kind,
+				(int)KSPAN_DATA);
+	slot->ptr = ptr;
+	slot->size = size;
+}
+
+/* Random objects through random sizes; every byte is looked at. */
+static void same_as_the_model(struct kunit *test)
+{
+	static struct slot slots[NR_SLOTS];
+	struct kspan_random random;
+	struct slot *slot;
+	unsigned int step;
+
+	kspan_random_init(&random, 3);
+	memset(slots, 0, sizeof(slots));
+	for (step = 0; step < STEPS; step++) {
+		size_t size = random_size(&random);
+
+		slot = &slots[kspan_random_below(&random, NR_SLOTS)];
+		if (!slot->ptr) {
+			slot->data = step % 2 && size <= KSPAN_SMALL_MAX;
+			slot->ptr = slot->data ?
+				kspan_alloc_data(size, GFP_KERNEL) :
+				kspan_realloc(NULL, size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, slot->ptr);
+			slot->size = size;
+		} else if (kspan_random_below(&random, 8)) {
+			/* A data object that was large is one no more. */
+			if (slot->data && size > KSPAN_SMALL_MAX)
+				continue;
+			resize(test, slot, size);
+		} else {
+			KUNIT_EXPECT_EQ(test, check(slot->ptr, slot->size,
+						    slot->seed), slot->size);
+			kspan_free_sized(slot->ptr, slot->size);
+			slot->ptr = NULL;
+			continue;
+		}
+		slot->seed = step;
+		fill(slot->ptr, slot->size, slot->seed);
+	}
+	for (slot = slots; slot < slots + NR_SLOTS; slot++)
+		kspan_free(slot->ptr);
+}
+
+/* Nothing becomes an object, an object becomes nothing. */
+static void from_and_to_nothing(struct kunit *test)
+{
+	struct kspan_stats before;
+	void *ptr;
+
+	kspan_read_stats(&before);
+	ptr = kspan_realloc(NULL, 100, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), kspan_size_roundup(100));
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);
+
+	ptr = kspan_realloc(ZERO_SIZE_PTR, 50000, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), kspan_size_roundup(50000));
+	kspan_free(ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(NULL, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ZERO_SIZE_PTR, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 2ULL);
+}
+
+/*
+ * In every class: any size of the class stays in place, and can be given to
+ * kspan_free_sized(); the first size of another one moves.
+ */
+static void stays_within_its_class(struct kunit *test)
+{
+	unsigned int class;
+
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+		size_t size = kspan_classes[class].size;
+		size_t below = kspan_classes[class - 1].size;
+		void *ptr, *new;
+
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		new = kspan_realloc(ptr, below + 1, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, new, ptr, "class %u shrinks", class);
+		new = kspan_realloc(new, size, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, new, ptr, "class %u grows", class);
+		if (below) {
+			new = kspan_realloc(ptr, below, GFP_KERNEL);
+			KUNIT_EXPECT_EQ(test, kspan_size(new), below);
+			kspan_free_sized(new, below);
+			new = kspan_alloc(size, GFP_KERNEL);
+		}
+		new = kspan_realloc(new, size + 1, GFP_KERNEL);
+		KUNIT_EXPECT_EQ(test, kspan_size(new),
+				kspan_size_roundup(size + 1));
+		kspan_free_sized(new, size + 1);
+	}
+}
+
+/* Large objects: the same page count stays, another moves, both ways. */
+static void large_objects(struct kunit *test)
+{
+	static const size_t sizes[] = {
+		SZ_64K, SZ_64K - 1, SZ_64K - KSPAN_PAGE_SIZE + 1, SZ_64K,
+		SZ_64K + 1, SZ_1M + SZ_512K, 100, SZ_2M, SZ_32K, SZ_32K + 1,
+	};
+	struct slot slot = { .seed = 9, .size = sizes[0] };
+	unsigned int i;
+	void *old;
+
+	slot.ptr = kspan_alloc(sizes[0], GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, slot.ptr);
+	fill(slot.ptr, slot.size, slot.seed);
+	for (i = 1; i < ARRAY_SIZE(sizes); i++) {
+		bool same = kspan_size_roundup(sizes[i]) == kspan_size(slot.ptr);
+
+		old = slot.ptr;
+		resize(test, &slot, sizes[i]);
+		KUNIT_EXPECT_EQ_MSG(test, slot.ptr == old, same,
+				    "to %zu bytes", sizes[i]);
+		fill(slot.ptr, slot.size, slot.seed);
+	}
+	kspan_free_sized(slot.ptr, slot.size);
+}
+
+/* A pointer that is no object: NULL, counted, and nobody is hurt. */
+static void bad_pointers(struct kunit *test)
+{
+	struct kspan_stats before;
+	char *ptr, *beside;
+
+	kspan_test_expect_bad_frees(4);
+	ptr = kspan_alloc(200, GFP_KERNEL);
+	beside = kspan_alloc(200, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_ASSERT_NOT_NULL(test, beside);
+	kspan_read_stats(&before);
+	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr + 8, 300, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, kspan_realloc(&before, 300, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 2ULL);
+	kspan_free(ptr);
+	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, 300, GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, 200, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(beside));
+	kspan_free(beside);
+}
+
+/* Without memory for the new size the object stays, bytes and all. */
+static void failure_keeps_the_object(struct kunit *test)
+{
+	static const size_t sizes[] = { 40, 5000, SZ_64K, SZ_2M };
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	unsigned int i;
+	u8 *ptr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		fill(ptr, sizes[i], i);
+		KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, hidden(SIZE_MAX), gfp));
+		KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, hidden(SIZE_MAX / 2),
+						      gfp));
+		KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, SZ_32K - 1,
+						      gfp | __GFP_DMA));
+		KUNIT_EXPECT_EQ(test, check(ptr, sizes[i], i), sizes[i]);
+		kspan_free_sized(ptr, sizes[i]);
+	}
+}
+
+/* Data stays data; what was tiny becomes data, never pointer memory. */
+static void kind_is_kept(struct kunit *test)
+{
+	static const size_t sizes[] = { 1, 8, 16, 100, 3000, SZ_32K, 20 };
+	void *data, *tiny, *ptr;
+	unsigned int i;
+
+	data = kspan_alloc_data(50, GFP_KERNEL);
+	tiny = kspan_alloc_tiny(5, GFP_KERNEL);
+	ptr = kspan_alloc(50, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(tiny, 5, GFP_KERNEL), tiny);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		data = kspan_realloc(data, sizes[i], GFP_KERNEL);
+		tiny = kspan_realloc(tiny, sizes[i], GFP_KERNEL);
+		ptr = kspan_realloc(ptr, sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, data);
+		KUNIT_ASSERT_NOT_NULL(test, tiny);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(data)->kind,
+				(int)KSPAN_DATA);
+		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(tiny)->kind,
+				(int)KSPAN_DATA);
+		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(ptr)->kind,
+				(int)KSPAN_PTR);
+	}
+	kspan_free(data);
+	kspan_free(tiny);
+	kspan_free(ptr);
+}
+
+/*
+ * With __GFP_ZERO from the start, whatever an object grows by is zero: in
+ * place, after it shrank, and when it moves.
+ */
+static void grows_with_zeros(struct kunit *test)
+{
+	static const size_t sizes[] = {
+		33, 40, 35, 48, 200, 150, 176, 3000, SZ_64K - 5, SZ_64K,
+		SZ_64K - 100, SZ_64K, 100000, 90,
+	};
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	size_t old, new;
+	unsigned int i;
+	u8 *ptr;
+
+	ptr = kspan_alloc(sizes[0], gfp);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	for (i = 1; i < ARRAY_SIZE(sizes); i++) {
+		old = sizes[i - 1];
+		new = sizes[i];
+		memset(ptr, 0xdd, old);
+		ptr = kspan_realloc(ptr, new, gfp);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0xdd, min(old, new)));
+		if (new > old)
+			KUNIT_EXPECT_NULL_MSG(test,
+					      memchr_inv(ptr + old, 0, new - old),
+					      "from %zu to %zu", old, new);
+	}
+	kspan_free(ptr);
+}
+
+static struct kunit_case realloc_cases[] = {
+	KUNIT_CASE(same_as_the_model),
+	KUNIT_CASE(from_and_to_nothing),
+	KUNIT_CASE(stays_within_its_class),
+	KUNIT_CASE(large_objects),
+	KUNIT_CASE(bad_pointers),
+	KUNIT_CASE(failure_keeps_the_object),
+	KUNIT_CASE(kind_is_kept),
+	KUNIT_CASE(grows_with_zeros),
+	{}
+};
+
+KSPAN_TEST_SUITE(realloc, realloc_cases);

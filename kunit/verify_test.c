@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Verification: whatever is wrong in any structure, kspan_verify() finds it.
+ * Each fault is planted while preemption is on but nothing else runs that
+ * uses kspan, and taken away before anything can stumble over it.
+ */
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "arena.h"
+#include "cache.h"
+#include "central.h"
+#include "chunk.h"
+#include "depot.h"
+#include "heap.h"
+#include "kunit_support.h"
+#include "large.h"
+#include "verify.h"
+
+/* Nobody else uses pointer-free objects of this class. */
+#define SIZE	320U
+#define SC	(KSPAN_SC_DATA + kspan_size_to_class(SIZE))
+
+static void expect_sound(struct kunit *test)
+{
+	const char *wrong = kspan_verify();
+
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+}
+
+/* Expect a finding that begins with the part's name. */
+static void expect_found(struct kunit *test, const char *part)
+{
+	const char *wrong = kspan_verify();
+
+	KUNIT_EXPECT_NOT_NULL_MSG(test, wrong, "nothing is found");
+	if (wrong)
+		KUNIT_EXPECT_TRUE_MSG(test, strstarts(wrong, part),
+				      "found instead: %s", wrong);
+}
+
+static void *new_object(struct kunit *test)
+{
+	void *ptr = kspan_alloc_data(SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	return ptr;
+}
+
+/* With objects of all kinds about, and after they are gone, all is well. */
+static void busy_allocator_is_sound(struct kunit *test)
+{
+	static const size_t sizes[] = { 8, 100, 1000, 10000, 40000, 3 << 20 };
+	void *objs[ARRAY_SIZE(sizes)], *tiny[20], *data;
+	unsigned int i;
+
+	expect_sound(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		objs[i] = kspan_alloc(sizes[i], GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(tiny); i++)
+		tiny[i] = kspan_alloc_tiny(1 + i % 15, GFP_KERNEL);
+	data = new_object(test);
+	expect_sound(test);
+	kspan_release();
+	expect_sound(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		kspan_free(objs[i]);
+	for (i = 0; i < ARRAY_SIZE(tiny); i += 2)
+		kspan_free(tiny[i]);
+	expect_sound(test);
+	for (i = 1; i < ARRAY_SIZE(tiny); i += 2)
+		kspan_free(tiny[i]);
+	kspan_free(data);
+	expect_sound(test);
+	kspan_release();
+	expect_sound(test);
+}
+
+/* A span that contradicts itself, partial and full. */
+static void spans(struct kunit *test)
+{
+	void *ptr = new_object(test);
+	struct kspan_span *span = kspan_test_span(ptr);
+	unsigned int i = kspan_test_state(ptr) - span->state;
+
+	span->nr_free++;
+	expect_found(test, "span:");
+	span->nr_free--;
+	span->state[span->nr_objs] = KSPAN_OBJ_LIVE;
+	expect_found(test, "span:");
+	span->state[span->nr_objs] = KSPAN_OBJ_NONE;
+	__change_bit(i, kspan_span_bitmap(span));
+	expect_found(test, "span:");
+	__change_bit(i, kspan_span_bitmap(span));
+	span->state[i] = KSPAN_OBJ_SPENT + 1;
+	expect_found(test, "span:");
+	span->state[i] = KSPAN_OBJ_LIVE;
+	kspan_free(ptr);
+	expect_sound(test);
+}
+
+/* Figures of a central list. */
+static void central_lists(struct kunit *test)
+{
+	struct kspan_central *central = kspan_central_of(numa_mem_id(), SC);
+
+	central->nr_free++;
+	expect_found(test, "central:");
+	central->nr_free--;
+	central->nr_empty--;
+	expect_found(test, "central:");
+	central->nr_empty++;
+	central->nr_partial++;
+	expect_found(test, "central:");
+	central->nr_partial--;
+	expect_sound(test);
+}
+
+/* Figures of a chunk and of the heap it is in. */
+static void page_heap(struct kunit *test)
+{
+	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	void *ptr = new_object(test);
+	struct kspan_chunk *chunk = kspan_test_span(ptr)->chunk;
+
+	chunk->used++;
+	expect_found(test, "heap:");
+	chunk->used--;
+	chunk->longest ^= 1;
+	expect_found(test, "heap:");
+	chunk->longest ^= 1;
+	heap->used_pages++;
+	expect_found(test, "heap:");
+	heap->used_pages--;
+	kspan_free(ptr);
+	expect_sound(test);
+}
+
+/*
+ * The heap agrees with itself, but pages are lost: taken for a span that is
+ * in no map.
+ */
+static void lost_pages(struct kunit *test)
+{
+	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_run run;
+
+	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	expect_found(test, "heap:");
+	kspan_heap_free(heap, run.chunk, run.addr, 1);
+	expect_sound(test);
+}
+
+/* A page that leads to the wrong span, and one that leads nowhere. */
+static void arena_map(struct kunit *test)
+{
+	void *ptr = new_object(test), *other = kspan_alloc(64, GFP_KERNEL);
+	struct kspan_span *span = kspan_test_span(ptr);
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	/* No magazine holds an object of theirs, which would be found first. */
+	kspan_release();
+	kspan_arena_mark(span->base, 1, kspan_test_span(other));
+	expect_found(test, "arena:");
+	kspan_arena_mark(span->base, 1, &kspan_null_span);
+	KUNIT_EXPECT_NOT_NULL(test, kspan_verify());
+	kspan_arena_mark(span->base, span->nr_pages, span);
+	expect_sound(test);
+	kspan_free(other);
+	kspan_free(ptr);
+}
+
+/* An object in a magazine that is somebody's. */
+static void magazines(struct kunit *test)
+{
+	void *ptr = new_object(test);
+	u8 *state = kspan_test_state(ptr);
+
+	kspan_free(ptr);
+	*state = KSPAN_OBJ_LIVE;
+	KUNIT_EXPECT_NOT_NULL(test, kspan_verify());
+	*state = KSPAN_OBJ_FREE;
+	expect_sound(test);
+}
+
+/* The same in a magazine that lies in a depot. */
+static void depots(struct kunit *test)
+{
+	unsigned int cap = kspan_sc_info(SC)->mag_cap, i, nr = 4 * cap;
+	int node = numa_mem_id();
+	struct kspan_slot *slot;
+	struct kspan_mag *mag;
+	void **objs;
+
+	objs = kunit_kmalloc_array(test, nr, sizeof(*objs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	for (i = 0; i < nr; i++)
+		objs[i] = new_object(test);
+	for (i = 0; i < nr; i++)
+		kspan_free(objs[i]);
+	mag = kspan_depot_get(node, SC);
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	slot = &mag->slot[KSPAN_MAG_SLOTS - 1];
+	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, mag));
+	expect_sound(test);
+	*slot->state = KSPAN_OBJ_LIVE;
+	expect_found(test, "depot:");
+	*slot->state = KSPAN_OBJ_FREE;
+	/* The sentinel of a magazine is what ends it. */
+	slot -= cap;
+	slot->state = kspan_test_state(objs[0]);
+	expect_found(test, "depot:");
+	slot->state = &kspan_none_state;
+	expect_sound(test);
+}
+
+/* Objects that are live by their states but not by the counts, or reversed. */
+static void counts(struct kunit *test)
+{
+	void *ptr = new_object(test);
+	u8 *state = kspan_test_state(ptr);
+
+	*state = KSPAN_OBJ_FREE;
+	expect_found(test, "stats:");
+	*state = KSPAN_OBJ_LIVE;
+	expect_sound(test);
+	kspan_free(ptr);
+}
+
+/* The same for large objects, runs of a chunk and regions of their own. */
+static void large_counts(struct kunit *test)
+{
+	static const size_t sizes[] = { 40000, 3 << 20 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		struct kspan_span *span = kspan_test_span(ptr);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		span->live = KSPAN_LIFE_NONE;
+		expect_found(test, "stats:");
+		span->live = KSPAN_LIFE_LIVE;
+		atomic_long_inc(&kspan_large_nfree);
+		expect_found(test, "stats:");
+		atomic_long_dec(&kspan_large_nfree);
+		expect_sound(test);
+		kspan_free(ptr);
+	}
+}
+
+static struct kunit_case verify_cases[] = {
+	KUNIT_CASE(busy_allocator_is_sound),
+	KUNIT_CASE(spans),
+	KUNIT_CASE(central_lists),
+	KUNIT_CASE(page_heap),
+	KUNIT_CASE(lost_pages),
+	KUNIT_CASE(arena_map),
+	KUNIT_CASE(magazines),
+	KUNIT_CASE(depots),
+	KUNIT_CASE(counts),
+	KUNIT_CASE(large_counts),
+	{}
+};
+
+KSPAN_TEST_SUITE(verify, verify_cases);
