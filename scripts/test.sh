@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# test.sh [LEG...] - every test that must pass before a change lands, or the
+# named legs.
+#
+#   kunit-6.1 kunit-6.12      KUnit suites under User Mode Linux
+#   torture-6.1 torture-6.12  stress on stock Debian kernels in QEMU, 4 CPUs
+#   icount                    instruction counts beside kmalloc's on stock 6.12,
+#                             against the limits of scripts/bench/limits
+#   --seconds N               how long the torture runs (20)
+#
+# What is missing is installed, fetched or built first; a leg that cannot run
+# fails.  Logs are in build/test/.  The last line is `N passed, N failed`.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
+LOGS=$BUILD/test
+seconds=20
+legs=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--seconds) seconds=$2; shift ;;
+	-h | --help) usage "$0"; exit 0 ;;
+	*)
+		printf '%s\n' "${LEGS[@]}" | grep -qxF -e "$1" ||
+			die "no such leg: $1 (see --help)"
+		legs+=("$1")
+		;;
+	esac
+	shift
+done
+[ ${#legs[@]} -gt 0 ] || legs=("${LEGS[@]}")
+
+passed=0
+failed=0
+
+# pass NAME, fail NAME: one more test.
+pass()
+{
+	passed=$((passed + 1))
+	echo "ok $1"
+}
+
+fail()
+{
+	failed=$((failed + 1))
+	echo "FAIL $1"
+}
+
+# count_reports OUT: the checks that a guest reported.
+count_reports()
+{
+	local nr
+
+	nr=$(grep -c '^ok ' "$1") || true
+	passed=$((passed + nr))
+	nr=$(grep -c '^not ok ' "$1") || true
+	failed=$((failed + nr))
+	sed -n 's/^info /    /p; s/^not ok /    FAIL: /p' "$1"
+}
+
+# build_for LEG KDIR WORKDIR [VAR=VALUE...]
+build_for()
+{
+	local leg=$1
+
+	shift
+	say "$leg: building the modules"
+	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
+}
+
+leg_kunit()
+{
+	local leg=kunit-$1 kdir work status=0 line
+
+	kdir=$("$SCRIPTS/kernels.sh" uml "$1" test) || return
+	work=$(work_dir "uml-$1")
+	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" ARCH=um KSPAN_KUNIT=1 ||
+		return
+	say "$leg: running the suites"
+	watched "$leg" "$LOGS/$leg-run.log" \
+		"$SCRIPTS/uml.sh" --kernel "$1" --timeout 240 --expect-reports \
+		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
+		"$work/kspan.ko" || status=1
+	count_reports "$LOGS/$leg.out"
+	"$SCRIPTS/ktap.py" "$LOGS/$leg.log" >"$LOGS/$leg.cases" || status=1
+	grep -v '^[0-9]* passed' "$LOGS/$leg.cases" || true
+	line=$(tail -n 1 "$LOGS/$leg.cases")
+	echo "    suites: $line"
+	passed=$((passed + ${line%% *}))
+	line=${line#*, }
+	failed=$((failed + ${line%% *}))
+	return "$status"
+}
+
+leg_torture()
+{
+	local leg=torture-$1 kdir work status=0
+
+	"$SCRIPTS/setup.sh" build qemu || return
+	kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
+	work=$(work_dir "stock-$1")
+	build_for "$leg" "$kdir" "$work" || return
+	say "$leg: booting the stock kernel, then $seconds s of stress"
+	watched "$leg" "$LOGS/$leg-run.log" \
+		"$SCRIPTS/qemu.sh" --kernel "$1" --smp 4 \
+		--timeout $((seconds * 4 + 240)) \
+		--cmdline "guest.seconds=$seconds" --log "$LOGS/$leg.log" \
+		"$SCRIPTS/guest/torture.sh" "$work/kspan.ko" \
+		"$work/Documentation/example/kspan_client.ko" \
+		"$work/scripts/torture/kspan_torture.ko" || status=1
+	count_reports "$LOGS/$leg.out"
+	return "$status"
+}
+
+# judge_rows ROWS: one line for each limit, `ok ...` or `FAIL ...`.
+judge_rows()
+{
+	awk '
+	FNR == NR { if ($1 !~ /^#/ && NF == 2) limit[$1] = $2; next }
+	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ && $2 in limit {
+		got[$2] = $5
+	}
+	END {
+		for (name in limit)
+			printf "%s %s %s, limit %d\n",
+				name in got && got[name] <= limit[name] ?
+				"ok" : "FAIL", name,
+				name in got ? got[name] : "no row", limit[name]
+	}' "$SCRIPTS/bench/limits" "$1" | sort
+}
+
+leg_icount()
+{
+	local nr line
+
+	say "icount: counting instructions"
+	watched icount "$LOGS/icount.log" "$SCRIPTS/bench.sh" || return
+	judge_rows "$BUILD/bench/6.12.rows" >"$LOGS/icount.rows"
+	while read -r line; do
+		echo "    $line thousandths of the kernel's"
+	done <"$LOGS/icount.rows"
+	nr=$(grep -c '^ok' "$LOGS/icount.rows") || true
+	passed=$((passed + nr))
+	nr=$(grep -c '^FAIL' "$LOGS/icount.rows") || true
+	failed=$((failed + nr))
+	[ "$nr" -eq 0 ]
+}
+
+mkdir -p "$LOGS"
+for leg in "${legs[@]}"; do
+	rm -f "$LOGS/$leg".* "$LOGS/$leg"-*
+	case $leg in
+	kunit-*) run=(leg_kunit "${leg#*-}") ;;
+	torture-*) run=(leg_torture "${leg#*-}") ;;
+	*) run=("leg_$leg") ;;
+	esac
+	before=$failed
+	# `if` turns off `set -e`: what can fail in a leg says so by itself.
+	if "${run[@]}"; then
+		pass "$leg"
+	elif [ "$failed" -eq "$before" ]; then
+		fail "$leg, see $LOGS/$leg*"
+	else
+		echo "FAIL $leg, see $LOGS/$leg*"
+	fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
