@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Check the machine code of the fast paths in an x86-64 kspan.ko.
+
+kspan_alloc() and kspan_free() are fast because they need no atomic operation
+and mask no interrupts.  A helper that brings one in by inlining changes no
+result, so only the machine code tells.
+"""
+import argparse
+import re
+import subprocess
+import sys
+
+FUNCTIONS = ("kspan_alloc", "kspan_free")
+
+# What costs, and why.
+COSTLY = (
+    (r"\block\b", "locked instruction"),
+    (r"\bcmpxchg\w*", "compare-and-exchange"),
+    # With a register it is a nop of two bytes; with memory it locks the bus.
+    (r"\bxchg\w*\s.*\(", "exchange, locked by nature"),
+    (r"\b(cli|sti)\b", "interrupt masking"),
+    (r"\b(pushf|popf)\w*", "saving of the interrupt flag"),
+    # With CONFIG_PARAVIRT_XXL the flags are the hypervisor's.
+    (r"\bpv_ops\b", "call for the interrupt flag"),
+    (r"\b(mfence|lfence|sfence)\b", "memory barrier"),
+)
+
+
+def disassemble(module):
+    """Yield (function, instruction or relocation) for a module's text."""
+    out = subprocess.run(["objdump", "-d", "-r", "--no-show-raw-insn", module],
+                         check=True, capture_output=True, text=True).stdout
+    name = None
+    for line in out.splitlines():
+        label = re.match(r"[0-9a-f]+ <([^>]+)>:$", line)
+        if label:
+            name = label.group(1)
+        elif re.match(r"\s+[0-9a-f]+:\s", line):
+            yield name, " ".join(line.split())
+
+
+def main():
+    """Check one module; exit with 1 on a finding."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("module", help="kspan.ko, built for x86-64")
+    args = parser.parse_args()
+    count = dict.fromkeys(FUNCTIONS, 0)
+    bad = 0
+    for name, insn in disassemble(args.module):
+        if name not in count:
+            continue
+        if "R_X86_64" not in insn:
+            count[name] += 1
+        for regex, what in COSTLY:
+            if re.search(regex, insn):
+                print(f"{name}: {what}: {insn}")
+                bad += 1
+    for name, number in count.items():
+        if not number:
+            print(f"{name}: not in {args.module}")
+            bad += 1
+        else:
+            print(f"{name}: {number} instructions")
+    sys.exit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()

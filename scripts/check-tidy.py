@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Run clang-tidy over a module that was built in place by gcc.
+
+The compiler's command line of each object comes from the .cmd file that Kbuild
+leaves beside it.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+# Every check for faults but those that are wrong about kernel code.
+CHECKS = (
+    "-*",
+    "clang-analyzer-*",
+    "bugprone-*",
+    "linuxkernel-*",
+    "misc-misleading-*",
+    "misc-misplaced-const",
+    # The kernel's stack is small.
+    "misc-no-recursion",
+    # Wants memset_s() of C11's Annex K, which no kernel has.
+    "-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling",
+    # Any two parameters of one type, such as (nr_pages, align_pages).
+    "-bugprone-easily-swappable-parameters",
+    # u32 to int and back: found by the hundred in the kernel's own macros.
+    "-bugprone-narrowing-conversions",
+    # if (strcmp(a, b)) is the kernel's idiom.
+    "-bugprone-suspicious-string-compare",
+    # Does not believe that the size of a pointer may be meant: per-CPU macros.
+    "-bugprone-sizeof-expression",
+    # Classes, pages of a chunk and kilobytes are far from 32 bits.
+    "-bugprone-implicit-widening-of-multiplication-result",
+)
+
+# What of gcc's command line has a meaning for the analysis.  Most of the rest
+# is about code generation and unknown to clang.
+KEEP = re.compile(r"-[IDU]|-include|-isystem|-nostdinc|-std=|-m(64|32)$|"
+                  r"-mno-(sse|mmx|80387)|-f(short-wchar|unsigned-char|"
+                  r"no-strict-aliasing|no-delete-null-pointer-checks)$")
+
+
+def flags_of(cmd):
+    """(source, flags) of one .cmd file, or None if it is no C compilation."""
+    text = cmd.read_text(encoding="utf-8")
+    line = re.search(r"(?m)^(?:saved)?cmd_\S+ := (.*)$", text)
+    source = re.search(r"(?m)^source_\S+ := (.*)$", text)
+    if not line or not source or not source.group(1).endswith(".c"):
+        return None
+    words = shlex.split(re.split(r"\s*[;&|]", line.group(1))[0])
+    kept = []
+    for at, word in enumerate(words):
+        if KEEP.match(word):
+            kept.append(word)
+        elif words[at - 1] in ("-include", "-isystem", "-I", "-D"):
+            kept.append(word)
+    return source.group(1), kept
+
+
+def tidy(kdir, build, source, flags):
+    """The findings of clang-tidy in one file of ours."""
+    run = subprocess.run(
+        ["clang-tidy", "--quiet", f"--checks={','.join(CHECKS)}", source, "--",
+         *flags, "-Wno-unknown-warning-option", "-w", "-Qunused-arguments"],
+        cwd=kdir, capture_output=True, text=True, check=False)
+    # Findings with their explanations; those in the kernel's macros, which
+    # are full of tricks, are not ours to mend.
+    findings = re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error): )", run.stdout)
+    ours = [text for text in findings if text.startswith(str(build)) or
+            "[clang-diagnostic-error]" in text]
+    if run.returncode and not ours:
+        return run.stdout + run.stderr
+    return "".join(ours)
+
+
+def main():
+    """Check all objects of a build; exit with 1 on a finding."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kdir", type=pathlib.Path,
+                        help="kernel build directory of the build")
+    parser.add_argument("build", type=pathlib.Path,
+                        help="where the module was built")
+    args = parser.parse_args()
+    build = args.build.resolve()
+    jobs = [job for cmd in sorted(build.rglob(".*.o.cmd"))
+            if not cmd.name.endswith(".mod.o.cmd") and (job := flags_of(cmd))]
+    if not jobs:
+        sys.exit(f"no objects in {build}")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(lambda job: tidy(args.kdir, build, *job), jobs))
+    print("".join(found).replace(f"{build}/", ""), end="")
+    sys.exit(any(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,412 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh [STEP...] - the static checks: all of them, or the named ones.
+# check.sh --list - their names.
+#
+# A step prints one line, `ok` or `FAIL`, and if it failed what it found.  The
+# others go on; the last line counts.  A missing tool is a failure:
+# scripts/setup.sh check installs them all.
+#
+# Nothing is written to the source tree; the modules are built in copies.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+STEPS=(codespell shellcheck python includes versions words locked spdx
+	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
+	headers fastpath clang-tidy cocci)
+
+# The kernel whose scripts are used and whose build the later steps look at.
+NEWEST=6.12
+
+# Debian's own, which its packages of Python modules belong to.
+PYTHON=/usr/bin/python3
+export PYTHONDONTWRITEBYTECODE=1
+export LC_ALL=C.UTF-8
+
+# --- files ------------------------------------------------------------------
+
+# source_files: every file of the project, one path a line.
+source_files()
+{
+	if git rev-parse --git-dir >/dev/null 2>&1; then
+		git ls-files --cached --others --exclude-standard
+	else
+		find . -type f -printf '%P\n'
+	fi | grep -vE '^(\.git|build)/|(^|/)__pycache__/' |
+		grep -vE '\.(o|ko|mod|mod\.c|cmd|order|symvers)$' |
+		while read -r file; do
+			[ ! -f "$file" ] || printf '%s\n' "$file"
+		done | sort
+}
+
+c_files()
+{
+	grep -E '\.[ch]$' "$TEMP/files"
+}
+
+# language FILE: bash, sh or python, by its name and #! line.
+language()
+{
+	local first=
+
+	IFS= read -r first <"$1" || true
+	case $1:$first in
+	*.py:* | *:'#!'*python*) echo python ;;
+	*:'#!'*bash* | *:'# shellcheck shell=bash'*) echo bash ;;
+	*.sh:* | *:'#!'*sh | *:'#!'*'sh -'*) echo sh ;;
+	esac
+}
+
+# files_in LANGUAGE: what is written in it.
+files_in()
+{
+	local file
+
+	while read -r file; do
+		[ "$(language "$file")" != "$1" ] || printf '%s\n' "$file"
+	done <"$TEMP/files"
+}
+
+need()
+{
+	local tool
+
+	for tool; do
+		command -v "$tool" >/dev/null ||
+			die "$tool is missing; scripts/setup.sh check installs it"
+	done
+}
+
+# need_module NAME: a Python module.
+need_module()
+{
+	"$PYTHON" -c "import $1" 2>/dev/null ||
+		die "python3-$1 is missing; scripts/setup.sh check installs it"
+}
+
+# source_check RULE: a rule of check-source.py on every file.
+source_check()
+{
+	xargs -d '\n' "$PYTHON" scripts/check-source.py "$1" <"$TEMP/files"
+}
+
+# --- the kernel's own tools -------------------------------------------------
+
+# kernel_scripts: print where they are, extracted once for each version.
+kernel_scripts()
+{
+	local tar=/usr/src/linux-source-$NEWEST.tar.xz top=linux-source-$NEWEST
+	local dir
+
+	[ -e "$tar" ] ||
+		die "$tar is missing; scripts/setup.sh check installs it"
+	dir=$CACHE/kernel-scripts/$NEWEST-$(stat -c %Y "$tar")
+	if [ ! -e "$dir" ]; then
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		tar -xJf "$tar" -C "$dir.part" --strip-components=2 \
+			"$top"/scripts/{checkpatch.pl,spelling.txt} \
+			"$top"/scripts/{const_structs.checkpatch,kernel-doc} \
+			"$top/scripts/coccinelle"
+		mv -T "$dir.part" "$dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+# --- builds -----------------------------------------------------------------
+
+# fails_on_warnings LOG: show what a build complained about.
+#
+# Which compiler the kernel was built by is the machine's business, not the
+# code's.
+fails_on_warnings()
+{
+	! grep -iE 'warning|undefined!' "$1" |
+		grep -vE 'warning: the compiler differs from the one used'
+}
+
+# strict_build VERSION DIR: kspan.ko and its clients, every warning an error.
+strict_build()
+{
+	local kdir log=$2.log
+
+	need sparse make gcc
+	kdir=$(scripts/kernels.sh headers "$1")
+	if ! build_modules "$kdir" "$2" --keep-going W=1 C=2 \
+		CF=-Wsparse-error KCFLAGS=-Werror >"$log" 2>&1; then
+		grep -vE '^ +(CC|CHECK|LD|AR|MODPOST|BTF) |^make.*: (Enter|Leav)ing' \
+			"$log" || cat "$log"
+		return 1
+	fi
+	fails_on_warnings "$log"
+	[ -e "$2/kspan.ko" ] || die "there is no kspan.ko"
+	printf '%s\n' "$kdir" >"$2.kdir"
+}
+
+# newest_build: make sure of $TEMP/$NEWEST; for steps that look at a build.
+newest_build()
+{
+	[ -e "$TEMP/$NEWEST.kdir" ] || strict_build "$NEWEST" "$TEMP/$NEWEST"
+}
+
+# --- steps ------------------------------------------------------------------
+
+step_codespell()
+{
+	need codespell
+	xargs -d '\n' codespell <"$TEMP/files"
+}
+
+step_shellcheck()
+{
+	local rc=0
+
+	need shellcheck
+	files_in bash >"$TEMP/bash"
+	files_in sh >"$TEMP/sh"
+	[ -s "$TEMP/bash" ] || die "found no shell scripts"
+	# Guests run busybox; dash is its nearest kin that shellcheck knows.
+	xargs -d '\n' shellcheck -x -s bash <"$TEMP/bash" || rc=1
+	xargs -r -d '\n' shellcheck -x -s dash <"$TEMP/sh" || rc=1
+	return "$rc"
+}
+
+step_python()
+{
+	need "$PYTHON"
+	need_module pyflakes
+	files_in python >"$TEMP/python"
+	xargs -d '\n' "$PYTHON" -W error -c 'if True:
+		import sys
+		for name in sys.argv[1:]:
+			with open(name, encoding="utf-8") as file:
+				compile(file.read(), name, "exec")' <"$TEMP/python"
+	xargs -d '\n' "$PYTHON" -m pyflakes <"$TEMP/python"
+}
+
+step_includes()
+{
+	"$PYTHON" scripts/check-includes.py
+}
+
+step_versions()
+{
+	source_check versions
+}
+
+step_words()
+{
+	source_check words
+}
+
+step_locked()
+{
+	source_check locked
+}
+
+step_spdx()
+{
+	source_check spdx
+}
+
+step_api()
+{
+	source_check api
+}
+
+step_docs()
+{
+	need_module docutils
+	"$PYTHON" scripts/check-docs.py
+}
+
+step_sizeclass()
+{
+	"$PYTHON" scripts/gen-sizeclasses.py -o "$TEMP/sizeclass_table.h"
+	diff -u module/sizeclass_table.h "$TEMP/sizeclass_table.h"
+}
+
+step_checkpatch()
+{
+	local scripts
+
+	need perl
+	scripts=$(kernel_scripts)
+	# Options are in .checkpatch.conf.
+	c_files | xargs -d '\n' -n 8 -P "$(nproc)" \
+		"$scripts/checkpatch.pl" --terse --no-summary -q -f
+}
+
+step_kernel_doc()
+{
+	local scripts
+
+	need perl
+	scripts=$(kernel_scripts)
+	c_files | xargs -d '\n' "$scripts/kernel-doc" -none -Werror \
+		-Wreturn -Wshort-desc -Wcontents-before-sections
+}
+
+step_build_6_1()
+{
+	strict_build 6.1 "$TEMP/6.1"
+}
+
+step_build_6_12()
+{
+	strict_build 6.12 "$TEMP/6.12"
+}
+
+# The suites need a kernel with KUnit to be linked; to be compiled and looked
+# at by sparse, its headers do.
+step_kunit()
+{
+	local dir=$TEMP/kunit kdir log=$TEMP/kunit.log
+
+	need sparse make gcc rsync
+	kdir=$(scripts/kernels.sh headers "$NEWEST")
+	mkdir -p "$dir"
+	rsync -a --files-from="$TEMP/files" . "$dir"
+	if ! make -j"$(nproc)" -k -C "$kdir" M="$dir" KSPAN_KUNIT=1 W=1 C=2 \
+		CF=-Wsparse-error KCFLAGS='-Werror -DCONFIG_KUNIT=1' \
+		kspan.o >"$log" 2>&1; then
+		grep -vE '^ +(CC|CHECK|LD) ' "$log"
+		return 1
+	fi
+	fails_on_warnings "$log"
+	[ -n "$(find "$dir/kunit" -name '*.o')" ] || die "no suite was built"
+}
+
+# Every header of the module is complete in itself, and may come twice.
+step_headers()
+{
+	local dir=$TEMP/headers kdir header name log=$TEMP/headers.log
+
+	need make gcc
+	kdir=$(scripts/kernels.sh headers "$NEWEST")
+	mkdir -p "$dir"
+	{
+		echo "ccflags-y := -I$ROOT/module/include -I$ROOT/module"
+		echo "obj-m := all.o"
+		for header in module/*.h module/include/linux/*.h; do
+			name=$(basename "$header" .h)
+			echo "all-y += $name.o"
+			printf '#include "%s"\n' "$ROOT/$header" "$ROOT/$header" \
+				>"$dir/$name.c"
+		done
+	} >"$dir/Kbuild"
+	make -k -j"$(nproc)" -C "$kdir" M="$dir" W=1 KCFLAGS=-Werror all.o \
+		>"$log" 2>&1 || {
+		grep -vE '^ +(CC|LD) ' "$log"
+		return 1
+	}
+	fails_on_warnings "$log"
+}
+
+step_fastpath()
+{
+	need objdump
+	newest_build
+	"$PYTHON" scripts/check-fastpath.py "$TEMP/$NEWEST/kspan.ko"
+}
+
+step_clang_tidy()
+{
+	need clang-tidy
+	newest_build
+	"$PYTHON" scripts/check-tidy.py "$(cat "$TEMP/$NEWEST.kdir")" \
+		"$TEMP/$NEWEST"
+}
+
+# cocci_rule RULE: run it in the current directory, print what it finds.
+#
+# Findings are the lines that name a place; some of the kernel's rules show
+# what they looked at even as a report.
+cocci_rule()
+{
+	local options dir out
+
+	options=$(sed -n 's,^// Options: ,,p' "$1")
+	dir=$(sed -n 's,^// Directory: ,,p' "$1")
+	# shellcheck disable=SC2086 # several options
+	out=$(timeout 120 spatch -D report --very-quiet --cocci-file "$1" \
+		$options --dir "${dir:-.}" 2>&1) ||
+		printf '%s: spatch failed: %s\n' "$1" "$out"
+	grep -E '^[^ :]+\.[ch]:[0-9]+:' <<<"$out" || true
+}
+
+step_cocci()
+{
+	local scripts dir=$TEMP/sources
+
+	need spatch rsync
+	scripts=$(kernel_scripts)
+	mkdir -p "$dir"
+	c_files | rsync -a --files-from=- . "$dir"
+	export -f cocci_rule
+	# stream_open.cocci warns about itself whatever it reads.
+	{
+		printf '%s\n' "$ROOT"/scripts/cocci/*.cocci
+		grep -rlw 'virtual report' "$scripts/coccinelle" |
+			grep -v /stream_open.cocci
+	} >"$TEMP/rules"
+	cd "$dir"
+	# shellcheck disable=SC2016 # for the inner shell
+	xargs -d '\n' -n 1 -P "$(nproc)" bash -c 'cocci_rule "$1"' _ \
+		<"$TEMP/rules" >"$TEMP/cocci"
+	sort -u "$TEMP/cocci"
+	[ ! -s "$TEMP/cocci" ]
+}
+
+# --- running them -----------------------------------------------------------
+
+# run_step NAME: one line, and what it found.
+run_step()
+{
+	local function=step_${1//[-.]/_} begun pid rc=0
+
+	begun=$(date +%s)
+	[ ! -t 2 ] || printf '... %s\r' "$1" >&2
+	# In the background, since in a condition `set -e` would be off.
+	("$function") >"$TEMP/log" 2>&1 </dev/null &
+	pid=$!
+	kill_later "$pid"
+	wait "$pid" || rc=$?
+	if [ "$rc" -eq 0 ]; then
+		echo "ok $1 ($(($(date +%s) - begun)) s)"
+		passed=$((passed + 1))
+	else
+		echo "FAIL $1"
+		sed 's/^/    /' "$TEMP/log"
+		failed=$((failed + 1))
+	fi
+}
+
+case ${1:-} in
+-h | --help)
+	usage "$0"
+	exit 0
+	;;
+--list)
+	printf '%s\n' "${STEPS[@]}"
+	exit 0
+	;;
+esac
+
+[ $# -gt 0 ] || set -- "${STEPS[@]}"
+for step; do
+	printf '%s\n' "${STEPS[@]}" | grep -qxF -e "$step" ||
+		die "no such step: $step (see --list)"
+done
+cd "$ROOT"
+temp_dir TEMP
+source_files >"$TEMP/files"
+passed=0
+failed=0
+for step; do
+	run_step "$step"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

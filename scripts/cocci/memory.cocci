@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/// All memory that kspan takes from the kernel is counted in one of the
+/// *_sys numbers.  Metadata therefore comes from meta.c, and what objects live
+/// in from compat.h by way of chunk.c and large.c.  Exceptions: arena.c counts
+/// the one page it maps many times, and a read of a debugfs file may hold a
+/// buffer while it lasts, as seq_file does.
+// Directory: module
+// Options: --no-includes --include-headers
+
+virtual report
+
+@meta@
+identifier fn =~ "^(k[mvzc]*(alloc|realloc)(_array|_node|_objs?)?|kvcalloc|k(mem|str|strn)dup|kv?free(_sensitive|_rcu)?|kmem_cache_.*|(__)?alloc_pages?(_node|_exact)?|(__)?free_pages(_exact)?|__free_page|__get_free_pages?|get_zeroed_page)$";
+position p : script:python() { not p[0].file.endswith(("/meta.c", "/arena.c")) and "/debugfs" not in p[0].file };
+@@
+
+fn@p(...)
+
+@script:python depends on report@
+p << meta.p;
+fn << meta.fn;
+@@
+
+coccilib.report.print_report(p[0], f"{fn}() outside meta.c: memory that no statistics line counts")
+
+@region@
+identifier fn =~ "^(__)?v[mz]alloc(_node|_huge|_user|_32)?(_noprof)?$";
+position p : script:python() { not p[0].file.endswith("/compat.h") };
+@@
+
+fn@p(...)
+
+@script:python depends on report@
+p << region.p;
+fn << region.fn;
+@@
+
+coccilib.report.print_report(p[0], f"{fn}() outside compat.h: use kspan_vmalloc_chunk()")
+
+@giveback@
+position p : script:python() { not p[0].file.endswith(("/chunk.c", "/large.c")) };
+@@
+
+vfree@p(...)
+
+@script:python depends on report@
+p << giveback.p;
+@@
+
+coccilib.report.print_report(p[0], "vfree() outside chunk.c and large.c: give the region back through them")
