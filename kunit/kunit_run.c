@@ -29,6 +29,19 @@
 	X(central)		\
 	X(cache)		\
 	X(cache_model)		\
+	X(large)		\
+	X(tiny)			\
+	X(data)			\
+	X(zero)			\
+	X(realloc)		\
+	X(array)		\
+	X(bulk)			\
+	X(aligned)		\
+	X(badfree)		\
+	X(context)		\
+	X(limit)		\
+	X(scavenge)		\
+	X(stats)		\
 	X(verify)
 
 #define DECLARE_SUITE(concept)	extern struct kunit_suite kspan_suite_##concept;

@@ -51,24 +51,30 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
 	struct kspan_cache_cpu *cc = c->cpu;
+	const struct kspan_class *busy = kspan_sc_info(busy_sc);
+	/* A whole round for each budget's worth of objects that is loaded. */
+	unsigned int steps = AGE_STEP + busy->size * busy->mag_cap *
+			     KSPAN_NR_SC / CACHE_BUDGET;
 	unsigned int i;
 
 	cc->nr_events++;
 	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
 		return; /* interrupts leave this to tasks */
-	for (i = 0; i < AGE_STEP; i++) {
-		unsigned int nr;
+	for (i = 0; i < steps; i++) {
+		unsigned long bytes;
 
 		if (++cc->hand >= KSPAN_NR_SC) {
 			cc->hand = 1;
 			cc->over = cc->seen_bytes > CACHE_BUDGET;
 			cc->seen_bytes = 0;
 		}
-		nr = kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand);
-		if (cc->over && nr && cc->hand != busy_sc)
+		bytes = (kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand)) *
+			kspan_sc_info(cc->hand)->size;
+		if (bytes && cc->hand != busy_sc &&
+		    (cc->over || cc->seen_bytes + bytes > CACHE_BUDGET))
 			drain_class(c, cc->hand);
 		else
-			cc->seen_bytes += nr * kspan_sc_info(cc->hand)->size;
+			cc->seen_bytes += bytes;
 	}
 }
 

@@ -455,6 +455,8 @@ const char *kspan_central_check(struct kspan_central *central)
 				wrong = "central: span is in the wrong list";
 			if (!span->nr_free)
 				wrong = "central: full span in a list";
+			if (wrong)
+				break;
 			nr_partial++;
 			nr_empty += span->nr_free == span->nr_objs;
 			nr_free += span->nr_free;

@@ -197,13 +197,14 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err)
 {
-	unsigned long pages = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
 	struct kspan_span *span;
+	unsigned long pages;
 
 	*err = -EINVAL;
 	/* What vmalloc() would refuse anyway, before a sum can overflow. */
-	if (pages > (totalram_pages() >> (KSPAN_PAGE_SHIFT - PAGE_SHIFT)))
+	if (size >> PAGE_SHIFT > totalram_pages())
 		return NULL;
+	pages = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
 	*err = -ENOMEM;
 	if (pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
 		span = get_run(pages, align, gfp, node, low, err);

@@ -34,7 +34,7 @@ RST_LINK = r"`[^`<]*<([^`>\s]+)>`__?|(?m:^\.\. _[^:\n]+:[ \t]+(\S+)$)|" \
            r"(?m:^\.\. (?:image|figure|literalinclude|include)::[ \t]+(\S+)$)"
 DOC_ROLE = r":doc:`(?:[^`<]*<)?([^`>]+)>?`"
 # `make x` as code, or on a line of its own that is indented or has a prompt.
-MAKE = r"(?:`|^(?:[ \t]+|[$#] ?)+)(?:sudo )?make((?:[ \t]+[\w.=/$(){}<>~:-]+)*)" \
+MAKE = r"(?:`|^[ \t$#]+)(?:sudo )?make((?:[ \t]+[\w.=/$(){}<>~:-]+)*)" \
        r"[ \t]*(?:`|$|#)"
 
 

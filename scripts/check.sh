@@ -400,6 +400,7 @@ for step; do
 	printf '%s\n' "${STEPS[@]}" | grep -qxF -e "$step" ||
 		die "no such step: $step (see --list)"
 done
+"$SCRIPTS/setup.sh" check
 cd "$ROOT"
 temp_dir TEMP
 source_files >"$TEMP/files"

@@ -29,7 +29,8 @@ group_packages()
 		;;
 	check)
 		group_packages build
-		echo sparse coccinelle clang-tidy codespell shellcheck dwarves
+		echo sparse coccinelle clang-tidy codespell shellcheck git perl
+		echo python3-docutils python3-pyflakes linux-source-6.12
 		;;
 	*) die "no such group: $1 (build demo uml qemu check bench)" ;;
 	esac
