@@ -36,6 +36,7 @@ static size_t hidden(size_t value)
 static void every_alignment(struct kunit *test)
 {
 	unsigned int i, k;
+	unsigned long addr;
 	size_t align;
 
 	for (align = 1; align <= KSPAN_MAX_ALIGN; align *= 2) {
@@ -44,10 +45,11 @@ static void every_alignment(struct kunit *test)
 				objs[k] = kspan_alloc_aligned(sizes[i], align,
 							      GFP_KERNEL);
 				KUNIT_ASSERT_NOT_NULL(test, objs[k]);
+				addr = (unsigned long)objs[k];
 				KUNIT_EXPECT_TRUE_MSG(test,
-					IS_ALIGNED((unsigned long)objs[k], align),
-					"%zu bytes aligned to %zu", sizes[i],
-					align);
+						      IS_ALIGNED(addr, align),
+						      "%zu bytes aligned to %zu",
+						      sizes[i], align);
 				KUNIT_EXPECT_GE(test, kspan_size(objs[k]),
 						sizes[i]);
 				memset(objs[k], k, sizes[i]);

@@ -67,17 +67,17 @@ static void foreign_memory(struct kunit *test)
 {
 	static const char text[] = "read-only";
 	int on_stack;
-	void *mem;
+	void *slab, *mem;
 
 	expect_foreign(test, (unsigned long)&on_stack);
 	expect_foreign(test, (unsigned long)&module_data);
 	expect_foreign(test, (unsigned long)text);
 	expect_foreign(test, (unsigned long)foreign_memory);
 	expect_foreign(test, (unsigned long)&kspan_null_span);
-	mem = kmalloc(100, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, mem);
-	expect_foreign(test, (unsigned long)mem);
-	kfree(mem);
+	slab = kmalloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, slab);
+	expect_foreign(test, (unsigned long)slab);
+	kfree(slab);
 	/* Likely in a frame where kspan has memory as well. */
 	mem = vmalloc(3 * PAGE_SIZE);
 	KUNIT_ASSERT_NOT_NULL(test, mem);

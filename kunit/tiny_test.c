@@ -155,9 +155,9 @@ static void alignment_leaves_gaps(struct kunit *test)
 	parts[1] = kspan_alloc_tiny(2, GFP_ATOMIC);
 	parts[2] = kspan_alloc_tiny(4, GFP_ATOMIC);
 	parts[3] = kspan_alloc_tiny(8, GFP_ATOMIC);
-	KUNIT_EXPECT_EQ(test, parts[1] - parts[0], (long)2);
-	KUNIT_EXPECT_EQ(test, parts[2] - parts[0], (long)4);
-	KUNIT_EXPECT_EQ(test, parts[3] - parts[0], (long)8);
+	KUNIT_EXPECT_EQ(test, parts[1] - parts[0], 2L);
+	KUNIT_EXPECT_EQ(test, parts[2] - parts[0], 4L);
+	KUNIT_EXPECT_EQ(test, parts[3] - parts[0], 8L);
 	free_parts(4);
 	end();
 }

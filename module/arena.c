@@ -300,5 +300,6 @@ struct kspan_span **kspan_arena_frame(unsigned long *addr)
 	if (!table && near == ULONG_MAX)
 		return NULL;
 	*addr = (table ? far : near) << KSPAN_FRAME_SHIFT;
+	/* Pairs with the release where the table was put there. */
 	return table ? table : smp_load_acquire(&kspan_window[near - base]);
 }

@@ -163,7 +163,7 @@ static __always_inline void trade_tops(unsigned long top, struct kspan_slot *a,
  * Context: Task, with preemption off.
  * Return: whether A holds something now.
  */
-bool noinline kspan_cache_trade_alloc(unsigned long top)
+noinline bool kspan_cache_trade_alloc(unsigned long top)
 {
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
 	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
@@ -183,7 +183,7 @@ bool noinline kspan_cache_trade_alloc(unsigned long top)
  * Context: Task, with preemption off.
  * Return: whether F has room now.
  */
-bool noinline kspan_cache_trade_free(unsigned long top)
+noinline bool kspan_cache_trade_free(unsigned long top)
 {
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
 	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);

@@ -53,6 +53,7 @@ DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
  *
  * Context: Any, with preemption off.  A task with softirqs disabled is in
  * task context, since no softirq can come between.
+ * Return: one of KSPAN_CTX_TASK, _SOFTIRQ, _HARDIRQ and _NMI.
  */
 static __always_inline unsigned int kspan_context(void)
 {

@@ -12,8 +12,7 @@
 
 /* Bytes of free objects a CPU should hold; see kspan_cache_age(). */
 #define CACHE_BUDGET (256UL << 10)
-/* Span classes looked at each time a magazine is loaded. */
-#define AGE_STEP 4U
+#define HAND_STEP (CACHE_BUDGET / KSPAN_NR_SC)
 
 /* Take what a magazine holds to the depot or, failing that, to the spans. */
 static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
@@ -44,34 +43,29 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /*
- * Keep a CPU's hoard near its budget: a hand goes round the span classes, a
- * few each time a magazine is loaded, and adds up what they hold.  After a
- * round above the budget the next one drains the classes it passes.
+ * Keep a CPU's hoard near its budget: a hand goes round the span classes, one
+ * for each HAND_STEP bytes of objects that are loaded, so once round while a
+ * budget's worth is.  It adds up what they hold, and drains what would exceed
+ * the budget.
  */
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
-	struct kspan_cache_cpu *cc = c->cpu;
 	const struct kspan_class *busy = kspan_sc_info(busy_sc);
-	/* A whole round for each budget's worth of objects that is loaded. */
-	unsigned int steps = AGE_STEP + busy->size * busy->mag_cap *
-			     KSPAN_NR_SC / CACHE_BUDGET;
-	unsigned int i;
+	struct kspan_cache_cpu *cc = c->cpu;
+	unsigned long bytes;
 
 	cc->nr_events++;
 	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
 		return; /* interrupts leave this to tasks */
-	for (i = 0; i < steps; i++) {
-		unsigned long bytes;
-
+	cc->hand_bytes += busy->size * busy->mag_cap;
+	for (; cc->hand_bytes >= HAND_STEP; cc->hand_bytes -= HAND_STEP) {
 		if (++cc->hand >= KSPAN_NR_SC) {
 			cc->hand = 1;
-			cc->over = cc->seen_bytes > CACHE_BUDGET;
 			cc->seen_bytes = 0;
 		}
 		bytes = (kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand)) *
 			kspan_sc_info(cc->hand)->size;
-		if (bytes && cc->hand != busy_sc &&
-		    (cc->over || cc->seen_bytes + bytes > CACHE_BUDGET))
+		if (cc->seen_bytes + bytes > CACHE_BUDGET && cc->hand != busy_sc)
 			drain_class(c, cc->hand);
 		else
 			cc->seen_bytes += bytes;

@@ -33,7 +33,7 @@ struct kspan_cache_count {
  * @nr_seen: nr_events when the scavenger last looked; the scavenger's
  * @hand: next class kspan_cache_age() looks at
  * @seen_bytes: bytes it has met in this round
- * @over: whether the last round met more than the budget
+ * @hand_bytes: bytes loaded that it has yet to go on for
  * @random: state of the generator behind randomize=1
  */
 struct kspan_cache_cpu {
@@ -43,7 +43,7 @@ struct kspan_cache_cpu {
 	unsigned long nr_seen;
 	unsigned int hand;
 	unsigned long seen_bytes;
-	bool over;
+	unsigned long hand_bytes;
 	u32 random;
 };
 

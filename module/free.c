@@ -93,7 +93,7 @@ static enum kspan_fault free_small_slow(struct kspan_object *object,
  *
  * Context: Any, NMI too.
  */
-void noinline kspan_free_slow(const void *ptr)
+noinline void kspan_free_slow(const void *ptr)
 {
 	struct kspan_object object;
 	enum kspan_fault fault;

@@ -349,6 +349,7 @@ unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
  * distance from what is in use.
  *
  * Context: Any but NMI; the scavenger only.
+ * Return: heap pages that a tick should leave in the heap.
  */
 unsigned long kspan_heap_keep(struct kspan_heap *heap)
 {

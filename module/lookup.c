@@ -113,6 +113,7 @@ unsigned long kspan_lookup_count(void)
  * above its size's own fits every size that it holds.
  *
  * Context: Any.
+ * Return: whether @size may be what the object was allocated with.
  */
 bool kspan_size_fits(const struct kspan_object *object, size_t size)
 {

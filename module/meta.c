@@ -29,6 +29,7 @@ atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
  * one.
  *
  * Context: Any.
+ * Return: whether flags and context both allow it.
  */
 bool kspan_may_sleep(gfp_t gfp)
 {

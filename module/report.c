@@ -154,6 +154,7 @@ void kspan_report_align(size_t size, size_t align, gfp_t gfp)
  * __GFP_ACCOUNT, since no export charges an object to a memory cgroup.
  *
  * Context: Any.
+ * Return: true, or false after a warning unless __GFP_NOWARN.
  */
 bool kspan_gfp_ok(gfp_t gfp)
 {

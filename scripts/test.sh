@@ -120,34 +120,41 @@ leg_torture()
 judge_rows()
 {
 	awk '
-	FNR == NR { if ($1 !~ /^#/ && NF == 2) limit[$1] = $2; next }
-	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ && $2 in limit {
-		got[$2] = $5
+	FNR == NR {
+		if ($1 !~ /^#/ && NF == 2)
+			limit[$1] = $2
+		next
 	}
+	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ { got[$2] = $5 }
 	END {
-		for (name in limit)
-			printf "%s %s %s, limit %d\n",
-				name in got && got[name] <= limit[name] ?
-				"ok" : "FAIL", name,
-				name in got ? got[name] : "no row", limit[name]
-	}' "$SCRIPTS/bench/limits" "$1" | sort
+		for (name in limit) {
+			verdict = "FAIL"
+			if (name in got && got[name] <= limit[name])
+				verdict = "ok"
+			print verdict, name, (name in got ? got[name] : "none"),
+				"of", limit[name]
+			n++
+		}
+		exit n == 0
+	}' "$SCRIPTS/bench/limits" "$1"
 }
 
 leg_icount()
 {
-	local nr line
+	local verdict name rest status=0
 
 	say "icount: counting instructions"
-	watched icount "$LOGS/icount.log" "$SCRIPTS/bench.sh" || return
-	judge_rows "$BUILD/bench/6.12.rows" >"$LOGS/icount.rows"
-	while read -r line; do
-		echo "    $line thousandths of the kernel's"
-	done <"$LOGS/icount.rows"
-	nr=$(grep -c '^ok' "$LOGS/icount.rows") || true
-	passed=$((passed + nr))
-	nr=$(grep -c '^FAIL' "$LOGS/icount.rows") || true
-	failed=$((failed + nr))
-	[ "$nr" -eq 0 ]
+	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" || return
+	judge_rows "$BUILD/bench/6.12.rows" >"$LOGS/icount.rows" || return
+	while read -r verdict name rest; do
+		if [ "$verdict" = ok ]; then
+			pass "icount $name: $rest thousandths of the kernel's"
+		else
+			fail "icount $name: $rest thousandths of the kernel's"
+			status=1
+		fi
+	done < <(sort -k 2 -V "$LOGS/icount.rows")
+	return "$status"
 }
 
 mkdir -p "$LOGS"

@@ -105,7 +105,7 @@ void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 		theirs ? div64_u64(ours * 1000 + theirs / 2, theirs) : 0);
 	nr_rows++;
 	/* Let others do what they have put off meanwhile. */
-	msleep(1);
+	usleep_range(1000, 2000);
 	return;
 
 failed:

@@ -61,10 +61,10 @@
 	X(reserve)		/* bytes kept ready for atomic callers */ \
 	X(limit)		/* memory_limit, bytes; 0 is none */
 
-/**
+/*
  * struct kspan_stats - a snapshot of the allocator's numbers
  *
- * One &u64 a line of the debugfs file ``stats``, under the same name.  Exact
+ * One u64 a line of the debugfs file ``stats``, under the same name.  Exact
  * while nothing allocates or frees; under load each number is right for some
  * moment of the read, but not all for the same one.
  */
