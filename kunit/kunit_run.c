@@ -29,6 +29,7 @@
 	X(central)		\
 	X(cache)		\
 	X(cache_model)		\
+	X(kept)			\
 	X(large)		\
 	X(tiny)			\
 	X(data)			\

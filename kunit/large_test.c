@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "chunk.h"
+#include "kept.h"
 #include "kunit_support.h"
 #include "large.h"
 #include "verify.h"

@@ -19,8 +19,8 @@
 #include "chunk.h"
 #include "depot.h"
 #include "heap.h"
+#include "kept.h"
 #include "kunit_support.h"
-#include "large.h"
 #include "params.h"
 #include "scavenge.h"
 

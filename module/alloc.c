@@ -13,6 +13,7 @@
 #include <linux/kspan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
@@ -88,7 +89,7 @@ static void *take_object(unsigned int top, size_t size, gfp_t gfp, int node,
 /* The node a request is bound to, or NUMA_NO_NODE if any will do. */
 static int bound_node(gfp_t gfp, int node)
 {
-	if (num_online_nodes() == 1)
+	if (nr_online_nodes == 1)
 		return NUMA_NO_NODE;
 	if (node < 0 || node >= MAX_NUMNODES || !node_online(node))
 		return gfp & __GFP_THISNODE ? numa_mem_id() : NUMA_NO_NODE;
@@ -299,7 +300,7 @@ void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
-	if (node == NUMA_NO_NODE || num_online_nodes() == 1)
+	if (node == NUMA_NO_NODE || nr_online_nodes == 1)
 		return alloc_plain(size, gfp, PTR_TOPS);
 	return alloc_slow(size, gfp, node, PTR_TOPS);
 }

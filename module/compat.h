@@ -54,7 +54,7 @@
 static inline void *kspan_vmalloc_chunk(unsigned long bytes, gfp_t gfp, int node)
 {
 	gfp &= KSPAN_VMALLOC_GFP;
-	if (num_online_nodes() > 1)
+	if (nr_online_nodes > 1)
 		return vmalloc_node(bytes, node);
 	if (KSPAN_HUGE_CHUNKS && bytes >= PMD_SIZE)
 		return vmalloc_huge(bytes, gfp);

@@ -16,7 +16,7 @@
 #include "arena.h"
 #include "debugfs.h"
 #include "heap.h"
-#include "large.h"
+#include "kept.h"
 
 /* A frame's map string has this many characters, each for so many pages. */
 #define MAP_CHARS	64U
@@ -62,11 +62,17 @@ static void map_chunk(const struct kspan_chunk *chunk, void *arg)
 			__set_bit(first + i, map->used);
 }
 
-static void map_region(const struct kspan_span *span, bool live, void *arg)
+static void map_large(const struct kspan_span *span, bool live, void *arg)
 {
 	unsigned long first, skip, nr;
 	struct frame_map *map = arg;
 
+	if (!kspan_is_region(span)) {
+		/* map_chunk() took a kept run for one in use. */
+		if (clip(map, span->base, span->nr_pages, &first, &skip, &nr))
+			bitmap_clear(map->used, first, nr);
+		return;
+	}
 	if (!clip(map, (unsigned long)span->mem, span->region_pages, &first,
 		  &skip, &nr))
 		return;
@@ -129,7 +135,7 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 	map->base = base;
 	for_each_online_node(node)
 		kspan_heap_walk(kspan_heap_of(node), map_chunk, map);
-	kspan_large_walk(map_region, map);
+	kspan_kept_walk(map_large, map);
 	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
 	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
 	if (!have)
@@ -219,7 +225,7 @@ static void spans_stop(struct seq_file *m, void *v)
 static const char *span_state(const struct kspan_span *span, unsigned int live)
 {
 	if (span->kind == KSPAN_LARGE)
-		return "large";
+		return live ? "large" : "kept";
 	if (!READ_ONCE(span->magic) && span->kind != KSPAN_TINY)
 		return "dead";
 	if (READ_ONCE(span->nr_free) == span->nr_objs)
@@ -247,7 +253,9 @@ static int spans_show(struct seq_file *m, void *v)
 	/* It may have ended since it was found. */
 	if (span->kind == KSPAN_NONE)
 		goto unlock;
-	if (span->kind != KSPAN_LARGE) {
+	if (span->kind == KSPAN_LARGE) {
+		live = READ_ONCE(span->live) != KSPAN_LIFE_NONE;
+	} else {
 		class = kspan_sc_class(span->top / 2);
 		objs = span->nr_objs;
 		for (i = 0, live = 0; i < objs; i++)

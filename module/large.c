@@ -3,100 +3,36 @@
  * Large objects.
  *
  * Up to half a chunk they are runs of the page heap, above that regions of
- * their own from vmalloc().  Mapping and unmapping is what vmalloc() is slow
- * at, so freed regions are kept for the next request of about their size,
- * within a budget, until they have idled as long as chunks may.
+ * their own from vmalloc().  Both are kept for a while when they are freed,
+ * see kept.c.
  *
  * A large object is in the arena map with its first page only: allocating,
  * finding and freeing cost the same at 64 KiB and at 64 MiB.
  */
 #include <linux/errno.h>
-#include <linux/jiffies.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
 #include "arena.h"
 #include "heap.h"
+#include "kept.h"
 #include "large.h"
 #include "meta.h"
 
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)	/* heap pages */
-/* A kept region serves a request that uses at least 3/4 of it. */
-#define REGION_FITS(pages, room) ((pages) <= (room) && (pages) >= (room) - (room) / 4)
 
 atomic_long_t kspan_large_nmalloc;
 atomic_long_t kspan_large_nfree;
 atomic64_t kspan_large_alloc_bytes;
 atomic64_t kspan_large_free_bytes;
-atomic_long_t kspan_region_inuse;
-atomic_long_t kspan_region_idle;
-
-/*
- * Regions in use, and kept ones with the newest first.  The lock guards both
- * lists and the byte counts; any context but NMI, takes no other lock.
- */
-static DEFINE_RAW_SPINLOCK(region_lock);
-static LIST_HEAD(live_regions);
-static LIST_HEAD(kept_regions);
-static unsigned long region_budget;	/* bytes kept at most; set at load */
 
 static unsigned long span_bytes(const struct kspan_span *span)
 {
 	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 }
 
-static unsigned long room_bytes(const struct kspan_span *span)
-{
-	return (unsigned long)span->region_pages << KSPAN_PAGE_SHIFT;
-}
-
-/* Since when a kept region has idled: its base is unused until it is reused. */
-static unsigned long idle_since(const struct kspan_span *span)
-{
-	return span->base;
-}
-
-/* First address in @mem with the alignment, or 0 if @bytes do not fit then. */
-static unsigned long place_in(const struct kspan_span *span,
-			      unsigned long bytes, size_t align)
-{
-	unsigned long mem = (unsigned long)span->mem;
-	unsigned long base = ALIGN(mem, max_t(size_t, align, KSPAN_PAGE_SIZE));
-
-	return base + bytes <= mem + room_bytes(span) ? base : 0;
-}
-
-static struct kspan_span *take_kept(unsigned long pages, size_t align, int node)
-{
-	struct kspan_span *span, *best = NULL;
-	unsigned long flags;
-
-	if (list_empty(&kept_regions))
-		return NULL;
-	raw_spin_lock_irqsave(&region_lock, flags);
-	list_for_each_entry(span, &kept_regions, list) {
-		if (!REGION_FITS(pages, span->region_pages) ||
-		    !place_in(span, pages << KSPAN_PAGE_SHIFT, align) ||
-		    (node != NUMA_NO_NODE && span->node != node))
-			continue;
-		if (!best || span->region_pages < best->region_pages)
-			best = span;
-		if (best->region_pages == pages)
-			break;
-	}
-	if (best) {
-		list_del_init(&best->list);
-		atomic_long_sub(room_bytes(best), &kspan_region_idle);
-	}
-	raw_spin_unlock_irqrestore(&region_lock, flags);
-	if (best)
-		best->needzero = true;
-	return best;
-}
-
-/* A region from the kernel.  Context: may sleep. */
-static struct kspan_span *new_region(unsigned long pages, size_t align,
+/* A region from the kernel. */
+static struct kspan_span *get_region(unsigned long pages, size_t align,
 				     gfp_t gfp, int node, int *err)
 {
 	unsigned long bytes = pages << KSPAN_PAGE_SHIFT;
@@ -104,6 +40,8 @@ static struct kspan_span *new_region(unsigned long pages, size_t align,
 	struct kspan_span *span;
 
 	*err = -ENOMEM;
+	if (!kspan_may_sleep(gfp))
+		return NULL;
 	span = kspan_span_alloc(0, gfp);
 	if (!span)
 		return NULL;
@@ -119,34 +57,17 @@ static struct kspan_span *new_region(unsigned long pages, size_t align,
 		goto free_span;
 	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
+	span->nr_pages = pages;
+	span->base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	atomic_long_add(bytes, &kspan_heap_sys);
+	kspan_kept_add_region(span);
 	return span;
 
 free_span:
 	kspan_span_free(span);
 	return NULL;
-}
-
-static struct kspan_span *get_region(unsigned long pages, size_t align,
-				     gfp_t gfp, int node, int *err)
-{
-	struct kspan_span *span;
-	unsigned long flags;
-
-	span = take_kept(pages, align, gfp & __GFP_THISNODE ? node : NUMA_NO_NODE);
-	if (!span && kspan_may_sleep(gfp))
-		span = new_region(pages, align, gfp, node, err);
-	if (!span)
-		return NULL;
-	span->base = place_in(span, pages << KSPAN_PAGE_SHIFT, align);
-	span->nr_pages = pages;
-	atomic_long_add(room_bytes(span), &kspan_region_inuse);
-	raw_spin_lock_irqsave(&region_lock, flags);
-	list_add(&span->list, &live_regions);
-	raw_spin_unlock_irqrestore(&region_lock, flags);
-	return span;
 }
 
 /* A run of the page heap, growing it if need be. */
@@ -181,6 +102,28 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
+/* A kept span, put to the request's measure. */
+static struct kspan_span *reuse(unsigned long pages, size_t align, gfp_t gfp,
+				int node)
+{
+	struct kspan_span *span;
+	unsigned long base;
+
+	span = kspan_kept_take(pages, align,
+			       gfp & __GFP_THISNODE ? node : NUMA_NO_NODE);
+	if (!span)
+		return NULL;
+	base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
+	if (base != span->base) {
+		kspan_arena_withdraw(span);
+		span->base = base;
+		kspan_arena_publish(span);
+	}
+	span->nr_pages = pages;
+	span->needzero = true;
+	return span;
+}
+
 /**
  * kspan_large_alloc - a large object
  * @size: bytes, not 0
@@ -199,16 +142,18 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 {
 	struct kspan_span *span;
 	unsigned long pages;
+	bool known;
 
 	*err = -EINVAL;
 	/* What vmalloc() would refuse anyway, before a sum can overflow. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return NULL;
 	pages = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
-	*err = -ENOMEM;
-	if (pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
+	span = reuse(pages, align, gfp, node);
+	known = span;
+	if (!span && pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
 		span = get_run(pages, align, gfp, node, low, err);
-	else
+	else if (!span)
 		span = get_region(pages, align, gfp, node, err);
 	if (!span)
 		return NULL;
@@ -216,8 +161,10 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 		memset((void *)span->base, 0, span_bytes(span));
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
-	WRITE_ONCE(span->live, KSPAN_LIFE_LIVE);
-	kspan_arena_publish(span);
+	/* The map may lead to it already: its measure first, then its life. */
+	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
+	if (!known)
+		kspan_arena_publish(span);
 	return (void *)span->base;
 }
 
@@ -240,6 +187,22 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 	return KSPAN_FAULT_NONE;
 }
 
+static void free_run(struct kspan_span *span)
+{
+	kspan_arena_withdraw(span);
+	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
+			span->nr_pages);
+	kspan_span_free(span);
+}
+
+static void free_region(struct kspan_span *span)
+{
+	kspan_arena_mark((unsigned long)span->mem, span->region_pages,
+			 &kspan_null_span);
+	kspan_backing_put(span->mem, kspan_room_bytes(span));
+	kspan_span_free(span);
+}
+
 /**
  * kspan_large_free - take a large object back
  * @span: its span, claimed
@@ -249,86 +212,48 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
  */
 bool kspan_large_free(struct kspan_span *span)
 {
-	unsigned long flags, room, kept;
+	enum kspan_keep keep;
 
 	if (want_init_on_free())
 		memset((void *)span->base, 0, span_bytes(span));
 	atomic_long_inc(&kspan_large_nfree);
 	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
-	kspan_arena_withdraw(span);
-	if (!span->region_pages) {
-		kspan_heap_free(kspan_heap_of(span->node), span->chunk,
-				span->base, span->nr_pages);
-		kspan_span_free(span);
-		return false;
-	}
-	room = room_bytes(span);
-	span->base = jiffies;
-	atomic_long_sub(room, &kspan_region_inuse);
-	raw_spin_lock_irqsave(&region_lock, flags);
-	list_move(&span->list, &kept_regions);
-	kept = atomic_long_add_return(room, &kspan_region_idle);
-	raw_spin_unlock_irqrestore(&region_lock, flags);
-	return kept > region_budget;
+	keep = kspan_kept_put(span);
+	if (keep == KSPAN_KEEP_DECLINED)
+		free_run(span);
+	return keep == KSPAN_KEEP_SURPLUS;
 }
 
 /**
- * kspan_large_trim - give kept regions back to the kernel
- * @idle_jiffies: those that idled so long; and the oldest above the budget
+ * kspan_large_trim - give kept spans back, regions to the kernel
+ * @idle_jiffies: those that idled so long; and regions above the budget
  *
  * Context: Process context that may sleep.
- * Return: bytes given back.
+ * Return: bytes the kernel got back; what the page heap got is its to give.
  */
 unsigned long kspan_large_trim(unsigned long idle_jiffies)
 {
 	struct kspan_span *span, *next;
-	unsigned long flags, bytes = 0;
+	unsigned long bytes = 0;
 	LIST_HEAD(gone);
 
-	raw_spin_lock_irqsave(&region_lock, flags);
-	list_for_each_entry_safe_reverse(span, next, &kept_regions, list) {
-		if (time_before(jiffies, idle_since(span) + idle_jiffies) &&
-		    atomic_long_read(&kspan_region_idle) <= region_budget)
-			break;
-		list_move(&span->list, &gone);
-		atomic_long_sub(room_bytes(span), &kspan_region_idle);
-	}
-	raw_spin_unlock_irqrestore(&region_lock, flags);
+	kspan_kept_collect(idle_jiffies, &gone);
 	list_for_each_entry_safe(span, next, &gone, list) {
-		bytes += room_bytes(span);
-		kspan_arena_mark((unsigned long)span->mem, span->region_pages,
-				 &kspan_null_span);
-		kspan_backing_put(span->mem, room_bytes(span));
-		kspan_span_free(span);
+		list_del_init(&span->list);
+		if (!kspan_is_region(span)) {
+			free_run(span);
+			continue;
+		}
+		bytes += kspan_room_bytes(span);
+		free_region(span);
 	}
 	return bytes;
 }
 
-/**
- * kspan_large_walk - visit every region
- * @fn: called with the lock held; its second argument: whether it is in use
- * @arg: for @fn
- *
- * Context: Any but NMI.
- */
-void kspan_large_walk(kspan_region_fn fn, void *arg)
-{
-	struct kspan_span *span;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&region_lock, flags);
-	list_for_each_entry(span, &live_regions, list)
-		fn(span, true, arg);
-	list_for_each_entry(span, &kept_regions, list)
-		fn(span, false, arg);
-	raw_spin_unlock_irqrestore(&region_lock, flags);
-}
-
-/* Set the budget of kept regions.  Context: module load.  Return: 0. */
+/* Context: module load.  Return: 0. */
 int kspan_large_init(void)
 {
-	region_budget = min(totalram_pages() / 16, (256UL << 20) / PAGE_SIZE) *
-			PAGE_SIZE;
+	kspan_kept_init();
 	return 0;
 }
 

@@ -12,13 +12,11 @@
 #include "report.h"
 #include "span.h"
 
-/* Objects and bytes of objects, ever; regions in use and kept, in bytes. */
+/* Objects and bytes of objects, ever. */
 extern atomic_long_t kspan_large_nmalloc;
 extern atomic_long_t kspan_large_nfree;
 extern atomic64_t kspan_large_alloc_bytes;
 extern atomic64_t kspan_large_free_bytes;
-extern atomic_long_t kspan_region_inuse;
-extern atomic_long_t kspan_region_idle;
 
 int kspan_large_init(void);
 void kspan_large_exit(void);
@@ -28,11 +26,5 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next);
 bool kspan_large_free(struct kspan_span *span);
 unsigned long kspan_large_trim(unsigned long idle_jiffies);
-
-/* Called for each region with the lock held; @live: it is in use. */
-typedef void (*kspan_region_fn)(const struct kspan_span *span, bool live,
-				void *arg);
-
-void kspan_large_walk(kspan_region_fn fn, void *arg);
 
 #endif /* KSPAN_LARGE_H */

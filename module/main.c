@@ -93,7 +93,7 @@
  *    free counts
  * 4. leaves, which take nothing else: ``kspan_heap.lock`` (chunks and their
  *    page bitmaps), ``kspan_depot.lock`` (the stack of magazines),
- *    ``region_lock`` (large regions), ``kspan_pool.lock`` (metadata blocks),
+ *    ``kept_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
  *    ``limbo_lock`` (dead descriptors), ``arena_lock`` (placing tables; task
  *    context only)
  *

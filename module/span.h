@@ -66,14 +66,15 @@ struct kspan_chunk;
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
  * @list: small: place in a partial list, under the central lock; dead: in
- *	the limbo list, under its lock; region: in the cache of large.c, under
- *	its lock
- * @nr_pages: heap pages; set once
+ *	the limbo list, under its lock; large: in the lists of kept.c, under
+ *	their lock
+ * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
  * @bucket: which partial list, or KSPAN_NO_BUCKET, under the central lock
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
+ * @idle_since: kept: the low bits of jiffies when it was freed
  * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
  * @chunk: small, or a large run: where the pages are from; set once
  * @mem: region: what vmalloc() gave; set once
@@ -98,6 +99,7 @@ struct kspan_span {
 	s16 node;
 	bool needzero;
 	u8 live;
+	u32 idle_since;
 	union {
 		struct kspan_chunk *chunk;
 		void *mem;

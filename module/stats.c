@@ -14,6 +14,7 @@
 #include "chunk.h"
 #include "depot.h"
 #include "heap.h"
+#include "kept.h"
 #include "large.h"
 #include "lookup.h"
 #include "meta.h"
@@ -105,8 +106,8 @@ static void read_memory(struct kspan_stats *out)
 		out->reserve += heap->reserve_pages * KSPAN_PAGE_SIZE;
 	}
 	out->heap_sys = count(&kspan_heap_sys);
-	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE +
-			  count(&kspan_region_inuse);
+	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
+			  count(&kspan_run_idle) + count(&kspan_region_inuse);
 	out->heap_idle = out->heap_sys - out->heap_inuse;
 	out->heap_released = count(&kspan_heap_released);
 	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);

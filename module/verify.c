@@ -17,7 +17,7 @@
 #include "chunk.h"
 #include "depot.h"
 #include "heap.h"
-#include "large.h"
+#include "kept.h"
 #include "scavenge.h"
 #include "stats.h"
 #include "verify.h"
@@ -97,11 +97,10 @@ static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 		return NULL;
 	if (span->kind != KSPAN_LARGE)
 		return tally_small(span, tally);
-	if (READ_ONCE(span->live) == KSPAN_LIFE_LIVE) {
-		tally->live_large++;
-		if (!span->region_pages)
-			tally->run_pages += span->nr_pages;
-	}
+	tally->live_large += READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
+	/* The page heap counts a kept run as in use. */
+	if (!kspan_is_region(span))
+		tally->run_pages += span->nr_pages;
 	return NULL;
 }
 

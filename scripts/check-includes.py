@@ -20,7 +20,7 @@ LAYERS = """
     compat sizeclass_table
     meta params sizeclass
     span
-    arena report
+    arena kept report
     chunk
     heap
     central large

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Freed large spans that are kept: who gets them, who does not, and when they
+ * go.
+ */
+#include <linux/align.h>
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "kept.h"
+#include "kunit_support.h"
+#include "large.h"
+#include "verify.h"
+
+#define RUN_BYTES	SZ_64K
+#define REGION_BYTES	(2 * SZ_2M)
+/* More runs than are ever kept. */
+#define NR_RUNS		(SZ_8M / RUN_BYTES + 50)
+
+/* One case at a time. */
+static char *objs[NR_RUNS];
+
+static long idle_bytes(void)
+{
+	return atomic_long_read(&kspan_run_idle) +
+	       atomic_long_read(&kspan_region_idle);
+}
+
+/* An object just freed is idle memory, and the next of its size. */
+static void freed_is_idle_and_first(struct kunit *test)
+{
+	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	struct kspan_stats before;
+	unsigned int i;
+	void *ptr;
+
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
+		kspan_free(ptr);
+		KUNIT_EXPECT_GE(test, idle_bytes(), (long)sizes[i]);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+		KUNIT_EXPECT_NULL(test, kspan_verify());
+		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(sizes[i], GFP_KERNEL), ptr);
+		KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
+		kspan_free(ptr);
+		kspan_release();
+		KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
+	}
+}
+
+/* The newest is taken: its memory is the likeliest to be in a cache. */
+static void newest_first(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		objs[i] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	for (i = 0; i < 3; i++)
+		kspan_free(objs[i]);
+	while (i-- > 0)
+		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, GFP_KERNEL),
+				    (void *)objs[i]);
+	for (i = 0; i < 3; i++)
+		kspan_free(objs[i]);
+}
+
+/* A run serves its own length only: what is left over would be lost. */
+static void run_of_exact_length(struct kunit *test)
+{
+	static const size_t others[] = {
+		RUN_BYTES - KSPAN_PAGE_SIZE, RUN_BYTES + 1, 2 * RUN_BYTES,
+	};
+	char *ptr = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		objs[i] = kspan_alloc(others[i], GFP_KERNEL);
+		KUNIT_EXPECT_PTR_NE_MSG(test, objs[i], ptr, "%zu bytes",
+					others[i]);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES - 1, GFP_KERNEL),
+			    (void *)ptr);
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		kspan_free(objs[i]);
+	kspan_free(ptr);
+}
+
+/* What the last owner wrote does not show in zeroed memory. */
+static void zeroed_when_reused(struct kunit *test)
+{
+	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	unsigned int i;
+	void *ptr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0xa5, sizes[i]);
+		kspan_free(ptr);
+		KUNIT_EXPECT_PTR_EQ(test, kspan_zalloc(sizes[i], GFP_KERNEL), ptr);
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0, sizes[i]));
+		kspan_free(ptr);
+	}
+}
+
+/* A kept object freed again is a double free, and goes to one owner only. */
+static void freed_twice(struct kunit *test)
+{
+	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(ARRAY_SIZE(sizes));
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *one, *two, *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_free(ptr);
+		kspan_free(ptr);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), i + 1ULL);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+		one = kspan_alloc(sizes[i], GFP_KERNEL);
+		two = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_EXPECT_PTR_EQ(test, one, ptr);
+		KUNIT_EXPECT_PTR_NE(test, two, ptr);
+		kspan_free(one);
+		kspan_free(two);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
+}
+
+/*
+ * A region that serves a request of another alignment is found at its new
+ * base and no longer at its old one.
+ */
+static void region_changes_its_base(struct kunit *test)
+{
+	struct kspan_span *span = NULL;
+	char *high = NULL, *low;
+	unsigned int i, nr;
+
+	kspan_release();
+	kspan_test_expect_bad_frees(1);
+	/* One of them does not happen to begin at its alignment. */
+	for (nr = 0; nr < 4; nr++) {
+		objs[nr] = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[nr]);
+		span = kspan_test_span(objs[nr]);
+		if (ALIGN((unsigned long)span->mem, KSPAN_PAGE_SIZE) !=
+		    span->base)
+			high = objs[nr];
+	}
+	KUNIT_ASSERT_NOT_NULL_MSG(test, high, "vmalloc() aligned them all");
+	kspan_free(high);
+	/* More than fits behind the aligned base. */
+	low = kspan_alloc(kspan_room_bytes(kspan_test_span(objs[0])) -
+			  KSPAN_PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, low);
+	KUNIT_EXPECT_LT(test, (unsigned long)low, (unsigned long)high);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(low));
+	KUNIT_EXPECT_FALSE(test, kspan_owns(high));
+	kspan_free(high);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(low));
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	kspan_free(low);
+	/* And back: it fits an aligned request as before. */
+	low = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, low, high);
+	for (i = 0; i < nr; i++)
+		kspan_free(objs[i] == high ? low : objs[i]);
+}
+
+/* Runs beyond the budget are the page heap's at once. */
+static void runs_within_budget(struct kunit *test)
+{
+	long budget = min_t(unsigned long, SZ_8M,
+			    totalram_pages() / 32 * PAGE_SIZE);
+	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	for (i = 0; i < NR_RUNS; i++) {
+		objs[i] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	for (i = 0; i < NR_RUNS; i++)
+		kspan_free(objs[i]);
+	KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_run_idle), budget);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&kspan_run_idle), budget / 2);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+}
+
+/* Regions beyond the budget are unmapped by the worker, soon. */
+static void regions_within_budget(struct kunit *test)
+{
+	long budget = min_t(unsigned long, SZ_256M,
+			    totalram_pages() / 16 * PAGE_SIZE);
+	unsigned int i, nr = budget / REGION_BYTES + 3, tries = 250;
+
+	KUNIT_ASSERT_LE(test, nr, (unsigned int)NR_RUNS);
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	for (i = 0; i < nr; i++)
+		kspan_free(objs[i]);
+	while (atomic_long_read(&kspan_region_idle) > budget && tries--)
+		msleep(20);
+	KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_region_idle), budget);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&kspan_region_idle), budget / 2);
+}
+
+/* Those that idled for long go, the others stay. */
+static void the_oldest_go(struct kunit *test)
+{
+	struct kspan_stats before;
+
+	kspan_release();
+	objs[0] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+	objs[1] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
+	objs[2] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
+	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
+	kspan_read_stats(&before);
+	kspan_free(objs[0]);
+	kspan_free(objs[1]);
+	msleep(400);
+	kspan_free(objs[2]);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ), 0UL);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 2L * RUN_BYTES);
+
+	/* A region after as long, a run after half of it. */
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600)), 0UL);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
+	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300)),
+			(unsigned long)REGION_BYTES);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, GFP_KERNEL),
+			    (void *)objs[2]);
+	kspan_free(objs[2]);
+}
+
+static struct kunit_case kept_cases[] = {
+	KUNIT_CASE(freed_is_idle_and_first),
+	KUNIT_CASE(newest_first),
+	KUNIT_CASE(run_of_exact_length),
+	KUNIT_CASE(zeroed_when_reused),
+	KUNIT_CASE(freed_twice),
+	KUNIT_CASE(region_changes_its_base),
+	KUNIT_CASE(runs_within_budget),
+	KUNIT_CASE(regions_within_budget),
+	KUNIT_CASE(the_oldest_go),
+	{}
+};
+
+KSPAN_TEST_SUITE(kept, kept_cases);
