@@ -160,7 +160,7 @@ static void release_returns_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_released), (u64)bytes);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_inuse), 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_sys), 0L);
 }
 
 /* What can never be had gives NULL quietly, and nothing is lost by it. */

@@ -145,14 +145,19 @@ static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 	return done;
 }
 
-/* As alloc_fast(), and in addition what helps against a drained A. */
+/* What helps against a drained A, and in interrupts. */
 static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
 {
 	bool done;
 
+	if (unlikely(!top))
+		return false;
 	preempt_disable();
-	done = kspan_in_task() && kspan_cache_trade_alloc(top) &&
-	       kspan_cache_pop(top, ptr, was);
+	if (kspan_in_task())
+		done = kspan_cache_trade_alloc(top) &&
+		       kspan_cache_pop(top, ptr, was);
+	else
+		done = kspan_cache_pop_irq(top, ptr, was);
 	preempt_enable();
 	return done;
 }
@@ -166,7 +171,8 @@ static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned int tops)
 	void *ptr;
 	u8 was;
 
-	if (likely(alloc_traded(fast_top(size, tops), &ptr, &was)))
+	if (size <= KSPAN_SMALL_MAX &&
+	    likely(alloc_traded(fast_top(size, tops), &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }

@@ -126,16 +126,71 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 	return slot.ptr;
 }
 
-static void *pop(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
+/* kspan_cache_pop() and _push() for any cache. */
+static __always_inline bool pop(struct kspan_slot **tops, unsigned long top,
+				void **ptr, u8 *was)
 {
-	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(2 * sc)];
+	struct kspan_slot *slot = tops[KSPAN_TOP_A(top)];
 
 	*was = *slot->state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
-		return NULL;
+		return false;
 	*slot->state = KSPAN_OBJ_LIVE;
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)], slot - 1);
-	return slot->ptr;
+	*ptr = slot->ptr;
+	WRITE_ONCE(tops[KSPAN_TOP_A(top)], slot - 1);
+	return true;
+}
+
+static __always_inline void push(struct kspan_slot **tops, unsigned long top,
+				 const void *ptr, u8 *state)
+{
+	struct kspan_slot *slot = tops[KSPAN_TOP_F(top)];
+
+	*state = KSPAN_OBJ_FREE;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(tops[KSPAN_TOP_F(top)], slot + 1);
+}
+
+/**
+ * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
+ * @top: 2 * span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * Context: Softirq, hardirq; fails in NMI.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+noinline bool kspan_cache_pop_irq(unsigned long top, void **ptr, u8 *was)
+{
+	unsigned int ctx = kspan_context();
+
+	if (ctx == KSPAN_CTX_NMI)
+		return false;
+	return pop(this_cpu_ptr(kspan_cache_cpus)->tops[ctx - 1], top, ptr, was);
+}
+
+/**
+ * kspan_cache_push_irq - kspan_cache_push() for interrupts
+ * @top: 2 * span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Softirq, hardirq; fails in NMI.
+ * Return: false, and nothing done, if F is full.
+ */
+noinline bool kspan_cache_push_irq(unsigned long top, const void *ptr, u8 *state)
+{
+	unsigned int ctx = kspan_context();
+	struct kspan_slot **tops;
+
+	if (ctx == KSPAN_CTX_NMI)
+		return false;
+	tops = this_cpu_ptr(kspan_cache_cpus)->tops[ctx - 1];
+	if (!((unsigned long)tops[KSPAN_TOP_F(top)] & KSPAN_MAG_MASK))
+		return false;
+	push(tops, top, ptr, state);
+	return true;
 }
 
 /* The task cache of this CPU takes over @a and @f, the tops' slots. */
@@ -215,8 +270,7 @@ void *kspan_cache_alloc(unsigned int top, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		ptr = pop(&c, sc, was);
-		if (ptr)
+		if (pop(c.tops, top, &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_duplicate(&c, sc);
@@ -362,7 +416,6 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
 {
 	unsigned int sc = top / 2;
-	struct kspan_slot *slot;
 	struct kspan_ctx_cache c;
 
 	c = kspan_cache_of(smp_processor_id(), kspan_context());
@@ -370,11 +423,7 @@ void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
 		free_one(&c, sc, ptr, state);
 		return;
 	}
-	slot = c.tops[KSPAN_TOP_F(top)];
-	*state = KSPAN_OBJ_FREE;
-	slot->ptr = (void *)ptr;
-	slot->state = state;
-	WRITE_ONCE(c.tops[KSPAN_TOP_F(top)], slot + 1);
+	push(c.tops, top, ptr, state);
 }
 
 /* Bytes of all CPUs' caches, without their magazines. */

@@ -122,6 +122,8 @@ static __always_inline bool kspan_cache_push(unsigned long top, const void *ptr,
 	return true;
 }
 
+bool kspan_cache_pop_irq(unsigned long top, void **ptr, u8 *was);
+bool kspan_cache_push_irq(unsigned long top, const void *ptr, u8 *state);
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
 bool kspan_cache_trade_alloc(unsigned long top);

@@ -41,50 +41,45 @@ static void free_large(struct kspan_span *span)
 		kspan_kick();
 }
 
-static enum kspan_fault free_large_slow(struct kspan_span *span,
-					const void *ptr)
+static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
 	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
 
-	if (fault)
-		return fault;
-	if (next == KSPAN_LIFE_DEFERRED)
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
 		defer((void *)ptr);
 	else
 		free_large(span);
-	return KSPAN_FAULT_NONE;
 }
 
-static enum kspan_fault free_tiny_slow(struct kspan_span *span, const void *ptr)
+static void free_tiny_slow(struct kspan_span *span, const void *ptr)
 {
 	enum kspan_fault fault;
 	void *block;
 
 	fault = kspan_tiny_free(span, ptr, &block);
-	if (!block)
-		return fault;
-	if (in_nmi())
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	else if (block && in_nmi())
 		defer(block);
-	else
+	else if (block)
 		kspan_tiny_release(span, block);
-	return fault;
 }
 
-static enum kspan_fault free_small_slow(struct kspan_object *object,
-					const void *ptr)
+static void free_small_slow(struct kspan_object *object, const void *ptr)
 {
 	u8 state = READ_ONCE(*object->state);
 
 	/* Of several who free it at the same time, one gets past this. */
 	if (!kspan_obj_is_live(state) ||
 	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state)
-		return KSPAN_FAULT_DOUBLE;
-	if (in_nmi())
+		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
+	else if (in_nmi())
 		defer((void *)ptr);
 	else
 		kspan_cache_free(object->span->top, ptr, object->state);
-	return KSPAN_FAULT_NONE;
 }
 
 /**
@@ -102,16 +97,14 @@ noinline void kspan_free_slow(const void *ptr)
 		return;
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
-	if (!fault) {
-		if (object.span->kind == KSPAN_LARGE)
-			fault = free_large_slow(object.span, ptr);
-		else if (object.span->kind == KSPAN_TINY)
-			fault = free_tiny_slow(object.span, ptr);
-		else
-			fault = free_small_slow(&object, ptr);
-	}
 	if (unlikely(fault))
 		kspan_report_free(ptr, object.span, fault, 0);
+	else if (object.span->kind == KSPAN_LARGE)
+		free_large_slow(object.span, ptr);
+	else if (object.span->kind == KSPAN_TINY)
+		free_tiny_slow(object.span, ptr);
+	else
+		free_small_slow(&object, ptr);
 	preempt_enable();
 }
 
@@ -136,15 +129,21 @@ static void free_deferred(struct irq_work *work)
 }
 
 /*
- * The fast path after its commonest failure, a full F.  Apart from it, and
- * called last, so that the fast path needs no stack frame.
+ * The fast path after its commoner failures: a full F, an interrupt, a large
+ * object.  Apart from it, and called last, so that the fast path needs no
+ * stack frame.
  */
 static noinline void free_trade(const void *ptr)
 {
-	bool done;
+	struct kspan_span *span;
+	bool done = true;
 
 	preempt_disable();
-	done = kspan_free_fast(ptr, true);
+	span = kspan_span_of(ptr);
+	if (span->kind == KSPAN_LARGE)
+		free_large_slow(span, ptr);
+	else
+		done = kspan_free_to(span, ptr, true);
 	preempt_enable();
 	if (unlikely(!done))
 		kspan_free_slow(ptr);
@@ -164,7 +163,7 @@ void kspan_free(const void *ptr)
 	bool done;
 
 	preempt_disable();
-	done = kspan_free_fast(ptr, false);
+	done = kspan_free_to(kspan_span_of(ptr), ptr, false);
 	preempt_enable();
 	if (unlikely(!done))
 		free_trade(ptr);
@@ -265,7 +264,7 @@ void kspan_free_bulk(size_t n, void **objs)
 		n -= batch;
 		preempt_disable();
 		for (; batch; batch--, objs++)
-			if (unlikely(!kspan_free_fast(*objs, true)))
+			if (unlikely(!kspan_free_to(kspan_span_of(*objs), *objs, true)))
 				kspan_free_slow(*objs);
 		preempt_enable();
 	}

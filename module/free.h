@@ -11,9 +11,11 @@
 #include "cache.h"
 
 /**
- * kspan_free_fast - put a plain small object into the task cache
+ * kspan_free_to - put a plain small object into a cache
+ * @span: what the arena map has for @ptr
  * @ptr: any value
- * @trade: whether to trade magazines if F is full; a constant
+ * @more: whether to trade magazines if F is full, and to serve interrupts; a
+ *	constant
  *
  * The product tells everything about the pointer at once: its upper half is
  * the object's index, its lower half is below the divisor for an object's
@@ -23,9 +25,9 @@
  * Context: Preemption off.
  * Return: false, and nothing done, if it takes more than that.
  */
-static __always_inline bool kspan_free_fast(const void *ptr, bool trade)
+static __always_inline bool kspan_free_to(struct kspan_span *span,
+					  const void *ptr, bool more)
 {
-	struct kspan_span *span = kspan_span_of(ptr);
 	u32 magic = READ_ONCE(span->magic);
 	u64 prod = (u64)(u32)((unsigned long)ptr - span->base) * magic;
 	u8 *state;
@@ -33,11 +35,13 @@ static __always_inline bool kspan_free_fast(const void *ptr, bool trade)
 	if (unlikely((u32)prod >= magic))
 		return false;
 	state = span->state + (prod >> 32);
-	if (unlikely(*state != KSPAN_OBJ_LIVE || !kspan_in_task()))
+	if (unlikely(*state != KSPAN_OBJ_LIVE))
 		return false;
+	if (unlikely(!kspan_in_task()))
+		return more && kspan_cache_push_irq(span->top, ptr, state);
 	if (likely(kspan_cache_push(span->top, ptr, state)))
 		return true;
-	return trade && kspan_cache_trade_free(span->top) &&
+	return more && kspan_cache_trade_free(span->top) &&
 	       kspan_cache_push(span->top, ptr, state);
 }
 

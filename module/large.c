@@ -58,7 +58,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
 	span->nr_pages = pages;
-	span->base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
+	span->base = kspan_place_in(span, pages, align);
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	atomic_long_add(bytes, &kspan_heap_sys);
@@ -102,32 +102,58 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
-/* A kept span, put to the request's measure. */
-static struct kspan_span *reuse(unsigned long pages, size_t align, gfp_t gfp,
-				int node)
+/* Begin the life of a large object.  Return: its memory. */
+static void *begin(struct kspan_span *span, bool zero)
 {
-	struct kspan_span *span;
-	unsigned long base;
+	if (zero && span->needzero)
+		memset((void *)span->base, 0, span_bytes(span));
+	atomic_long_inc(&kspan_large_nmalloc);
+	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
+	/* The map may lead to it already: its measure first, then its life. */
+	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
+	return (void *)span->base;
+}
 
-	span = kspan_kept_take(pages, align,
-			       gfp & __GFP_THISNODE ? node : NUMA_NO_NODE);
-	if (!span)
-		return NULL;
-	base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
+/* Put a kept span to the measure of a request that differs from its last. */
+static void adapt(struct kspan_span *span, unsigned long pages, size_t align)
+{
+	unsigned long base = kspan_place_in(span, pages, align);
+
 	if (base != span->base) {
 		kspan_arena_withdraw(span);
 		span->base = base;
 		kspan_arena_publish(span);
 	}
 	span->nr_pages = pages;
-	span->needzero = true;
-	return span;
 }
 
 /**
- * kspan_large_alloc - a large object
+ * kspan_large_reuse - a large object from a span that was kept
  * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @node: the only node that will do, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI.
+ * Return: the object, or NULL if no kept span will do.
+ */
+void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
+{
+	unsigned long pages = kspan_large_pages(size);
+	struct kspan_span *span = kspan_kept_take(pages, align, node);
+
+	if (unlikely(!span))
+		return NULL;
+	if (unlikely(span->nr_pages != pages || align))
+		adapt(span, pages, align);
+	span->needzero = true;
+	return begin(span, zero);
+}
+
+/**
+ * kspan_large_alloc - a large object of memory that was not kept
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
  * @gfp: how hard to try
  * @node: preferred node
  * @zero: whether to zero it
@@ -140,32 +166,23 @@ static struct kspan_span *reuse(unsigned long pages, size_t align, gfp_t gfp,
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err)
 {
+	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
-	unsigned long pages;
-	bool known;
+	void *ptr;
 
 	*err = -EINVAL;
 	/* What vmalloc() would refuse anyway, before a sum can overflow. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return NULL;
-	pages = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
-	span = reuse(pages, align, gfp, node);
-	known = span;
-	if (!span && pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
+	if (pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
 		span = get_run(pages, align, gfp, node, low, err);
-	else if (!span)
+	else
 		span = get_region(pages, align, gfp, node, err);
 	if (!span)
 		return NULL;
-	if (zero && span->needzero)
-		memset((void *)span->base, 0, span_bytes(span));
-	atomic_long_inc(&kspan_large_nmalloc);
-	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
-	/* The map may lead to it already: its measure first, then its life. */
-	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
-	if (!known)
-		kspan_arena_publish(span);
-	return (void *)span->base;
+	ptr = begin(span, zero);
+	kspan_arena_publish(span);
+	return ptr;
 }
 
 /**
@@ -233,13 +250,13 @@ bool kspan_large_free(struct kspan_span *span)
  */
 unsigned long kspan_large_trim(unsigned long idle_jiffies)
 {
-	struct kspan_span *span, *next;
+	struct kspan_span *span;
 	unsigned long bytes = 0;
-	LIST_HEAD(gone);
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
 
 	kspan_kept_collect(idle_jiffies, &gone);
-	list_for_each_entry_safe(span, next, &gone, list) {
-		list_del_init(&span->list);
+	hlist_for_each_entry_safe(span, next, &gone, kept) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
 			continue;

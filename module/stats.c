@@ -107,7 +107,8 @@ static void read_memory(struct kspan_stats *out)
 	}
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
-			  count(&kspan_run_idle) + count(&kspan_region_inuse);
+			  count(&kspan_run_idle) + count(&kspan_region_sys) -
+			  count(&kspan_region_idle);
 	out->heap_idle = out->heap_sys - out->heap_inuse;
 	out->heap_released = count(&kspan_heap_released);
 	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);
