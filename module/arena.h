@@ -54,12 +54,15 @@ static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 	unsigned long addr = (unsigned long)ptr;
 	unsigned long frame = (addr - kspan_window_base) >> KSPAN_FRAME_SHIFT;
 	struct kspan_span **table;
+	unsigned long page;
 
 	if (unlikely(frame >= KSPAN_NR_WINDOW))
 		return &kspan_null_span;
 	table = READ_ONCE(kspan_window[frame]);
-	return READ_ONCE(table[(addr >> KSPAN_PAGE_SHIFT) &
-			       (KSPAN_FRAME_PAGES - 1)]);
+	page = (addr >> KSPAN_PAGE_SHIFT) & (KSPAN_FRAME_PAGES - 1);
+	/* Or gcc scales it here, and then has an add where a load would do. */
+	OPTIMIZER_HIDE_VAR(page);
+	return READ_ONCE(table[page]);
 }
 
 int kspan_arena_init(void);

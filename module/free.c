@@ -79,7 +79,7 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 	else if (in_nmi())
 		defer((void *)ptr);
 	else
-		kspan_cache_free(object->span->top, ptr, object->state);
+		kspan_cache_free(object->span->top / 2, ptr, object->state);
 }
 
 /**
@@ -122,10 +122,23 @@ static void free_deferred(struct irq_work *work)
 		else if (span->kind == KSPAN_TINY)
 			kspan_tiny_release(span, node);
 		else
-			kspan_cache_free(span->top, node, span->state +
+			kspan_cache_free(span->top / 2, node, span->state +
 					 kspan_span_index(span, (unsigned long)node));
 		preempt_enable();
 	}
+}
+
+/* A plain small object, with F full or in an interrupt. */
+static __always_inline void free_plain(unsigned long f, const void *ptr,
+				       u8 *state)
+{
+	if (likely(kspan_in_task())) {
+		if (kspan_cache_trade_free(f) && kspan_cache_push(f, ptr, state))
+			return;
+	} else if (kspan_cache_push_irq(f, ptr, state)) {
+		return;
+	}
+	kspan_cache_free(f / 2, ptr, state);
 }
 
 /*
@@ -136,17 +149,17 @@ static void free_deferred(struct irq_work *work)
 static noinline void free_trade(const void *ptr)
 {
 	struct kspan_span *span;
-	bool done = true;
+	u8 *state;
 
 	preempt_disable();
 	span = kspan_span_of(ptr);
-	if (span->kind == KSPAN_LARGE)
+	if (likely(kspan_is_plain(span, ptr, &state) && !in_nmi()))
+		free_plain(span->top, ptr, state);
+	else if (span->kind == KSPAN_LARGE)
 		free_large_slow(span, ptr);
 	else
-		done = kspan_free_to(span, ptr, true);
-	preempt_enable();
-	if (unlikely(!done))
 		kspan_free_slow(ptr);
+	preempt_enable();
 }
 
 /**
@@ -163,7 +176,7 @@ void kspan_free(const void *ptr)
 	bool done;
 
 	preempt_disable();
-	done = kspan_free_to(kspan_span_of(ptr), ptr, false);
+	done = kspan_free_to(kspan_span_of(ptr), ptr);
 	preempt_enable();
 	if (unlikely(!done))
 		free_trade(ptr);
@@ -249,6 +262,63 @@ bool kspan_owns(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_owns);
 
+/*
+ * Free plain small objects of one class, as many as come in a row and as F has
+ * room for, with F's top in a register.
+ *
+ * Context: Task, with preemption off.
+ * Return: how many.
+ */
+static __always_inline unsigned int free_row(void **objs, unsigned int nr)
+{
+	struct kspan_span *span = kspan_span_of(objs[0]);
+	unsigned long f = span->top;
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
+	unsigned int room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+	void **obj = objs, **end = objs + min(nr, room);
+	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
+	u8 *state;
+
+	for (; obj != end; obj++) {
+		/* Neighbours, as bulk allocation gives them, share a span. */
+		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
+			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
+			span = kspan_span_of(*obj);
+		}
+		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
+			     span->top != f))
+			break;
+		*state = KSPAN_OBJ_FREE;
+		slot->ptr = *obj;
+		slot->state = state;
+		slot++;
+	}
+	__this_cpu_write(kspan_tops[f], slot);
+	return obj - objs;
+}
+
+/* Free objects one by one or by rows; in task context with preemption off. */
+static void free_batch(void **objs, unsigned int nr)
+{
+	unsigned int done;
+
+	if (unlikely(!kspan_in_task())) {
+		for (; nr; nr--, objs++)
+			kspan_free(*objs);
+		return;
+	}
+	while (nr) {
+		done = free_row(objs, nr);
+		if (unlikely(!done)) {
+			/* A full F, or anything but a plain small object. */
+			free_trade(*objs);
+			done = 1;
+		}
+		objs += done;
+		nr -= done;
+	}
+}
+
 /**
  * kspan_free_bulk - free several objects
  * @n: how many
@@ -263,9 +333,8 @@ void kspan_free_bulk(size_t n, void **objs)
 
 		n -= batch;
 		preempt_disable();
-		for (; batch; batch--, objs++)
-			if (unlikely(!kspan_free_to(kspan_span_of(*objs), *objs, true)))
-				kspan_free_slow(*objs);
+		free_batch(objs, batch);
+		objs += batch;
 		preempt_enable();
 	}
 }

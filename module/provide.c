@@ -27,7 +27,7 @@
  * Objects to provide at once for classes up to a heap page: with one or two in
  * its cache a CPU trades magazines every call or two.
  */
-#define MIN_OBJS	4U
+#define MIN_OBJS	8U
 
 /* What to do after a failure; one for each request. */
 struct effort {

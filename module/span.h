@@ -62,7 +62,7 @@ struct kspan_chunk;
  * @base: address of the first object
  * @state: object states, @nr_objs of them and a NONE behind
  * @magic: the class's, or 0: every free of it takes the slow path
- * @top: 2 * span class, the index of its tops in a cache; set once
+ * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
  * @list: small: place in a partial list, under the central lock; dead: in
