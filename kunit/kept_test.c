@@ -243,13 +243,13 @@ static void the_oldest_go(struct kunit *test)
 	kspan_free(objs[1]);
 	msleep(400);
 	kspan_free(objs[2]);
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 2L * RUN_BYTES);
 
 	/* A region after as long, a run after half of it. */
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600)), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600), ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
-	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300)),
+	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300), ULONG_MAX),
 			(unsigned long)REGION_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);

@@ -199,61 +199,82 @@ void kspan_kept_add_region(struct kspan_span *span)
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-/* Pick from @list what idled for @idle_jiffies, or @surplus regions. */
-static void collect_list(struct hlist_head *list, unsigned long idle_jiffies,
-			 bool surplus, struct hlist_head *gone)
+/* What to pick of the kept spans. */
+struct pick {
+	unsigned long idle_jiffies;	/* those that idled so long */
+	unsigned long bytes_left;	/* to pick at most; the last may exceed it */
+	bool surplus;			/* only regions, and above the budget */
+	struct hlist_head *gone;	/* where they go */
+};
+
+static bool is_picked(const struct kspan_span *span, const struct pick *pick)
 {
+	bool region = kspan_is_region(span);
+	u32 idle = (u32)jiffies - span->idle_since;
+
+	if (pick->surplus && (!region || atomic_long_read(&kspan_region_idle) <=
+					 region_budget))
+		return false;
+	/* A run's chunk has yet to idle, so a run goes in half the time. */
+	return idle >= (region ? pick->idle_jiffies : pick->idle_jiffies / 2);
+}
+
+static void pick_from(struct hlist_head *list, struct pick *pick)
+{
+	unsigned long flags, bytes;
 	struct hlist_node *next;
 	struct kspan_span *span;
-	unsigned long flags;
-	bool region;
-	u32 idle;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
 	hlist_for_each_entry_safe(span, next, list, kept) {
-		region = kspan_is_region(span);
-		if (surplus && (!region || atomic_long_read(&kspan_region_idle) <=
-						   region_budget))
+		if (!pick->bytes_left)
+			break;
+		if (!is_picked(span, pick))
 			continue;
-		idle = (u32)jiffies - span->idle_since;
-		/* A run's chunk has yet to idle, so a run goes in half the time. */
-		if (idle < (region ? idle_jiffies : idle_jiffies / 2))
-			continue;
+		bytes = kspan_room_bytes(span);
+		pick->bytes_left -= min(bytes, pick->bytes_left);
 		take_locked(span);
 		/* Neither kept nor in use from here on. */
-		if (region)
-			atomic_long_sub(kspan_room_bytes(span),
-					&kspan_region_sys);
-		hlist_add_head(&span->kept, gone);
+		if (kspan_is_region(span))
+			atomic_long_sub(bytes, &kspan_region_sys);
+		hlist_add_head(&span->kept, pick->gone);
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-static void collect(unsigned long idle_jiffies, bool surplus,
-		    struct hlist_head *gone)
+static void pick_all(struct pick *pick)
 {
 	unsigned int bucket;
 
 	for (bucket = NR_BUCKETS; bucket-- > 0;)
 		if (!hlist_empty(&kept[bucket]))
-			collect_list(&kept[bucket], idle_jiffies, surplus, gone);
+			pick_from(&kept[bucket], pick);
 }
 
 /**
  * kspan_kept_collect - pick the kept spans that should go
  * @idle_jiffies: those that idled so long, and regions above the budget, the
  *	older first
+ * @max_bytes: stop at so many
  * @gone: the list they are moved to, the caller's now
  *
  * Context: Any but NMI.
  */
-void kspan_kept_collect(unsigned long idle_jiffies, struct hlist_head *gone)
+void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
+			struct hlist_head *gone)
 {
-	collect(idle_jiffies, false, gone);
-	while (idle_jiffies &&
+	struct pick pick = {
+		.idle_jiffies = idle_jiffies,
+		.bytes_left = max_bytes,
+		.gone = gone,
+	};
+
+	pick_all(&pick);
+	pick.surplus = true;
+	while (pick.idle_jiffies &&
 	       atomic_long_read(&kspan_region_idle) > region_budget) {
-		idle_jiffies /= 4;
-		collect(idle_jiffies, true, gone);
+		pick.idle_jiffies /= 4;
+		pick_all(&pick);
 	}
 }
 

@@ -244,18 +244,20 @@ bool kspan_large_free(struct kspan_span *span)
 /**
  * kspan_large_trim - give kept spans back, regions to the kernel
  * @idle_jiffies: those that idled so long; and regions above the budget
+ * @max_bytes: stop when so many were given back
  *
  * Context: Process context that may sleep.
  * Return: bytes the kernel got back; what the page heap got is its to give.
  */
-unsigned long kspan_large_trim(unsigned long idle_jiffies)
+unsigned long kspan_large_trim(unsigned long idle_jiffies,
+			       unsigned long max_bytes)
 {
 	struct kspan_span *span;
 	unsigned long bytes = 0;
 	struct hlist_node *next;
 	HLIST_HEAD(gone);
 
-	kspan_kept_collect(idle_jiffies, &gone);
+	kspan_kept_collect(idle_jiffies, max_bytes, &gone);
 	hlist_for_each_entry_safe(span, next, &gone, kept) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
@@ -277,5 +279,5 @@ int kspan_large_init(void)
 /* Context: module unload. */
 void kspan_large_exit(void)
 {
-	kspan_large_trim(0);
+	kspan_large_trim(0, ULONG_MAX);
 }

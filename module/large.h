@@ -32,6 +32,7 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next);
 bool kspan_large_free(struct kspan_span *span);
-unsigned long kspan_large_trim(unsigned long idle_jiffies);
+unsigned long kspan_large_trim(unsigned long idle_jiffies,
+			       unsigned long max_bytes);
 
 #endif /* KSPAN_LARGE_H */

@@ -20,6 +20,7 @@
 #include "heap.h"
 #include "large.h"
 #include "scavenge.h"
+#include "shrink.h"
 #include "span.h"
 #include "stats.h"
 #include "tiny.h"
@@ -174,6 +175,7 @@ static const struct part parts[] = {
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
+	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 };
 
 static void end_parts(unsigned int nr)

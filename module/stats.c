@@ -21,6 +21,7 @@
 #include "params.h"
 #include "report.h"
 #include "scavenge.h"
+#include "shrink.h"
 #include "stats.h"
 #include "tiny.h"
 
@@ -144,6 +145,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->grow = count(&kspan_nr_grow);
 	out->release = count(&kspan_nr_release);
 	out->scavenge_runs = count(&kspan_nr_scavenge);
+	out->shrink_runs = count(&kspan_nr_shrink);
 	out->corrupt = count(&kspan_nr_corrupt);
 	out->limit = READ_ONCE(kspan_params.memory_limit);
 }

@@ -63,6 +63,8 @@ stress()
 			fi
 		done
 		is ok cat "$DIR/verify" || return
+		# All shrinkers, as when memory is short.
+		echo 2 >/proc/sys/vm/drop_caches
 		stress_looks=$((stress_looks + 1))
 		if [ "$LAST" != /sys/devices/system/cpu/cpu0/online ] &&
 			[ -e "$LAST" ]; then
@@ -152,6 +154,7 @@ check "load kspan_torture" insmod /kspan_torture.ko seconds="$RUN" \
 	$(arg torture "")
 check "stress for $RUN s" stress
 check "unload kspan_torture" rmmod kspan_torture
+check "the kernel had memory back" not_above 1 "$(kstat shrink_runs)"
 released=$(kstat heap_released)
 release
 invariants "after the stress" 1
