@@ -93,6 +93,7 @@ static void natural_alignment_is_free(struct kunit *test)
 	size_t size;
 	void *ptr;
 
+	kspan_test_plain_only(test);
 	for (size = 8; size <= 8192; size *= 2) {
 		ptr = kspan_alloc_aligned(size, size, GFP_KERNEL);
 		KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
@@ -107,6 +108,7 @@ static void kind_of_memory(struct kunit *test)
 {
 	void *ptr;
 
+	kspan_test_plain_only(test);
 	ptr = kspan_alloc_aligned(100, 8192, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, (int)kspan_test_span(ptr)->kind, (int)KSPAN_PTR);
 	kspan_free(ptr);
@@ -160,6 +162,7 @@ static void bad_frees(struct kunit *test)
 	struct kspan_stats before;
 	u8 *ptr, *plain;
 
+	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(5);
 	kspan_read_stats(&before);
 	ptr = kspan_alloc_aligned(24, 32, GFP_KERNEL);
@@ -214,6 +217,7 @@ static void atomic_callers(struct kunit *test)
 	size_t align;
 	void *ptr;
 
+	kspan_test_plain_only(test);
 	for (align = 8; align <= SZ_64K; align *= 2) {
 		ptr = kspan_alloc_aligned(align, align, GFP_ATOMIC);
 		KUNIT_EXPECT_NOT_NULL(test, ptr);

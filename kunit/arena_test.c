@@ -223,6 +223,7 @@ static void every_byte_of_an_object(struct kunit *test)
 	static const size_t sizes[] = { 8, 24, 100, 1024, 5000, 32768 };
 	unsigned int i, offset;
 
+	kspan_test_plain_only(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		struct kspan_span *span = kspan_test_span(ptr);
@@ -244,6 +245,7 @@ static void around_a_large_object(struct kunit *test)
 	struct kspan_span *span, *found;
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		unsigned long base = (unsigned long)ptr, at;

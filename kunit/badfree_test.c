@@ -184,6 +184,7 @@ static void behind_the_last_object(struct kunit *test)
 	static const unsigned int classes[] = { 3, 13, 45, 63 };
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(2 * ARRAY_SIZE(classes));
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(classes); i++) {
@@ -236,6 +237,7 @@ static void twice_at_every_stage(struct kunit *test)
 	unsigned int k, sc, nr;
 	u8 *victim, *keeper;
 
+	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(6 * ARRAY_SIZE(sizes));
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
 		sc = kspan_size_to_class(sizes[k]);
@@ -327,6 +329,7 @@ static void sizes_of_the_class_are_right(struct kunit *test)
 {
 	unsigned int class;
 
+	kspan_test_plain_only(test);
 	kspan_read_stats(&before);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		size_t size = kspan_classes[class].size;
@@ -386,6 +389,7 @@ static void sensitive(struct kunit *test)
 	unsigned int i;
 	u8 *tiny;
 
+	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(1);
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {

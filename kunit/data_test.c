@@ -38,6 +38,7 @@ static void kinds_share_no_span(struct kunit *test)
 {
 	unsigned int class, nr, i;
 
+	kspan_test_plain_only(test);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		const struct kspan_class *info = &kspan_classes[class];
 
@@ -67,6 +68,7 @@ static void frees_stay_with_their_kind(struct kunit *test)
 {
 	unsigned int i, k;
 
+	kspan_test_plain_only(test);
 	for (i = 0; i < 200; i++) {
 		data[i] = kspan_alloc_data(96, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, data[i]);
@@ -87,6 +89,7 @@ static void tiny_is_apart(struct kunit *test)
 {
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	for (i = 0; i < 600; i++) {
 		ptrs[i] = kspan_alloc_tiny(15, GFP_KERNEL);
 		data[i] = kspan_alloc_data(16, GFP_KERNEL);

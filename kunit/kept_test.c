@@ -79,9 +79,11 @@ static void run_of_exact_length(struct kunit *test)
 	static const size_t others[] = {
 		RUN_BYTES - KSPAN_PAGE_SIZE, RUN_BYTES + 1, 2 * RUN_BYTES,
 	};
-	char *ptr = kspan_alloc(RUN_BYTES, GFP_KERNEL);
 	unsigned int i;
+	char *ptr;
 
+	kspan_test_plain_only(test);
+	ptr = kspan_alloc(RUN_BYTES, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	kspan_free(ptr);
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
@@ -151,6 +153,7 @@ static void region_changes_its_base(struct kunit *test)
 	char *high = NULL, *low;
 	unsigned int i, nr;
 
+	kspan_test_plain_only(test);
 	kspan_release();
 	kspan_test_expect_bad_frees(1);
 	/* One of them does not happen to begin at its alignment. */
@@ -231,6 +234,7 @@ static void the_oldest_go(struct kunit *test)
 {
 	struct kspan_stats before;
 
+	kspan_test_plain_only(test);
 	kspan_release();
 	objs[0] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
 	objs[1] = kspan_alloc(REGION_BYTES, GFP_KERNEL);

@@ -17,47 +17,63 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
+#include "redzone.h"
+
+/* The values of the parameter check that a suite makes sense with. */
+enum levels {
+	ANY,
+	PLAIN,		/* below 2: about magazines, or blocks of tiny objects */
+	GUARDED,	/* 2: about redzones and poison */
+};
 
 /* Every suite, in the order they run: from the bottom to the top. */
-#define SUITES(X)		\
-	X(sizeclass)		\
-	X(params)		\
-	X(span)			\
-	X(arena)		\
-	X(heap)			\
-	X(heap_model)		\
-	X(central)		\
-	X(cache)		\
-	X(cache_model)		\
-	X(kept)			\
-	X(large)		\
-	X(tiny)			\
-	X(data)			\
-	X(zero)			\
-	X(realloc)		\
-	X(array)		\
-	X(bulk)			\
-	X(aligned)		\
-	X(badfree)		\
-	X(context)		\
-	X(limit)		\
-	X(scavenge)		\
-	X(shrink)		\
-	X(stats)		\
-	X(verify)
+#define SUITES(X)			\
+	X(sizeclass, ANY)		\
+	X(params, ANY)			\
+	X(span, ANY)			\
+	X(arena, ANY)			\
+	X(heap, ANY)			\
+	X(heap_model, ANY)		\
+	X(central, ANY)			\
+	X(cache, PLAIN)			\
+	X(cache_model, PLAIN)		\
+	X(kept, ANY)			\
+	X(large, ANY)			\
+	X(tiny, PLAIN)			\
+	X(data, ANY)			\
+	X(zero, ANY)			\
+	X(realloc, ANY)			\
+	X(array, ANY)			\
+	X(bulk, ANY)			\
+	X(aligned, ANY)			\
+	X(badfree, ANY)			\
+	X(context, ANY)			\
+	X(limit, ANY)			\
+	X(scavenge, ANY)		\
+	X(shrink, ANY)			\
+	X(stats, ANY)			\
+	X(verify, ANY)			\
+	X(redzone, GUARDED) /* last: it leaves spans with retired objects */
 
-#define DECLARE_SUITE(concept)	extern struct kunit_suite kspan_suite_##concept;
-#define SUITE_ENTRY(concept)	&kspan_suite_##concept,
+#define DECLARE_SUITE(concept, level) \
+	extern struct kunit_suite kspan_suite_##concept;
+#define SUITE_ENTRY(concept, level)	{ &kspan_suite_##concept, level },
 
 SUITES(DECLARE_SUITE)
 
-static struct kunit_suite * const suites[] = {
+static const struct {
+	struct kunit_suite *suite;
+	enum levels levels;
+} suites[] = {
 	SUITES(SUITE_ENTRY)
 };
 
-static bool is_wanted(const struct kunit_suite *suite, const char *val)
+static bool is_wanted(unsigned int i, const char *val)
 {
-	return sysfs_streq(val, "all") || sysfs_streq(val, suite->name);
+	if (suites[i].levels == (kspan_redzone_on() ? PLAIN : GUARDED))
+		return false;
+	return sysfs_streq(val, "all") ||
+	       sysfs_streq(val, suites[i].suite->name);
 }
 
 static int run_suites(const char *val, const struct kernel_param *kp)
@@ -68,17 +84,17 @@ static int run_suites(const char *val, const struct kernel_param *kp)
 	if (THIS_MODULE->state != MODULE_STATE_LIVE)
 		return -EBUSY;
 	for (i = 0; i < ARRAY_SIZE(suites); i++)
-		nr += is_wanted(suites[i], val);
+		nr += is_wanted(i, val);
 	if (!nr)
 		return -ENOENT;
 	/* The plan, so that a log that is cut short is known for one. */
 	pr_info("KTAP version 1\n");
 	pr_info("1..%u\n", nr);
 	for (i = 0; i < ARRAY_SIZE(suites); i++) {
-		if (!is_wanted(suites[i], val))
+		if (!is_wanted(i, val))
 			continue;
-		kunit_run_tests(suites[i]);
-		if (kunit_suite_has_succeeded(suites[i]) == KUNIT_FAILURE)
+		kunit_run_tests(suites[i].suite);
+		if (kunit_suite_has_succeeded(suites[i].suite) == KUNIT_FAILURE)
 			err = -EIO;
 	}
 	return err;

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "kunit_support.h"
 #include "params.h"
+#include "redzone.h"
 #include "verify.h"
 
 /* The case that runs; KUnit runs one at a time. */
@@ -20,6 +21,7 @@ static struct {
 	struct kspan_stats before;
 	struct kspan_params params;
 	unsigned int bad_frees;
+	unsigned int damage;
 	unsigned int corrupt;
 	u64 seed;
 } running;
@@ -57,6 +59,9 @@ void kspan_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, bad_free) +
 			    KSPAN_SINCE(before, double_free),
 			    (u64)running.bad_frees, "bad frees");
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, overrun) +
+			    KSPAN_SINCE(before, use_after_free),
+			    (u64)running.damage, "damaged objects");
 	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, corrupt),
 			    (u64)running.corrupt, "corrupt structures");
 	KUNIT_EXPECT_TRUE_MSG(test, !memcmp(&kspan_params, &running.params,
@@ -68,9 +73,20 @@ void kspan_test_exit(struct kunit *test)
 			   running.seed);
 }
 
+void kspan_test_plain_only(struct kunit *test)
+{
+	if (kspan_redzone_on())
+		kunit_skip(test, "objects have redzones");
+}
+
 void kspan_test_expect_bad_frees(unsigned int nr)
 {
 	running.bad_frees = nr;
+}
+
+void kspan_test_expect_damage(unsigned int nr)
+{
+	running.damage = nr;
 }
 
 void kspan_test_expect_corrupt(unsigned int nr)

@@ -4,9 +4,9 @@
  *
  * A file ends with KSPAN_TEST_SUITE(concept, cases) and is listed in
  * kunit_run.c.  After each case kspan_test_exit() fails it if anything is left
- * behind: a live object, an inconsistency, a report of corruption or of a bad
- * free that the case did not announce, a module parameter that differs (it is
- * put back).
+ * behind: a live object, an inconsistency, a report of corruption, of a bad free
+ * or of a damaged object that the case did not announce, a module parameter that
+ * differs (it is put back).
  */
 #ifndef KSPAN_KUNIT_SUPPORT_H
 #define KSPAN_KUNIT_SUPPORT_H
@@ -35,8 +35,16 @@ void kspan_test_exit(struct kunit *test);
 #define kunit_test_suites(...) \
 	static_assert(false, "use KSPAN_TEST_SUITE() and kunit_run.c")
 
+/*
+ * Skip this case with check=2: it is about magazines, about bytes between what
+ * was asked for and the end of a class, or about which class a size has.
+ */
+void kspan_test_plain_only(struct kunit *test);
+
 /* This case makes @nr bad or double frees, no more and no fewer. */
 void kspan_test_expect_bad_frees(unsigned int nr);
+/* This case damages @nr objects, with check=2. */
+void kspan_test_expect_damage(unsigned int nr);
 /* This case makes kspan find @nr structures corrupt. */
 void kspan_test_expect_corrupt(unsigned int nr);
 

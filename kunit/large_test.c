@@ -52,6 +52,7 @@ static void every_size(struct kunit *test)
 {
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
 		size_t size = some_sizes[i], usable = ALIGN(size, KSPAN_PAGE_SIZE);
 		struct kspan_stats before;
@@ -92,6 +93,7 @@ static void region_is_used_again(struct kunit *test)
 	char *first, *ptr;
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	kspan_release();
 	first = kspan_alloc(SZ_2M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, first);
@@ -205,6 +207,7 @@ static void bad_frees(struct kunit *test)
 	struct kspan_stats before;
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(5 * ARRAY_SIZE(kinds) + 1);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t size = kinds[i];

@@ -32,7 +32,7 @@ static const struct param_row rows[] = {
 	  { "0", "0x1000000" }, { 0, 0x1000000 },
 	  { "-1", "18446744073709551616" } },
 	{ "check", &kspan_params.check,
-	  { "0", "1" }, { 0, 1 },
+	  { "0", "2" }, { 0, 2 },
 	  { "3", "-1" } },
 	{ "randomize", &kspan_params.randomize,
 	  { "0", "1" }, { 0, 1 },

@@ -154,6 +154,7 @@ static void stays_within_its_class(struct kunit *test)
 {
 	unsigned int class;
 
+	kspan_test_plain_only(test);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		size_t size = kspan_classes[class].size;
 		size_t below = kspan_classes[class - 1].size;
@@ -189,6 +190,7 @@ static void large_objects(struct kunit *test)
 	unsigned int i;
 	void *old;
 
+	kspan_test_plain_only(test);
 	slot.ptr = kspan_alloc(sizes[0], GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, slot.ptr);
 	fill(slot.ptr, slot.size, slot.seed);
@@ -257,6 +259,7 @@ static void kind_is_kept(struct kunit *test)
 	void *data, *tiny, *ptr;
 	unsigned int i;
 
+	kspan_test_plain_only(test);
 	data = kspan_alloc_data(50, GFP_KERNEL);
 	tiny = kspan_alloc_tiny(5, GFP_KERNEL);
 	ptr = kspan_alloc(50, GFP_KERNEL);

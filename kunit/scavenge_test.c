@@ -131,6 +131,7 @@ static void idle_caches_are_drained(struct kunit *test)
 	unsigned long normal = kspan_params.scavenge_ms;
 	unsigned long end;
 
+	kspan_test_plain_only(test);
 	begin_ticking(test, 30);
 	alloc_some(test, 100, SIZE);
 	kspan_free_bulk(100, objs);
@@ -194,6 +195,7 @@ static void reclaim_empties_this_cpu(struct kunit *test)
 {
 	struct kspan_stats before;
 
+	kspan_test_plain_only(test);
 	kspan_release();
 	migrate_disable();
 	alloc_some(test, MAX_OBJS, SIZE);

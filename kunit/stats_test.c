@@ -148,6 +148,7 @@ static void every_call_counts(struct kunit *test)
 	struct kspan_stats before, delta;
 	unsigned int step;
 
+	kspan_test_plain_only(test);
 	kspan_random_init(&random, 5);
 	memset(objects, 0, sizeof(objects));
 	kspan_read_stats(&before);
@@ -191,6 +192,7 @@ static void every_class_counts(struct kunit *test)
 {
 	unsigned int class, nr, i;
 
+	kspan_test_plain_only(test);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		const struct kspan_class *info = &kspan_classes[class];
 		struct kspan_class_stats before, now;

@@ -23,6 +23,7 @@
 #include "cache.h"
 #include "meta.h"
 #include "provide.h"
+#include "redzone.h"
 #include "report.h"
 #include "tiny.h"
 
@@ -62,12 +63,14 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			 bool zero)
 {
 	void *ptr;
-	u8 was;
+	u8 was = KSPAN_OBJ_ZEROED;
 	int err = 0;
 
 	for (;;) {
 		preempt_disable();
-		if (node == NUMA_NO_NODE)
+		if (kspan_redzone_on())
+			ptr = kspan_cache_take_guarded(sc, node, size, zero);
+		else if (node == NUMA_NO_NODE)
 			ptr = kspan_cache_alloc(sc, &was);
 		else
 			ptr = kspan_cache_take_node(sc, node, &was);
@@ -96,6 +99,18 @@ static int bound_node(gfp_t gfp, int node)
 	return node;
 }
 
+/* With check=2: an object and its redzone. */
+static void *alloc_guarded(size_t size, size_t align, gfp_t gfp, int node,
+			   unsigned int tops)
+{
+	unsigned int class = kspan_redzone_class(size, align);
+	bool zero = kspan_want_zero(gfp);
+
+	if (!class)
+		return kspan_provide_large(size, align, gfp, node, zero);
+	return take_object(class + tops / 2, size, gfp, node, zero);
+}
+
 /* Everything the fast paths leave out. */
 static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
 				 unsigned int tops)
@@ -111,6 +126,8 @@ static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
 	node = bound_node(gfp, node);
+	if (kspan_redzone_on())
+		return alloc_guarded(size, 0, gfp, node, tops);
 	if (size > KSPAN_SMALL_MAX)
 		return kspan_provide_large(size, 0, gfp, node, zero);
 	return take_object((top_of(size) + tops) / 2, size, gfp, node, zero);
@@ -361,6 +378,7 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
 	unsigned int class, natural;
 	void *ptr;
+	int node;
 
 	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
 		kspan_report_align(size, align, gfp);
@@ -368,13 +386,16 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	}
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
-	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX) {
+	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX ||
+	    kspan_redzone_on()) {
 		if (!kspan_gfp_ok(gfp) || in_nmi())
 			return NULL;
 		gfp = current_gfp_context(gfp);
 		might_alloc(gfp);
-		return kspan_provide_large(size, align, gfp,
-					   bound_node(gfp, NUMA_NO_NODE),
+		node = bound_node(gfp, NUMA_NO_NODE);
+		if (kspan_redzone_on())
+			return alloc_guarded(size, align, gfp, node, PTR_TOPS);
+		return kspan_provide_large(size, align, gfp, node,
 					   kspan_want_zero(gfp));
 	}
 	natural = kspan_size_to_class(size);
@@ -409,6 +430,9 @@ void *kspan_alloc_tiny(size_t size, gfp_t gfp)
 		return alloc_plain(size, gfp, DATA_TOPS);
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
+	/* With check=2 it has a slot of its own, for its redzone. */
+	if (kspan_redzone_on())
+		return alloc_slow(size, gfp, NUMA_NO_NODE, DATA_TOPS);
 	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
 		return NULL;
 	check_context(gfp);
@@ -434,10 +458,12 @@ EXPORT_SYMBOL_GPL(kspan_alloc_tiny);
  *
  * Context: Any.
  * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if that is
- * too much to be allocated.
+ * too much to be allocated, or with check=2.
  */
 size_t kspan_size_roundup(size_t size)
 {
+	if (kspan_redzone_on())
+		return size;
 	if (size <= KSPAN_SMALL_MAX)
 		return kspan_classes[kspan_size_to_class(size)].size;
 	if (size > SIZE_MAX - KSPAN_PAGE_SIZE)

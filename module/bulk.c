@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "cache.h"
 #include "provide.h"
+#include "redzone.h"
 #include "report.h"
 
 /* Objects taken with preemption off at a stretch. */
@@ -79,7 +80,8 @@ size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return 0;
-	if (size && size <= KSPAN_SMALL_MAX && !(gfp & __GFP_THISNODE))
+	if (size && size <= KSPAN_SMALL_MAX && !(gfp & __GFP_THISNODE) &&
+	    !kspan_redzone_on())
 		done = alloc_small_bulk(size, gfp, n, objs);
 	else
 		done = alloc_each(size, gfp, n, objs);

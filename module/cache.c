@@ -22,12 +22,16 @@
 #include "cache_tops.h"
 #include "meta.h"
 #include "params.h"
+#include "redzone.h"
 
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
 unsigned long __percpu *kspan_task_counts;
 struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
-/* Frees go to the spans one by one: nothing may be reused, or all is wiped. */
+/*
+ * Frees go to the spans one by one: nothing may be reused, or all is wiped or
+ * poisoned.
+ */
 static bool direct_free __read_mostly;
 
 /* The slot that A's top is below when A holds half a magazine or less. */
@@ -370,6 +374,10 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
+	if (kspan_redzone_on()) {
+		kspan_cache_put_guarded(c, sc, ptr, state);
+		return;
+	}
 	c->counts[KSPAN_UNLOADED(sc)]++;
 	if (kspan_params.sbrk) {
 		*state = KSPAN_OBJ_SPENT;
@@ -387,7 +395,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
  * kspan_cache_free - take an object back
  * @sc: span class
  * @ptr: the object
- * @state: its state byte, LIVE
+ * @state: its state byte, LIVE; DEFERRED or SPENT with check=2
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -434,7 +442,8 @@ int kspan_cache_init(void)
 	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
 	atomic_long_add(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 	kspan_cache_drain_init();
-	direct_free = kspan_params.sbrk || want_init_on_free();
+	direct_free = kspan_params.sbrk || want_init_on_free() ||
+		      kspan_redzone_on();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
 		half_slot[sc] = kspan_sc_first(sc) +
 				kspan_sc_info(sc)->mag_cap / 2;

@@ -187,6 +187,8 @@ unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero);
 void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
+void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
+			       bool zero);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
 bool kspan_cache_is_idle(unsigned int cpu);

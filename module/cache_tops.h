@@ -162,5 +162,7 @@ static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
 
 void kspan_cache_drain_init(void);
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
+void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
+			     const void *ptr, u8 *state);
 
 #endif /* KSPAN_CACHE_TOPS_H */

@@ -26,7 +26,7 @@
 #include "central.h"
 #include "heap.h"
 #include "meta.h"
-#include "params.h"
+#include "redzone.h"
 
 /* One in this many spans of a class may wait empty. */
 #define EMPTY_SHARE	8
@@ -239,9 +239,55 @@ static void detach_empty_locked(struct kspan_central *central,
 	central->nr_free -= span->nr_objs;
 }
 
-/* Give a span without live objects back to the page heap. */
+/* Enter a span in its list. */
+static void attach_span(struct kspan_central *central, struct kspan_span *span)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	central->nr_spans++;
+	central->nr_empty++;
+	central->nr_free += span->nr_free;
+	place_span_locked(central, span);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+}
+
+/**
+ * kspan_central_spend_locked - take a free object out of use, for good
+ * @central: its list
+ * @span: its span, in the list
+ * @i: its index in the span
+ *
+ * Context: The list's lock is held.
+ */
+void kspan_central_spend_locked(struct kspan_central *central,
+				struct kspan_span *span, unsigned int i)
+{
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free == span->nr_objs)
+		central->nr_empty--;
+	WRITE_ONCE(span->state[i], KSPAN_OBJ_SPENT);
+	__clear_bit(i, kspan_span_bitmap(span));
+	span->nr_free--;
+	central->nr_free--;
+	place_span_locked(central, span);
+}
+
+/*
+ * Give a span without live objects back to the page heap.  With check=2 its
+ * objects are looked at for the last time, and it stays if one is retired.
+ */
 static void drop_span(struct kspan_span *span)
 {
+	struct kspan_central *central;
+
+	if (kspan_redzone_on() &&
+	    kspan_redzone_next_spoilt(span, 0) < span->nr_objs) {
+		central = kspan_central_of(span->node, span->top / 2);
+		attach_span(central, span);
+		kspan_central_sweep(central, span);
+		return;
+	}
 	kspan_arena_withdraw(span);
 	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
 			span->nr_pages);
@@ -397,10 +443,8 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
 	struct kspan_heap *heap = kspan_heap_of(node);
-	struct kspan_central *central;
 	struct kspan_span *span;
 	struct kspan_run run;
-	unsigned long flags;
 
 	span = kspan_span_alloc(sc, gfp);
 	if (!span)
@@ -418,56 +462,7 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 	span->needzero = run.dirty;
 	kspan_span_setup(span, sc);
 
-	central = kspan_central_of(heap->node, sc);
 	kspan_arena_publish(span);
-	raw_spin_lock_irqsave(&central->lock, flags);
-	central->nr_spans++;
-	central->nr_empty++;
-	central->nr_free += span->nr_free;
-	place_span_locked(central, span);
-	raw_spin_unlock_irqrestore(&central->lock, flags);
+	attach_span(kspan_central_of(heap->node, sc), span);
 	return 0;
-}
-
-/**
- * kspan_central_check - whether a central list and its spans are sound
- * @central: the list
- *
- * Full spans are in no list; the walk of the arena map checks those.
- *
- * Context: Any but NMI.
- * Return: NULL, or what is wrong.
- */
-const char *kspan_central_check(struct kspan_central *central)
-{
-	unsigned long flags, nr_free = 0, nr_partial = 0, nr_empty = 0;
-	const char *wrong = NULL;
-	struct kspan_span *span;
-	unsigned int i;
-
-	raw_spin_lock_irqsave(&central->lock, flags);
-	for (i = 0; i < KSPAN_CENTRAL_BUCKETS && !wrong; i++) {
-		list_for_each_entry(span, &central->partial[i], list) {
-			wrong = kspan_span_check(span);
-			if (wrong)
-				break;
-			if (span->bucket != i)
-				wrong = "central: span is in the wrong list";
-			if (!span->nr_free)
-				wrong = "central: full span in a list";
-			if (wrong)
-				break;
-			nr_partial++;
-			nr_empty += span->nr_free == span->nr_objs;
-			nr_free += span->nr_free;
-		}
-	}
-	if (!wrong && nr_partial != central->nr_partial)
-		wrong = "central: number of partial spans";
-	if (!wrong && nr_empty != central->nr_empty)
-		wrong = "central: number of empty spans";
-	if (!wrong && nr_free != central->nr_free)
-		wrong = "central: number of free objects";
-	raw_spin_unlock_irqrestore(&central->lock, flags);
-	return wrong;
 }

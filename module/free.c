@@ -16,6 +16,7 @@
 #include "free.h"
 #include "large.h"
 #include "lookup.h"
+#include "redzone.h"
 #include "report.h"
 #include "scavenge.h"
 #include "tiny.h"
@@ -48,6 +49,8 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
+	else if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
+		kspan_large_spend(span);
 	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
 		defer((void *)ptr);
 	else
@@ -74,9 +77,13 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 
 	/* Of several who free it at the same time, one gets past this. */
 	if (!kspan_obj_is_live(state) ||
-	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state)
+	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state) {
 		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
-	else if (in_nmi())
+		return;
+	}
+	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr))
+		WRITE_ONCE(*object->state, KSPAN_OBJ_SPENT);
+	if (in_nmi())
 		defer((void *)ptr);
 	else
 		kspan_cache_free(object->span->top / 2, ptr, object->state);
@@ -232,7 +239,8 @@ EXPORT_SYMBOL_GPL(kspan_free_sensitive);
  * @ptr: the object
  *
  * Context: Any.
- * Return: bytes, at least as many as were asked for; 0 for NULL,
+ * Return: bytes, at least as many as were asked for, and with check=2 exactly
+ * as many; 0 for NULL,
  * ZERO_SIZE_PTR and anything else that is not a live object's first byte.
  */
 size_t kspan_size(const void *ptr)

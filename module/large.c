@@ -11,6 +11,7 @@
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "arena.h"
@@ -18,6 +19,7 @@
 #include "kept.h"
 #include "large.h"
 #include "meta.h"
+#include "redzone.h"
 
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)	/* heap pages */
 
@@ -103,10 +105,12 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 }
 
 /* Begin the life of a large object.  Return: its memory. */
-static void *begin(struct kspan_span *span, bool zero)
+static void *begin(struct kspan_span *span, size_t size, bool zero)
 {
 	if (zero && span->needzero)
 		memset((void *)span->base, 0, span_bytes(span));
+	if (kspan_redzone_on())
+		kspan_redzone_set(span, (void *)span->base, size);
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
 	/* The map may lead to it already: its measure first, then its life. */
@@ -140,14 +144,19 @@ static void adapt(struct kspan_span *span, unsigned long pages, size_t align)
 void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
 {
 	unsigned long pages = kspan_large_pages(size);
-	struct kspan_span *span = kspan_kept_take(pages, align, node);
+	struct kspan_span *span;
 
+	/* A spoilt one is in nobody's list any more, and stays there. */
+	do {
+		span = kspan_kept_take(pages, align, node);
+	} while (span && kspan_redzone_on() &&
+		 !kspan_redzone_check_poison(span, (void *)span->base));
 	if (unlikely(!span))
 		return NULL;
 	if (unlikely(span->nr_pages != pages || align))
 		adapt(span, pages, align);
 	span->needzero = true;
-	return begin(span, zero);
+	return begin(span, size, zero);
 }
 
 /**
@@ -180,7 +189,7 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 		span = get_region(pages, align, gfp, node, err);
 	if (!span)
 		return NULL;
-	ptr = begin(span, zero);
+	ptr = begin(span, size, zero);
 	kspan_arena_publish(span);
 	return ptr;
 }
@@ -220,6 +229,24 @@ static void free_region(struct kspan_span *span)
 	kspan_span_free(span);
 }
 
+static void count_free(const struct kspan_span *span)
+{
+	atomic_long_inc(&kspan_large_nfree);
+	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+}
+
+/**
+ * kspan_large_spend - end a large object that was found damaged
+ * @span: its span, claimed; its memory is never used again
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_large_spend(struct kspan_span *span)
+{
+	WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
+	count_free(span);
+}
+
 /**
  * kspan_large_free - take a large object back
  * @span: its span, claimed
@@ -231,10 +258,11 @@ bool kspan_large_free(struct kspan_span *span)
 {
 	enum kspan_keep keep;
 
-	if (want_init_on_free())
+	if (kspan_redzone_on())
+		kspan_redzone_poison(span, (void *)span->base);
+	else if (want_init_on_free())
 		memset((void *)span->base, 0, span_bytes(span));
-	atomic_long_inc(&kspan_large_nfree);
-	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+	count_free(span);
 	keep = kspan_kept_put(span);
 	if (keep == KSPAN_KEEP_DECLINED)
 		free_run(span);
@@ -267,6 +295,35 @@ unsigned long kspan_large_trim(unsigned long idle_jiffies,
 		free_region(span);
 	}
 	return bytes;
+}
+
+/**
+ * kspan_large_sweep - retire kept spans that were written to
+ *
+ * They are out of their lists meanwhile, since no lock could be held so long.
+ *
+ * Context: Process context that may sleep; check=2.
+ * Return: how many there were; each was reported.
+ */
+unsigned int kspan_large_sweep(void)
+{
+	struct kspan_span *span;
+	struct hlist_node *next;
+	unsigned int nr = 0;
+	HLIST_HEAD(taken);
+
+	kspan_kept_collect(0, ULONG_MAX, &taken);
+	hlist_for_each_entry_safe(span, next, &taken, kept) {
+		__hlist_del(&span->kept);
+		if (kspan_is_region(span))
+			kspan_kept_add_region(span);
+		if (!kspan_redzone_check_poison(span, (void *)span->base))
+			nr++;
+		else if (kspan_kept_put(span) == KSPAN_KEEP_DECLINED)
+			free_run(span);
+		cond_resched();
+	}
+	return nr;
 }
 
 /* Context: module load.  Return: 0. */

@@ -9,6 +9,7 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
+#include "redzone.h"
 #include "report.h"
 #include "span.h"
 
@@ -18,10 +19,14 @@ extern atomic_long_t kspan_large_nfree;
 extern atomic64_t kspan_large_alloc_bytes;
 extern atomic64_t kspan_large_free_bytes;
 
-/* Heap pages of an object of @size bytes, not 0. */
+/* Heap pages of an object of @size bytes, not 0, and its redzone. */
 static inline unsigned long kspan_large_pages(size_t size)
 {
-	return ((size - 1) >> KSPAN_PAGE_SHIFT) + 1;
+	unsigned long pages = ((size - 1) >> KSPAN_PAGE_SHIFT) + 1;
+
+	if (kspan_redzone_on() && (-size & (KSPAN_PAGE_SIZE - 1)) < KSPAN_REDZONE_MIN)
+		pages++;
+	return pages;
 }
 
 int kspan_large_init(void);
@@ -32,6 +37,8 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next);
 bool kspan_large_free(struct kspan_span *span);
+void kspan_large_spend(struct kspan_span *span);
+unsigned int kspan_large_sweep(void);
 unsigned long kspan_large_trim(unsigned long idle_jiffies,
 			       unsigned long max_bytes);
 

@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "lookup.h"
+#include "redzone.h"
 #include "tiny.h"
 
 /* Calls of kspan_lookup(), ever. */
@@ -45,6 +46,8 @@ static enum kspan_fault lookup_small(const void *ptr,
 	object->state = span->state + (prod >> 32);
 	object->size = kspan_span_size(span);
 	state = READ_ONCE(*object->state);
+	if (state == KSPAN_OBJ_GUARDED)
+		object->size = kspan_redzone_asked(span, ptr);
 	return kspan_obj_is_live(state) ? KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
 }
 
@@ -63,7 +66,8 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 
 	if (span->base != (unsigned long)ptr)
 		return KSPAN_FAULT_INTERIOR;
-	object->size = kspan_span_size(span);
+	object->size = kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
+					    kspan_span_size(span);
 	return READ_ONCE(span->live) == KSPAN_LIFE_LIVE ? KSPAN_FAULT_NONE :
 							  KSPAN_FAULT_DOUBLE;
 }
@@ -110,7 +114,8 @@ unsigned long kspan_lookup_count(void)
  * @size: bytes
  *
  * Exact up to the class.  An object of kspan_alloc_aligned() whose class is
- * above its size's own fits every size that it holds.
+ * above its size's own fits every size that it holds.  With check=2 it must
+ * be the size itself.
  *
  * Context: Any.
  * Return: whether @size may be what the object was allocated with.
@@ -121,6 +126,8 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 
 	if (!size || size > object->size)
 		return false;
+	if (kspan_redzone_on())
+		return size == object->size;
 	switch (span->kind) {
 	case KSPAN_TINY:
 		return size == object->size;

@@ -19,6 +19,7 @@
 #include "free.h"
 #include "heap.h"
 #include "large.h"
+#include "redzone.h"
 #include "scavenge.h"
 #include "shrink.h"
 #include "span.h"
@@ -77,6 +78,10 @@
  * Zeroing: a heap page remembers whether it may hold anything but zeros, and
  * so does an object that nobody has used since, by state ZEROED.
  *
+ * With check=2 all of this goes past caches and depots: an object comes from
+ * its span and returns there, with a redzone behind it while it lives and
+ * poison in it when it is free; see redzone.c and cache_guarded.c.
+ *
  * When there is no memory, idle memory is collected once and the attempt
  * repeated; then the allocation gives NULL.  See provide.c.
  */
@@ -108,13 +113,16 @@
  *   with READ_ONCE() for statistics.  Draining it happens on its CPU with
  *   interrupts off, or after that CPU is offline.
  * - An object's state byte is written by whoever holds the object: the client
- *   through alloc and free, then the magazine's owner.
+ *   through alloc and free, then the magazine's owner.  With check=2 the same
+ *   goes for its asked size and its redzone; poison is looked at under the
+ *   central lock, or by who took the object out of its span.
  * - The arena map is read with preemption off; its entries and tables appear
  *   by release and never turn NULL.  A span's descriptor is used for another
  *   span only after an RCU grace period.
  *
  * On PREEMPT_RT the raw locks stay spinning locks; everything done under them
- * is bounded by a magazine of objects or a chunk's bitmap.
+ * is bounded by a magazine of objects or a chunk's bitmap; with check=2 also by
+ * the bytes of a span.
  */
 
 /**
@@ -189,6 +197,7 @@ static int __init kspan_init(void)
 	unsigned int i;
 	int err;
 
+	kspan_redzone_init();
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		err = parts[i].init();
 		if (err) {

@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "lookup.h"
+#include "redzone.h"
 
 /*
  * With __GFP_ZERO a grown object has zeros behind its old content.  How much
@@ -32,6 +33,19 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 	memcpy(new, ptr, min(old->size, new_size));
 	kspan_free(ptr);
 	return new;
+}
+
+/* Whether an object stays where it is, and if so what has to be done to it. */
+static bool resize_in_place(void *ptr, const struct kspan_object *object,
+			    size_t new_size, bool zero)
+{
+	if (kspan_redzone_on())
+		return kspan_redzone_resize(object->span, ptr, new_size, zero);
+	if (!kspan_size_fits(object, new_size))
+		return false;
+	if (zero)
+		memset(ptr + new_size, 0, object->size - new_size);
+	return true;
 }
 
 /**
@@ -66,10 +80,8 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 	preempt_enable();
 	if (unlikely(fault))
 		return NULL;
-	if (!kspan_size_fits(&object, new_size))
-		return realloc_move(ptr, &object, new_size, gfp);
-	if (gfp & __GFP_ZERO)
-		memset((char *)ptr + new_size, 0, object.size - new_size);
-	return (void *)ptr;
+	if (resize_in_place((void *)ptr, &object, new_size, gfp & __GFP_ZERO))
+		return (void *)ptr;
+	return realloc_move(ptr, &object, new_size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_realloc);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reports: bad frees and failed allocations, each counted, each said in one
+ * Reports: bad frees, damaged objects and failed allocations, each counted, each said in one
  * place.  Documentation/debugfs.rst has the exact text.
  *
  * No report shows a raw kernel address; %p is hashed.
@@ -9,6 +9,7 @@
 
 #include <linux/errno.h>
 #include <linux/kspan.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -20,6 +21,8 @@
 
 atomic_long_t kspan_nr_bad_free;
 atomic_long_t kspan_nr_double_free;
+atomic_long_t kspan_nr_overrun;
+atomic_long_t kspan_nr_use_after_free;
 atomic_long_t kspan_nr_atomic_fail;
 atomic_long_t kspan_nr_oom_fail;
 atomic_long_t kspan_nr_limit_fail;
@@ -97,6 +100,69 @@ void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		pr_err("  the page holds no object any more\n");
 	else if (span->kind != KSPAN_NONE)
 		describe_place(ptr, span);
+	dump_stack();
+}
+
+/* The wrong byte @bad of the object at @ptr, and up to 8 bytes either side. */
+static void describe_bytes(const void *ptr, const struct kspan_span *span,
+			   const u8 *bad, u8 want)
+{
+	unsigned long at = bad - (const u8 *)ptr;
+	unsigned long from = at - min(at, 8UL);
+	unsigned long end = min(at + 8, kspan_span_size(span));
+
+	pr_err("  byte %lu is 0x%02x, not 0x%02x\n", at, *bad, want);
+	pr_err("  bytes %lu to %lu: %*ph\n", from, end - 1, (int)(end - from),
+	       ptr + from);
+}
+
+static void report_damage(const char *what, const void *ptr,
+			  const struct kspan_span *span)
+{
+	pr_err("%s: %p, found by %s/%d on CPU %d\n", what, ptr, current->comm,
+	       task_pid_nr(current), raw_smp_processor_id());
+	describe_place(ptr, span);
+}
+
+/**
+ * kspan_report_overrun - count and report a write behind an object
+ * @ptr: the object
+ * @span: its span
+ * @asked: bytes it was asked for with
+ * @bad: the first wrong byte
+ * @want: what should be there
+ *
+ * Context: Any.
+ */
+void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
+			  size_t asked, const u8 *bad, u8 want)
+{
+	atomic_long_inc(&kspan_nr_overrun);
+	if (!__ratelimit(&free_limit))
+		return;
+	report_damage("write behind an object", ptr, span);
+	pr_err("  asked for with %zu bytes\n", asked);
+	describe_bytes(ptr, span, bad, want);
+	dump_stack();
+}
+
+/**
+ * kspan_report_use_after_free - count and report a write to a free object
+ * @ptr: the object
+ * @span: its span
+ * @bad: the first wrong byte
+ * @want: what should be there
+ *
+ * Context: Any.
+ */
+void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
+				 const u8 *bad, u8 want)
+{
+	atomic_long_inc(&kspan_nr_use_after_free);
+	if (!__ratelimit(&free_limit))
+		return;
+	report_damage("write to a free object", ptr, span);
+	describe_bytes(ptr, span, bad, want);
 	dump_stack();
 }
 

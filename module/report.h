@@ -22,6 +22,9 @@ enum kspan_fault {
 
 extern atomic_long_t kspan_nr_bad_free;
 extern atomic_long_t kspan_nr_double_free;
+/* Objects that check=2 found damaged. */
+extern atomic_long_t kspan_nr_overrun;
+extern atomic_long_t kspan_nr_use_after_free;
 /* Failed allocations by cause. */
 extern atomic_long_t kspan_nr_atomic_fail;
 extern atomic_long_t kspan_nr_oom_fail;
@@ -29,6 +32,10 @@ extern atomic_long_t kspan_nr_limit_fail;
 
 void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		       enum kspan_fault fault, size_t size);
+void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
+			  size_t asked, const u8 *bad, u8 want);
+void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
+				 const u8 *bad, u8 want);
 void kspan_report_fail(size_t size, gfp_t gfp, int err);
 void kspan_report_align(size_t size, size_t align, gfp_t gfp);
 bool kspan_gfp_ok(gfp_t gfp);

@@ -2,7 +2,7 @@
 /*
  * Span descriptors: where they come from, how they end, what makes one valid.
  *
- * States, bitmap and tiny words of a span are one block from a pool for its
+ * States, bitmap, tiny words and asked sizes of a span are one block from a pool for its
  * size, in steps of 64 bytes, so that two spans never share a cache line of
  * states.  The limbo list holds descriptors whose span has ended until a
  * grace period has passed; a worker empties it.
@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include "meta.h"
+#include "params.h"
 #include "span.h"
 
 #define STATE_STEP	64
@@ -34,6 +35,9 @@ static DEFINE_RAW_SPINLOCK(limbo_lock);
 static LIST_HEAD(limbo);
 static unsigned int nr_limbo;
 
+/* Whether spans remember what their objects were asked for with. */
+static bool with_asked __ro_after_init;
+
 /* Bytes of the block behind span->state. */
 static unsigned int state_bytes(unsigned int sc)
 {
@@ -44,6 +48,8 @@ static unsigned int state_bytes(unsigned int sc)
 		BITS_TO_LONGS(objs) * sizeof(long);
 	if (kspan_sc_kind(sc) == KSPAN_TINY)
 		bytes = ALIGN(bytes, 8) + objs * sizeof(u64);
+	else if (with_asked)
+		bytes += objs * sizeof(u16);
 	return bytes;
 }
 
@@ -60,6 +66,8 @@ int kspan_span_init(void)
 	BUILD_BUG_ON(KSPAN_OBJ_FREE > KSPAN_OBJ_ZEROED);
 	BUILD_BUG_ON(KSPAN_OBJ_LIVE < KSPAN_OBJ_ZEROED);
 	BUILD_BUG_ON(2 * KSPAN_NR_SC > U16_MAX);
+	BUILD_BUG_ON(KSPAN_SMALL_MAX > U16_MAX);
+	with_asked = kspan_params.check > 1;
 	kspan_pool_init(&span_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
 	kspan_pool_init(&large_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
 	for (i = 0; i < STATE_POOLS; i++)
@@ -121,7 +129,7 @@ void kspan_span_free(struct kspan_span *span)
 {
 	bool large = span->kind == KSPAN_LARGE;
 
-	if (span->state)
+	if (!large)
 		kspan_pool_free(state_pool(span->top / 2), span->state);
 	kspan_pool_free(large ? &large_pool : &span_pool, span);
 }
@@ -220,7 +228,7 @@ const char *kspan_span_check(const struct kspan_span *span)
 
 		if (state > KSPAN_OBJ_SPENT)
 			return "span: unknown object state";
-		if (test_bit(i, bitmap) && state > KSPAN_OBJ_ZEROED)
+		if (test_bit(i, bitmap) && !kspan_obj_is_free(state))
 			return "span: object both in the span and in use";
 	}
 	if (span->state[span->nr_objs] != KSPAN_OBJ_NONE)

@@ -11,7 +11,13 @@
  *	0		FREE or ZEROED		in a magazine
  *	0		LIVE or ALIGNED		a client's
  *	0		DEFERRED		freed in NMI, on its way back
- *	0		SPENT			freed with sbrk=1, never reused
+ *	0		SPENT			never reused: freed with sbrk=1
+ *						or found damaged
+ *
+ * With check=2 (redzone.c) there are no magazines, and
+ *
+ *	1		POISONED		in the span, freed before
+ *	0		GUARDED			a client's
  *
  * States and bitmap stand out of line, so that an overrun reaches neither and
  * a free does not touch the object.  One state byte an object is what makes
@@ -32,13 +38,18 @@
 
 #include "sizeclass.h"
 
-/* State of an object. FREE and ZEROED are the two an alloc may take. */
+/*
+ * State of an object.  FREE and ZEROED are the two an alloc may take, and
+ * POISONED, which only the slow path knows.
+ */
 enum kspan_obj {
 	KSPAN_OBJ_FREE,		/* content unknown */
 	KSPAN_OBJ_ZEROED,	/* every byte known to be zero */
 	KSPAN_OBJ_LIVE,
 	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
+	KSPAN_OBJ_GUARDED,	/* live, with a redzone behind it */
 	KSPAN_OBJ_DEFERRED,
+	KSPAN_OBJ_POISONED,	/* free, every byte known to be poison */
 	KSPAN_OBJ_SPENT,
 	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
 };
@@ -46,7 +57,13 @@ enum kspan_obj {
 /* Whether an object of this state is a client's. */
 static inline bool kspan_obj_is_live(u8 state)
 {
-	return state == KSPAN_OBJ_LIVE || state == KSPAN_OBJ_ALIGNED;
+	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_GUARDED;
+}
+
+/* Whether an object of this state may lie in its span. */
+static inline bool kspan_obj_is_free(u8 state)
+{
+	return state <= KSPAN_OBJ_ZEROED || state == KSPAN_OBJ_POISONED;
 }
 
 struct kspan_chunk;
@@ -61,6 +78,7 @@ struct kspan_chunk;
  *
  * @base: address of the first object
  * @state: object states, @nr_objs of them and a NONE behind
+ * @asked: large: bytes asked for, with check=2 only; as @base
  * @magic: the class's, or 0: every free of it takes the slow path
  * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
@@ -81,7 +99,10 @@ struct kspan_chunk;
  */
 struct kspan_span {
 	unsigned long base;
-	u8 *state;
+	union {
+		u8 *state;
+		size_t asked;
+	};
 	u32 magic;
 	u16 top;
 	u8 kind;
@@ -127,6 +148,12 @@ static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
 {
 	return (unsigned long *)(span->state +
 				 ALIGN(span->nr_objs + 1, sizeof(long)));
+}
+
+/* With check=2, bytes asked for, by object; behind the bitmap. */
+static inline u16 *kspan_span_asked(const struct kspan_span *span)
+{
+	return (u16 *)(kspan_span_bitmap(span) + BITS_TO_LONGS(span->nr_objs));
 }
 
 /* One word a tiny block, behind the bitmap. */

@@ -18,6 +18,8 @@
 #include "depot.h"
 #include "heap.h"
 #include "kept.h"
+#include "large.h"
+#include "redzone.h"
 #include "scavenge.h"
 #include "stats.h"
 #include "verify.h"
@@ -28,6 +30,9 @@ struct tally {
 	u64 live_large;
 	u64 run_pages;		/* heap pages of spans that lie in chunks */
 };
+
+/* check=2: each such object is in the log, too. */
+static const char spoilt[] = "redzone: a free object was written to";
 
 /* What a CPU's own check found; one verify at a time, see kspan_on_each_cpu(). */
 static const char *cache_wrong;
@@ -76,6 +81,8 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	if (wrong)
 		return wrong;
+	if (kspan_redzone_on() && kspan_central_sweep(central, span))
+		return spoilt;
 	tally->run_pages += span->nr_pages;
 	if (span->kind != KSPAN_TINY)
 		for (i = 0; i < span->nr_objs; i++)
@@ -173,6 +180,8 @@ const char *kspan_verify(void)
 	int node;
 
 	mutex_lock(&verify_lock);
+	if (kspan_redzone_on() && kspan_large_sweep())
+		wrong = spoilt;
 	kspan_read_stats(&before);
 	for_each_online_node(node)
 		if (!wrong)

@@ -21,6 +21,7 @@ LAYERS = """
     meta params sizeclass
     span
     arena kept report
+    redzone
     chunk
     heap
     central large

@@ -214,12 +214,12 @@ make_initramfs()
 
 # check_log LOG: fails, showing the lines, if the kernel complained.
 #
-# A report of a bad free by kspan ends in a stack trace.  With REPORTS=1 that
+# A report of a bad free or of a damaged object ends in a stack trace.  With REPORTS=1 that
 # one trace after each report is expected; anything else is not.
 check_log()
 {
 	awk -v reports="${REPORTS:-0}" '
-	/kspan: (double free|free of|free with)/ { if (reports) expected++ }
+	/kspan: (double free|free of|free with|write behind|write to)/ { if (reports) expected++ }
 	/Call Trace/ && expected { expected--; next }
 	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
 	/possible recursive locking|inconsistent lock state|circular locking/ ||

@@ -9,6 +9,7 @@
 #   icount                    instruction counts beside kmalloc's on stock 6.12,
 #                             against the limits of scripts/bench/limits
 #   --seconds N               how long the torture runs (20)
+#   --params P=V[,P=V...]     module parameters it runs with
 #
 # What is missing is installed, fetched or built first; a leg that cannot run
 # fails.  Logs are in build/test/.  The last line is `N passed, N failed`.
@@ -19,10 +20,12 @@ set -euo pipefail
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
 LOGS=$BUILD/test
 seconds=20
+params=
 legs=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds) seconds=$2; shift ;;
+	--params) params=$2; shift ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
 		printf '%s\n' "${LEGS[@]}" | grep -qxF -e "$1" ||
@@ -108,7 +111,7 @@ leg_torture()
 	watched "$leg" "$LOGS/$leg-run.log" \
 		"$SCRIPTS/qemu.sh" --kernel "$1" --smp 4 \
 		--timeout $((seconds * 4 + 240)) \
-		--cmdline "guest.seconds=$seconds" --log "$LOGS/$leg.log" \
+		--cmdline "guest.seconds=$seconds guest.params=$params" --log "$LOGS/$leg.log" \
 		"$SCRIPTS/guest/torture.sh" "$work/kspan.ko" \
 		"$work/Documentation/example/kspan_client.ko" \
 		"$work/scripts/torture/kspan_torture.ko" || status=1

@@ -52,7 +52,8 @@ END {
 	split("alloc bad_free buckhash_sys corrupt double_free gc_sys " \
 	      "heap_alloc heap_idle heap_inuse heap_objects heap_sys " \
 	      "large_nfree large_nmalloc mcache_sys mspan_sys nfree nmalloc " \
-	      "other_sys sys tinyallocs total_alloc", names, " ")
+	      "other_sys overrun sys tinyallocs total_alloc use_after_free", \
+	      names, " ")
 	for (i in names)
 		need(names[i])
 
@@ -71,6 +72,8 @@ END {
 	equal("by_size has rows", rows > 0, 1)
 	equal("bad_free is 0", stat["bad_free"], 0)
 	equal("double_free is 0", stat["double_free"], 0)
+	equal("overrun is 0", stat["overrun"], 0)
+	equal("use_after_free is 0", stat["use_after_free"], 0)
 	equal("corrupt is 0", stat["corrupt"], 0)
 	if (empty) {
 		equal("no object is live", stat["heap_objects"], 0)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Loads kspan.ko with its KUnit suites and runs them; the results are in the
-# kernel log.  guest.params=... gives the module parameters, guest.suite=...
-# one suite instead of all.
+# Loads kspan.ko with its KUnit suites and runs them, then again with check=2;
+# the results are in the kernel log.  guest.params=... gives the module
+# parameters of a single load instead, guest.suite=... one suite instead of all.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -11,9 +11,41 @@ run_suites()
 	echo "$1" >/sys/module/kspan/parameters/kunit
 }
 
-# shellcheck disable=SC2046 # a list of parameters
-check "load with the suites" insmod /kspan.ko $(arg params "")
-check "run the suites" run_suites "$(arg suite all)"
-check "verify after the suites" is ok cat "$DIR/verify"
-check "unload after the suites" rmmod kspan
+# load_and_run WHAT PARAMETERS
+load_and_run()
+{
+	# shellcheck disable=SC2086 # a list of parameters
+	check "load with $1" insmod /kspan.ko $2
+	check "run $1" run_suites "$(arg suite all)"
+	check "verify after $1" is ok cat "$DIR/verify"
+	check "unload after $1" rmmod kspan
+}
+
+# in_log REGEX: a line of kspan's.
+in_log()
+{
+	dmesg | grep -qE "kspan: $1" && return
+	echo "not in the log: $1"
+	return 1
+}
+
+# The words of Documentation/debugfs.rst.
+reports_are_in_the_log()
+{
+	in_log 'write behind an object: [0-9a-f]+, found by .*/[0-9]+ on CPU [0-9]+$' &&
+		in_log '  asked for with [0-9]+ bytes$' &&
+		in_log '  byte [0-9]+ is 0x[0-9a-f]{2}, not 0xcc$' &&
+		in_log 'write to a free object: [0-9a-f]+, found by .*/[0-9]+ on CPU [0-9]+$' &&
+		in_log '  byte [0-9]+ is 0x[0-9a-f]{2}, not 0x6b$' &&
+		in_log '  bytes [0-9]+ to [0-9]+:( [0-9a-f]{2}){1,16}$'
+}
+
+if [ -n "$(arg params "")" ]; then
+	load_and_run "the suites" "$(arg params "")"
+else
+	load_and_run "the suites" ""
+	load_and_run "the suites and check=2" "check=2"
+	[ "$(arg suite all)" != all ] ||
+		check "reports of damage are in the log" reports_are_in_the_log
+fi
 all_ok

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Torture: load, clients, stress with CPUs going and coming, exact numbers at
 # the end, unload, and nothing left behind.  guest.seconds=N says how long,
-# guest.torture=... are more parameters of kspan_torture.ko.
+# guest.params=... are parameters of kspan.ko, guest.torture=... more of
+# kspan_torture.ko.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -136,7 +137,8 @@ for bad in check=9 scavenge_ms=0 randomize=7; do
 	check "load with $bad is refused" refused $bad
 done
 
-check "load kspan" insmod /kspan.ko
+# shellcheck disable=SC2046 # a list of parameters
+check "load kspan" insmod /kspan.ko $(arg params "")
 [ -e "$DIR/stats" ] || { all_ok; exit; }
 release
 heap_sys_0=$(kstat heap_sys)

@@ -113,6 +113,12 @@ static void check_stats(void)
 	if (now.double_free != stats_before.double_free)
 		torture_fail("kspan counts %llu double frees",
 			     now.double_free - stats_before.double_free);
+	if (now.overrun != stats_before.overrun)
+		torture_fail("kspan counts %llu writes behind an object",
+			     now.overrun - stats_before.overrun);
+	if (now.use_after_free != stats_before.use_after_free)
+		torture_fail("kspan counts %llu writes to a free object",
+			     now.use_after_free - stats_before.use_after_free);
 	if (now.corrupt != stats_before.corrupt)
 		torture_fail("kspan counts %llu corrupt structures",
 			     now.corrupt - stats_before.corrupt);

@@ -48,6 +48,8 @@
 	X(large_alloc)		/* bytes of live large objects */	\
 	X(bad_free)		/* wild, interior, mis-sized frees */	\
 	X(double_free)							\
+	X(overrun)		/* check=2: writes behind an object */	\
+	X(use_after_free)	/* check=2: writes to a free object */	\
 	X(atomic_fail)		/* NULL: memory at hand was used up */	\
 	X(oom_fail)		/* NULL: the kernel had none */		\
 	X(limit_fail)		/* NULL: memory_limit */		\

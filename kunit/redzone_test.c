@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * check=2: writes behind objects and to free ones are found, once, where they
+ * are; nothing else is reported, and the object is never used again.
+ */
+#include <linux/kernel.h>
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "free.h"
+#include "kunit_support.h"
+#include "params.h"
+#include "redzone.h"
+#include "verify.h"
+
+#define MAX_OBJS	1100U
+
+/* One case at a time. */
+static void *objs[MAX_OBJS];
+
+/* Ways to get an object. */
+enum way {
+	PLAIN,
+	ZEROED,
+	DATA,
+	TINY,
+	ALIGNED,
+	ARRAY,
+	BULK,
+	NODE,
+	RESIZED,
+	NR_WAYS,
+};
+
+/* Classes exactly, between them, the edge to large ones, pages exactly. */
+static const size_t sizes[] = {
+	1, 7, 8, 9, 15, 16, 24, 60, 64, 100, 255, 256, 1000, 1024, 4096, 5000,
+	8192, 8193, 16384, 32000, 32760, 32761, 32768, 32769, 40960, 65535,
+	65536, SZ_1M - 3, SZ_2M, SZ_2M + 1,
+};
+
+/* Some for cases that take many objects; several lie in a span, or one does. */
+static const size_t few_sizes[] = { 1, 16, 60, 64, 1000, 2000, 32761, 65536 };
+
+static void *get(enum way way, size_t size)
+{
+	void *ptr = NULL;
+
+	switch (way) {
+	case ZEROED:
+		return kspan_zalloc(size, GFP_KERNEL);
+	case DATA:
+		return kspan_alloc_data(size, GFP_KERNEL);
+	case TINY:
+		return kspan_alloc_tiny(size, GFP_KERNEL);
+	case ALIGNED:
+		return kspan_alloc_aligned(size, 128, GFP_KERNEL);
+	case ARRAY:
+		return kspan_alloc_array(1, size, GFP_KERNEL);
+	case BULK:
+		return kspan_alloc_bulk(size, GFP_KERNEL, 1, &ptr) ? ptr : NULL;
+	case NODE:
+		return kspan_alloc_node(size, GFP_KERNEL, numa_mem_id());
+	case RESIZED:
+		return kspan_realloc(kspan_alloc(size / 2 + 1, GFP_KERNEL), size,
+				     GFP_KERNEL);
+	default:
+		return kspan_alloc(size, GFP_KERNEL);
+	}
+}
+
+/* Change a byte; what is there the compiler must not know. */
+static noinline void spoil(void *ptr, long offset)
+{
+	u8 *byte = (u8 *)ptr + offset;
+
+	OPTIMIZER_HIDE_VAR(byte);
+	WRITE_ONCE(*byte, READ_ONCE(*byte) ^ 0x41);
+}
+
+static size_t slot_size(const void *ptr)
+{
+	return kspan_span_size(kspan_test_span(ptr));
+}
+
+/* Every way and size: the size is exact, and at least so much lies behind. */
+static void size_is_what_was_asked_for(struct kunit *test)
+{
+	unsigned int way, i;
+
+	for (way = 0; way < NR_WAYS; way++) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			size_t size = sizes[i];
+			void *ptr = get(way, size);
+
+			KUNIT_ASSERT_NOT_NULL(test, ptr);
+			KUNIT_EXPECT_EQ_MSG(test, kspan_size(ptr), size,
+					    "way %u", way);
+			KUNIT_EXPECT_EQ(test, kspan_size_roundup(size), size);
+			KUNIT_EXPECT_GE(test, slot_size(ptr),
+					size + KSPAN_REDZONE_MIN);
+			KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+			kspan_free_sized(ptr, size);
+			KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+		}
+	}
+}
+
+/* Powers of two are aligned to themselves, whatever their redzone takes. */
+static void powers_of_two_are_aligned(struct kunit *test)
+{
+	unsigned int i;
+	size_t size;
+
+	for (size = 8; size <= SZ_64K; size *= 2) {
+		for (i = 0; i < 3; i++) {
+			objs[i] = kspan_alloc(size, GFP_KERNEL);
+			KUNIT_EXPECT_EQ_MSG(test, (unsigned long)objs[i] %
+					    min_t(size_t, size, SZ_8K), 0UL,
+					    "%zu bytes", size);
+		}
+		kspan_free_bulk(3, objs);
+	}
+}
+
+/* All bytes up to kspan_size() are the user's. */
+static void usable_bytes_are_usable(struct kunit *test)
+{
+	unsigned int way, i, k;
+
+	for (way = 0; way < NR_WAYS; way++) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			for (k = 0; k < 3; k++) {
+				objs[k] = get(way, sizes[i]);
+				KUNIT_ASSERT_NOT_NULL(test, objs[k]);
+				memset(objs[k], 0xe0 + k, kspan_size(objs[k]));
+			}
+			for (k = 0; k < 3; k++)
+				KUNIT_EXPECT_NULL(test,
+						  memchr_inv(objs[k], 0xe0 + k,
+							     sizes[i]));
+			kspan_free_bulk(3, objs);
+		}
+	}
+}
+
+/* Neither poison nor old bytes are in a zeroed object. */
+static void zeroed_is_zero(struct kunit *test)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (k = 0; k < 4; k++) {
+			u8 *ptr = kspan_zalloc(sizes[i], GFP_KERNEL);
+
+			KUNIT_ASSERT_NOT_NULL(test, ptr);
+			KUNIT_EXPECT_NULL_MSG(test, memchr_inv(ptr, 0, sizes[i]),
+					      "%zu bytes", sizes[i]);
+			memset(ptr, 0xff, sizes[i]);
+			kspan_free(ptr);
+		}
+	}
+}
+
+/* Free @ptr, damaged behind its end, and expect one finding and its end. */
+static void expect_overrun(struct kunit *test, void *ptr, const char *what)
+{
+	struct kspan_stats before;
+
+	kspan_read_stats(&before);
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, overrun), 1ULL, "%s",
+			    what);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, use_after_free), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 0ULL);
+	KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+}
+
+static void one_byte_past_the_end(struct kunit *test)
+{
+	unsigned int way, i;
+	char what[40];
+
+	kspan_test_expect_damage(NR_WAYS * ARRAY_SIZE(sizes));
+	for (way = 0; way < NR_WAYS; way++) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			void *ptr = get(way, sizes[i]);
+
+			KUNIT_ASSERT_NOT_NULL(test, ptr);
+			snprintf(what, sizeof(what), "%zu bytes, way %u",
+				 sizes[i], way);
+			spoil(ptr, kspan_size(ptr));
+			expect_overrun(test, ptr, what);
+		}
+	}
+}
+
+/* As far as the slot goes; many bytes are one finding. */
+static void far_past_the_end(struct kunit *test)
+{
+	unsigned int i;
+	u8 *ptr;
+
+	kspan_test_expect_damage(2 * ARRAY_SIZE(sizes));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		spoil(ptr, slot_size(ptr) - 1);
+		expect_overrun(test, ptr, "the slot's last byte");
+
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		OPTIMIZER_HIDE_VAR(ptr);
+		memset(ptr, 0x41, slot_size(ptr));
+		expect_overrun(test, ptr, "all of the slot");
+	}
+}
+
+/* The byte before an object is the last one of its neighbour's redzone. */
+static void before_the_start(struct kunit *test)
+{
+	u8 *low, *high;
+	unsigned int i;
+
+	kspan_test_expect_damage(1);
+	for (i = 0; i < 64; i++) {
+		objs[i] = kspan_alloc(100, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	/* Of one span, in address order, all but where a span ends. */
+	for (i = 0; i < 63; i++)
+		if (objs[i] + slot_size(objs[i]) == objs[i + 1])
+			break;
+	KUNIT_ASSERT_LT(test, i, 63U);
+	low = objs[i];
+	high = objs[i + 1];
+	spoil(high, -1);
+	kspan_free(high);
+	expect_overrun(test, low, "the neighbour's");
+	objs[i] = NULL;
+	objs[i + 1] = NULL;
+	kspan_free_bulk(64, objs);
+}
+
+/* Neither an overrun object nor its state comes back. */
+static void damaged_is_retired(struct kunit *test)
+{
+	unsigned int i, k;
+	void *victim;
+
+	kspan_test_expect_damage(ARRAY_SIZE(few_sizes));
+	kspan_test_expect_bad_frees(ARRAY_SIZE(few_sizes));
+	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
+		victim = kspan_alloc(few_sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, victim);
+		spoil(victim, few_sizes[i]);
+		kspan_free(victim);
+		kspan_free(victim);
+		for (k = 0; k < 100; k++) {
+			objs[k] = kspan_alloc(few_sizes[i], GFP_KERNEL);
+			KUNIT_EXPECT_PTR_NE(test, objs[k], victim);
+		}
+		kspan_free_bulk(100, objs);
+		kspan_release();
+		KUNIT_EXPECT_FALSE(test, kspan_owns(victim));
+	}
+}
+
+/* An object that is free again, in a span that another one, @keeper, keeps. */
+static void *get_freed(struct kunit *test, size_t size, void **keeper)
+{
+	unsigned int i;
+
+	/* The first ones may fill up spans in which others are retired. */
+	for (i = 0; i < 20; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		if (i && (kspan_test_span(objs[i])->kind == KSPAN_LARGE ||
+			  kspan_test_span(objs[i]) == kspan_test_span(objs[i - 1])))
+			break;
+	}
+	KUNIT_ASSERT_LT(test, i, 20U);
+	*keeper = objs[i - 1];
+	kspan_free(objs[i]);
+	kspan_free_bulk(i - 1, objs);
+	return objs[i];
+}
+
+/* Take objects of a size until their span, all of it, has been handed out. */
+static unsigned int take_span(struct kunit *test, const void *ptr, size_t size)
+{
+	const struct kspan_span *span = kspan_test_span(ptr);
+	unsigned int nr = 1, i;
+
+	if (span->kind != KSPAN_LARGE)
+		nr = 2 * span->nr_objs;
+	KUNIT_ASSERT_LE(test, nr, MAX_OBJS);
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		KUNIT_EXPECT_PTR_NE(test, objs[i], ptr);
+	}
+	return nr;
+}
+
+/* The first byte, one inside, the last of the slot: found at its next use. */
+static void written_after_free(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i, where, nr;
+	void *victim, *keeper;
+
+	kspan_test_expect_damage(3 * ARRAY_SIZE(few_sizes));
+	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
+		for (where = 0; where < 3; where++) {
+			victim = get_freed(test, few_sizes[i], &keeper);
+			spoil(victim, where * (slot_size(victim) - 1) / 2);
+			kspan_read_stats(&before);
+			nr = take_span(test, victim, few_sizes[i]);
+			KUNIT_EXPECT_EQ_MSG(test,
+					    KSPAN_SINCE(&before, use_after_free),
+					    1ULL, "%zu bytes, place %u",
+					    few_sizes[i], where);
+			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc),
+					(u64)nr);
+			kspan_free_bulk(nr, objs);
+			kspan_free(keeper);
+		}
+	}
+}
+
+/* Verify finds it, says so once and goes on saying ok. */
+static void verify_finds_it(struct kunit *test)
+{
+	struct kspan_stats before;
+	void *victim, *keeper;
+	unsigned int i;
+
+	kspan_test_expect_damage(ARRAY_SIZE(few_sizes));
+	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
+		victim = get_freed(test, few_sizes[i], &keeper);
+		KUNIT_EXPECT_NULL(test, kspan_verify());
+		spoil(victim, 0);
+		kspan_read_stats(&before);
+		KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok",
+				   "redzone: a free object was written to");
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, use_after_free), 1ULL);
+		KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok", "ok");
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, use_after_free), 1ULL);
+		kspan_free(keeper);
+	}
+}
+
+/* A span gives its pages back; its objects are looked at before. */
+static void found_before_the_span_ends(struct kunit *test)
+{
+	struct kspan_stats before;
+	struct kspan_span *span;
+	void *victim;
+
+	kspan_test_expect_damage(1);
+	kspan_release();
+	victim = kspan_alloc(700, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, victim);
+	span = kspan_test_span(victim);
+	kspan_free(victim);
+	spoil(victim, 699);
+	kspan_read_stats(&before);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, use_after_free), 1ULL);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, kspan_test_span(victim), span,
+				"the span is gone");
+}
+
+/* An object of kspan_verify()'s kept regions is in use again afterwards. */
+static void verify_keeps_large_spans(struct kunit *test)
+{
+	void *ptr = kspan_alloc(SZ_4M, GFP_KERNEL);
+	struct kspan_stats before;
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	kspan_read_stats(&before);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(SZ_4M, GFP_KERNEL), ptr);
+	kspan_free(ptr);
+}
+
+/* Where a resized object ends is where its redzone begins. */
+static void resize_moves_the_redzone(struct kunit *test)
+{
+	static const size_t from[] = { 100, 3000, 40000 };
+	unsigned int i;
+	u8 *ptr, *new;
+
+	kspan_test_expect_damage(2 * ARRAY_SIZE(from));
+	for (i = 0; i < ARRAY_SIZE(from); i++) {
+		size_t size = from[i];
+
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0x5a, size);
+		new = kspan_realloc(ptr, size - 2, GFP_KERNEL);
+		KUNIT_ASSERT_PTR_EQ(test, new, ptr);
+		KUNIT_EXPECT_EQ(test, kspan_size(new), size - 2);
+		spoil(new, size - 2);
+		expect_overrun(test, new, "after it shrank");
+
+		ptr = kspan_alloc(size - 2, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0x5a, size - 2);
+		new = kspan_realloc(ptr, size, GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_PTR_EQ(test, new, ptr);
+		KUNIT_EXPECT_NULL(test, memchr_inv(new, 0x5a, size - 2));
+		KUNIT_EXPECT_EQ(test, new[size - 2] | new[size - 1], 0);
+		memset(new, 0x5a, size);
+		new = kspan_realloc(new, size - 1, GFP_KERNEL);
+		new = kspan_realloc(new, size, GFP_KERNEL);
+		spoil(new, size);
+		expect_overrun(test, new, "after it grew");
+	}
+}
+
+/* Growing over a damaged redzone would hide the damage: the object moves. */
+static void resize_finds_damage(struct kunit *test)
+{
+	struct kspan_stats before;
+	u8 *ptr, *new;
+
+	kspan_test_expect_damage(1);
+	ptr = kspan_alloc(98, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	memset(ptr, 0x5a, 98);
+	spoil(ptr, 98);
+	kspan_read_stats(&before);
+	new = kspan_realloc(ptr, 100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, new);
+	KUNIT_EXPECT_PTR_NE(test, new, ptr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, overrun), 1ULL);
+	KUNIT_EXPECT_NULL(test, memchr_inv(new, 0x5a, 98));
+	KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+	kspan_free(new);
+}
+
+/* With check=2, too: a second free, an interior one, another size. */
+static void bad_frees_are_told_apart(struct kunit *test)
+{
+	struct kspan_stats before;
+	u8 *ptr;
+
+	kspan_test_expect_bad_frees(5);
+	kspan_read_stats(&before);
+	ptr = kspan_alloc(60, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr + 8);
+	kspan_free_sized(ptr, 61);
+	kspan_free_sized(ptr, 59);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 3ULL);
+	kspan_free_sized(ptr, 60);
+	kspan_free(ptr);
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 3ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
+}
+
+static void overrun_in_place(void *arg)
+{
+	void **kept = arg;
+
+	kept[0] = kspan_alloc(50, GFP_ATOMIC);
+	kept[1] = kspan_alloc(50, GFP_ATOMIC);
+	if (!kept[0] || !kept[1])
+		return;
+	memset(kept[0], 0x5a, 50);
+	kspan_free(kept[0]);
+	spoil(kept[1], 50);
+	kspan_free(kept[1]);
+}
+
+/* In every context, one finding each. */
+static void every_context(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int place;
+
+	kspan_test_expect_damage(KSPAN_TEST_NR_PLACES);
+	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
+		kspan_read_stats(&before);
+		kspan_test_run_in(test, place, overrun_in_place, objs);
+		KUNIT_EXPECT_NOT_NULL(test, objs[1]);
+		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, overrun), 1ULL,
+				    "%s", kspan_test_place_names[place]);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
+	}
+}
+
+/* A free in NMI puts a link into the object, after the redzone was checked. */
+static void nmi_checks_first(struct kunit *test)
+{
+	static const size_t nmi_sizes[] = { 1, 50, 65536 };
+	struct kspan_stats before;
+	unsigned long flags;
+	unsigned int i;
+
+	kspan_test_expect_damage(ARRAY_SIZE(nmi_sizes));
+	for (i = 0; i < ARRAY_SIZE(nmi_sizes); i++) {
+		objs[0] = kspan_alloc(nmi_sizes[i], GFP_KERNEL);
+		objs[1] = kspan_alloc(nmi_sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+		KUNIT_ASSERT_NOT_NULL(test, objs[1]);
+		spoil(objs[1], nmi_sizes[i]);
+		kspan_read_stats(&before);
+		local_irq_save(flags);
+		__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+		kspan_free(objs[0]);
+		kspan_free(objs[1]);
+		__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+		local_irq_restore(flags);
+		kspan_free_exit();
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, overrun), 1ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
+		KUNIT_EXPECT_NULL(test, kspan_verify());
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(size_is_what_was_asked_for),
+	KUNIT_CASE(powers_of_two_are_aligned),
+	KUNIT_CASE(usable_bytes_are_usable),
+	KUNIT_CASE(zeroed_is_zero),
+	KUNIT_CASE(verify_keeps_large_spans),
+	KUNIT_CASE(bad_frees_are_told_apart),
+	/* Before those whose many reports are too many for the log. */
+	KUNIT_CASE(written_after_free),
+	KUNIT_CASE(one_byte_past_the_end),
+	KUNIT_CASE(far_past_the_end),
+	KUNIT_CASE(before_the_start),
+	KUNIT_CASE(damaged_is_retired),
+	KUNIT_CASE(verify_finds_it),
+	KUNIT_CASE(found_before_the_span_ends),
+	KUNIT_CASE(resize_moves_the_redzone),
+	KUNIT_CASE(resize_finds_damage),
+	KUNIT_CASE(every_context),
+	KUNIT_CASE(nmi_checks_first),
+	{}
+};
+
+KSPAN_TEST_SUITE(redzone, cases);
