@@ -3,8 +3,9 @@
 #
 # kernels.sh - find or make the kernels that the tests run on.
 #
-#   kernels.sh uml 6.1|6.12 [test|bench]  build a User Mode Linux kernel and
-#                                         print its build directory
+#   kernels.sh uml VERSION [test|bench]   build a User Mode Linux kernel, 6.1,
+#                                         6.12 or the newest (with SMP), print
+#                                         its build directory
 #   kernels.sh headers 6.1|6.12           install the headers of the stock
 #                                         cloud kernel, print the build dir
 #   kernels.sh image 6.1|6.12             fetch that kernel's image, print a
@@ -63,6 +64,8 @@ uml_config()
 	CONFIG_RD_LZ4=n
 	CONFIG_RD_ZSTD=n
 	END
+	# Older ones know one CPU only.
+	[ "$2" != newest ] || printf '%s\n' CONFIG_SMP=y CONFIG_NR_CPUS=4
 	[ "$1" = test ] || return 0
 	cat <<-'END'
 	CONFIG_PROVE_LOCKING=y
@@ -74,19 +77,40 @@ uml_config()
 	[ "$2" = 6.1 ] || echo CONFIG_DEBUG_ATOMIC_SLEEP=y
 }
 
+# source_tar VERSION DIR: print series, package version and archive of the
+# kernel's source; what has to be fetched goes to DIR.
+source_tar()
+{
+	local series=$1 package tar
+
+	if [ "$1" != newest ]; then
+		package=$(dpkg-query -W -f '${Version}' "linux-source-$1")
+		tar=/usr/src/linux-source-$1.tar.xz
+	else
+		series=$("$SCRIPTS/backports.sh" series)
+		package=$("$SCRIPTS/backports.sh" version "linux-source-$series")
+		tar=$2/usr/src/linux-source-$series.tar.xz
+	fi
+	printf '%s %s %s\n' "$series" "$package" "$tar"
+}
+
 # uml_source VERSION: extract and patch the kernel's source once, print where.
 uml_source()
 {
-	local version=$1 tar=/usr/src/linux-source-$1.tar.xz dir package patch
+	local version=$1 tmp series tar dir package patch
 
-	package=$(dpkg-query -W -f '${Version}' "linux-source-$version")
+	temp_dir tmp
+	read -r series package tar < <(source_tar "$version" "$tmp")
+	[ -n "${tar:-}" ] || die "no source of Linux $version"
 	patch=$(declare -f patch_source | sha256sum | cut -c 1-6)
-	dir=$CACHE/source/linux-$version-${package//[^0-9a-zA-Z.+-]/_}-$patch
+	dir=$CACHE/source/linux-$series-${package//[^0-9a-zA-Z.+-]/_}-$patch
 	if [ ! -e "$dir" ]; then
-		say "extracting linux-source-$version $package"
+		[ -e "$tar" ] ||
+			"$SCRIPTS/backports.sh" unpack "linux-source-$series" "$tmp"
+		say "extracting linux-source-$series $package"
 		rm -rf "$dir.part"
 		mkdir -p "$dir.part"
-		watched "extracting linux-source-$version" \
+		watched "extracting linux-source-$series" \
 			"$CACHE/log/extract-$version.log" \
 			tar -xJf "$tar" -C "$dir.part" --strip-components=1 \
 			--exclude='*/arch/*/boot/dts/*' \
@@ -156,6 +180,8 @@ uml()
 			die "no UML kernel $version"
 		unset -f watched_detail
 		mv "$dir.part" "$dir"
+		# Newer kernels note where they were built.
+		sed -i "s|$dir.part|$dir|g" "$dir/Makefile"
 		say "built UML $version ($flavour)"
 	fi
 	printf '%s\n' "$dir"
@@ -269,8 +295,8 @@ image()
 check_version()
 {
 	case ${1:-} in
-	6.1 | 6.12) ;;
-	*) die "which kernel: 6.1 or 6.12? (see --help)" ;;
+	6.1 | 6.12 | newest) ;;
+	*) die "which kernel: 6.1, 6.12 or newest? (see --help)" ;;
 	esac
 }
 

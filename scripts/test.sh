@@ -36,6 +36,7 @@ done
 
 passed=0
 failed=0
+skipped=0
 
 # pass NAME, fail NAME: one more test.
 pass()
@@ -86,14 +87,23 @@ leg_kunit()
 		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
 		"$work/kspan.ko" || status=1
 	count_reports "$LOGS/$leg.out"
-	"$SCRIPTS/ktap.py" "$LOGS/$leg.log" >"$LOGS/$leg.cases" || status=1
+	"$SCRIPTS/ktap.py" --suites "$(nr_suites)" "$LOGS/$leg.log" \
+		>"$LOGS/$leg.cases" || status=1
 	grep -v '^[0-9]* passed' "$LOGS/$leg.cases" || true
 	line=$(tail -n 1 "$LOGS/$leg.cases")
 	echo "    suites: $line"
-	passed=$((passed + ${line%% *}))
-	line=${line#*, }
-	failed=$((failed + ${line%% *}))
+	[[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]] ||
+		return 1
+	passed=$((passed + BASH_REMATCH[1]))
+	failed=$((failed + BASH_REMATCH[2]))
+	skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
 	return "$status"
+}
+
+# Suites that are there, whether somebody runs them or not.
+nr_suites()
+{
+	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
 leg_torture()
@@ -125,7 +135,7 @@ judge_rows()
 			limit[$1] = $2
 		next
 	}
-	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ { got[$2] = $5 }
+	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+ / { got[$2] = $5 }
 	END {
 		for (name in limit) {
 			verdict = "FAIL"
@@ -144,8 +154,10 @@ leg_icount()
 	local verdict name rest status=0
 
 	say "icount: counting instructions"
-	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" || return
-	judge_rows "$BUILD/bench/6.12.rows" >"$LOGS/icount.rows" || return
+	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" \
+		--rig icount-6.12 --no-pictures \
+		--only pair,atomic,batch,bulk,larson,large || return
+	judge_rows "$BUILD/bench/icount-6.12.rows" >"$LOGS/icount.rows" || return
 	while read -r verdict name rest; do
 		if [ "$verdict" = ok ]; then
 			pass "icount $name: $rest thousandths of the kernel's"
@@ -175,5 +187,8 @@ for leg in "${legs[@]}"; do
 		echo "FAIL $leg, see $LOGS/$leg*"
 	fi
 done
-echo "$passed passed, $failed failed"
+[ "$passed" -gt 0 ] || fail "there were no tests"
+line="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || line+=", $skipped skipped"
+echo "$line"
 [ "$failed" -eq 0 ]
