@@ -18,6 +18,7 @@
 #include "kept.h"
 #include "large.h"
 #include "meta.h"
+#include "params.h"
 
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)	/* heap pages */
 
@@ -235,6 +236,9 @@ bool kspan_large_free(struct kspan_span *span)
 		memset((void *)span->base, 0, span_bytes(span));
 	atomic_long_inc(&kspan_large_nfree);
 	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+	/* Never used again: it stays as it is, its life over. */
+	if (unlikely(kspan_params.sbrk))
+		return false;
 	keep = kspan_kept_put(span);
 	if (keep == KSPAN_KEEP_DECLINED)
 		free_run(span);

@@ -217,4 +217,4 @@ module_exit(kspan_exit);
 MODULE_DESCRIPTION("Per-CPU, span-based memory allocator");
 MODULE_AUTHOR("The kspan developers");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(KSPAN_VERSION);

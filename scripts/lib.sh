@@ -7,7 +7,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SCRIPTS=$ROOT/scripts
 # Everything big or slow to make; safe to delete at any time.
-CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kspan}
+CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
 # Logs of the last run; part of no build.
 BUILD=$ROOT/build
 # Scripts that call each other share one clock.
@@ -177,6 +177,8 @@ build_modules()
 
 	shift 2
 	mkdir -p "$work"
+	# Another run of the same checkout may be at it.
+	lock_file "$work.lock" "a build in $work"
 	rsync -rlp --checksum --delete \
 		--exclude='.*.cmd' --exclude='*.o' --exclude='*.ko' \
 		--exclude='*.mod' --exclude='*.mod.c' --exclude='*.log' \
@@ -222,6 +224,7 @@ check_log()
 	/kspan: (double free|free of|free with)/ { if (reports) expected++ }
 	/Call Trace/ && expected { expected--; next }
 	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
+	/oom-killer|Out of memory/ ||
 	/possible recursive locking|inconsistent lock state|circular locking/ ||
 	/detected( expedited)? stall|blocked for more than|unable to handle|Unable to handle/ {
 		if (++bad <= 20)

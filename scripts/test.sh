@@ -97,7 +97,31 @@ leg_kunit()
 	passed=$((passed + BASH_REMATCH[1]))
 	failed=$((failed + BASH_REMATCH[2]))
 	skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+	# The suites make every bad free there is; the reports are for people.
+	while IFS= read -r line; do
+		grep -qF "$line" "$LOGS/$leg.log" || {
+			fail "$leg: no report says '$line'"
+			status=1
+		}
+	done < <(reports)
 	return "$status"
+}
+
+# What Documentation/debugfs.rst promises of reports, by line.
+reports()
+{
+	cat <<-'END'
+	kspan: double free:
+	kspan: free of memory that is not kspan's:
+	kspan: free of a pointer that is not an object's start:
+	kspan: free with a size of another class:
+	kspan:   size given:
+	 of object 
+	, behind its last object
+	, pointer span of
+	, tiny span of
+	kspan:   large object of
+	END
 }
 
 # Suites that are there, whether somebody runs them or not.
