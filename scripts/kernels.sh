@@ -6,11 +6,11 @@
 #   kernels.sh uml VERSION [test|bench]   build a User Mode Linux kernel, 6.1,
 #                                         6.12 or the newest (with SMP), print
 #                                         its build directory
-#   kernels.sh headers 6.1|6.12           install the headers of the stock
-#                                         cloud kernel, print the build dir
-#   kernels.sh image 6.1|6.12             fetch that kernel's image, print a
-#                                         directory with vmlinuz and modules
+#   kernels.sh source VERSION             print where its source is
+#   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help
 #   kernels.sh all                        all of these
+#
+# The newest can be asked for as `newest` or by its number.
 #
 # A UML kernel of flavour test has KUnit, lockdep and the cheap debug options;
 # one of flavour bench has KUnit alone.  Everything is kept in the cache,
@@ -179,118 +179,15 @@ uml()
 			make_uml "$source" "$dir.part" "$flavour" "$version" ||
 			die "no UML kernel $version"
 		unset -f watched_detail
-		mv "$dir.part" "$dir"
 		# Newer kernels note where they were built.
-		sed -i "s|$dir.part|$dir|g" "$dir/Makefile"
+		sed -i "s|$dir.part|$dir|g" "$dir.part/Makefile"
+		mv "$dir.part" "$dir"
 		say "built UML $version ($flavour)"
 	fi
 	printf '%s\n' "$dir"
 }
 
-# --- stock kernels ----------------------------------------------------------
-
-# release VERSION: the newest stock cloud kernel of that series whose headers
-# are installed and whose image can be had; empty if there is none.
-installed_release()
-{
-	local kdir name
-
-	for kdir in $(printf '%s\n' /lib/modules/"$1".*-cloud-amd64/build |
-		sort -rV); do
-		name=$(basename "$(dirname "$kdir")")
-		if [ -e "$kdir/Makefile" ] && { [ -e "$CACHE/image/$name" ] ||
-			[ -n "$(image_package "$name")" ]; }; then
-			printf '%s\n' "$name"
-			return
-		fi
-	done
-}
-
-# image_package RELEASE: the package with its image, empty if apt has none.
-image_package()
-{
-	local name
-
-	for name in "linux-image-$1" "linux-image-$1-unsigned"; do
-		if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then
-			printf '%s\n' "$name"
-			return
-		fi
-	done
-}
-
-available_release()
-{
-	apt-cache search --names-only \
-		"^linux-headers-${1/./\\.}\.[0-9.-]+(\+deb[0-9]+)?-cloud-amd64$" |
-		sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -n 1
-}
-
-# stock_release VERSION: its release, with the headers installed.
-stock_release()
-{
-	local version=$1 name
-
-	name=$(installed_release "$version")
-	if [ -z "$name" ]; then
-		name=$(available_release "$version")
-		if [ -z "$name" ]; then
-			say "fetching the package lists to find Linux $version"
-			"$SCRIPTS/setup.sh" --update
-			name=$(available_release "$version")
-		fi
-		[ -n "$name" ] ||
-			die "apt has no cloud kernel headers of Linux $version"
-		"$SCRIPTS/setup.sh" --package "linux-headers-$name"
-	fi
-	printf '%s\n' "$name"
-}
-
-headers()
-{
-	local name
-
-	"$SCRIPTS/setup.sh" build
-	name=$(stock_release "$1")
-	[ -e "/lib/modules/$name/build/Makefile" ] ||
-		die "no headers in /lib/modules/$name/build"
-	printf '/lib/modules/%s/build\n' "$name"
-}
-
-fetch_image()
-{
-	local package=$1 dir=$2
-
-	# apt's own download user cannot write there; root may.
-	cd "$dir" &&
-		apt-get -q -o APT::Sandbox::User=root download "$package" &&
-		dpkg-deb -x ./*.deb root &&
-		mv root/boot/vmlinuz-* vmlinuz &&
-		mv root/lib/modules/* modules &&
-		rm -rf root ./*.deb
-}
-
-image()
-{
-	local name dir
-
-	"$SCRIPTS/setup.sh" build
-	name=$(stock_release "$1")
-	dir=$CACHE/image/$name
-	if [ ! -e "$dir" ]; then
-		lock_file "$CACHE/image.lock" "kernel image download"
-	fi
-	if [ ! -e "$dir" ]; then
-		say "fetching the image of Linux $name"
-		rm -rf "$dir.part"
-		mkdir -p "$dir.part"
-		watched "fetching the image" "$CACHE/log/image-$1.log" \
-			fetch_image "$(image_package "$name")" "$dir.part" ||
-			die "no image of Linux $name"
-		mv "$dir.part" "$dir"
-	fi
-	printf '%s\n' "$dir"
-}
+# --- which ------------------------------------------------------------------
 
 check_version()
 {
@@ -301,16 +198,28 @@ check_version()
 }
 
 case ${1:-} in
-uml | headers | image)
-	check_version "${2:-}"
-	"$@"
+uml | source)
+	version=$(kernel_name "${2:-}")
+	check_version "$version"
+	if [ "$1" = source ]; then
+		"$SCRIPTS/setup.sh" uml
+		lock_file "$CACHE/uml-$version.lock" "UML kernel $version"
+		uml_source "$version"
+	else
+		uml "$version" "${@:3}"
+	fi
+	;;
+headers | image | busybox)
+	exec "$SCRIPTS/stock.sh" "$@"
 	;;
 all)
-	for version in 6.1 6.12; do
-		headers "$version"
-		image "$version"
+	for version in 6.1 6.12 newest; do
 		uml "$version" test
 		uml "$version" bench
+	done
+	for name in $("$SCRIPTS/stock.sh" names); do
+		"$SCRIPTS/stock.sh" headers "$name"
+		"$SCRIPTS/stock.sh" image "$name"
 	done
 	;;
 -h | --help)

@@ -194,10 +194,36 @@ build_modules()
 	done
 }
 
+# --- kernels --------------------------------------------------------------
+
+# kernel_name NAME: the name that the scripts use for it.  A number that is
+# none of this Debian's stands for the newest, if that is its series.
+kernel_name()
+{
+	case $1 in
+	6.1 | 6.12 | *-* | newest | "") ;;
+	*)
+		if [ "$1" = "$("$SCRIPTS/backports.sh" series)" ]; then
+			set -- newest
+		fi
+		;;
+	esac
+	printf '%s\n' "$1"
+}
+
+# kernel_arch NAME: the machine that the stock kernel of that name is for.
+kernel_arch()
+{
+	case $1 in
+	*-arm64 | *-i386) printf '%s\n' "${1##*-}" ;;
+	*) echo amd64 ;;
+	esac
+}
+
 # --- guests ---------------------------------------------------------------
 
-# make_initramfs OUT JOB FILE...: busybox, scripts/guest, JOB as /job.sh and
-# the files, all at the root.
+# make_initramfs OUT JOB FILE...: busybox, that of $BUSYBOX if it is set,
+# scripts/guest, JOB as /job.sh and the files, all at the root.
 make_initramfs()
 {
 	local out=$1 job=$2 dir
@@ -205,7 +231,7 @@ make_initramfs()
 	shift 2
 	temp_dir dir
 	mkdir -p "$dir"/{bin,dev,proc,sys,host}
-	cp /bin/busybox "$dir/bin/"
+	cp "${BUSYBOX:-/bin/busybox}" "$dir/bin/busybox"
 	cp "$SCRIPTS"/guest/*.awk "$SCRIPTS/guest/lib.sh" "$dir/"
 	cp "$SCRIPTS/guest/init" "$dir/init"
 	cp "$job" "$dir/job.sh"

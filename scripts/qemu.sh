@@ -5,7 +5,7 @@
 # guest that runs a stock Debian kernel in QEMU, without KVM, and has the
 # FILEs in its root directory.
 #
-#   --kernel 6.1|6.12   which kernel (6.12)
+#   --kernel NAME       which kernel (6.12); stock.sh --help names them
 #   --smp N             CPUs (4)
 #   --mem SIZE          memory (512M)
 #   --icount            one CPU whose clock counts instructions exactly
@@ -50,8 +50,12 @@ done
 log=${log:-$BUILD/qemu-$kernel.log}
 out=${out:-${log%.log}.out}
 
+kernel=$(kernel_name "$kernel")
+arch=$(kernel_arch "$kernel")
 "$SCRIPTS/setup.sh" qemu
+[ "$arch" != arm64 ] || "$SCRIPTS/setup.sh" arm64
 dir=$("$SCRIPTS/kernels.sh" image "$kernel")
+BUSYBOX=$("$SCRIPTS/kernels.sh" busybox "$kernel")
 mkdir -p "$(dirname "$log")" "$(dirname "$out")"
 tmp=
 temp_dir tmp
@@ -64,16 +68,32 @@ if [ -n "$icount" ]; then
 else
 	accel=(-accel "tcg,thread=multi" -smp "$smp")
 fi
+# The kernel's log and the guest's reports have a serial port each.
+case $arch in
+arm64)
+	qemu=aarch64
+	machine=(-machine virt -cpu cortex-a72 -device "pci-serial,chardev=out")
+	log_port=ttyAMA0
+	out_port=ttyS0
+	;;
+*)
+	qemu=x86_64
+	[ "$arch" != i386 ] || qemu=i386
+	machine=(-serial chardev:out)
+	log_port=ttyS0
+	out_port=ttyS1
+	;;
+esac
 # The watchdogs are slow, for a busy host starves virtual CPUs for seconds.
 # init_on_alloc=0 is not Debian's default, but the kernel's.
-append="console=ttyS0 guest.out=/dev/ttyS1 loglevel=7 panic=-1 oops=panic
+append="console=$log_port guest.out=/dev/$out_port loglevel=7 panic=-1 oops=panic
 panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
 status=0
-timeout -k 5 "$timeout" qemu-system-x86_64 "${accel[@]}" -m "$mem" \
+timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" \
 	-display none -monitor none -no-reboot -nic none \
-	-serial "file:$log" -serial "file:$out" \
+	-chardev "file,id=out,path=$out" -serial "file:$log" "${machine[@]}" \
 	-kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
 	-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
 pid=$!

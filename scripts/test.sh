@@ -8,6 +8,10 @@
 #   torture-6.1 torture-6.12  stress on stock Debian kernels in QEMU, 4 CPUs
 #   icount                    instruction counts beside kmalloc's on stock 6.12,
 #                             against the limits of scripts/bench/limits
+# and, if they are named only:
+#   kunit-newest              the suites on the newest kernel
+#   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
+#                             newest 6.1-arm64 6.1-i386
 #   --seconds N               how long the torture runs (20)
 #
 # What is missing is installed, fetched or built first; a leg that cannot run
@@ -17,6 +21,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
+MORE_LEGS=(kunit-newest torture-6.1-rt torture-6.12-rt torture-newest
+	torture-6.1-arm64 torture-6.1-i386)
 LOGS=$BUILD/test
 seconds=20
 legs=()
@@ -25,7 +31,7 @@ while [ $# -gt 0 ]; do
 	--seconds) seconds=$2; shift ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
-		printf '%s\n' "${LEGS[@]}" | grep -qxF -e "$1" ||
+		printf '%s\n' "${LEGS[@]}" "${MORE_LEGS[@]}" | grep -qxF -e "$1" ||
 			die "no such leg: $1 (see --help)"
 		legs+=("$1")
 		;;
@@ -75,15 +81,17 @@ build_for()
 
 leg_kunit()
 {
-	local leg=kunit-$1 kdir work status=0 line
+	local leg=kunit-$1 kdir work status=0 line cpus=1
 
+	[ "$1" != newest ] || cpus=2
 	kdir=$("$SCRIPTS/kernels.sh" uml "$1" test) || return
 	work=$(work_dir "uml-$1")
 	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" ARCH=um KSPAN_KUNIT=1 ||
 		return
 	say "$leg: running the suites"
 	watched "$leg" "$LOGS/$leg-run.log" \
-		"$SCRIPTS/uml.sh" --kernel "$1" --timeout 240 --expect-reports \
+		"$SCRIPTS/uml.sh" --kernel "$1" --cpus "$cpus" --timeout 240 \
+		--expect-reports \
 		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
 		"$work/kspan.ko" || status=1
 	count_reports "$LOGS/$leg.out"
@@ -133,6 +141,7 @@ nr_suites()
 leg_torture()
 {
 	local leg=torture-$1 kdir work status=0
+	local CLIENT_DIRS=(Documentation/example scripts/torture)
 
 	"$SCRIPTS/setup.sh" build qemu || return
 	kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
