@@ -3,13 +3,17 @@
 #
 # bench.sh [OPTIONS] - kspan beside the kernel's own allocators, in one boot.
 #
-#   --rig RIG       where to run, may be repeated (all of them):
-#                   icount-6.12 icount-6.1   stock kernels in QEMU whose clock
+#   --rig RIG       where to run, may be repeated (icount-6.12 uml-6.12
+#                   uml-newest, some 5 minutes):
+#                   icount-6.1 icount-6.12 icount-newest
+#                                            stock kernels in QEMU whose clock
 #                                            counts instructions, one CPU: two
 #                                            runs and two machines agree
-#                   uml-6.12 uml-6.1         User Mode Linux at native speed
-#                   uml-newest               the newest kernel there is, on two
-#                                            CPUs
+#                   uml-6.1 uml-6.12         User Mode Linux at native speed
+#                   uml-newest               the same with two CPUs
+#                   The newest may be asked for by its number as well.
+#   --all           on every rig
+#   --kernel NAME   the same as --rig icount-NAME
 #   --only PREFIXES rows whose names begin so, comma-separated (all)
 #   --rounds N      measurements of each side (11)
 #   --loops N       operations in a measurement (8192)
@@ -26,21 +30,30 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-ALL_RIGS=(icount-6.12 icount-6.1 uml-6.12 uml-6.1 uml-newest)
+ALL_RIGS=(icount-6.1 icount-6.12 icount-newest uml-6.1 uml-6.12 uml-newest)
 OUT=$BUILD/bench
 rigs=()
 only=
 rounds=11
 loops=8192
 pictures=1
+
+# add_rig RIG: run on it, if there is such a one.
+add_rig()
+{
+	local rig
+
+	rig=${1%%-*}-$(kernel_name "${1#*-}")
+	printf '%s\n' "${ALL_RIGS[@]}" | grep -qxF -e "$rig" ||
+		die "no such rig: $1 (see --help)"
+	rigs+=("$rig")
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
-	--rig)
-		printf '%s\n' "${ALL_RIGS[@]}" | grep -qxF -e "$2" ||
-			die "no such rig: $2 (see --help)"
-		rigs+=("$2")
-		shift
-		;;
+	--rig) add_rig "$2"; shift ;;
+	--kernel) add_rig "icount-$2"; shift ;;
+	--all) rigs=("${ALL_RIGS[@]}") ;;
 	--only) only=$2; shift ;;
 	--rounds) rounds=$2; shift ;;
 	--loops) loops=$2; shift ;;
@@ -50,7 +63,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#rigs[@]} -gt 0 ] || rigs=("${ALL_RIGS[@]}")
+[ ${#rigs[@]} -gt 0 ] || rigs=(icount-6.12 uml-6.12 uml-newest)
 # A list on a guest's command line is separated by other signs.
 params="only=${only//,/+},rounds=$rounds,loops=$loops"
 
@@ -68,10 +81,17 @@ table()
 	END { exit rows == 0 }' "$1"
 }
 
+# shellcheck disable=SC2317 # watched calls it
+watched_detail()
+{
+	[ ! -e "$OUT/$rig.log" ] ||
+		echo "$(grep -c 'kspan_bench: .* .* .* ' "$OUT/$rig.log") rows"
+}
+
 # run_icount RIG VERSION
 run_icount()
 {
-	local kdir work
+	local kdir work CLIENT_DIRS=(scripts/bench)
 
 	"$SCRIPTS/setup.sh" build qemu
 	kdir=$("$SCRIPTS/kernels.sh" headers "$2") || return
@@ -110,6 +130,7 @@ run_uml()
 
 mkdir -p "$OUT"
 for rig in "${rigs[@]}"; do
+	rm -f "$OUT/$rig".*
 	"run_${rig%%-*}" "$rig" "${rig#*-}" ||
 		die "the benchmark did not end well, see $OUT/$rig-run.log"
 	echo "$rig"

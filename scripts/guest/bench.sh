@@ -11,6 +11,7 @@ check "load kspan" insmod /kspan.ko $(arg params "")
 # shellcheck disable=SC2046
 check "run kspan_bench" insmod /kspan_bench.ko \
 	$(arg bench "" | tr + ,)
+info "kernel $(uname -r), $(nproc) CPUs"
 dmesg | sed -n 's/.*\(kspan_bench: .*\)/\1/p' >&3
 check "verify after the benchmarks" is ok cat "$DIR/verify"
 check "unload kspan_bench" rmmod kspan_bench
