@@ -8,6 +8,8 @@
 #   --kernel NAME       which kernel (6.12); stock.sh --help names them
 #   --smp N             CPUs (4)
 #   --mem SIZE          memory (512M)
+#   --nodes N           NUMA nodes, with the CPUs and the memory in equal parts
+#                       (1); numa=fake= does nothing on cloud kernels
 #   --icount            one CPU whose clock counts instructions exactly
 #   --timeout SECONDS   when to give up (180)
 #   --cmdline "..."     more words for the kernel's command line
@@ -24,6 +26,7 @@ set -euo pipefail
 kernel=6.12
 smp=4
 mem=512M
+nodes=1
 icount=
 timeout=180
 cmdline=
@@ -34,6 +37,7 @@ while [ $# -gt 0 ]; do
 	--kernel) kernel=$2; shift ;;
 	--smp) smp=$2; shift ;;
 	--mem) mem=$2; shift ;;
+	--nodes) nodes=$2; shift ;;
 	--icount) icount=1 ;;
 	--timeout) timeout=$2; shift ;;
 	--cmdline) cmdline=$2; shift ;;
@@ -66,7 +70,25 @@ make_initramfs "$tmp/initrd" "$@"
 if [ -n "$icount" ]; then
 	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
 else
-	accel=(-accel "tcg,thread=multi" -smp "$smp")
+	accel=(-accel "tcg,thread=multi" -smp "$smp,sockets=$nodes")
+fi
+# numa_options: QEMU's options for $nodes nodes, a line each.
+numa_options()
+{
+	local node size=$(($(numfmt --from=iec "$mem") / nodes)) each=$((smp / nodes))
+
+	for ((node = 0; node < nodes; node++)); do
+		printf '%s\n' -object "memory-backend-ram,id=mem$node,size=$size" \
+			-numa "node,nodeid=$node,memdev=mem$node,cpus=$((node * each))-$(((node + 1) * each - 1))"
+	done
+}
+
+numa=()
+if [ "$nodes" -gt 1 ]; then
+	if [ -n "$icount" ] || [ $((smp % nodes)) -ne 0 ]; then
+		die "$nodes nodes need a multiple of as many CPUs"
+	fi
+	mapfile -t numa < <(numa_options)
 fi
 # The kernel's log and the guest's reports have a serial port each.
 case $arch in
@@ -91,7 +113,7 @@ panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
 status=0
-timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" \
+timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" "${numa[@]}" \
 	-display none -monitor none -no-reboot -nic none \
 	-chardev "file,id=out,path=$out" -serial "file:$log" "${machine[@]}" \
 	-kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
