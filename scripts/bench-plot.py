@@ -197,14 +197,20 @@ def plot_large(rigs):
     return figure
 
 
+def ratio_text(ratio, shown):
+    """The ratio, with an arrow if its bar is cut off."""
+    text = f"{ratio:.0f}" if ratio >= 10 else \
+        f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.4f}"
+    if ratio > shown:
+        return f"{text} \N{RIGHTWARDS ARROW}"
+    return f"\N{LEFTWARDS ARROW} {text}" if ratio < shown else text
+
+
 def plot_ratios(rigs):
     """Bars from 1 to the ratio, on a logarithmic axis."""
     bars = [(label, name) for label, name in benchrows.SUMMARY
             if any(name in rig.rows for rig in rigs)]
-    # A run of a few rows is no picture of a rig.
-    rigs = [rig for rig in rigs
-            if 2 * sum(name in rig.rows for _, name in bars) > len(bars)]
-    if not rigs:
+    if not bars:
         return None
     low, high = 1 / 32, 4
     figure, axes = panels(rigs, height=0.9 + 0.19 * len(bars), sharey=True)
@@ -217,8 +223,7 @@ def plot_ratios(rigs):
             axis.barh(at, shown - 1, left=1, height=0.65,
                       color=KSPAN if row.ratio <= 1 else KERNEL)
             right = row.ratio > 1
-            axis.annotate(f"{row.ratio:.2f}" if row.ratio >= 0.01
-                          else f"{row.ratio:.4f}", (shown, at), fontsize=6,
+            axis.annotate(ratio_text(row.ratio, shown), (shown, at), fontsize=6,
                           xytext=(2 if right else -2, 0), va="center",
                           ha="left" if right else "right",
                           textcoords="offset points")

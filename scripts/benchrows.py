@@ -106,8 +106,18 @@ class Rig:
 
 
 def load(paths):
-    """The rigs of the files that have rows, in the order to show them."""
+    """The rigs of the files that have rows, in the order to show them.
+
+    What was run with --only beside whole runs would leave gaps that look like
+    missing results, so it is left out, and that is said.
+    """
     rigs = [rig for rig in map(Rig, map(pathlib.Path, paths)) if rig.rows]
+    most = max((len(rig.rows) for rig in rigs), default=0)
+    for rig in rigs:
+        if 2 * len(rig.rows) < most:
+            print(f"{rig.name}: only {len(rig.rows)} rows, left out; run"
+                  f" scripts/bench.sh --rig {rig.name}", file=sys.stderr)
+    rigs = [rig for rig in rigs if 2 * len(rig.rows) >= most]
     return sorted(rigs, key=lambda rig: (RIGS.index(rig.name)
                                          if rig.name in RIGS else len(RIGS),
                                          rig.name))

@@ -216,9 +216,11 @@ own_tools()
 		sed -i "/^#define $option /d" \
 			"$kdir/include/generated/autoconf.h"
 	done <"$out/refused"
-	# The types of modules need a tool of the newer Debian as well; struct
-	# module keeps its fields for them.
-	sed -i '/^CONFIG_DEBUG_INFO_BTF/d' "$kdir/include/config/auto.conf"
+	# The types of modules need a tool of the newer Debian as well, which is
+	# not missed where they are not made; struct module keeps its fields.
+	option=$(grep '^CONFIG_PAHOLE_VERSION=' "$out/.config")
+	sed -i "/^CONFIG_DEBUG_INFO_BTF/d; s/^CONFIG_PAHOLE_VERSION=.*/$option/" \
+		"$kdir/include/config/auto.conf"
 	rm -f "$kdir/vmlinux"
 }
 
