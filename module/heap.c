@@ -10,7 +10,7 @@
  * first fit over 256 bits.  Neighbouring free runs are one run by nature of a
  * bitmap, so that there is no coalescing to get wrong.
  *
- * Limit: a run lies in one chunk.  Larger objects own a region, see large.c.
+ * Limit: a run lies in one chunk.  Large objects own regions, see large.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
