@@ -157,7 +157,7 @@ static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 	bool done;
 
 	preempt_disable();
-	done = kspan_in_task() && kspan_cache_pop(top, ptr, was);
+	done = kspan_cache_pop(top, ptr, was);
 	preempt_enable();
 	return done;
 }
@@ -168,23 +168,20 @@ static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
 	bool done;
 
 	preempt_disable();
-	done = kspan_in_task() && kspan_cache_pop_traded(top, ptr, was);
+	done = kspan_cache_pop_traded(top, ptr, was);
 	preempt_enable();
 	return done;
 }
 
-/* alloc_trade() in an interrupt. */
-static noinline void *alloc_irq(size_t size, gfp_t gfp, unsigned long top,
-				unsigned int tops)
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
+				   unsigned int tops)
 {
-	bool done;
 	void *ptr;
 	u8 was;
 
-	preempt_disable();
-	done = kspan_cache_pop_irq(top, &ptr, &was);
-	preempt_enable();
-	if (likely(done))
+	if (likely(kspan_context() != KSPAN_CTX_NMI &&
+		   kspan_cache_pop_irq(top, &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }
@@ -201,8 +198,6 @@ static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned long top,
 
 	if (likely(alloc_traded(top, &ptr, &was)))
 		return ptr;
-	if (unlikely(!kspan_in_task()))
-		return alloc_irq(size, gfp, top, tops);
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }
 
@@ -214,20 +209,18 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 	return memset(ptr, 0, kspan_sc_info(top / 2)->size);
 }
 
-/* alloc_special() with a drained A. */
+/* alloc_special() with a drained A or in an interrupt. */
 static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
 					  unsigned long top, unsigned int tops)
 {
-	bool done;
+	bool done = false;
 	void *ptr;
 	u8 was;
 
-	preempt_disable();
 	if (likely(kspan_in_task()))
-		done = kspan_cache_pop_traded(top, &ptr, &was);
-	else
+		done = alloc_traded(top, &ptr, &was);
+	else if (kspan_context() != KSPAN_CTX_NMI)
 		done = kspan_cache_pop_irq(top, &ptr, &was);
-	preempt_enable();
 	if (likely(done))
 		return zero_object(ptr, top, was);
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
@@ -242,7 +235,7 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 
 	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
 		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
-	if (likely(alloc_fast(top, &ptr, &was)))
+	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
 	return alloc_special_trade(size, gfp, top, tops);
 }
@@ -259,6 +252,8 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	    unlikely(gfp & SPECIAL_GFP))
 		return alloc_special(size, gfp, tops);
 	top = fast_top(size, tops);
+	if (unlikely(!kspan_in_task()))
+		return alloc_in_irq(size, gfp, top, tops);
 	if (likely(alloc_fast(top, &ptr, &was)))
 		return ptr;
 	return alloc_trade(size, gfp, top, tops);

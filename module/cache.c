@@ -25,6 +25,7 @@
 #include "redzone.h"
 
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+struct kspan_slot * __percpu *kspan_irq_tops;
 unsigned long __percpu *kspan_task_counts;
 struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
@@ -153,47 +154,6 @@ static __always_inline void push(struct kspan_slot **tops, unsigned long f,
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	WRITE_ONCE(tops[f], slot + 1);
-}
-
-/**
- * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
- * @a: KSPAN_TOP_A() of the span class
- * @ptr: the object, now LIVE
- * @was: the state it had, FREE or ZEROED
- *
- * Context: Softirq, hardirq; fails in NMI.
- * Return: false, and nothing done, if A is drained or holds a wrong object.
- */
-noinline bool kspan_cache_pop_irq(unsigned long a, void **ptr, u8 *was)
-{
-	unsigned int ctx = kspan_context();
-
-	if (ctx == KSPAN_CTX_NMI)
-		return false;
-	return pop(this_cpu_ptr(kspan_cache_cpus)->tops[ctx - 1], a, ptr, was);
-}
-
-/**
- * kspan_cache_push_irq - kspan_cache_push() for interrupts
- * @f: KSPAN_TOP_F() of the span class
- * @ptr: the object
- * @state: its state byte, LIVE
- *
- * Context: Softirq, hardirq; fails in NMI.
- * Return: false, and nothing done, if F is full.
- */
-noinline bool kspan_cache_push_irq(unsigned long f, const void *ptr, u8 *state)
-{
-	unsigned int ctx = kspan_context();
-	struct kspan_slot **tops;
-
-	if (ctx == KSPAN_CTX_NMI)
-		return false;
-	tops = this_cpu_ptr(kspan_cache_cpus)->tops[ctx - 1];
-	if (!((unsigned long)tops[f] & KSPAN_MAG_MASK))
-		return false;
-	push(tops, f, ptr, state);
-	return true;
 }
 
 /**
@@ -411,12 +371,22 @@ void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
 	push(c.tops, KSPAN_TOP_F(sc), ptr, state);
 }
 
+#define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \
+			 sizeof(struct kspan_slot *))
+#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long))
+
+static void free_memory(void)
+{
+	free_percpu(kspan_cache_cpus);
+	free_percpu(kspan_task_counts);
+	free_percpu(kspan_irq_tops);
+}
+
 /* Bytes of all CPUs' caches, without their magazines. */
 static long cache_bytes(void)
 {
 	return (sizeof(struct kspan_cache_cpu) + sizeof(kspan_tops) +
-		KSPAN_NR_TOPS * sizeof(*kspan_task_counts)) *
-	       num_possible_cpus();
+		IRQ_TOPS_BYTES + TASK_COUNTS_BYTES) * num_possible_cpus();
 }
 
 /**
@@ -430,13 +400,11 @@ int kspan_cache_init(void)
 	unsigned int cpu, ctx, sc;
 
 	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
-	kspan_task_counts = __alloc_percpu(KSPAN_NR_TOPS *
-					   sizeof(*kspan_task_counts),
-					   SMP_CACHE_BYTES);
+	kspan_irq_tops = __alloc_percpu(IRQ_TOPS_BYTES, SMP_CACHE_BYTES);
+	kspan_task_counts = __alloc_percpu(TASK_COUNTS_BYTES, SMP_CACHE_BYTES);
 	kspan_cache_cpus = alloc_percpu(struct kspan_cache_cpu);
-	if (!kspan_task_counts || !kspan_cache_cpus) {
-		free_percpu(kspan_cache_cpus);
-		free_percpu(kspan_task_counts);
+	if (!kspan_irq_tops || !kspan_task_counts || !kspan_cache_cpus) {
+		free_memory();
 		return -ENOMEM;
 	}
 	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
@@ -468,8 +436,7 @@ void kspan_cache_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kspan_cache_drain_dead(cpu);
-	free_percpu(kspan_cache_cpus);
-	free_percpu(kspan_task_counts);
+	free_memory();
 	kspan_meta_account(KSPAN_SYS_MCACHE, -cache_bytes());
 	atomic_long_sub(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 }

@@ -52,6 +52,9 @@ enum kspan_context {
  */
 DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
 
+/* The softirq's and the hardirq's, KSPAN_NR_TOPS each. */
+extern struct kspan_slot * __percpu *kspan_irq_tops;
+
 /* KSPAN_NR_TOPS counts of the task cache; written by their CPU alone. */
 extern unsigned long __percpu *kspan_task_counts;
 
@@ -82,6 +85,31 @@ static __always_inline bool kspan_in_task(void)
 	return likely(!(preempt_count() & KSPAN_CTX_MASK));
 }
 
+/*
+ * A top of this CPU.  On x86 an instruction with a segment prefix reaches it;
+ * elsewhere its address is computed, which can be a call and is done once.
+ */
+static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
+{
+	return IS_ENABLED(CONFIG_X86) ? NULL : this_cpu_ptr(&kspan_tops[i]);
+}
+
+static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
+							unsigned long i)
+{
+	return top ? READ_ONCE(*top) : __this_cpu_read(kspan_tops[i]);
+}
+
+static __always_inline void kspan_top_set(struct kspan_slot **top,
+					  unsigned long i,
+					  struct kspan_slot *slot)
+{
+	if (top)
+		WRITE_ONCE(*top, slot);
+	else
+		__this_cpu_write(kspan_tops[i], slot);
+}
+
 /**
  * kspan_cache_pop - take an object out of A
  * @a: KSPAN_TOP_A() of the span class
@@ -97,7 +125,8 @@ static __always_inline bool kspan_in_task(void)
 static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 					    u8 *was)
 {
-	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a]);
+	struct kspan_slot **top = kspan_top_at(a);
+	struct kspan_slot *slot = kspan_top_get(top, a);
 	u8 *state = slot->state;
 
 	*was = *state;
@@ -105,8 +134,40 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 		return false;
 	*state = KSPAN_OBJ_LIVE;
 	slot--;
-	__this_cpu_write(kspan_tops[a], slot);
+	kspan_top_set(top, a, slot);
 	*ptr = slot[1].ptr;
+	return true;
+}
+
+/* The tops of the interrupt that runs.  Context: Softirq or hardirq. */
+static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
+{
+	struct kspan_slot **tops = this_cpu_ptr(kspan_irq_tops);
+
+	return preempt_count() & HARDIRQ_MASK ? tops + KSPAN_NR_TOPS : tops;
+}
+
+/**
+ * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
+						u8 *was)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + a, *slot = *top;
+	u8 *state = slot->state;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	*state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*top, slot - 1);
+	*ptr = slot->ptr;
 	return true;
 }
 
@@ -166,19 +227,41 @@ static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
 static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 					     u8 *state)
 {
-	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
+	struct kspan_slot **top = kspan_top_at(f);
+	struct kspan_slot *slot = kspan_top_get(top, f);
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
 	*state = KSPAN_OBJ_FREE;
 	slot->ptr = (void *)ptr;
 	slot->state = state;
-	__this_cpu_write(kspan_tops[f], slot + 1);
+	kspan_top_set(top, f, slot + 1);
 	return true;
 }
 
-bool kspan_cache_pop_irq(unsigned long a, void **ptr, u8 *was);
-bool kspan_cache_push_irq(unsigned long f, const void *ptr, u8 *state);
+/**
+ * kspan_cache_push_irq - kspan_cache_push() for interrupts
+ * @f: KSPAN_TOP_F() of the span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if F is full.
+ */
+static __always_inline bool kspan_cache_push_irq(unsigned long f,
+						 const void *ptr, u8 *state)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + f, *slot = *top;
+
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	*state = KSPAN_OBJ_FREE;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(*top, slot + 1);
+	return true;
+}
+
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
 bool kspan_cache_trade_free(unsigned long f);

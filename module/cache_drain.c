@@ -65,7 +65,7 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 	unsigned long bytes;
 
 	cc->nr_events++;
-	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
+	if (c->ctx != KSPAN_CTX_TASK)
 		return; /* interrupts leave this to tasks */
 	cc->hand_bytes += busy->size * busy->mag_cap;
 	for (; cc->hand_bytes >= step; cc->hand_bytes -= step) {

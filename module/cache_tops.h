@@ -16,13 +16,12 @@
 
 #include "cache.h"
 
-/* Contexts whose tops are not in kspan_tops. */
+/* Contexts whose tops are in kspan_irq_tops. */
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
 
 /**
  * struct kspan_cache_cpu - the rest of a CPU's caches
- * @tops: the softirq's and the hardirq's, used as kspan_tops
- * @counts: theirs, used as kspan_task_counts
+ * @counts: those of kspan_irq_tops, used as kspan_task_counts
  * @nr_events: slow path visits, so that the scavenger sees idle CPUs
  * @nr_seen: nr_events when the scavenger last looked; the scavenger's
  * @hand: next class kspan_cache_age() looks at
@@ -31,7 +30,6 @@
  * @random: state of the generator behind randomize=1
  */
 struct kspan_cache_cpu {
-	struct kspan_slot *tops[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
 	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
 	unsigned long nr_events;
 	unsigned long nr_seen;
@@ -46,6 +44,7 @@ extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 /* One cache: what the functions below work on. */
 struct kspan_ctx_cache {
 	struct kspan_cache_cpu *cpu;
+	unsigned int ctx;
 	struct kspan_slot **tops;
 	unsigned long *counts;
 	int node;
@@ -58,7 +57,10 @@ static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
 
 	return (struct kspan_ctx_cache){
 		.cpu = cc,
-		.tops = ctx ? cc->tops[ctx - 1] : per_cpu_ptr(kspan_tops, cpu),
+		.ctx = ctx,
+		.tops = ctx ? per_cpu_ptr(kspan_irq_tops, cpu) +
+			      (ctx - 1) * KSPAN_NR_TOPS :
+			      per_cpu_ptr(kspan_tops, cpu),
 		.counts = ctx ? cc->counts[ctx - 1] :
 				per_cpu_ptr(kspan_task_counts, cpu),
 		.node = cpu_to_mem(cpu),

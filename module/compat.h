@@ -22,7 +22,7 @@
 #endif
 
 /* 6.17: a bound workqueue has to say so. */
-#ifndef WQ_PERCPU
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define WQ_PERCPU 0
 #endif
 

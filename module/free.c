@@ -135,23 +135,9 @@ static void free_deferred(struct irq_work *work)
 	}
 }
 
-/* A plain small object, with F full or in an interrupt. */
-static __always_inline void free_plain(unsigned long f, const void *ptr,
-				       u8 *state)
-{
-	if (likely(kspan_in_task())) {
-		if (kspan_cache_trade_free(f) && kspan_cache_push(f, ptr, state))
-			return;
-	} else if (kspan_cache_push_irq(f, ptr, state)) {
-		return;
-	}
-	kspan_cache_free(f / 2, ptr, state);
-}
-
 /*
- * The fast path after its commoner failures: a full F, an interrupt, a large
- * object.  Apart from it, and called last, so that the fast path needs no
- * stack frame.
+ * The fast path after its commoner failures: a full F, a large object.  Apart
+ * from it, and called last, so that the fast path needs no stack frame.
  */
 static noinline void free_trade(const void *ptr)
 {
@@ -160,13 +146,28 @@ static noinline void free_trade(const void *ptr)
 
 	preempt_disable();
 	span = kspan_span_of(ptr);
-	if (likely(kspan_is_plain(span, ptr, &state) && !in_nmi()))
-		free_plain(span->top, ptr, state);
-	else if (span->kind == KSPAN_LARGE)
+	if (likely(kspan_is_plain(span, ptr, &state))) {
+		if (!kspan_cache_trade_free(span->top) ||
+		    !kspan_cache_push(span->top, ptr, state))
+			kspan_cache_free(span->top / 2, ptr, state);
+	} else if (span->kind == KSPAN_LARGE) {
 		free_large_slow(span, ptr);
-	else
+	} else {
 		kspan_free_slow(ptr);
+	}
 	preempt_enable();
+}
+
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void free_in_irq(const void *ptr)
+{
+	struct kspan_span *span = kspan_span_of(ptr);
+	u8 *state;
+
+	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi()))
+		kspan_free_slow(ptr);
+	else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state)))
+		kspan_cache_free(span->top / 2, ptr, state);
 }
 
 /**
@@ -182,6 +183,10 @@ void kspan_free(const void *ptr)
 {
 	bool done;
 
+	if (unlikely(!kspan_in_task())) {
+		free_in_irq(ptr);
+		return;
+	}
 	preempt_disable();
 	done = kspan_free_to(kspan_span_of(ptr), ptr);
 	preempt_enable();

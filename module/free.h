@@ -41,7 +41,7 @@ static __always_inline bool kspan_is_plain(const struct kspan_span *span,
  * @span: what the arena map has for @ptr
  * @ptr: any value
  *
- * Context: Preemption off.
+ * Context: Task, with preemption off.
  * Return: false, and nothing done, if it takes more than that.
  */
 static __always_inline bool kspan_free_to(struct kspan_span *span,
@@ -49,7 +49,7 @@ static __always_inline bool kspan_free_to(struct kspan_span *span,
 {
 	u8 *state;
 
-	return likely(kspan_is_plain(span, ptr, &state) && kspan_in_task()) &&
+	return likely(kspan_is_plain(span, ptr, &state)) &&
 	       kspan_cache_push(span->top, ptr, state);
 }
 

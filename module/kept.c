@@ -81,7 +81,7 @@ unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
 		return IS_ALIGNED(span->base, max_t(size_t, align, 1)) ?
 		       span->base : 0;
 	mem = (unsigned long)span->mem;
-	base = ALIGN(mem, max_t(size_t, align, KSPAN_PAGE_SIZE));
+	base = ALIGN(mem, max_t(size_t, align, PAGE_SIZE));
 	return base + (pages << KSPAN_PAGE_SHIFT) <= mem + kspan_room_bytes(span) ?
 	       base : 0;
 }

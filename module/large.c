@@ -2,9 +2,10 @@
 /*
  * Large objects.
  *
- * Up to half a chunk they are runs of the page heap, above that regions of
- * their own from vmalloc().  Both are kept for a while when they are freed,
- * see kept.c.
+ * They are regions of their own from vmalloc(), so that each goes back to the
+ * kernel by itself and a request of any size finds a kept one.  Who must not
+ * sleep, or has no memory to ask for, gets a run of what the page heap has.
+ * Both are kept for a while when they are freed, see kept.c.
  *
  * A large object is in the arena map with its first page only: allocating,
  * finding and freeing cost the same at 64 KiB and at 64 MiB.
@@ -19,9 +20,11 @@
 #include "kept.h"
 #include "large.h"
 #include "meta.h"
+#include "params.h"
 #include "redzone.h"
 
-#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)	/* heap pages */
+/* Heap pages; longer runs would break up what small objects need. */
+#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)
 
 atomic_long_t kspan_large_nmalloc;
 atomic_long_t kspan_large_nfree;
@@ -33,12 +36,17 @@ static unsigned long span_bytes(const struct kspan_span *span)
 	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 }
 
-/* A region from the kernel. */
+/*
+ * A region from the kernel.
+ *
+ * It begins where vmalloc() says, in the middle of a heap page if need be.
+ * That page is its alone all the same, as is its last: the areas on both
+ * sides are a guard page away, which is half a heap page or more.
+ */
 static struct kspan_span *get_region(unsigned long pages, size_t align,
 				     gfp_t gfp, int node, int *err)
 {
 	unsigned long bytes = pages << KSPAN_PAGE_SHIFT;
-	unsigned long slack = max_t(size_t, align, KSPAN_PAGE_SIZE) - PAGE_SIZE;
 	struct kspan_span *span;
 
 	*err = -ENOMEM;
@@ -48,8 +56,8 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	if (!span)
 		return NULL;
 	/* Room is counted in heap pages from mem, so that all of it is heap. */
-	slack = PAGE_ALIGN(slack);
-	bytes = ALIGN(bytes + slack, KSPAN_PAGE_SIZE);
+	if (align > PAGE_SIZE)
+		bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
 	span->mem = kspan_backing_get(bytes, gfp, node, err);
 	if (!span->mem)
 		goto free_span;
@@ -72,28 +80,25 @@ free_span:
 	return NULL;
 }
 
-/* A run of the page heap, growing it if need be. */
+/* A run of what the page heap has. */
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
-				  int node, bool *low, int *err)
+				  int node, bool *low)
 {
 	unsigned int align_pages = max_t(size_t, align >> KSPAN_PAGE_SHIFT, 1);
 	struct kspan_heap *heap = kspan_heap_of(node);
-	bool sleep = kspan_may_sleep(gfp);
 	struct kspan_span *span;
 	struct kspan_run run;
 
-	*err = -ENOMEM;
+	if (pages + align_pages - 1 > RUN_MAX)
+		return NULL;
 	span = kspan_span_alloc(0, gfp);
 	if (!span)
 		return NULL;
-	while (!kspan_heap_alloc(heap, pages, align_pages, !sleep, &run)) {
+	if (!kspan_heap_alloc(heap, pages, align_pages, !kspan_may_sleep(gfp),
+			      &run)) {
 		*low = true;
-		if (sleep)
-			*err = kspan_heap_grow(heap, pages + align_pages - 1, gfp);
-		if (!sleep || *err) {
-			kspan_span_free(span);
-			return NULL;
-		}
+		kspan_span_free(span);
+		return NULL;
 	}
 	*low |= run.low;
 	span->base = run.addr;
@@ -183,10 +188,9 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	/* What vmalloc() would refuse anyway, before a sum can overflow. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return NULL;
-	if (pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
-		span = get_run(pages, align, gfp, node, low, err);
-	else
-		span = get_region(pages, align, gfp, node, err);
+	span = get_region(pages, align, gfp, node, err);
+	if (!span)
+		span = get_run(pages, align, gfp, node, low);
 	if (!span)
 		return NULL;
 	ptr = begin(span, size, zero);
@@ -223,8 +227,7 @@ static void free_run(struct kspan_span *span)
 
 static void free_region(struct kspan_span *span)
 {
-	kspan_arena_mark((unsigned long)span->mem, span->region_pages,
-			 &kspan_null_span);
+	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
 	kspan_backing_put(span->mem, kspan_room_bytes(span));
 	kspan_span_free(span);
 }
@@ -263,6 +266,9 @@ bool kspan_large_free(struct kspan_span *span)
 	else if (want_init_on_free())
 		memset((void *)span->base, 0, span_bytes(span));
 	count_free(span);
+	/* Never used again: it stays as it is, its life over. */
+	if (unlikely(kspan_params.sbrk))
+		return false;
 	keep = kspan_kept_put(span);
 	if (keep == KSPAN_KEEP_DECLINED)
 		free_run(span);

@@ -71,8 +71,8 @@
  * 5. If F is full it goes to the depot, or its objects to their spans'
  *    bitmaps; a span without live objects returns to the page heap.
  *
- * Large objects, above 32 KiB, skip all that: up to half a chunk they are
- * runs of the page heap, above it regions from vmalloc() of their own, kept
+ * Large objects, above 32 KiB, skip all that: they are regions from vmalloc()
+ * of their own, or runs of the page heap for who cannot sleep, and are kept
  * for reuse when freed.
  *
  * Zeroing: a heap page remembers whether it may hold anything but zeros, and
@@ -226,4 +226,4 @@ module_exit(kspan_exit);
 MODULE_DESCRIPTION("Per-CPU, span-based memory allocator");
 MODULE_AUTHOR("The kspan developers");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(KSPAN_VERSION);
