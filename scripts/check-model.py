@@ -7,8 +7,8 @@ A model names its settings in its first comment, a line each:
     Run: NAME FLAG...
 
 Each is searched to its end.  An error, a search that is not complete, or a
-line of a model that no setting reaches is a failure; lines that only mutants
-reach say so by the comment "mutants".
+statement that no setting reaches is a failure; what only mutants reach says so
+by the comment "mutants".
 
 With --mutants the models are searched with each of the faults and limits that
 they name, in the setting that stands beside it, and every one must be found:
@@ -37,8 +37,8 @@ DEPTH = 100000
 RUN = re.compile(r"^ \* Run: (\w+) *(.*)$", re.M)
 FAULT = re.compile(r"^(?:#ifdef| \*) ((?:MUTANT|LIMIT)_\d+)\s+(?:/\*\s*)?(\w+):\s"
                    r"(.*?)(?:\s*\*/)?$", re.M)
-STATE = re.compile(r"^\tstate +(\d+) -\(.*?\S+\.pml:(\d+) =>", re.M)
-UNREACHED = re.compile(r"^\t\S+\.pml:(\d+), state (\d+),", re.M)
+STATE = re.compile(r"^\tstate +(\d+) -\(.*?([\w.]+):(\d+) =>", re.M)
+UNREACHED = re.compile(r"^\t\S+:\d+, state (\d+),", re.M)
 
 Job = collections.namedtuple("Job", "model name flags fault what")
 Result = collections.namedtuple("Result", "job problem error states mb seconds "
@@ -70,18 +70,18 @@ def by_proctype(text, heading):
 
 
 def coverage(table, output):
-    """The model's lines with statements, and those of which none was reached.
+    """A model's lines with statements, and those of which none was reached.
 
     An inline stands in several processes; its line is reached if it is so in
     one of them.
     """
     states = collections.defaultdict(set)
     for process, text in by_proctype(table, "proctype"):
-        for state, line in STATE.findall(text):
-            states[int(line)].add((process, state))
+        for state, file, line in STATE.findall(text):
+            states[file, int(line)].add((process, state))
     missed = set()
     for process, text in by_proctype(output, "unreached in"):
-        missed.update((process, state) for _, state in UNREACHED.findall(text))
+        missed.update((process, state) for state in UNREACHED.findall(text))
     lines = set(states)
     return lines, {line for line in lines if states[line] <= missed}
 
@@ -97,11 +97,12 @@ def search(job):
     flags = job.flags.split() + ([f"-D{job.fault}"] if job.fault else [])
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kspan-model.") as folder:
-        source = shutil.copy(job.model, folder)
+        for file in job.model.parent.iterdir():
+            shutil.copy(file, folder)
         build = ["gcc", "-O0" if job.fault else "-O2", "-w", "-DSAFETY",
                  "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"]
         output, table = "", ""
-        for args in (["spin", "-a", *flags, os.path.basename(source)], build):
+        for args in (["spin", "-a", *flags, job.model.name], build):
             output, problem = command(args, folder)
             if problem:
                 break
@@ -172,10 +173,12 @@ def never_reached(results):
         mine = [result for result in results if result.job.model == model]
         lines = set().union(*(result.lines for result in mine))
         reached = set().union(*(result.lines - result.missed for result in mine))
-        text = model.read_text(encoding="utf-8").splitlines()
-        for line in sorted(lines - reached):
-            if "mutants" not in text[line - 1] and "-end-" not in text[line - 1]:
-                yield f"{model.name}:{line}: never reached: {text[line - 1].strip()}"
+        for file, line in sorted(lines - reached):
+            path = model.with_name(file)
+            text = path.read_text(encoding="utf-8").splitlines()[line - 1]
+            # What only closes a construct is no statement of its own.
+            if "mutants" not in text and not re.fullmatch(r"\s*(od|fi);?", text):
+                yield f"{file}:{line}: never reached: {text.strip()}"
 
 
 def main():

@@ -114,10 +114,10 @@ inline large_free()
 				assert(!page_free[base[d]]);
 				page_free[base[d]] = 1 }
 		:: else ->
-			d_step {
+			d_step { /* mutants */
 				assert(!page_free[base[d]]);
 				page_free[base[d]] = 1 }
-			d_step { map[base[d]] = IDLE }
+			d_step { map[base[d]] = IDLE } /* mutants */
 		fi;
 		d_step {			/* kspan_span_free() */
 			assert(!kept[d] && !pooled[d]);
@@ -157,7 +157,7 @@ inline free(p, nr, in_nmi)
 		fi;
 		if
 		:: !told && !EXCHANGED ->
-			d_step { told = live[d] != LIFE_LIVE }
+			d_step { told = live[d] != LIFE_LIVE } /* mutants */
 		:: else
 		fi;
 		if
@@ -292,21 +292,14 @@ end:
 	od
 }
 
-/* free_deferred() */
+/* free_deferred(); NMIs free object 0 only */
 proctype irq_work()
 {
-	byte d = NOTHING, a;
+	byte d = NOTHING;
 end:
 	do
-	:: atomic { deferred[0] -> deferred[0] = 0; a = 0; nr_busy++ }
-		d_step { d = map[a] }
-		if
-		:: IS_CLAIMED(d) -> large_free()
-		:: else
-		fi;
-		atomic { LEAVE }
-	:: atomic { deferred[1] -> deferred[1] = 0; a = 1; nr_busy++ }
-		d_step { d = map[a] }
+	:: atomic { deferred[0] -> deferred[0] = 0; nr_busy++ }
+		d_step { d = map[0] }
 		if
 		:: IS_CLAIMED(d) -> large_free()
 		:: else
