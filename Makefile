@@ -4,15 +4,17 @@
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
-# Where `make dkms-install` puts the sources.
-DKMS_DIR ?= /usr/src
+# Where `make install` puts what clients are built with.
+PREFIX ?= /usr
+# Where DKMS looks for sources.
+DKMS_DIR := /usr/src/kspan-$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
-VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
-KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR)
+VERSION := $(patsubst /usr/src/kspan-%,%,$(DKMS_DIR))
+KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all
 all: kdir
-	$(KBUILD) modules
+	$(MAKE) $(KBUILD_ARGS) modules
 
 .PHONY: kdir
 kdir:
@@ -27,17 +29,18 @@ demo test check bench:
 
 .PHONY: install
 install: all
-	$(KBUILD) INSTALL_MOD_DIR=updates modules_install
-	depmod $(KVER)
+	$(MAKE) $(KBUILD_ARGS) INSTALL_MOD_DIR=updates modules_install
+	test -n "$(INSTALL_MOD_PATH)" || depmod "$$(cat $(KDIR)/include/config/kernel.release)"
 	install -D -m 644 module/include/linux/kspan.h \
-		$(DESTDIR)/usr/include/kspan/linux/kspan.h
+		$(PREFIX)/include/kspan/linux/kspan.h
+	install -D -m 644 Module.symvers $(PREFIX)/include/kspan/Module.symvers
 
 .PHONY: dkms-install
 dkms-install:
-	rm -rf $(DKMS_DIR)/kspan-$(VERSION)
-	mkdir -p $(DKMS_DIR)/kspan-$(VERSION)
-	cp -r dkms.conf Kbuild Makefile COPYING module \
-		$(DKMS_DIR)/kspan-$(VERSION)
+	test ! -e $(DKMS_DIR) || dkms remove kspan/$(VERSION) --all
+	rm -rf $(DKMS_DIR)
+	mkdir -p $(DKMS_DIR)
+	cp -r dkms.conf Kbuild Makefile COPYING module $(DKMS_DIR)
 	dkms add kspan/$(VERSION)
 	dkms install kspan/$(VERSION)
 

@@ -18,7 +18,6 @@
 #define CHECK_STEPS	500U
 
 /* What a CPU should hold, and the most of a single class. */
-#define BUDGET		(256UL << 10)
 #define CLASS_MOST	(128UL << 10)
 
 /* A place for an object in random traffic. */
@@ -188,9 +187,9 @@ static void hoard_is_bounded(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < 5; i++)
 		most = max(most, wave(test, objs));
-	KUNIT_EXPECT_LE_MSG(test, most, 2 * BUDGET + CLASS_MOST,
+	KUNIT_EXPECT_LE_MSG(test, most, 2 * kspan_cache_budget + CLASS_MOST,
 			    "bytes in magazines");
-	KUNIT_EXPECT_GE_MSG(test, most, BUDGET / 4, "this was no traffic");
+	KUNIT_EXPECT_GE_MSG(test, most, kspan_cache_budget / 4, "this was no traffic");
 }
 
 /* Work on one class makes a CPU give up what it holds of others. */
@@ -207,7 +206,7 @@ static void hoard_follows_the_work(struct kunit *test)
 		for (k = 0; k < 128; k++)
 			kspan_free(objs[k]);
 	}
-	KUNIT_EXPECT_LE(test, held_bytes(), BUDGET);
+	KUNIT_EXPECT_LE(test, held_bytes(), kspan_cache_budget);
 	KUNIT_EXPECT_GT_MSG(test, kspan_cache_held(class), 0UL,
 			    "the class in use was drained as well");
 }

@@ -159,6 +159,34 @@ static void full_magazines_are_exchanged(struct kunit *test)
 			(unsigned long)work.depot[1]);
 }
 
+/* Who takes a full magazine leaves an empty one for who brings a full one. */
+static void depot_swaps_empty_for_full(struct kunit *test)
+{
+	int node = numa_mem_id();
+	struct kspan_mag *full[2], *empty, *back;
+	unsigned int i;
+
+	begin(test);
+	for (i = 0; i < 4; i++)
+		take(work.obj + i * CAP, CAP);
+	put(work.obj, 4 * CAP);
+	for (i = 0; i < 2; i++) {
+		full[i] = kspan_depot_get(node, SC, NULL);
+		KUNIT_ASSERT_NOT_NULL(test, full[i]);
+	}
+	empty = kspan_mag_alloc(SC, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, empty);
+	/* None there to be given. */
+	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, full[0], &back));
+	KUNIT_EXPECT_NULL(test, back);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_depot_get(node, SC, empty), full[0]);
+	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, full[0], &back));
+	KUNIT_EXPECT_PTR_EQ(test, back, empty);
+	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, full[1], &back));
+	KUNIT_EXPECT_NULL(test, back);
+	kspan_mag_free(empty);
+}
+
 /* What a depot has no place for goes to the spans. */
 static void surplus_goes_to_the_spans(struct kunit *test)
 {
@@ -307,7 +335,7 @@ static void free_in_two_magazines(void *arg)
 	put(work.obj, CAP / 2);
 	/* As if another free had been past the check of the state as well. */
 	*state = KSPAN_OBJ_LIVE;
-	work.nr = kspan_cache_push(2 * SC, work.obj[3], state);
+	work.nr = kspan_cache_push(KSPAN_TOP_F(SC), work.obj[3], state);
 	put(work.obj + CAP / 2, CAP - CAP / 2);
 	take(work.other, 2 * CAP);
 }
@@ -335,7 +363,7 @@ static void plant(void *arg)
 
 	take(work.obj, CAP);
 	put(work.obj, CAP);
-	top = __this_cpu_read(kspan_tops[KSPAN_TOP_F(2 * SC)]) - 1;
+	top = __this_cpu_read(kspan_tops[KSPAN_TOP_F(SC)]) - 1;
 	saved = *top;
 	wrong[0] = kspan_cache_check_local();
 	*top->state = KSPAN_OBJ_LIVE;
@@ -385,8 +413,8 @@ static void take_directly(void *arg)
 	kspan_cache_count(SC, &nmalloc[0], &nfree);
 	work.obj[0] = kspan_cache_take_node(SC, numa_mem_id(), &was[0]);
 	work.held = kspan_cache_held(SC);
-	work.obj[1] = kspan_cache_alloc(2 * SC, &was[1]);
-	work.nr = kspan_cache_alloc_many(2 * SC, work.obj + 2, 70, true);
+	work.obj[1] = kspan_cache_alloc(SC, &was[1]);
+	work.nr = kspan_cache_alloc_many(SC, work.obj + 2, 70, true);
 	kspan_cache_count(SC, &nmalloc[1], &nfree);
 	work.swap[0] = nmalloc[1] - nmalloc[0];
 	work.depot[0] = was[0] <= KSPAN_OBJ_ZEROED && was[1] <= KSPAN_OBJ_ZEROED;
@@ -427,6 +455,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(last_freed_is_first_allocated),
 	KUNIT_CASE(bursts_stay_in_the_cache),
 	KUNIT_CASE(full_magazines_are_exchanged),
+	KUNIT_CASE(depot_swaps_empty_for_full),
 	KUNIT_CASE(surplus_goes_to_the_spans),
 	KUNIT_CASE(drain_leaves_nothing),
 	KUNIT_CASE(idle_caches_are_known),

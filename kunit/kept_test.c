@@ -9,13 +9,17 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "heap.h"
 #include "kept.h"
 #include "kunit_support.h"
 #include "large.h"
 #include "verify.h"
 
 #define RUN_BYTES	SZ_64K
+#define RUN_PAGES	(RUN_BYTES / KSPAN_PAGE_SIZE)
 #define REGION_BYTES	(2 * SZ_2M)
+/* Who cannot sleep gets a run if no region is kept. */
+#define RUN_GFP		(GFP_ATOMIC | __GFP_NOWARN)
 /* More runs than are ever kept. */
 #define NR_RUNS		(SZ_8M / RUN_BYTES + 50)
 
@@ -32,6 +36,7 @@ static long idle_bytes(void)
 static void freed_is_idle_and_first(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	static const gfp_t gfps[] = { RUN_GFP, GFP_KERNEL };
 	struct kspan_stats before;
 	unsigned int i;
 	void *ptr;
@@ -40,14 +45,14 @@ static void freed_is_idle_and_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		ptr = kspan_alloc(sizes[i], gfps[i]);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
 		kspan_free(ptr);
 		KUNIT_EXPECT_GE(test, idle_bytes(), (long)sizes[i]);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
 		KUNIT_EXPECT_NULL(test, kspan_verify());
-		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(sizes[i], GFP_KERNEL), ptr);
+		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(sizes[i], gfps[i]), ptr);
 		KUNIT_EXPECT_EQ(test, idle_bytes(), 0L);
 		kspan_free(ptr);
 		kspan_release();
@@ -61,13 +66,13 @@ static void newest_first(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
-		objs[i] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
 	for (i = 0; i < 3; i++)
 		kspan_free(objs[i]);
 	while (i-- > 0)
-		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, GFP_KERNEL),
+		KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, RUN_GFP),
 				    (void *)objs[i]);
 	for (i = 0; i < 3; i++)
 		kspan_free(objs[i]);
@@ -79,17 +84,20 @@ static void run_of_exact_length(struct kunit *test)
 	static const size_t others[] = {
 		RUN_BYTES - KSPAN_PAGE_SIZE, RUN_BYTES + 1, 2 * RUN_BYTES,
 	};
-	char *ptr = kspan_alloc(RUN_BYTES, GFP_KERNEL);
 	unsigned int i;
+	char *ptr;
 
+	kspan_release();
+	ptr = kspan_alloc(RUN_BYTES, RUN_GFP);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_EQ(test, kspan_test_span(ptr)->region_pages, 0U);
 	kspan_free(ptr);
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
-		objs[i] = kspan_alloc(others[i], GFP_KERNEL);
+		objs[i] = kspan_alloc(others[i], RUN_GFP);
 		KUNIT_EXPECT_PTR_NE_MSG(test, objs[i], ptr, "%zu bytes",
 					others[i]);
 	}
-	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES - 1, GFP_KERNEL),
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES - 1, RUN_GFP),
 			    (void *)ptr);
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		kspan_free(objs[i]);
@@ -100,15 +108,16 @@ static void run_of_exact_length(struct kunit *test)
 static void zeroed_when_reused(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	static const gfp_t gfps[] = { RUN_GFP, GFP_KERNEL };
 	unsigned int i;
 	void *ptr;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		ptr = kspan_alloc(sizes[i], gfps[i]);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		memset(ptr, 0xa5, sizes[i]);
 		kspan_free(ptr);
-		KUNIT_EXPECT_PTR_EQ(test, kspan_zalloc(sizes[i], GFP_KERNEL), ptr);
+		KUNIT_EXPECT_PTR_EQ(test, kspan_zalloc(sizes[i], gfps[i]), ptr);
 		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0, sizes[i]));
 		kspan_free(ptr);
 	}
@@ -118,21 +127,22 @@ static void zeroed_when_reused(struct kunit *test)
 static void freed_twice(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
+	static const gfp_t gfps[] = { RUN_GFP, GFP_KERNEL };
 	struct kspan_stats before;
 	unsigned int i;
 
 	kspan_test_expect_bad_frees(ARRAY_SIZE(sizes));
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		char *one, *two, *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		char *one, *two, *ptr = kspan_alloc(sizes[i], gfps[i]);
 
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		kspan_free(ptr);
 		kspan_free(ptr);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), i + 1ULL);
 		KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
-		one = kspan_alloc(sizes[i], GFP_KERNEL);
-		two = kspan_alloc(sizes[i], GFP_KERNEL);
+		one = kspan_alloc(sizes[i], gfps[i]);
+		two = kspan_alloc(sizes[i], gfps[i]);
 		KUNIT_EXPECT_PTR_EQ(test, one, ptr);
 		KUNIT_EXPECT_PTR_NE(test, two, ptr);
 		kspan_free(one);
@@ -193,7 +203,13 @@ static void runs_within_budget(struct kunit *test)
 	kspan_release();
 	kspan_read_stats(&before);
 	for (i = 0; i < NR_RUNS; i++) {
-		objs[i] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
+		if (objs[i])
+			continue;
+		/* The reserve is used up: let there be more for them. */
+		KUNIT_ASSERT_EQ(test, kspan_heap_grow(kspan_heap_of(0), RUN_PAGES,
+						      GFP_KERNEL), 0);
+		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
 	for (i = 0; i < NR_RUNS; i++)
@@ -232,9 +248,9 @@ static void the_oldest_go(struct kunit *test)
 	struct kspan_stats before;
 
 	kspan_release();
-	objs[0] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+	objs[0] = kspan_alloc(RUN_BYTES, RUN_GFP);
 	objs[1] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
-	objs[2] = kspan_alloc(RUN_BYTES, GFP_KERNEL);
+	objs[2] = kspan_alloc(RUN_BYTES, RUN_GFP);
 	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
@@ -243,17 +259,17 @@ static void the_oldest_go(struct kunit *test)
 	kspan_free(objs[1]);
 	msleep(400);
 	kspan_free(objs[2]);
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 2L * RUN_BYTES);
 
 	/* A region after as long, a run after half of it. */
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600)), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600), ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
-	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300)),
+	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300), ULONG_MAX),
 			(unsigned long)REGION_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
-	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, GFP_KERNEL),
+	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, RUN_GFP),
 			    (void *)objs[2]);
 	kspan_free(objs[2]);
 }

@@ -42,6 +42,7 @@
 	X(context)		\
 	X(limit)		\
 	X(scavenge)		\
+	X(shrink)		\
 	X(stats)		\
 	X(verify)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects, above 32 KiB: runs of the page heap up to half a chunk,
- * regions from vmalloc() of their own above that.
+ * Large objects, above 32 KiB: regions from vmalloc() of their own, or runs of
+ * the page heap up to half a chunk for who cannot sleep.
  */
 #include <linux/align.h>
 #include <linux/mm.h>
@@ -14,9 +14,8 @@
 #include "large.h"
 #include "verify.h"
 
-/* The largest run and the smallest region. */
+/* The largest run. */
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2 * KSPAN_PAGE_SIZE)
-#define REGION_MIN	(RUN_MAX + 1)
 
 #define NR_OBJS		24U
 
@@ -25,7 +24,7 @@ static char *objs[NR_OBJS];
 static size_t sizes[NR_OBJS];
 
 static const size_t some_sizes[] = {
-	KSPAN_SMALL_MAX + 1, 40960, 65536, RUN_MAX - 1, RUN_MAX, REGION_MIN,
+	KSPAN_SMALL_MAX + 1, 40960, 65536, RUN_MAX - 1, RUN_MAX, RUN_MAX + 1,
 	SZ_1M + SZ_512K, SZ_2M, SZ_2M + 1, 5 * SZ_1M - 100, SZ_16M,
 };
 
@@ -47,11 +46,12 @@ static bool has_ends(const char *ptr, size_t size, char what)
 	return ptr[0] == what && ptr[size - 1] == (char)(what + 1);
 }
 
-/* Each size gets whole pages, in the kind of memory that is meant for it. */
+/* Each size gets whole pages in a region of its own. */
 static void every_size(struct kunit *test)
 {
 	unsigned int i;
 
+	kspan_release();
 	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
 		size_t size = some_sizes[i], usable = ALIGN(size, KSPAN_PAGE_SIZE);
 		struct kspan_stats before;
@@ -71,7 +71,8 @@ static void every_size(struct kunit *test)
 
 		span = kspan_test_span(ptr);
 		KUNIT_EXPECT_EQ(test, (int)span->kind, (int)KSPAN_LARGE);
-		KUNIT_EXPECT_EQ_MSG(test, !span->region_pages, usable <= RUN_MAX,
+		KUNIT_EXPECT_EQ_MSG(test, span->region_pages,
+				    (u32)(usable >> KSPAN_PAGE_SHIFT),
 				    "%zu bytes: the wrong kind of memory", size);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_nmalloc), 1ULL);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_alloc),
@@ -83,6 +84,54 @@ static void every_size(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_nfree), 1ULL);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, large_alloc), 0ULL);
 	}
+}
+
+/* Whether no heap page from @ptr on leads to a span any more. */
+static bool is_forgotten(const char *ptr, size_t size)
+{
+	const char *end = ptr + size;
+
+	for (; ptr < end; ptr += PAGE_SIZE)
+		if (kspan_test_span(ptr) != &kspan_null_span)
+			return false;
+	return true;
+}
+
+/*
+ * A region that begins in the middle of a heap page: the page leads to it and
+ * to nobody else, and nowhere when it is gone.
+ */
+static void begins_at_any_page(struct kunit *test)
+{
+	unsigned int i, odd = NR_OBJS;
+	size_t size = 40960;
+
+	if (KSPAN_PAGE_SIZE == PAGE_SIZE)
+		kunit_skip(test, "heap pages are pages");
+	kspan_release();
+	kspan_test_expect_bad_frees(3);
+	for (i = 0; i < NR_OBJS; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		write_ends(objs[i], size, i);
+		if (!IS_ALIGNED((unsigned long)objs[i], KSPAN_PAGE_SIZE))
+			odd = i;
+	}
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	KUNIT_ASSERT_LT_MSG(test, odd, NR_OBJS, "vmalloc() aligned them all");
+	KUNIT_EXPECT_TRUE(test, kspan_owns(objs[odd]));
+	KUNIT_EXPECT_EQ(test, kspan_size(objs[odd]), size);
+	/* In its first page, in the first half of it, and in its last page. */
+	kspan_free(objs[odd] + 8);
+	kspan_free(objs[odd] - PAGE_SIZE);
+	kspan_free(objs[odd] + size - 8);
+	for (i = 0; i < NR_OBJS; i++) {
+		KUNIT_EXPECT_TRUE(test, has_ends(objs[i], size, i));
+		kspan_free_sized(objs[i], size);
+	}
+	kspan_release();
+	for (i = 0; i < NR_OBJS; i++)
+		KUNIT_EXPECT_TRUE(test, is_forgotten(objs[i], size));
 }
 
 /* A freed region serves requests that use three quarters of it or more. */
@@ -119,20 +168,24 @@ static void region_is_used_again(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* A freed run is the page heap's again and needs no growth. */
+/* A freed run serves the next request of its length and needs no growth. */
 static void run_is_used_again(struct kunit *test)
 {
+	gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
 	struct kspan_stats before;
 	unsigned int i;
 	void *ptr;
 
-	ptr = kspan_alloc(RUN_MAX, GFP_KERNEL);
+	kspan_release();
+	ptr = kspan_alloc(RUN_MAX, gfp);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_EQ(test, kspan_test_span(ptr)->region_pages, 0U);
 	kspan_free(ptr);
 	kspan_read_stats(&before);
 	for (i = 0; i < 100; i++) {
-		ptr = kspan_alloc(RUN_MAX - i, GFP_KERNEL);
+		ptr = kspan_alloc(RUN_MAX - i, gfp);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, kspan_test_span(ptr)->region_pages, 0U);
 		kspan_free(ptr);
 	}
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
@@ -160,7 +213,7 @@ static void release_returns_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_released), (u64)bytes);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_inuse), 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_sys), 0L);
 }
 
 /* What can never be had gives NULL quietly, and nothing is lost by it. */
@@ -202,15 +255,18 @@ static void too_large(struct kunit *test)
 static void bad_frees(struct kunit *test)
 {
 	static const size_t kinds[] = { RUN_MAX, SZ_2M };
+	static const gfp_t gfps[] = { GFP_ATOMIC | __GFP_NOWARN, GFP_KERNEL };
 	struct kspan_stats before;
 	unsigned int i;
 
+	kspan_release();
 	kspan_test_expect_bad_frees(5 * ARRAY_SIZE(kinds) + 1);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t size = kinds[i];
-		char *ptr = kspan_alloc(size, GFP_KERNEL);
+		char *ptr = kspan_alloc(size, gfps[i]);
 
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, !kspan_test_span(ptr)->region_pages, !i);
 		kspan_read_stats(&before);
 		memset(ptr, 0x77, size);
 		kspan_free(ptr + 8);
@@ -296,6 +352,7 @@ static void atomic_callers(struct kunit *test)
 
 static struct kunit_case large_cases[] = {
 	KUNIT_CASE(every_size),
+	KUNIT_CASE(begins_at_any_page),
 	KUNIT_CASE(region_is_used_again),
 	KUNIT_CASE(run_is_used_again),
 	KUNIT_CASE(release_returns_regions),

@@ -61,7 +61,7 @@ static void setup(struct kunit *test)
 		struct kspan_span *span = new_span(test, sc, sc % 2);
 
 		expect_sound(test, span);
-		KUNIT_EXPECT_EQ(test, span->top, (u16)(2 * sc));
+		KUNIT_EXPECT_EQ(test, span->top, (u16)(2 * sc + 1));
 		KUNIT_EXPECT_EQ(test, span->kind, (u8)kspan_sc_kind(sc));
 		KUNIT_EXPECT_EQ(test, span->nr_objs, info->nr_objs);
 		KUNIT_EXPECT_EQ(test, span->nr_free, info->nr_objs);

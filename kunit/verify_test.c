@@ -191,7 +191,7 @@ static void depots(struct kunit *test)
 	unsigned int cap = kspan_sc_info(SC)->mag_cap, i, nr = 4 * cap;
 	int node = numa_mem_id();
 	struct kspan_slot *slot;
-	struct kspan_mag *mag;
+	struct kspan_mag *mag, *empty;
 	void **objs;
 
 	objs = kunit_kmalloc_array(test, nr, sizeof(*objs), GFP_KERNEL);
@@ -200,10 +200,12 @@ static void depots(struct kunit *test)
 		objs[i] = new_object(test);
 	for (i = 0; i < nr; i++)
 		kspan_free(objs[i]);
-	mag = kspan_depot_get(node, SC);
+	mag = kspan_depot_get(node, SC, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, mag);
 	slot = &mag->slot[KSPAN_MAG_SLOTS - 1];
-	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, mag));
+	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, mag, &empty));
+	if (empty)
+		kspan_mag_free(empty);
 	expect_sound(test);
 	*slot->state = KSPAN_OBJ_LIVE;
 	expect_found(test, "depot:");

@@ -58,7 +58,7 @@ static __always_inline void check_context(gfp_t gfp)
 }
 
 /* An object from any place but the fast path; NULL is reported. */
-static void *take_object(unsigned int top, size_t size, gfp_t gfp, int node,
+static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			 bool zero)
 {
 	void *ptr;
@@ -68,21 +68,21 @@ static void *take_object(unsigned int top, size_t size, gfp_t gfp, int node,
 	for (;;) {
 		preempt_disable();
 		if (node == NUMA_NO_NODE)
-			ptr = kspan_cache_alloc(top, &was);
+			ptr = kspan_cache_alloc(sc, &was);
 		else
-			ptr = kspan_cache_take_node(top / 2, node, &was);
+			ptr = kspan_cache_take_node(sc, node, &was);
 		preempt_enable();
 		if (likely(ptr || err))
 			break;
 		/* A last look follows a failure: others free meanwhile. */
-		err = kspan_provide(top / 2, node, gfp);
+		err = kspan_provide(sc, node, gfp);
 	}
 	if (unlikely(!ptr)) {
 		kspan_report_fail(size, gfp, err);
 		return NULL;
 	}
 	if (zero && was != KSPAN_OBJ_ZEROED)
-		memset(ptr, 0, kspan_sc_info(top / 2)->size);
+		memset(ptr, 0, kspan_sc_info(sc)->size);
 	return ptr;
 }
 
@@ -113,7 +113,7 @@ static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
 	node = bound_node(gfp, node);
 	if (size > KSPAN_SMALL_MAX)
 		return kspan_provide_large(size, 0, gfp, node, zero);
-	return take_object(top_of(size) + tops, size, gfp, node, zero);
+	return take_object((top_of(size) + tops) / 2, size, gfp, node, zero);
 }
 
 /*
@@ -140,33 +140,46 @@ static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 	bool done;
 
 	preempt_disable();
-	done = kspan_in_task() && kspan_cache_pop(top, ptr, was);
+	done = kspan_cache_pop(top, ptr, was);
 	preempt_enable();
 	return done;
 }
 
-/* As alloc_fast(), and in addition what helps against a drained A. */
+/* What helps against a drained A. */
 static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
 {
 	bool done;
 
 	preempt_disable();
-	done = kspan_in_task() && kspan_cache_trade_alloc(top) &&
-	       kspan_cache_pop(top, ptr, was);
+	done = kspan_cache_pop_traded(top, ptr, was);
 	preempt_enable();
 	return done;
 }
 
-/*
- * The fast path after its commonest failure.  Apart from it, and called last,
- * so that the fast path needs no stack frame.
- */
-static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned int tops)
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
+				   unsigned int tops)
 {
 	void *ptr;
 	u8 was;
 
-	if (likely(alloc_traded(fast_top(size, tops), &ptr, &was)))
+	if (likely(kspan_context() != KSPAN_CTX_NMI &&
+		   kspan_cache_pop_irq(top, &ptr, &was)))
+		return ptr;
+	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+}
+
+/*
+ * The fast path after its commonest failure.  Apart from it, and called last,
+ * so that neither needs a stack frame.
+ */
+static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned long top,
+				  unsigned int tops)
+{
+	void *ptr;
+	u8 was;
+
+	if (likely(alloc_traded(top, &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }
@@ -179,15 +192,19 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 	return memset(ptr, 0, kspan_sc_info(top / 2)->size);
 }
 
-/* alloc_special() with a drained A. */
+/* alloc_special() with a drained A or in an interrupt. */
 static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
-					  unsigned int tops)
+					  unsigned long top, unsigned int tops)
 {
-	unsigned long top = fast_top(size, tops);
+	bool done = false;
 	void *ptr;
 	u8 was;
 
-	if (likely(alloc_traded(top, &ptr, &was)))
+	if (likely(kspan_in_task()))
+		done = alloc_traded(top, &ptr, &was);
+	else if (kspan_context() != KSPAN_CTX_NMI)
+		done = kspan_cache_pop_irq(top, &ptr, &was);
+	if (likely(done))
 		return zero_object(ptr, top, was);
 	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
 }
@@ -201,14 +218,15 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 
 	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
 		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
-	if (likely(alloc_fast(top, &ptr, &was)))
+	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
-	return alloc_special_trade(size, gfp, tops);
+	return alloc_special_trade(size, gfp, top, tops);
 }
 
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 					 unsigned int tops)
 {
+	unsigned long top;
 	void *ptr;
 	u8 was;
 
@@ -216,9 +234,12 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	if (static_branch_unlikely(&alloc_init_key) ||
 	    unlikely(gfp & SPECIAL_GFP))
 		return alloc_special(size, gfp, tops);
-	if (likely(alloc_fast(fast_top(size, tops), &ptr, &was)))
+	top = fast_top(size, tops);
+	if (unlikely(!kspan_in_task()))
+		return alloc_in_irq(size, gfp, top, tops);
+	if (likely(alloc_fast(top, &ptr, &was)))
 		return ptr;
-	return alloc_trade(size, gfp, tops);
+	return alloc_trade(size, gfp, top, tops);
 }
 
 /**

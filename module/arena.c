@@ -201,6 +201,21 @@ void kspan_arena_mark(unsigned long addr, unsigned long nr_pages,
 		WRITE_ONCE(*entry_of(addr), span);
 }
 
+/**
+ * kspan_arena_forget - let the pages of a piece of memory lead nowhere
+ * @addr: where it begins, in the middle of a heap page perhaps
+ * @bytes: how long it is
+ *
+ * Context: Any but NMI; all heap pages it touches are the caller's.
+ */
+void kspan_arena_forget(unsigned long addr, unsigned long bytes)
+{
+	unsigned long first = addr >> KSPAN_PAGE_SHIFT;
+	unsigned long last = (addr + bytes - 1) >> KSPAN_PAGE_SHIFT;
+
+	kspan_arena_mark(addr, last - first + 1, &kspan_null_span);
+}
+
 /*
  * A large object is known by its first page alone, so that its cost does not
  * grow with its size.

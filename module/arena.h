@@ -54,18 +54,22 @@ static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 	unsigned long addr = (unsigned long)ptr;
 	unsigned long frame = (addr - kspan_window_base) >> KSPAN_FRAME_SHIFT;
 	struct kspan_span **table;
+	unsigned long page;
 
 	if (unlikely(frame >= KSPAN_NR_WINDOW))
 		return &kspan_null_span;
 	table = READ_ONCE(kspan_window[frame]);
-	return READ_ONCE(table[(addr >> KSPAN_PAGE_SHIFT) &
-			       (KSPAN_FRAME_PAGES - 1)]);
+	page = (addr >> KSPAN_PAGE_SHIFT) & (KSPAN_FRAME_PAGES - 1);
+	/* Or gcc scales it here, and then has an add where a load would do. */
+	OPTIMIZER_HIDE_VAR(page);
+	return READ_ONCE(table[page]);
 }
 
 int kspan_arena_init(void);
 void kspan_arena_exit(void);
 int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp);
 void kspan_arena_publish(struct kspan_span *span);
+void kspan_arena_forget(unsigned long addr, unsigned long bytes);
 void kspan_arena_mark(unsigned long addr, unsigned long nr_pages,
 		      struct kspan_span *marker);
 void kspan_arena_withdraw(struct kspan_span *span);

@@ -17,7 +17,7 @@
 #define ALLOC_BATCH	64U
 
 /* As many small objects as are at hand. */
-static size_t take_batches(unsigned int top, void **objs, size_t n, bool zero)
+static size_t take_batches(unsigned int sc, void **objs, size_t n, bool zero)
 {
 	size_t done = 0;
 	unsigned int want, got;
@@ -25,7 +25,7 @@ static size_t take_batches(unsigned int top, void **objs, size_t n, bool zero)
 	do {
 		want = min_t(size_t, n - done, ALLOC_BATCH);
 		preempt_disable();
-		got = kspan_cache_alloc_many(top, objs + done, want, zero);
+		got = kspan_cache_alloc_many(sc, objs + done, want, zero);
 		preempt_enable();
 		done += got;
 	} while (got == want && done < n);
@@ -39,7 +39,7 @@ static size_t alloc_small_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 	size_t done = 0;
 
 	for (;;) {
-		done += take_batches(2 * class, objs + done, n - done, zero);
+		done += take_batches(class, objs + done, n - done, zero);
 		if (done == n)
 			return n;
 		/* One from the slow path, which finds memory or reports. */

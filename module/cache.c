@@ -27,6 +27,8 @@
 #include "params.h"
 
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+struct kspan_slot * __percpu *kspan_irq_tops;
+unsigned long __percpu *kspan_task_counts;
 struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
 /* Frees go to the spans one by one: nothing may be reused, or all is wiped. */
@@ -39,8 +41,8 @@ static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
-	c->count[sc].loaded--;
-	c->count[sc].unloaded--;
+	c->counts[KSPAN_LOADED(sc)]--;
+	c->counts[KSPAN_UNLOADED(sc)]--;
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: two frees of one object of class %u at the same time\n",
 		       kspan_sc_class(sc));
@@ -81,26 +83,24 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_params.randomize)
 		shuffle(c, &mag->slot[first], nr);
 	kspan_set_a(c, sc, mag, nr);
-	c->count[sc].loaded += nr;
+	c->counts[KSPAN_LOADED(sc)] += nr;
 	return true;
 }
 
 /* A full magazine from the depot becomes A.  Return: whether there was one. */
 static bool fill_from_depot(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	struct kspan_mag *full, *drained;
+	struct kspan_mag *full, *drained = kspan_a_mag(c, sc);
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+	bool to_f = !direct_free && !kspan_f_mag(c, sc);
 
-	full = kspan_depot_get(c->node, sc);
+	full = kspan_depot_get(c->node, sc, to_f ? NULL : drained);
 	if (!full)
 		return false;
-	drained = kspan_a_mag(c, sc);
 	kspan_set_a(c, sc, full, cap);
-	c->count[sc].loaded += cap;
-	if (drained && !kspan_f_mag(c, sc) && !direct_free)
+	c->counts[KSPAN_LOADED(sc)] += cap;
+	if (to_f)
 		kspan_set_f(c, sc, drained, 0);
-	else if (drained)
-		kspan_mag_free(drained);
 	return true;
 }
 
@@ -125,92 +125,71 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 		return NULL;
 	*was = *slot.state;
 	*slot.state = KSPAN_OBJ_LIVE;
-	c->count[sc].loaded++;
+	c->counts[KSPAN_LOADED(sc)]++;
 	return slot.ptr;
 }
 
-static void *pop(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
+/* kspan_cache_pop() and _push() for any cache. */
+static __always_inline bool pop(struct kspan_slot **tops, unsigned long a,
+				void **ptr, u8 *was)
 {
-	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(2 * sc)];
+	struct kspan_slot *slot = tops[a];
 
 	*was = *slot->state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
-		return NULL;
-	*slot->state = KSPAN_OBJ_LIVE;
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)], slot - 1);
-	return slot->ptr;
-}
-
-/* The task cache of this CPU takes over @a and @f, the tops' slots. */
-static __always_inline void trade_tops(unsigned long top, struct kspan_slot *a,
-				       struct kspan_slot *f)
-{
-	struct kspan_cache_cpu *cc = this_cpu_ptr(kspan_cache_cpus);
-	struct kspan_cache_count *count = &cc->count[KSPAN_CTX_TASK][top / 2];
-	long diff = (long)kspan_slot_index(f) - (long)kspan_slot_index(a);
-
-	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], f);
-	__this_cpu_write(kspan_tops[KSPAN_TOP_F(top)], a + 1);
-	count->loaded += diff;
-	count->unloaded += diff;
-}
-
-/**
- * kspan_cache_trade_alloc - let what F holds be A, if A is drained
- * @top: 2 * span class
- *
- * The short way for the commonest end of a fast path; kspan_cache_alloc()
- * knows all ways.  A CPU that frees what it allocates lives on this one: with
- * few objects in its cache it comes here every few calls.
- *
- * Context: Task, with preemption off.
- * Return: whether A holds something now.
- */
-noinline bool kspan_cache_trade_alloc(unsigned long top)
-{
-	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
-	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
-
-	f--;
-	if (a->state != &kspan_none_state || f->state == &kspan_none_state ||
-	    kspan_mag_of(a) == &kspan_no_mag)
 		return false;
-	trade_tops(top, a, f);
+	*slot->state = KSPAN_OBJ_LIVE;
+	*ptr = slot->ptr;
+	WRITE_ONCE(tops[a], slot - 1);
 	return true;
+}
+
+static __always_inline void push(struct kspan_slot **tops, unsigned long f,
+				 const void *ptr, u8 *state)
+{
+	struct kspan_slot *slot = tops[f];
+
+	*state = KSPAN_OBJ_FREE;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(tops[f], slot + 1);
 }
 
 /**
  * kspan_cache_trade_free - let F, which is full, be A, if A has drained by half
- * @top: 2 * span class
+ * @f: KSPAN_TOP_F() of the span class
  *
  * Context: Task, with preemption off.
  * Return: whether F has room now.
  */
-noinline bool kspan_cache_trade_free(unsigned long top)
+noinline bool kspan_cache_trade_free(unsigned long f)
 {
-	struct kspan_slot *a = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
-	struct kspan_slot *f = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
+	struct kspan_slot *a = __this_cpu_read(kspan_tops[f - 1]);
+	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
+	unsigned long diff = kspan_cache_diff(a, last);
 
-	f--;
-	if (kspan_slot_index(a) >= half_slot[top / 2] ||
-	    kspan_mag_of(f) == &kspan_no_mag)
+	if (kspan_slot_index(a) >= half_slot[f / 2] ||
+	    kspan_mag_of(last) == &kspan_no_mag)
 		return false;
-	trade_tops(top, a, f);
+	__this_cpu_write(kspan_tops[f - 1], last);
+	__this_cpu_write(kspan_tops[f], a + 1);
+	__this_cpu_add(kspan_task_counts[f - 1], diff);
+	__this_cpu_add(kspan_task_counts[f], diff);
 	return true;
 }
 
 /**
  * kspan_cache_alloc - take an object, wherever one is at hand
- * @top: 2 * span class
+ * @sc: span class
  * @was: the state it had, FREE or ZEROED
  *
  * Context: Any, with preemption off.
  * Return: a LIVE object, or NULL: neither cache nor depot nor span has one,
  * or this is an NMI.
  */
-void *kspan_cache_alloc(unsigned int top, u8 *was)
+void *kspan_cache_alloc(unsigned int sc, u8 *was)
 {
-	unsigned int ctx = kspan_context(), sc = top / 2;
+	unsigned int ctx = kspan_context();
 	struct kspan_ctx_cache c;
 	void *ptr;
 
@@ -218,8 +197,7 @@ void *kspan_cache_alloc(unsigned int top, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		ptr = pop(&c, sc, was);
-		if (ptr)
+		if (pop(c.tops, KSPAN_TOP_A(sc), &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_duplicate(&c, sc);
@@ -228,9 +206,32 @@ void *kspan_cache_alloc(unsigned int top, u8 *was)
 	}
 }
 
+/* Drain A into @objs.  Return: how many objects, at most @nr. */
+static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
+					     unsigned int sc, void **objs,
+					     unsigned int nr, bool zero)
+{
+	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(sc)];
+	void **obj = objs, **end = objs + nr;
+	u8 *state, was;
+
+	for (; obj != end; obj++, slot--) {
+		state = slot->state;
+		was = *state;
+		if (unlikely(was > KSPAN_OBJ_ZEROED))
+			break;
+		*state = KSPAN_OBJ_LIVE;
+		*obj = slot->ptr;
+		if (zero && was != KSPAN_OBJ_ZEROED)
+			memset(*obj, 0, kspan_sc_info(sc)->size);
+	}
+	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)], slot);
+	return obj - objs;
+}
+
 /**
  * kspan_cache_alloc_many - take several objects at once
- * @top: 2 * span class
+ * @sc: span class
  * @objs: where they go
  * @nr: how many, at most
  * @zero: whether to zero them
@@ -238,39 +239,28 @@ void *kspan_cache_alloc(unsigned int top, u8 *was)
  * Context: Any, with preemption off.
  * Return: how many there were at hand.
  */
-unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
+unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero)
 {
-	unsigned int ctx = kspan_context(), sc = top / 2, done = 0;
-	unsigned long size = kspan_sc_info(sc)->size;
-	struct kspan_slot *slot;
+	unsigned int ctx = kspan_context(), done = 0;
 	struct kspan_ctx_cache c;
-	u8 was;
 
 	if (ctx == KSPAN_CTX_NMI)
 		return 0;
 	c = kspan_cache_of(smp_processor_id(), ctx);
-	do {
-		slot = c.tops[KSPAN_TOP_A(top)];
-		for (; done < nr; slot--) {
-			was = *slot->state;
-			if (unlikely(was > KSPAN_OBJ_ZEROED))
-				break;
-			*slot->state = KSPAN_OBJ_LIVE;
-			objs[done] = slot->ptr;
-			if (zero && was != KSPAN_OBJ_ZEROED)
-				memset(objs[done], 0, size);
-			done++;
-		}
-		WRITE_ONCE(c.tops[KSPAN_TOP_A(top)], slot);
+	for (;;) {
+		/* Twice, so that the common loop is without the test. */
+		if (zero)
+			done += pop_many(&c, sc, objs + done, nr - done, true);
+		else
+			done += pop_many(&c, sc, objs + done, nr - done, false);
 		if (done == nr)
-			break;
-		if (unlikely(kspan_a_count(&c, sc))) {
+			return done;
+		if (unlikely(kspan_a_count(&c, sc)))
 			drop_duplicate(&c, sc);
-			continue;
-		}
-	} while (refill(&c, sc));
-	return done;
+		else if (!refill(&c, sc))
+			return done;
+	}
 }
 
 /**
@@ -316,7 +306,7 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	struct kspan_mag *f = kspan_f_mag(c, sc);
+	struct kspan_mag *f = kspan_f_mag(c, sc), *empty;
 
 	if (!f)
 		return renew_f(c, sc);
@@ -327,9 +317,11 @@ static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	c->count[sc].unloaded += cap;
-	if (kspan_depot_put(c->node, sc, f))
-		return renew_f(c, sc);
+	c->counts[KSPAN_UNLOADED(sc)] += cap;
+	if (kspan_depot_put(c->node, sc, f, &empty)) {
+		kspan_set_f(c, sc, empty, 0);
+		return empty || renew_f(c, sc);
+	}
 	kspan_central_flush(sc, &f->slot[kspan_sc_first(sc)], cap);
 	kspan_set_f(c, sc, f, 0);
 	return true;
@@ -341,7 +333,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
-	c->count[sc].unloaded++;
+	c->counts[KSPAN_UNLOADED(sc)]++;
 	if (kspan_params.sbrk) {
 		*state = KSPAN_OBJ_SPENT;
 		return;
@@ -356,16 +348,14 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 
 /**
  * kspan_cache_free - take an object back
- * @top: 2 * span class
+ * @sc: span class
  * @ptr: the object
  * @state: its state byte, LIVE
  *
  * Context: Any but NMI, with preemption off.
  */
-void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
+void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
 {
-	unsigned int sc = top / 2;
-	struct kspan_slot *slot;
 	struct kspan_ctx_cache c;
 
 	c = kspan_cache_of(smp_processor_id(), kspan_context());
@@ -373,18 +363,25 @@ void kspan_cache_free(unsigned int top, const void *ptr, u8 *state)
 		free_one(&c, sc, ptr, state);
 		return;
 	}
-	slot = c.tops[KSPAN_TOP_F(top)];
-	*state = KSPAN_OBJ_FREE;
-	slot->ptr = (void *)ptr;
-	slot->state = state;
-	WRITE_ONCE(c.tops[KSPAN_TOP_F(top)], slot + 1);
+	push(c.tops, KSPAN_TOP_F(sc), ptr, state);
+}
+
+#define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \
+			 sizeof(struct kspan_slot *))
+#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long))
+
+static void free_memory(void)
+{
+	free_percpu(kspan_cache_cpus);
+	free_percpu(kspan_task_counts);
+	free_percpu(kspan_irq_tops);
 }
 
 /* Bytes of all CPUs' caches, without their magazines. */
 static long cache_bytes(void)
 {
-	return (sizeof(struct kspan_cache_cpu) + sizeof(kspan_tops)) *
-	       num_possible_cpus();
+	return (sizeof(struct kspan_cache_cpu) + sizeof(kspan_tops) +
+		IRQ_TOPS_BYTES + TASK_COUNTS_BYTES) * num_possible_cpus();
 }
 
 /**
@@ -398,11 +395,16 @@ int kspan_cache_init(void)
 	unsigned int cpu, ctx, sc;
 
 	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
+	kspan_irq_tops = __alloc_percpu(IRQ_TOPS_BYTES, SMP_CACHE_BYTES);
+	kspan_task_counts = __alloc_percpu(TASK_COUNTS_BYTES, SMP_CACHE_BYTES);
 	kspan_cache_cpus = alloc_percpu(struct kspan_cache_cpu);
-	if (!kspan_cache_cpus)
+	if (!kspan_irq_tops || !kspan_task_counts || !kspan_cache_cpus) {
+		free_memory();
 		return -ENOMEM;
+	}
 	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
 	atomic_long_add(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	kspan_cache_drain_init();
 	direct_free = kspan_params.sbrk || want_init_on_free();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
 		half_slot[sc] = kspan_sc_first(sc) +
@@ -428,7 +430,7 @@ void kspan_cache_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kspan_cache_drain_dead(cpu);
-	free_percpu(kspan_cache_cpus);
+	free_memory();
 	kspan_meta_account(KSPAN_SYS_MCACHE, -cache_bytes());
 	atomic_long_sub(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 }

@@ -37,16 +37,29 @@ enum kspan_context {
 /* Bits of preempt_count() that are all clear in task context. */
 #define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
 
-/* Indices of a span class's tops in a cache; @top is 2 * sc. */
-#define KSPAN_TOP_A(top)	(top)
-#define KSPAN_TOP_F(top)	((top) + 1)
+/* Indices of a span class's tops in a cache. */
+#define KSPAN_TOP_A(sc)		(2UL * (sc))
+#define KSPAN_TOP_F(sc)		(2UL * (sc) + 1)
 #define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
+
+/* And of its counts: what went into A magazines and out of F ones, ever. */
+#define KSPAN_LOADED(sc)	KSPAN_TOP_A(sc)
+#define KSPAN_UNLOADED(sc)	KSPAN_TOP_F(sc)
 
 /*
  * The task cache, static so that an instruction reaches it without a pointer;
  * a module's static per-CPU memory is too small for the other two.
  */
 DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+
+/* The softirq's and the hardirq's, KSPAN_NR_TOPS each. */
+extern struct kspan_slot * __percpu *kspan_irq_tops;
+
+/* KSPAN_NR_TOPS counts of the task cache; written by their CPU alone. */
+extern unsigned long __percpu *kspan_task_counts;
+
+/* Bytes of free objects a CPU should hold: speed for memory.  Set at load. */
+extern unsigned long kspan_cache_budget;
 
 /**
  * kspan_context - which cache the caller may use
@@ -72,9 +85,34 @@ static __always_inline bool kspan_in_task(void)
 	return likely(!(preempt_count() & KSPAN_CTX_MASK));
 }
 
+/*
+ * A top of this CPU.  On x86 an instruction with a segment prefix reaches it;
+ * elsewhere its address is computed, which can be a call and is done once.
+ */
+static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
+{
+	return IS_ENABLED(CONFIG_X86) ? NULL : this_cpu_ptr(&kspan_tops[i]);
+}
+
+static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
+							unsigned long i)
+{
+	return top ? READ_ONCE(*top) : __this_cpu_read(kspan_tops[i]);
+}
+
+static __always_inline void kspan_top_set(struct kspan_slot **top,
+					  unsigned long i,
+					  struct kspan_slot *slot)
+{
+	if (top)
+		WRITE_ONCE(*top, slot);
+	else
+		__this_cpu_write(kspan_tops[i], slot);
+}
+
 /**
  * kspan_cache_pop - take an object out of A
- * @top: 2 * span class
+ * @a: KSPAN_TOP_A() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
@@ -84,52 +122,153 @@ static __always_inline bool kspan_in_task(void)
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if A is drained or holds a wrong object.
  */
-static __always_inline bool kspan_cache_pop(unsigned long top, void **ptr,
+static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 					    u8 *was)
 {
-	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_A(top)]);
+	struct kspan_slot **top = kspan_top_at(a);
+	struct kspan_slot *slot = kspan_top_get(top, a);
 	u8 *state = slot->state;
 
 	*was = *state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
-	*ptr = slot->ptr;
 	*state = KSPAN_OBJ_LIVE;
-	__this_cpu_write(kspan_tops[KSPAN_TOP_A(top)], slot - 1);
+	slot--;
+	kspan_top_set(top, a, slot);
+	*ptr = slot[1].ptr;
+	return true;
+}
+
+/* The tops of the interrupt that runs.  Context: Softirq or hardirq. */
+static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
+{
+	struct kspan_slot **tops = this_cpu_ptr(kspan_irq_tops);
+
+	return preempt_count() & HARDIRQ_MASK ? tops + KSPAN_NR_TOPS : tops;
+}
+
+/**
+ * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
+						u8 *was)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + a, *slot = *top;
+	u8 *state = slot->state;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	*state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*top, slot - 1);
+	*ptr = slot->ptr;
+	return true;
+}
+
+/* How many slots from drained A's top to F's last object. */
+static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a,
+						      const struct kspan_slot *f)
+{
+	return (((unsigned long)f - (unsigned long)a) & KSPAN_MAG_MASK) /
+	       sizeof(*a);
+}
+
+/**
+ * kspan_cache_pop_traded - let what F holds be A, and take an object out of it
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * The short way for the commonest end of a fast path; kspan_cache_alloc()
+ * knows all ways.  A CPU that frees what it allocates lives on this one: with
+ * few objects in its cache it comes here every few calls.
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if A is not drained or F holds nothing.
+ */
+static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
+						   u8 *was)
+{
+	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
+	unsigned long diff = kspan_cache_diff(drained, slot);
+	u8 *state = slot->state;
+
+	if (unlikely(drained->state != &kspan_none_state ||
+		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]))
+		return false;
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	*state = KSPAN_OBJ_LIVE;
+	*ptr = slot->ptr;
+	__this_cpu_write(kspan_tops[a], slot - 1);
+	__this_cpu_write(kspan_tops[a + 1], drained + 1);
+	__this_cpu_add(kspan_task_counts[a], diff);
+	__this_cpu_add(kspan_task_counts[a + 1], diff);
 	return true;
 }
 
 /**
  * kspan_cache_push - put an object into F
- * @top: 2 * span class
+ * @f: KSPAN_TOP_F() of the span class
  * @ptr: the object
  * @state: its state byte, LIVE
  *
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if F is full.
  */
-static __always_inline bool kspan_cache_push(unsigned long top, const void *ptr,
+static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 					     u8 *state)
 {
-	struct kspan_slot *slot = __this_cpu_read(kspan_tops[KSPAN_TOP_F(top)]);
+	struct kspan_slot **top = kspan_top_at(f);
+	struct kspan_slot *slot = kspan_top_get(top, f);
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
 	*state = KSPAN_OBJ_FREE;
 	slot->ptr = (void *)ptr;
 	slot->state = state;
-	__this_cpu_write(kspan_tops[KSPAN_TOP_F(top)], slot + 1);
+	kspan_top_set(top, f, slot + 1);
+	return true;
+}
+
+/**
+ * kspan_cache_push_irq - kspan_cache_push() for interrupts
+ * @f: KSPAN_TOP_F() of the span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if F is full.
+ */
+static __always_inline bool kspan_cache_push_irq(unsigned long f,
+						 const void *ptr, u8 *state)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + f, *slot = *top;
+
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	*state = KSPAN_OBJ_FREE;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(*top, slot + 1);
 	return true;
 }
 
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
-bool kspan_cache_trade_alloc(unsigned long top);
-bool kspan_cache_trade_free(unsigned long top);
-void *kspan_cache_alloc(unsigned int top, u8 *was);
-unsigned int kspan_cache_alloc_many(unsigned int top, void **objs,
+bool kspan_cache_trade_free(unsigned long f);
+void *kspan_cache_alloc(unsigned int sc, u8 *was);
+unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero);
-void kspan_cache_free(unsigned int top, const void *ptr, u8 *state);
+void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);

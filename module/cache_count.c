@@ -21,9 +21,9 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
-			loaded += READ_ONCE(c.count[sc].loaded) -
+			loaded += READ_ONCE(c.counts[KSPAN_LOADED(sc)]) -
 				  kspan_a_count(&c, sc);
-			unloaded += READ_ONCE(c.count[sc].unloaded) +
+			unloaded += READ_ONCE(c.counts[KSPAN_UNLOADED(sc)]) +
 				    kspan_f_count(&c, sc);
 		}
 	}
@@ -58,7 +58,7 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 		const struct kspan_span *span = kspan_span_find(slot->ptr);
 		unsigned long i = slot->state - span->state;
 
-		if (span->top != 2 * sc)
+		if (span->top != KSPAN_TOP_F(sc))
 			return "cache: object of another class in a magazine";
 		if (i >= span->nr_objs)
 			return "cache: state of another span";

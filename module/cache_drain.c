@@ -5,25 +5,34 @@
  */
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
 #include "cache_tops.h"
 
-/* Bytes of free objects a CPU should hold; see kspan_cache_age(). */
-#define CACHE_BUDGET (256UL << 10)
-#define HAND_STEP (CACHE_BUDGET / KSPAN_NR_SC)
+/* Bounds of kspan_cache_budget. */
+#define BUDGET_MIN	(64UL << 10)
+#define BUDGET_MAX	(512UL << 10)
+/* Of memory, what the caches of all CPUs should hold at most: 1 / this. */
+#define BUDGET_SHARE	256
+
+unsigned long kspan_cache_budget __ro_after_init;
 
 /* Take what a magazine holds to the depot or, failing that, to the spans. */
 static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
 		       struct kspan_mag *mag, unsigned int nr)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+	struct kspan_mag *empty = mag;
 
-	if (nr == cap && kspan_depot_put(c->node, sc, mag))
-		return;
-	kspan_central_flush(sc, &mag->slot[kspan_sc_first(sc)], nr);
-	kspan_mag_free(mag);
+	if (nr != cap || !kspan_depot_put(c->node, sc, mag, &empty)) {
+		kspan_central_flush(sc, &mag->slot[kspan_sc_first(sc)], nr);
+		empty = mag;
+	}
+	if (empty)
+		kspan_mag_free(empty);
 }
 
 /* Empty both magazines of a span class and give them up. */
@@ -34,8 +43,8 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 
 	kspan_set_a(c, sc, NULL, 0);
 	kspan_set_f(c, sc, NULL, 0);
-	c->count[sc].loaded -= nr_a;
-	c->count[sc].unloaded += nr_f;
+	c->counts[KSPAN_LOADED(sc)] -= nr_a;
+	c->counts[KSPAN_UNLOADED(sc)] += nr_f;
 	if (a)
 		return_mag(c, sc, a, nr_a);
 	if (f)
@@ -44,32 +53,46 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 
 /*
  * Keep a CPU's hoard near its budget: a hand goes round the span classes, one
- * for each HAND_STEP bytes of objects that are loaded, so once round while a
+ * for each step's worth of objects that are loaded, so once round while a
  * budget's worth is.  It adds up what they hold, and drains what would exceed
  * the budget.
  */
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
 	const struct kspan_class *busy = kspan_sc_info(busy_sc);
+	unsigned long step = kspan_cache_budget / KSPAN_NR_SC;
 	struct kspan_cache_cpu *cc = c->cpu;
 	unsigned long bytes;
 
 	cc->nr_events++;
-	if (c->tops == cc->tops[0] || c->tops == cc->tops[1])
+	if (c->ctx != KSPAN_CTX_TASK)
 		return; /* interrupts leave this to tasks */
 	cc->hand_bytes += busy->size * busy->mag_cap;
-	for (; cc->hand_bytes >= HAND_STEP; cc->hand_bytes -= HAND_STEP) {
+	for (; cc->hand_bytes >= step; cc->hand_bytes -= step) {
 		if (++cc->hand >= KSPAN_NR_SC) {
 			cc->hand = 1;
 			cc->seen_bytes = 0;
 		}
+		if (kspan_is_bare(c, cc->hand))
+			continue;
 		bytes = (kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand)) *
 			kspan_sc_info(cc->hand)->size;
-		if (cc->seen_bytes + bytes > CACHE_BUDGET && cc->hand != busy_sc)
+		if (cc->seen_bytes + bytes > kspan_cache_budget &&
+		    cc->hand != busy_sc)
 			drain_class(c, cc->hand);
 		else
 			cc->seen_bytes += bytes;
 	}
+}
+
+/* Set the budget for this machine.  Context: module load. */
+void kspan_cache_drain_init(void)
+{
+	unsigned long share = totalram_pages() / BUDGET_SHARE / num_possible_cpus();
+
+	/* More than a magazine of each class is of little use. */
+	kspan_cache_budget = clamp(share, BUDGET_MIN / PAGE_SIZE,
+				   BUDGET_MAX / PAGE_SIZE) * PAGE_SIZE;
 }
 
 /**

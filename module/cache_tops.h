@@ -16,19 +16,12 @@
 
 #include "cache.h"
 
-/* Contexts whose tops are not in kspan_tops. */
+/* Contexts whose tops are in kspan_irq_tops. */
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
-
-/* What went into A magazines and out of F ones, ever. */
-struct kspan_cache_count {
-	unsigned long loaded;
-	unsigned long unloaded;
-};
 
 /**
  * struct kspan_cache_cpu - the rest of a CPU's caches
- * @tops: the softirq's and the hardirq's, used as kspan_tops
- * @count: by context and span class, written by their owner alone
+ * @counts: those of kspan_irq_tops, used as kspan_task_counts
  * @nr_events: slow path visits, so that the scavenger sees idle CPUs
  * @nr_seen: nr_events when the scavenger last looked; the scavenger's
  * @hand: next class kspan_cache_age() looks at
@@ -37,8 +30,7 @@ struct kspan_cache_count {
  * @random: state of the generator behind randomize=1
  */
 struct kspan_cache_cpu {
-	struct kspan_slot *tops[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
-	struct kspan_cache_count count[KSPAN_NR_CTX][KSPAN_NR_SC];
+	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
 	unsigned long nr_events;
 	unsigned long nr_seen;
 	unsigned int hand;
@@ -52,8 +44,9 @@ extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 /* One cache: what the functions below work on. */
 struct kspan_ctx_cache {
 	struct kspan_cache_cpu *cpu;
+	unsigned int ctx;
 	struct kspan_slot **tops;
-	struct kspan_cache_count *count;
+	unsigned long *counts;
 	int node;
 };
 
@@ -64,8 +57,12 @@ static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
 
 	return (struct kspan_ctx_cache){
 		.cpu = cc,
-		.tops = ctx ? cc->tops[ctx - 1] : per_cpu_ptr(kspan_tops, cpu),
-		.count = cc->count[ctx],
+		.ctx = ctx,
+		.tops = ctx ? per_cpu_ptr(kspan_irq_tops, cpu) +
+			      (ctx - 1) * KSPAN_NR_TOPS :
+			      per_cpu_ptr(kspan_tops, cpu),
+		.counts = ctx ? cc->counts[ctx - 1] :
+				per_cpu_ptr(kspan_task_counts, cpu),
 		.node = cpu_to_mem(cpu),
 	};
 }
@@ -90,7 +87,7 @@ static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]));
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(sc)]));
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -99,7 +96,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1);
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1);
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -107,7 +104,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
-	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(2 * sc)]);
+	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(sc)]);
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
@@ -118,28 +115,39 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
 	const struct kspan_slot *top =
-		READ_ONCE(c->tops[KSPAN_TOP_F(2 * sc)]) - 1;
+		READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1;
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
 		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
 }
 
+/* The tops of a cache without magazines. */
+#define KSPAN_NO_A	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1])
+#define KSPAN_NO_F	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS])
+
+static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
+				 unsigned int sc)
+{
+	return c->tops[KSPAN_TOP_A(sc)] == KSPAN_NO_A &&
+	       c->tops[KSPAN_TOP_F(sc)] == KSPAN_NO_F;
+}
+
 /* Let @mag with @nr objects be A; NULL is none. */
 static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(2 * sc)],
+	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
-			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]);
+			 KSPAN_NO_A);
 }
 
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_TOP_F(2 * sc)],
+	WRITE_ONCE(c->tops[KSPAN_TOP_F(sc)],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
-			 &kspan_no_mag.slot[KSPAN_MAG_SLOTS]);
+			 KSPAN_NO_F);
 }
 
 /* A and F change roles, with what they hold. */
@@ -150,10 +158,11 @@ static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
 
 	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
 	kspan_set_f(c, sc, a, nr_a);
-	c->count[sc].loaded += nr_f - nr_a;
-	c->count[sc].unloaded += nr_f - nr_a;
+	c->counts[KSPAN_LOADED(sc)] += nr_f - nr_a;
+	c->counts[KSPAN_UNLOADED(sc)] += nr_f - nr_a;
 }
 
+void kspan_cache_drain_init(void);
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
 
 #endif /* KSPAN_CACHE_TOPS_H */

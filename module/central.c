@@ -248,6 +248,17 @@ static void drop_span(struct kspan_span *span)
 	kspan_span_retire(span);
 }
 
+static void drop_spans(struct list_head *empty)
+{
+	struct kspan_span *span;
+
+	while (!list_empty(empty)) {
+		span = list_first_entry(empty, struct kspan_span, list);
+		list_del(&span->list);
+		drop_span(span);
+	}
+}
+
 static void report_two_hands(unsigned int sc)
 {
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
@@ -334,7 +345,6 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 			 unsigned int nr)
 {
 	struct kspan_central *central;
-	struct kspan_span *span, *next;
 	unsigned long flags;
 	unsigned int done;
 	LIST_HEAD(empty);
@@ -348,9 +358,7 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 		raw_spin_unlock_irqrestore(&central->lock, flags);
 	}
 	atomic_long_inc(&kspan_nr_flush);
-
-	list_for_each_entry_safe(span, next, &empty, list)
-		drop_span(span);
+	drop_spans(&empty);
 }
 
 /**
@@ -377,8 +385,7 @@ void kspan_central_drain(int node, unsigned int sc)
 		if (span->nr_free == span->nr_objs)
 			detach_empty_locked(central, span, &empty);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
-	list_for_each_entry_safe(span, next, &empty, list)
-		drop_span(span);
+	drop_spans(&empty);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "arena.h"
@@ -50,6 +51,19 @@ unsigned long kspan_sys_total(void)
 	return total;
 }
 
+/* Whether the kernel would have to go to extremes for so many bytes. */
+static bool is_short(unsigned long bytes)
+{
+	long margin = totalram_pages() / 64 + SZ_2M / PAGE_SIZE;
+
+	return si_mem_available() < (long)(bytes >> PAGE_SHIFT) + margin;
+}
+
+static bool is_on_node(const void *mem, int node)
+{
+	return nr_online_nodes == 1 || page_to_nid(vmalloc_to_page(mem)) == node;
+}
+
 /**
  * kspan_backing_get - heap memory from the kernel
  * @bytes: size, a multiple of PAGE_SIZE
@@ -57,8 +71,10 @@ unsigned long kspan_sys_total(void)
  * @node: preferred NUMA node
  * @err: 0, -EDQUOT at the memory limit or -ENOMEM
  *
- * Never asks for the OOM killer: a client that can do without an object must
- * not cost a process its life.
+ * A client that can do without an object must not cost a process its life.
+ * The pages are asked for so that the OOM killer is left alone, but vmalloc()
+ * takes page tables by its own flags; so nothing is asked for when memory is
+ * as short as that.
  *
  * Context: Process context that may sleep.
  * Return: page-aligned memory, not yet counted in heap_sys, or NULL.
@@ -75,6 +91,9 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 	    (bytes > limit || kspan_sys_total() > limit - bytes))
 		return NULL;
 
+	*err = -ENOMEM;
+	if (!(gfp & __GFP_NOFAIL) && is_short(bytes))
+		return NULL;
 	if (gfp & __GFP_NOFAIL)
 		flags |= __GFP_NOFAIL;
 	else if (gfp & __GFP_NORETRY)
@@ -91,9 +110,15 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 		memalloc_noio_restore(scope);
 	else if (!(gfp & __GFP_FS))
 		memalloc_nofs_restore(scope);
-	*err = mem ? 0 : -ENOMEM;
-	if (mem)
-		atomic_long_inc(&kspan_nr_grow);
+	/* No function that modules may call takes both a node and flags. */
+	if (mem && (gfp & __GFP_THISNODE) && !is_on_node(mem, node)) {
+		vfree(mem);
+		mem = NULL;
+	}
+	if (!mem)
+		return NULL;
+	*err = 0;
+	atomic_long_inc(&kspan_nr_grow);
 	return mem;
 }
 

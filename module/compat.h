@@ -12,6 +12,7 @@
 #include <linux/gfp.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
+#include <linux/shrinker.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -21,7 +22,7 @@
 #endif
 
 /* 6.17: a bound workqueue has to say so. */
-#ifndef WQ_PERCPU
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define WQ_PERCPU 0
 #endif
 
@@ -60,5 +61,56 @@ static inline void *kspan_vmalloc_chunk(unsigned long bytes, gfp_t gfp, int node
 		return vmalloc_huge(bytes, gfp);
 	return __vmalloc(bytes, gfp);
 }
+
+typedef unsigned long (*kspan_shrinker_fn)(struct shrinker *shrinker,
+					   struct shrink_control *control);
+
+/**
+ * kspan_shrinker_add - register a shrinker
+ * @count: what could be given back
+ * @scan: gives it back
+ *
+ * 6.7: shrinkers are allocated by the kernel.  Before, there is one.
+ *
+ * Context: Process context that may sleep.
+ * Return: the shrinker, or NULL without memory.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *kspan_shrinker_add(kspan_shrinker_fn count,
+						  kspan_shrinker_fn scan)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "kspan");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void kspan_shrinker_remove(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+static inline struct shrinker *kspan_shrinker_add(kspan_shrinker_fn count,
+						  kspan_shrinker_fn scan)
+{
+	static struct shrinker shrinker;
+
+	shrinker = (struct shrinker){
+		.count_objects = count,
+		.scan_objects = scan,
+		.seeks = DEFAULT_SEEKS,
+	};
+	return register_shrinker(&shrinker, "kspan") ? NULL : &shrinker;
+}
+
+static inline void kspan_shrinker_remove(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+}
+#endif
 
 #endif /* KSPAN_COMPAT_H */

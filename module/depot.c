@@ -19,6 +19,8 @@
 #define DEPOT_BYTES	(256U << 10)
 #define DEPOT_MIN	4U
 #define DEPOT_MAX	64U
+/* Empty magazines of a depot at most. */
+#define EMPTY_MAX	2U
 
 u8 kspan_none_state = KSPAN_OBJ_NONE;
 struct kspan_mag kspan_no_mag __aligned(KSPAN_MAG_BYTES);
@@ -39,6 +41,15 @@ static struct kspan_depot *depot_of(int node, unsigned int sc)
 static struct kspan_slot *sentinel_of(struct kspan_mag *mag, unsigned int sc)
 {
 	return &mag->slot[kspan_mag_first(kspan_sc_info(sc)->mag_cap) - 1];
+}
+
+static void init_depot(struct kspan_depot *depot, const struct kspan_class *info)
+{
+	raw_spin_lock_init(&depot->lock);
+	/* Class 0 has no objects. */
+	if (info->size)
+		depot->limit = clamp(DEPOT_BYTES / (info->size * info->mag_cap),
+				     DEPOT_MIN, DEPOT_MAX);
 }
 
 /**
@@ -65,7 +76,7 @@ int kspan_depot_init(void)
 			return -ENOMEM;
 		}
 		for (sc = 0; sc < KSPAN_NR_SC; sc++)
-			raw_spin_lock_init(&row[sc].lock);
+			init_depot(&row[sc], kspan_sc_info(sc));
 		depots[node] = row;
 	}
 	return 0;
@@ -110,15 +121,33 @@ void kspan_mag_free(struct kspan_mag *mag)
 	kspan_pool_free(&mag_pool, mag);
 }
 
+static void push_mag(struct kspan_mag **list, struct kspan_mag *mag,
+		     unsigned int sc)
+{
+	sentinel_of(mag, sc)->ptr = *list;
+	*list = mag;
+}
+
+static struct kspan_mag *pop_mag(struct kspan_mag **list, unsigned int sc)
+{
+	struct kspan_mag *mag = *list;
+
+	if (mag)
+		*list = sentinel_of(mag, sc)->ptr;
+	return mag;
+}
+
 /**
- * kspan_depot_get - a full magazine
+ * kspan_depot_get - a full magazine for an empty one
  * @node: whose depot
  * @sc: span class
+ * @empty: a magazine to leave there, or NULL
  *
  * Context: Any but NMI.
- * Return: a full magazine, or NULL.
+ * Return: a full magazine; or NULL, and @empty is still the caller's.
  */
-struct kspan_mag *kspan_depot_get(int node, unsigned int sc)
+struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
+				  struct kspan_mag *empty)
 {
 	struct kspan_depot *depot = depot_of(node, sc);
 	struct kspan_mag *mag;
@@ -127,42 +156,50 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc)
 	if (!READ_ONCE(depot->full))
 		return NULL;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	mag = depot->full;
+	mag = pop_mag(&depot->full, sc);
 	if (mag) {
-		depot->full = sentinel_of(mag, sc)->ptr;
 		depot->nr_full--;
 		depot->nr_low = min(depot->nr_low, depot->nr_full);
+		if (empty && depot->nr_empty < EMPTY_MAX) {
+			push_mag(&depot->empty, empty, sc);
+			depot->nr_empty++;
+			empty = NULL;
+		}
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
-	if (mag)
-		atomic_long_inc(&kspan_nr_swap);
+	if (!mag)
+		return NULL;
+	atomic_long_inc(&kspan_nr_swap);
+	if (empty)
+		kspan_mag_free(empty);
 	return mag;
 }
 
 /**
- * kspan_depot_put - leave a full magazine
+ * kspan_depot_put - leave a full magazine for an empty one
  * @node: whose depot
  * @sc: span class
  * @mag: the magazine
+ * @empty: what the depot gives for it, if it has one; else NULL
  *
  * Context: Any but NMI.
  * Return: false if the depot has enough.
  */
-bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag)
+bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
+		     struct kspan_mag **empty)
 {
-	const struct kspan_class *info = kspan_sc_info(sc);
 	struct kspan_depot *depot = depot_of(node, sc);
-	unsigned int limit = clamp(DEPOT_BYTES / (info->size * info->mag_cap),
-				   DEPOT_MIN, DEPOT_MAX);
 	unsigned long flags;
 	bool taken;
 
+	*empty = NULL;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	taken = depot->nr_full < limit;
+	taken = depot->nr_full < depot->limit;
 	if (taken) {
-		sentinel_of(mag, sc)->ptr = depot->full;
-		depot->full = mag;
+		push_mag(&depot->full, mag, sc);
 		depot->nr_full++;
+		*empty = pop_mag(&depot->empty, sc);
+		depot->nr_empty -= !!*empty;
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	if (taken)
@@ -186,7 +223,7 @@ void kspan_depot_drain(int node, unsigned int sc, bool all)
 	struct kspan_mag *mag;
 	unsigned long flags;
 
-	while (nr-- && (mag = kspan_depot_get(node, sc))) {
+	while (nr-- && (mag = kspan_depot_get(node, sc, NULL))) {
 		preempt_disable();
 		kspan_central_flush(sc, &mag->slot[kspan_mag_first(info->mag_cap)],
 				    info->mag_cap);
@@ -195,7 +232,14 @@ void kspan_depot_drain(int node, unsigned int sc, bool all)
 	}
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	depot->nr_low = depot->nr_full;
+	mag = depot->nr_full && !all ? NULL : depot->empty;
+	if (mag) {
+		depot->empty = NULL;
+		depot->nr_empty = 0;
+	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	while (mag)
+		kspan_mag_free(pop_mag(&mag, sc));
 }
 
 /* Full magazines a depot holds.  Context: Any. */

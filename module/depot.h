@@ -33,17 +33,23 @@ struct kspan_mag {
 };
 
 /**
- * struct kspan_depot - full magazines of one span class on one node
+ * struct kspan_depot - magazines of one span class on one node
  * @lock: guards all below; any context but NMI; takes no other lock
- * @full: the magazines, linked by their sentinels
+ * @full: the full ones, linked by their sentinels
+ * @empty: a few empty ones, likewise: who leaves the one takes the other
  * @nr_full: how many
- * @nr_low: fewest since the scavenger last looked: these have idled
+ * @nr_empty: how many
+ * @nr_low: fewest full ones since the scavenger last looked: these have idled
+ * @limit: most full ones; set once
  */
 struct kspan_depot {
 	raw_spinlock_t lock;
 	struct kspan_mag *full;
+	struct kspan_mag *empty;
 	unsigned int nr_full;
+	unsigned int nr_empty;
 	unsigned int nr_low;
+	unsigned int limit;
 } ____cacheline_aligned_in_smp;
 
 /* The state byte of all sentinels. */
@@ -63,8 +69,10 @@ int kspan_depot_init(void);
 void kspan_depot_exit(void);
 struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp);
 void kspan_mag_free(struct kspan_mag *mag);
-struct kspan_mag *kspan_depot_get(int node, unsigned int sc);
-bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag);
+struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
+				  struct kspan_mag *empty);
+bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
+		     struct kspan_mag **empty);
 void kspan_depot_drain(int node, unsigned int sc, bool all);
 unsigned int kspan_depot_count(int node, unsigned int sc);
 const char *kspan_depot_check(int node, unsigned int sc);

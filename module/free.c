@@ -41,50 +41,45 @@ static void free_large(struct kspan_span *span)
 		kspan_kick();
 }
 
-static enum kspan_fault free_large_slow(struct kspan_span *span,
-					const void *ptr)
+static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
 	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
 
-	if (fault)
-		return fault;
-	if (next == KSPAN_LIFE_DEFERRED)
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
 		defer((void *)ptr);
 	else
 		free_large(span);
-	return KSPAN_FAULT_NONE;
 }
 
-static enum kspan_fault free_tiny_slow(struct kspan_span *span, const void *ptr)
+static void free_tiny_slow(struct kspan_span *span, const void *ptr)
 {
 	enum kspan_fault fault;
 	void *block;
 
 	fault = kspan_tiny_free(span, ptr, &block);
-	if (!block)
-		return fault;
-	if (in_nmi())
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	else if (block && in_nmi())
 		defer(block);
-	else
+	else if (block)
 		kspan_tiny_release(span, block);
-	return fault;
 }
 
-static enum kspan_fault free_small_slow(struct kspan_object *object,
-					const void *ptr)
+static void free_small_slow(struct kspan_object *object, const void *ptr)
 {
 	u8 state = READ_ONCE(*object->state);
 
 	/* Of several who free it at the same time, one gets past this. */
 	if (!kspan_obj_is_live(state) ||
 	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state)
-		return KSPAN_FAULT_DOUBLE;
-	if (in_nmi())
+		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
+	else if (in_nmi())
 		defer((void *)ptr);
 	else
-		kspan_cache_free(object->span->top, ptr, object->state);
-	return KSPAN_FAULT_NONE;
+		kspan_cache_free(object->span->top / 2, ptr, object->state);
 }
 
 /**
@@ -102,16 +97,14 @@ noinline void kspan_free_slow(const void *ptr)
 		return;
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
-	if (!fault) {
-		if (object.span->kind == KSPAN_LARGE)
-			fault = free_large_slow(object.span, ptr);
-		else if (object.span->kind == KSPAN_TINY)
-			fault = free_tiny_slow(object.span, ptr);
-		else
-			fault = free_small_slow(&object, ptr);
-	}
 	if (unlikely(fault))
 		kspan_report_free(ptr, object.span, fault, 0);
+	else if (object.span->kind == KSPAN_LARGE)
+		free_large_slow(object.span, ptr);
+	else if (object.span->kind == KSPAN_TINY)
+		free_tiny_slow(object.span, ptr);
+	else
+		free_small_slow(&object, ptr);
 	preempt_enable();
 }
 
@@ -129,25 +122,45 @@ static void free_deferred(struct irq_work *work)
 		else if (span->kind == KSPAN_TINY)
 			kspan_tiny_release(span, node);
 		else
-			kspan_cache_free(span->top, node, span->state +
+			kspan_cache_free(span->top / 2, node, span->state +
 					 kspan_span_index(span, (unsigned long)node));
 		preempt_enable();
 	}
 }
 
 /*
- * The fast path after its commonest failure, a full F.  Apart from it, and
- * called last, so that the fast path needs no stack frame.
+ * The fast path after its commoner failures: a full F, a large object.  Apart
+ * from it, and called last, so that the fast path needs no stack frame.
  */
 static noinline void free_trade(const void *ptr)
 {
-	bool done;
+	struct kspan_span *span;
+	u8 *state;
 
 	preempt_disable();
-	done = kspan_free_fast(ptr, true);
-	preempt_enable();
-	if (unlikely(!done))
+	span = kspan_span_of(ptr);
+	if (likely(kspan_is_plain(span, ptr, &state))) {
+		if (!kspan_cache_trade_free(span->top) ||
+		    !kspan_cache_push(span->top, ptr, state))
+			kspan_cache_free(span->top / 2, ptr, state);
+	} else if (span->kind == KSPAN_LARGE) {
+		free_large_slow(span, ptr);
+	} else {
 		kspan_free_slow(ptr);
+	}
+	preempt_enable();
+}
+
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void free_in_irq(const void *ptr)
+{
+	struct kspan_span *span = kspan_span_of(ptr);
+	u8 *state;
+
+	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi()))
+		kspan_free_slow(ptr);
+	else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state)))
+		kspan_cache_free(span->top / 2, ptr, state);
 }
 
 /**
@@ -163,8 +176,12 @@ void kspan_free(const void *ptr)
 {
 	bool done;
 
+	if (unlikely(!kspan_in_task())) {
+		free_in_irq(ptr);
+		return;
+	}
 	preempt_disable();
-	done = kspan_free_fast(ptr, false);
+	done = kspan_free_to(kspan_span_of(ptr), ptr);
 	preempt_enable();
 	if (unlikely(!done))
 		free_trade(ptr);
@@ -250,6 +267,63 @@ bool kspan_owns(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_owns);
 
+/*
+ * Free plain small objects of one class, as many as come in a row and as F has
+ * room for, with F's top in a register.
+ *
+ * Context: Task, with preemption off.
+ * Return: how many.
+ */
+static __always_inline unsigned int free_row(void **objs, unsigned int nr)
+{
+	struct kspan_span *span = kspan_span_of(objs[0]);
+	unsigned long f = span->top;
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
+	unsigned int room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+	void **obj = objs, **end = objs + min(nr, room);
+	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
+	u8 *state;
+
+	for (; obj != end; obj++) {
+		/* Neighbours, as bulk allocation gives them, share a span. */
+		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
+			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
+			span = kspan_span_of(*obj);
+		}
+		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
+			     span->top != f))
+			break;
+		*state = KSPAN_OBJ_FREE;
+		slot->ptr = *obj;
+		slot->state = state;
+		slot++;
+	}
+	__this_cpu_write(kspan_tops[f], slot);
+	return obj - objs;
+}
+
+/* Free objects one by one or by rows; in task context with preemption off. */
+static void free_batch(void **objs, unsigned int nr)
+{
+	unsigned int done;
+
+	if (unlikely(!kspan_in_task())) {
+		for (; nr; nr--, objs++)
+			kspan_free(*objs);
+		return;
+	}
+	while (nr) {
+		done = free_row(objs, nr);
+		if (unlikely(!done)) {
+			/* A full F, or anything but a plain small object. */
+			free_trade(*objs);
+			done = 1;
+		}
+		objs += done;
+		nr -= done;
+	}
+}
+
 /**
  * kspan_free_bulk - free several objects
  * @n: how many
@@ -264,9 +338,8 @@ void kspan_free_bulk(size_t n, void **objs)
 
 		n -= batch;
 		preempt_disable();
-		for (; batch; batch--, objs++)
-			if (unlikely(!kspan_free_fast(*objs, true)))
-				kspan_free_slow(*objs);
+		free_batch(objs, batch);
+		objs += batch;
 		preempt_enable();
 	}
 }

@@ -11,9 +11,10 @@
 #include "cache.h"
 
 /**
- * kspan_free_fast - put a plain small object into the task cache
+ * kspan_is_plain - whether a pointer is a live plain small object
+ * @span: what the arena map has for @ptr
  * @ptr: any value
- * @trade: whether to trade magazines if F is full; a constant
+ * @state: its state byte, if it is
  *
  * The product tells everything about the pointer at once: its upper half is
  * the object's index, its lower half is below the divisor for an object's
@@ -21,23 +22,34 @@
  * nothing is below.
  *
  * Context: Preemption off.
- * Return: false, and nothing done, if it takes more than that.
+ * Return: whether it is.
  */
-static __always_inline bool kspan_free_fast(const void *ptr, bool trade)
+static __always_inline bool kspan_is_plain(const struct kspan_span *span,
+					   const void *ptr, u8 **state)
 {
-	struct kspan_span *span = kspan_span_of(ptr);
 	u32 magic = READ_ONCE(span->magic);
 	u64 prod = (u64)(u32)((unsigned long)ptr - span->base) * magic;
-	u8 *state;
 
 	if (unlikely((u32)prod >= magic))
 		return false;
-	state = span->state + (prod >> 32);
-	if (unlikely(*state != KSPAN_OBJ_LIVE || !kspan_in_task()))
-		return false;
-	if (likely(kspan_cache_push(span->top, ptr, state)))
-		return true;
-	return trade && kspan_cache_trade_free(span->top) &&
+	*state = span->state + (prod >> 32);
+	return likely(**state == KSPAN_OBJ_LIVE);
+}
+
+/**
+ * kspan_free_to - put a plain small object into the task cache
+ * @span: what the arena map has for @ptr
+ * @ptr: any value
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if it takes more than that.
+ */
+static __always_inline bool kspan_free_to(struct kspan_span *span,
+					  const void *ptr)
+{
+	u8 *state;
+
+	return likely(kspan_is_plain(span, ptr, &state)) &&
 	       kspan_cache_push(span->top, ptr, state);
 }
 

@@ -10,7 +10,7 @@
  * first fit over 256 bits.  Neighbouring free runs are one run by nature of a
  * bitmap, so that there is no coalescing to get wrong.
  *
- * Limit: a run lies in one chunk.  Larger objects own a region, see large.c.
+ * Limit: a run lies in one chunk.  Large objects own regions, see large.c.
  *
  * model/heap.pml is a model of this, searched exhaustively; change it along.
  */
@@ -21,6 +21,7 @@
 #include <linux/lockdep.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/printk.h>
 
@@ -431,7 +432,7 @@ static void heap_destroy(int node)
 	struct kspan_heap *heap = heaps[node];
 
 	kspan_heap_trim(heap, 0, 0);
-	if (heap->nr_chunks)
+	if (heap->nr_chunks && !kspan_params.sbrk)
 		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
 			heap->nr_chunks);
 	heaps[node] = NULL;
@@ -451,6 +452,11 @@ int kspan_heap_init(void)
 	struct kspan_heap *heap;
 	int node, err;
 
+	if (kspan_params.reserve_kb > totalram_pages() * (PAGE_SIZE >> 10) / 4) {
+		pr_err("parameter reserve_kb=%lu: more than a quarter of all memory\n",
+		       kspan_params.reserve_kb);
+		return -EINVAL;
+	}
 	for_each_online_node(node) {
 		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
 		if (!heap) {

@@ -14,8 +14,8 @@
  * over, which is a double free.
  */
 #include <linux/align.h>
+#include <linux/bitops.h>
 #include <linux/jiffies.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
@@ -24,7 +24,7 @@
 #include "kept.h"
 
 /* Four lists an octave of heap pages. */
-#define NR_BUCKETS	(4 * (BITS_PER_LONG - KSPAN_PAGE_SHIFT))
+#define NR_BUCKETS	(4 * (BITS_PER_LONG - KSPAN_PAGE_SHIFT + 1))
 /* A region 4/3 as large as the request is at most two lists on. */
 #define BUCKETS_ON	2U
 /* Spans looked at in a list: the newest, whose memory is in caches. */
@@ -33,7 +33,7 @@
 #define REGION_BUDGET	SZ_256M
 #define RUN_BUDGET	SZ_8M
 
-atomic_long_t kspan_region_inuse;
+atomic_long_t kspan_region_sys;
 atomic_long_t kspan_region_idle;
 atomic_long_t kspan_run_idle;
 
@@ -43,48 +43,36 @@ atomic_long_t kspan_run_idle;
  * lock.
  */
 static DEFINE_RAW_SPINLOCK(kept_lock);
-static struct list_head kept[NR_BUCKETS];
-static LIST_HEAD(live_regions);
+static struct hlist_head kept[NR_BUCKETS];
+static HLIST_HEAD(live_regions);
 
 /* Bytes kept at most; set at load. */
-static unsigned long region_budget;
-static unsigned long run_budget;
+static long region_budget;
+static long run_budget;
 
 static unsigned int bucket_of(unsigned long pages)
 {
-	unsigned int order = ilog2(pages);
-	unsigned int quarter = order < 2 ? 0 : (pages >> (order - 2)) & 3;
+	unsigned int order = __fls(pages);
 
-	return 4 * order + quarter;
+	/* The two bits below the first one. */
+	return 4 * order + (((pages << 2) >> order) & 3);
 }
 
-static struct list_head *list_of(const struct kspan_span *span)
+static unsigned long room_pages(const struct kspan_span *span)
 {
-	return &kept[bucket_of(kspan_room_bytes(span) >> KSPAN_PAGE_SHIFT)];
-}
-
-static void account(const struct kspan_span *span, bool idle)
-{
-	long bytes = kspan_room_bytes(span);
-
-	if (!kspan_is_region(span)) {
-		atomic_long_add(idle ? bytes : -bytes, &kspan_run_idle);
-		return;
-	}
-	atomic_long_add(idle ? bytes : -bytes, &kspan_region_idle);
-	atomic_long_add(idle ? -bytes : bytes, &kspan_region_inuse);
+	return span->region_pages ?: span->nr_pages;
 }
 
 /**
  * kspan_place_in - where in a large span an object may begin
  * @span: the span
- * @bytes: length of the object, in whole heap pages
- * @align: its alignment
+ * @pages: length of the object in heap pages
+ * @align: its alignment, 0 for none beyond a page's
  *
  * Context: Any.
  * Return: the first such address, or 0 if there is none.
  */
-unsigned long kspan_place_in(const struct kspan_span *span, unsigned long bytes,
+unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
 			     size_t align)
 {
 	unsigned long mem, base;
@@ -93,8 +81,9 @@ unsigned long kspan_place_in(const struct kspan_span *span, unsigned long bytes,
 		return IS_ALIGNED(span->base, max_t(size_t, align, 1)) ?
 		       span->base : 0;
 	mem = (unsigned long)span->mem;
-	base = ALIGN(mem, max_t(size_t, align, KSPAN_PAGE_SIZE));
-	return base + bytes <= mem + kspan_room_bytes(span) ? base : 0;
+	base = ALIGN(mem, max_t(size_t, align, PAGE_SIZE));
+	return base + (pages << KSPAN_PAGE_SHIFT) <= mem + kspan_room_bytes(span) ?
+	       base : 0;
 }
 
 static bool fits(const struct kspan_span *span, unsigned long pages,
@@ -104,14 +93,17 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 
 	if (node != NUMA_NO_NODE && span->node != node)
 		return false;
+	/* As the last request, most often. */
+	if (likely(span->nr_pages == pages && !align))
+		return true;
 	if (!room && span->nr_pages != pages)
 		return false;
 	if (room && (pages > room || pages < room - room / 4))
 		return false;
-	return kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align) != 0;
+	return kspan_place_in(span, pages, align) != 0;
 }
 
-static struct kspan_span *find_locked(struct list_head *list,
+static struct kspan_span *find_locked(struct hlist_head *list,
 				      unsigned long pages, size_t align,
 				      int node)
 {
@@ -119,13 +111,24 @@ static struct kspan_span *find_locked(struct list_head *list,
 	struct kspan_span *span;
 
 	lockdep_assert_held(&kept_lock);
-	list_for_each_entry(span, list, list) {
+	hlist_for_each_entry(span, list, kept) {
 		if (fits(span, pages, align, node))
 			return span;
 		if (!--looks)
 			break;
 	}
 	return NULL;
+}
+
+/* @span is off its list and its taker's. */
+static void take_locked(struct kspan_span *span)
+{
+	long bytes = kspan_room_bytes(span);
+
+	lockdep_assert_held(&kept_lock);
+	__hlist_del(&span->kept);
+	atomic_long_sub(bytes, kspan_is_region(span) ? &kspan_region_idle :
+						       &kspan_run_idle);
 }
 
 /**
@@ -141,18 +144,17 @@ struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node)
 {
 	unsigned int bucket = bucket_of(pages);
 	unsigned int end = min(bucket + BUCKETS_ON + 1, NR_BUCKETS);
-	struct kspan_span *span = NULL;
+	struct kspan_span *span;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	for (; bucket < end && !span; bucket++)
+	do {
 		span = find_locked(&kept[bucket], pages, align, node);
+	} while (!span && ++bucket < end);
 	if (span) {
-		account(span, false);
+		take_locked(span);
 		if (kspan_is_region(span))
-			list_move(&span->list, &live_regions);
-		else
-			list_del_init(&span->list);
+			hlist_add_head(&span->kept, &live_regions);
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 	return span;
@@ -168,16 +170,19 @@ struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node)
 enum kspan_keep kspan_kept_put(struct kspan_span *span)
 {
 	bool region = kspan_is_region(span);
-	unsigned long idle, flags;
+	long bytes = kspan_room_bytes(span);
+	unsigned long flags;
+	long idle;
 
-	if (!region && atomic_long_read(&kspan_run_idle) +
-	    kspan_room_bytes(span) > run_budget)
+	if (!region && atomic_long_read(&kspan_run_idle) + bytes > run_budget)
 		return KSPAN_KEEP_DECLINED;
-	span->idle_since = jiffies;
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	account(span, true);
-	list_move(&span->list, list_of(span));
-	idle = atomic_long_read(&kspan_region_idle);
+	span->idle_since = jiffies;
+	if (region)
+		__hlist_del(&span->kept);
+	hlist_add_head(&span->kept, &kept[bucket_of(room_pages(span))]);
+	idle = atomic_long_add_return(bytes, region ? &kspan_region_idle :
+						      &kspan_run_idle);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 	return region && idle > region_budget ? KSPAN_KEEP_SURPLUS :
 						KSPAN_KEEP_KEPT;
@@ -189,47 +194,87 @@ void kspan_kept_add_region(struct kspan_span *span)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	atomic_long_add(kspan_room_bytes(span), &kspan_region_inuse);
-	list_add(&span->list, &live_regions);
+	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
+	hlist_add_head(&span->kept, &live_regions);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-static bool must_go(const struct kspan_span *span, unsigned long idle_jiffies)
+/* What to pick of the kept spans. */
+struct pick {
+	unsigned long idle_jiffies;	/* those that idled so long */
+	unsigned long bytes_left;	/* to pick at most; the last may exceed it */
+	bool surplus;			/* only regions, and above the budget */
+	struct hlist_head *gone;	/* where they go */
+};
+
+static bool is_picked(const struct kspan_span *span, const struct pick *pick)
 {
 	bool region = kspan_is_region(span);
 	u32 idle = (u32)jiffies - span->idle_since;
 
+	if (pick->surplus && (!region || atomic_long_read(&kspan_region_idle) <=
+					 region_budget))
+		return false;
 	/* A run's chunk has yet to idle, so a run goes in half the time. */
-	return idle >= (region ? idle_jiffies : idle_jiffies / 2) ||
-	       (region && atomic_long_read(&kspan_region_idle) > region_budget);
+	return idle >= (region ? pick->idle_jiffies : pick->idle_jiffies / 2);
+}
+
+static void pick_from(struct hlist_head *list, struct pick *pick)
+{
+	unsigned long flags, bytes;
+	struct hlist_node *next;
+	struct kspan_span *span;
+
+	raw_spin_lock_irqsave(&kept_lock, flags);
+	hlist_for_each_entry_safe(span, next, list, kept) {
+		if (!pick->bytes_left)
+			break;
+		if (!is_picked(span, pick))
+			continue;
+		bytes = kspan_room_bytes(span);
+		pick->bytes_left -= min(bytes, pick->bytes_left);
+		take_locked(span);
+		/* Neither kept nor in use from here on. */
+		if (kspan_is_region(span))
+			atomic_long_sub(bytes, &kspan_region_sys);
+		hlist_add_head(&span->kept, pick->gone);
+	}
+	raw_spin_unlock_irqrestore(&kept_lock, flags);
+}
+
+static void pick_all(struct pick *pick)
+{
+	unsigned int bucket;
+
+	for (bucket = NR_BUCKETS; bucket-- > 0;)
+		if (!hlist_empty(&kept[bucket]))
+			pick_from(&kept[bucket], pick);
 }
 
 /**
  * kspan_kept_collect - pick the kept spans that should go
- * @idle_jiffies: those that idled so long, and regions above the budget
+ * @idle_jiffies: those that idled so long, and regions above the budget, the
+ *	older first
+ * @max_bytes: stop at so many
  * @gone: the list they are moved to, the caller's now
  *
  * Context: Any but NMI.
  */
-void kspan_kept_collect(unsigned long idle_jiffies, struct list_head *gone)
+void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
+			struct hlist_head *gone)
 {
-	struct kspan_span *span, *next;
-	unsigned int bucket;
-	unsigned long flags;
+	struct pick pick = {
+		.idle_jiffies = idle_jiffies,
+		.bytes_left = max_bytes,
+		.gone = gone,
+	};
 
-	for (bucket = NR_BUCKETS; bucket-- > 0;) {
-		raw_spin_lock_irqsave(&kept_lock, flags);
-		list_for_each_entry_safe_reverse(span, next, &kept[bucket], list) {
-			if (!must_go(span, idle_jiffies))
-				break;
-			account(span, false);
-			/* Neither kept nor in use from here on. */
-			if (kspan_is_region(span))
-				atomic_long_sub(kspan_room_bytes(span),
-						&kspan_region_inuse);
-			list_move(&span->list, gone);
-		}
-		raw_spin_unlock_irqrestore(&kept_lock, flags);
+	pick_all(&pick);
+	pick.surplus = true;
+	while (pick.idle_jiffies &&
+	       atomic_long_read(&kspan_region_idle) > region_budget) {
+		pick.idle_jiffies /= 4;
+		pick_all(&pick);
 	}
 }
 
@@ -247,22 +292,19 @@ void kspan_kept_walk(kspan_kept_fn fn, void *arg)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	list_for_each_entry(span, &live_regions, list)
+	hlist_for_each_entry(span, &live_regions, kept)
 		fn(span, true, arg);
 	for (bucket = 0; bucket < NR_BUCKETS; bucket++)
-		list_for_each_entry(span, &kept[bucket], list)
+		hlist_for_each_entry(span, &kept[bucket], kept)
 			fn(span, false, arg);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-/* Empty lists, and budgets for this machine.  Context: module load. */
+/* Budgets for this machine.  Context: module load. */
 void kspan_kept_init(void)
 {
 	unsigned long pages = totalram_pages();
-	unsigned int bucket;
 
-	for (bucket = 0; bucket < NR_BUCKETS; bucket++)
-		INIT_LIST_HEAD(&kept[bucket]);
 	region_budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 	run_budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 }

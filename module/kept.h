@@ -11,8 +11,8 @@
 
 #include "span.h"
 
-/* Bytes of regions in use and kept, and of kept runs of the page heap. */
-extern atomic_long_t kspan_region_inuse;
+/* Bytes of all regions, of kept ones, and of kept runs of the page heap. */
+extern atomic_long_t kspan_region_sys;
 extern atomic_long_t kspan_region_idle;
 extern atomic_long_t kspan_run_idle;
 
@@ -29,7 +29,7 @@ static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
 	return pages << KSPAN_PAGE_SHIFT;
 }
 
-unsigned long kspan_place_in(const struct kspan_span *span, unsigned long bytes,
+unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
 			     size_t align);
 
 /* What became of a span that was given to be kept. */
@@ -42,7 +42,8 @@ enum kspan_keep {
 struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node);
 enum kspan_keep kspan_kept_put(struct kspan_span *span);
 void kspan_kept_add_region(struct kspan_span *span);
-void kspan_kept_collect(unsigned long idle_jiffies, struct list_head *gone);
+void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
+			struct hlist_head *gone);
 void kspan_kept_init(void);
 
 /* Called for each region and each kept run; @live: it is in use. */

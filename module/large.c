@@ -2,9 +2,10 @@
 /*
  * Large objects.
  *
- * Up to half a chunk they are runs of the page heap, above that regions of
- * their own from vmalloc().  Both are kept for a while when they are freed,
- * see kept.c.
+ * They are regions of their own from vmalloc(), so that each goes back to the
+ * kernel by itself and a request of any size finds a kept one.  Who must not
+ * sleep, or has no memory to ask for, gets a run of what the page heap has.
+ * Both are kept for a while when they are freed, see kept.c.
  *
  * A large object is in the arena map with its first page only: allocating,
  * finding and freeing cost the same at 64 KiB and at 64 MiB.
@@ -18,8 +19,10 @@
 #include "kept.h"
 #include "large.h"
 #include "meta.h"
+#include "params.h"
 
-#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)	/* heap pages */
+/* Heap pages; longer runs would break up what small objects need. */
+#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)
 
 atomic_long_t kspan_large_nmalloc;
 atomic_long_t kspan_large_nfree;
@@ -31,12 +34,17 @@ static unsigned long span_bytes(const struct kspan_span *span)
 	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 }
 
-/* A region from the kernel. */
+/*
+ * A region from the kernel.
+ *
+ * It begins where vmalloc() says, in the middle of a heap page if need be.
+ * That page is its alone all the same, as is its last: the areas on both
+ * sides are a guard page away, which is half a heap page or more.
+ */
 static struct kspan_span *get_region(unsigned long pages, size_t align,
 				     gfp_t gfp, int node, int *err)
 {
 	unsigned long bytes = pages << KSPAN_PAGE_SHIFT;
-	unsigned long slack = max_t(size_t, align, KSPAN_PAGE_SIZE) - PAGE_SIZE;
 	struct kspan_span *span;
 
 	*err = -ENOMEM;
@@ -46,8 +54,8 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	if (!span)
 		return NULL;
 	/* Room is counted in heap pages from mem, so that all of it is heap. */
-	slack = PAGE_ALIGN(slack);
-	bytes = ALIGN(bytes + slack, KSPAN_PAGE_SIZE);
+	if (align > PAGE_SIZE)
+		bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
 	span->mem = kspan_backing_get(bytes, gfp, node, err);
 	if (!span->mem)
 		goto free_span;
@@ -58,7 +66,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
 	span->nr_pages = pages;
-	span->base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
+	span->base = kspan_place_in(span, pages, align);
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	atomic_long_add(bytes, &kspan_heap_sys);
@@ -70,28 +78,25 @@ free_span:
 	return NULL;
 }
 
-/* A run of the page heap, growing it if need be. */
+/* A run of what the page heap has. */
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
-				  int node, bool *low, int *err)
+				  int node, bool *low)
 {
 	unsigned int align_pages = max_t(size_t, align >> KSPAN_PAGE_SHIFT, 1);
 	struct kspan_heap *heap = kspan_heap_of(node);
-	bool sleep = kspan_may_sleep(gfp);
 	struct kspan_span *span;
 	struct kspan_run run;
 
-	*err = -ENOMEM;
+	if (pages + align_pages - 1 > RUN_MAX)
+		return NULL;
 	span = kspan_span_alloc(0, gfp);
 	if (!span)
 		return NULL;
-	while (!kspan_heap_alloc(heap, pages, align_pages, !sleep, &run)) {
+	if (!kspan_heap_alloc(heap, pages, align_pages, !kspan_may_sleep(gfp),
+			      &run)) {
 		*low = true;
-		if (sleep)
-			*err = kspan_heap_grow(heap, pages + align_pages - 1, gfp);
-		if (!sleep || *err) {
-			kspan_span_free(span);
-			return NULL;
-		}
+		kspan_span_free(span);
+		return NULL;
 	}
 	*low |= run.low;
 	span->base = run.addr;
@@ -102,32 +107,58 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
-/* A kept span, put to the request's measure. */
-static struct kspan_span *reuse(unsigned long pages, size_t align, gfp_t gfp,
-				int node)
+/* Begin the life of a large object.  Return: its memory. */
+static void *begin(struct kspan_span *span, bool zero)
 {
-	struct kspan_span *span;
-	unsigned long base;
+	if (zero && span->needzero)
+		memset((void *)span->base, 0, span_bytes(span));
+	atomic_long_inc(&kspan_large_nmalloc);
+	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
+	/* The map may lead to it already: its measure first, then its life. */
+	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
+	return (void *)span->base;
+}
 
-	span = kspan_kept_take(pages, align,
-			       gfp & __GFP_THISNODE ? node : NUMA_NO_NODE);
-	if (!span)
-		return NULL;
-	base = kspan_place_in(span, pages << KSPAN_PAGE_SHIFT, align);
+/* Put a kept span to the measure of a request that differs from its last. */
+static void adapt(struct kspan_span *span, unsigned long pages, size_t align)
+{
+	unsigned long base = kspan_place_in(span, pages, align);
+
 	if (base != span->base) {
 		kspan_arena_withdraw(span);
 		span->base = base;
 		kspan_arena_publish(span);
 	}
 	span->nr_pages = pages;
-	span->needzero = true;
-	return span;
 }
 
 /**
- * kspan_large_alloc - a large object
+ * kspan_large_reuse - a large object from a span that was kept
  * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @node: the only node that will do, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI.
+ * Return: the object, or NULL if no kept span will do.
+ */
+void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
+{
+	unsigned long pages = kspan_large_pages(size);
+	struct kspan_span *span = kspan_kept_take(pages, align, node);
+
+	if (unlikely(!span))
+		return NULL;
+	if (unlikely(span->nr_pages != pages || align))
+		adapt(span, pages, align);
+	span->needzero = true;
+	return begin(span, zero);
+}
+
+/**
+ * kspan_large_alloc - a large object of memory that was not kept
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
  * @gfp: how hard to try
  * @node: preferred node
  * @zero: whether to zero it
@@ -140,32 +171,22 @@ static struct kspan_span *reuse(unsigned long pages, size_t align, gfp_t gfp,
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err)
 {
+	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
-	unsigned long pages;
-	bool known;
+	void *ptr;
 
 	*err = -EINVAL;
 	/* What vmalloc() would refuse anyway, before a sum can overflow. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return NULL;
-	pages = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
-	span = reuse(pages, align, gfp, node);
-	known = span;
-	if (!span && pages + (align >> KSPAN_PAGE_SHIFT) <= RUN_MAX)
-		span = get_run(pages, align, gfp, node, low, err);
-	else if (!span)
-		span = get_region(pages, align, gfp, node, err);
+	span = get_region(pages, align, gfp, node, err);
+	if (!span)
+		span = get_run(pages, align, gfp, node, low);
 	if (!span)
 		return NULL;
-	if (zero && span->needzero)
-		memset((void *)span->base, 0, span_bytes(span));
-	atomic_long_inc(&kspan_large_nmalloc);
-	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
-	/* The map may lead to it already: its measure first, then its life. */
-	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
-	if (!known)
-		kspan_arena_publish(span);
-	return (void *)span->base;
+	ptr = begin(span, zero);
+	kspan_arena_publish(span);
+	return ptr;
 }
 
 /**
@@ -197,8 +218,7 @@ static void free_run(struct kspan_span *span)
 
 static void free_region(struct kspan_span *span)
 {
-	kspan_arena_mark((unsigned long)span->mem, span->region_pages,
-			 &kspan_null_span);
+	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
 	kspan_backing_put(span->mem, kspan_room_bytes(span));
 	kspan_span_free(span);
 }
@@ -218,6 +238,9 @@ bool kspan_large_free(struct kspan_span *span)
 		memset((void *)span->base, 0, span_bytes(span));
 	atomic_long_inc(&kspan_large_nfree);
 	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+	/* Never used again: it stays as it is, its life over. */
+	if (unlikely(kspan_params.sbrk))
+		return false;
 	keep = kspan_kept_put(span);
 	if (keep == KSPAN_KEEP_DECLINED)
 		free_run(span);
@@ -227,19 +250,21 @@ bool kspan_large_free(struct kspan_span *span)
 /**
  * kspan_large_trim - give kept spans back, regions to the kernel
  * @idle_jiffies: those that idled so long; and regions above the budget
+ * @max_bytes: stop when so many were given back
  *
  * Context: Process context that may sleep.
  * Return: bytes the kernel got back; what the page heap got is its to give.
  */
-unsigned long kspan_large_trim(unsigned long idle_jiffies)
+unsigned long kspan_large_trim(unsigned long idle_jiffies,
+			       unsigned long max_bytes)
 {
-	struct kspan_span *span, *next;
+	struct kspan_span *span;
 	unsigned long bytes = 0;
-	LIST_HEAD(gone);
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
 
-	kspan_kept_collect(idle_jiffies, &gone);
-	list_for_each_entry_safe(span, next, &gone, list) {
-		list_del_init(&span->list);
+	kspan_kept_collect(idle_jiffies, max_bytes, &gone);
+	hlist_for_each_entry_safe(span, next, &gone, kept) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
 			continue;
@@ -260,5 +285,5 @@ int kspan_large_init(void)
 /* Context: module unload. */
 void kspan_large_exit(void)
 {
-	kspan_large_trim(0);
+	kspan_large_trim(0, ULONG_MAX);
 }

@@ -18,13 +18,21 @@ extern atomic_long_t kspan_large_nfree;
 extern atomic64_t kspan_large_alloc_bytes;
 extern atomic64_t kspan_large_free_bytes;
 
+/* Heap pages of an object of @size bytes, not 0. */
+static inline unsigned long kspan_large_pages(size_t size)
+{
+	return ((size - 1) >> KSPAN_PAGE_SHIFT) + 1;
+}
+
 int kspan_large_init(void);
 void kspan_large_exit(void);
+void *kspan_large_reuse(size_t size, size_t align, int node, bool zero);
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err);
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next);
 bool kspan_large_free(struct kspan_span *span);
-unsigned long kspan_large_trim(unsigned long idle_jiffies);
+unsigned long kspan_large_trim(unsigned long idle_jiffies,
+			       unsigned long max_bytes);
 
 #endif /* KSPAN_LARGE_H */

@@ -11,7 +11,11 @@
 #include "lookup.h"
 #include "tiny.h"
 
-/* Calls of kspan_lookup(), ever. */
+/*
+ * Calls of kspan_lookup(), ever.  Written by its CPU, by a plain addition:
+ * where that is more than an instruction, an interrupt in the middle may cost
+ * a count, which no other number is derived from.
+ */
 static DEFINE_PER_CPU(unsigned long, nr_lookup);
 
 /* An address whose page has no span. */
@@ -78,7 +82,7 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
-	this_cpu_inc(nr_lookup);
+	raw_cpu_inc(nr_lookup);
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
 	case KSPAN_PTR:

@@ -20,6 +20,7 @@
 #include "heap.h"
 #include "large.h"
 #include "scavenge.h"
+#include "shrink.h"
 #include "span.h"
 #include "stats.h"
 #include "tiny.h"
@@ -69,8 +70,8 @@
  * 5. If F is full it goes to the depot, or its objects to their spans'
  *    bitmaps; a span without live objects returns to the page heap.
  *
- * Large objects, above 32 KiB, skip all that: up to half a chunk they are
- * runs of the page heap, above it regions from vmalloc() of their own, kept
+ * Large objects, above 32 KiB, skip all that: they are regions from vmalloc()
+ * of their own, or runs of the page heap for who cannot sleep, and are kept
  * for reuse when freed.
  *
  * Zeroing: a heap page remembers whether it may hold anything but zeros, and
@@ -174,6 +175,7 @@ static const struct part parts[] = {
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
+	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 };
 
 static void end_parts(unsigned int nr)
@@ -215,4 +217,4 @@ module_exit(kspan_exit);
 MODULE_DESCRIPTION("Per-CPU, span-based memory allocator");
 MODULE_AUTHOR("The kspan developers");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION(KSPAN_VERSION);

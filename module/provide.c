@@ -9,6 +9,7 @@
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
+#include <linux/nodemask.h>
 #include <linux/topology.h>
 
 #include "central.h"
@@ -26,7 +27,7 @@
  * Objects to provide at once for classes up to a heap page: with one or two in
  * its cache a CPU trades magazines every call or two.
  */
-#define MIN_OBJS	4U
+#define MIN_OBJS	8U
 
 /* What to do after a failure; one for each request. */
 struct effort {
@@ -118,19 +119,9 @@ int kspan_provide(unsigned int sc, int node, gfp_t gfp)
 	return err == -EDQUOT ? -EDQUOT : err ? -ENOMEM : 0;
 }
 
-/**
- * kspan_provide_large - a large object, or a report why there is none
- * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN
- * @gfp: how hard to try
- * @node: preferred node, or NUMA_NO_NODE
- * @zero: whether to zero it
- *
- * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: the object, or NULL.
- */
-void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
-			  bool zero)
+/* A large object when none is kept: grow, reclaim, or report the failure. */
+static noinline void *provide_large_slow(size_t size, size_t align, gfp_t gfp,
+					 int node, bool zero)
 {
 	struct effort effort = { .gfp = gfp };
 	bool low = false;
@@ -147,4 +138,33 @@ void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
 	if (!ptr)
 		kspan_report_fail(size, gfp, err);
 	return ptr;
+}
+
+/* The node a kept span must be of: remote memory is no bargain. */
+static int reuse_node(int node)
+{
+	if (nr_online_nodes == 1)
+		return NUMA_NO_NODE;
+	return node == NUMA_NO_NODE ? numa_mem_id() : node;
+}
+
+/**
+ * kspan_provide_large - a large object, or a report why there is none
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN
+ * @gfp: how hard to try
+ * @node: preferred node, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: the object, or NULL.
+ */
+void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
+			  bool zero)
+{
+	void *ptr = kspan_large_reuse(size, align, reuse_node(node), zero);
+
+	if (likely(ptr))
+		return ptr;
+	return provide_large_slow(size, align, gfp, node, zero);
 }

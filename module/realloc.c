@@ -7,11 +7,11 @@
 #include <linux/export.h>
 #include <linux/kspan.h>
 #include <linux/minmax.h>
-#include <linux/numa.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
 
 #include "alloc.h"
+#include "free.h"
 #include "lookup.h"
 
 /*
@@ -26,12 +26,32 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 		    old->span->kind == KSPAN_TINY;
 	void *new;
 
-	new = kspan_alloc_kind(new_size, gfp, NUMA_NO_NODE, data);
+	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
 	if (!new)
 		return NULL;
 	memcpy(new, ptr, min(old->size, new_size));
 	kspan_free(ptr);
 	return new;
+}
+
+/*
+ * Whether @ptr is a plain small object of the class that @size takes.  What
+ * objects that grow by a little ask most often, so without a look-up.
+ *
+ * Context: Any but NMI.
+ */
+static __always_inline bool stays(const void *ptr, size_t size)
+{
+	const struct kspan_span *span;
+	bool stays;
+	u8 *state;
+
+	preempt_disable();
+	span = kspan_span_of(ptr);
+	stays = kspan_is_plain(span, ptr, &state) && size <= KSPAN_SMALL_MAX &&
+		kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+	preempt_enable();
+	return stays;
 }
 
 /**
@@ -59,6 +79,8 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 		kspan_free(ptr);
 		return ZERO_SIZE_PTR;
 	}
+	if (!(gfp & __GFP_ZERO) && stays(ptr, new_size))
+		return (void *)ptr;
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	if (unlikely(fault))

@@ -91,7 +91,7 @@ void kspan_report_free(const void *ptr, const struct kspan_span *span,
 
 	pr_err("%s: %p by %s/%d on CPU %d\n", fault_names[fault], ptr,
 	       current->comm, task_pid_nr(current), raw_smp_processor_id());
-	if (size)
+	if (fault == KSPAN_FAULT_SIZE)
 		pr_err("  size given: %zu\n", size);
 	if (span == &kspan_idle_span)
 		pr_err("  the page holds no object any more\n");

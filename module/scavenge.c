@@ -116,6 +116,16 @@ static void drain_shared(bool all)
 	}
 }
 
+/**
+ * kspan_drain_shared - return all that depots and central lists hold
+ *
+ * Context: Any but NMI.
+ */
+void kspan_drain_shared(void)
+{
+	drain_shared(true);
+}
+
 static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 {
 	unsigned long keep, bytes = 0;
@@ -144,7 +154,7 @@ static void tick_work_fn(struct work_struct *work)
 	run_on_cpus(drain_this_cpu, kspan_cache_is_idle);
 	mutex_unlock(&job_lock);
 	drain_shared(false);
-	kspan_large_trim(idle);
+	kspan_large_trim(idle, ULONG_MAX);
 	trim_heaps(false, idle);
 	kspan_span_quiesce();
 	kspan_heap_fill_reserve();
@@ -156,7 +166,7 @@ static void kick_work_fn(struct work_struct *work)
 {
 	kspan_heap_fill_reserve();
 	/* Regions above their budget go, younger ones stay. */
-	kspan_large_trim(msecs_to_jiffies(kspan_params.scavenge_ms));
+	kspan_large_trim(msecs_to_jiffies(kspan_params.scavenge_ms), ULONG_MAX);
 	kspan_span_quiesce();
 }
 
@@ -190,7 +200,7 @@ void kspan_reclaim(void)
 	drain_this_cpu();
 	migrate_enable();
 	drain_shared(true);
-	kspan_large_trim(0);
+	kspan_large_trim(0, ULONG_MAX);
 	trim_heaps(true, 0);
 	kspan_kick();
 }
@@ -207,7 +217,7 @@ unsigned long kspan_scavenge_all(void)
 
 	kspan_on_each_cpu(drain_this_cpu);
 	drain_shared(true);
-	bytes = kspan_large_trim(0);
+	bytes = kspan_large_trim(0, ULONG_MAX);
 	bytes += trim_heaps(true, 0);
 	kspan_span_quiesce();
 	kspan_heap_fill_reserve();

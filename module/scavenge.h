@@ -16,6 +16,7 @@ void kspan_scavenge_exit(void);
 void kspan_kick(void);
 void kspan_reclaim(void);
 unsigned long kspan_scavenge_all(void);
+void kspan_drain_shared(void);
 void kspan_on_each_cpu(void (*fn)(void));
 
 #endif /* KSPAN_SCAVENGE_H */

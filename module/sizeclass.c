@@ -10,8 +10,8 @@
 /* ceil(2^32 / size) without 64-bit arithmetic */
 #define CLASS_MAGIC(size) (0xffffffffU / (size) + 1)
 
-#define CLASS_ROW(class, bytes, pages, objs, cap)	\
-	[class] = {					\
+#define CLASS_ROW(sc, bytes, pages, objs, cap)		\
+	[sc] = {					\
 		.size = (bytes),			\
 		.magic = CLASS_MAGIC(bytes),		\
 		.nr_objs = (objs),			\
@@ -19,8 +19,11 @@
 		.mag_cap = (cap),			\
 	},
 
-const struct kspan_class kspan_classes[KSPAN_NR_CLASSES + 1] = {
+#define DATA_ROW(class, ...) CLASS_ROW(KSPAN_SC_DATA + (class), __VA_ARGS__)
+
+const struct kspan_class kspan_classes[KSPAN_SC_TINY] = {
 	KSPAN_CLASS_TABLE(CLASS_ROW)
+	KSPAN_CLASS_TABLE(DATA_ROW)
 };
 
 #define CLASS_ENTRY(class) (2 * (class))

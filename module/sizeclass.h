@@ -53,7 +53,8 @@ struct kspan_class {
 	u8 mag_cap;
 };
 
-extern const struct kspan_class kspan_classes[KSPAN_NR_CLASSES + 1];
+/* By size class, and again by KSPAN_SC_DATA + size class. */
+extern const struct kspan_class kspan_classes[KSPAN_SC_TINY];
 
 /*
  * Twice the class of a size in steps of 8 bytes, and above 1024 in steps of
@@ -94,7 +95,7 @@ static inline enum kspan_kind kspan_sc_kind(unsigned int sc)
 
 static inline const struct kspan_class *kspan_sc_info(unsigned int sc)
 {
-	return &kspan_classes[kspan_sc_class(sc)];
+	return &kspan_classes[sc == KSPAN_SC_TINY ? KSPAN_TINY_CLASS : sc];
 }
 
 #endif /* KSPAN_SIZECLASS_H */

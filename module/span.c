@@ -99,7 +99,7 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 	memset(span, 0, sizeof(*span));
 	INIT_LIST_HEAD(&span->list);
 	span->bucket = KSPAN_NO_BUCKET;
-	span->top = 2 * sc;
+	span->top = 2 * sc + 1;
 	span->kind = sc ? kspan_sc_kind(sc) : KSPAN_LARGE;
 	if (!sc)
 		return span;

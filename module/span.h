@@ -62,12 +62,12 @@ struct kspan_chunk;
  * @base: address of the first object
  * @state: object states, @nr_objs of them and a NONE behind
  * @magic: the class's, or 0: every free of it takes the slow path
- * @top: 2 * span class, the index of its tops in a cache; set once
+ * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
  * @list: small: place in a partial list, under the central lock; dead: in
- *	the limbo list, under its lock; large: in the lists of kept.c, under
- *	their lock
+ *	the limbo list, under its lock
+ * @kept: large: place in the lists of kept.c, under their lock
  * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
@@ -87,7 +87,10 @@ struct kspan_span {
 	u8 kind;
 	u8 bucket;
 
-	struct list_head list;
+	union {
+		struct list_head list;
+		struct hlist_node kept;
+	};
 	u32 nr_pages;
 	union {
 		struct {

@@ -21,6 +21,7 @@
 #include "params.h"
 #include "report.h"
 #include "scavenge.h"
+#include "shrink.h"
 #include "stats.h"
 #include "tiny.h"
 
@@ -107,7 +108,8 @@ static void read_memory(struct kspan_stats *out)
 	}
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
-			  count(&kspan_run_idle) + count(&kspan_region_inuse);
+			  count(&kspan_run_idle) + count(&kspan_region_sys) -
+			  count(&kspan_region_idle);
 	out->heap_idle = out->heap_sys - out->heap_inuse;
 	out->heap_released = count(&kspan_heap_released);
 	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);
@@ -143,6 +145,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->grow = count(&kspan_nr_grow);
 	out->release = count(&kspan_nr_release);
 	out->scavenge_runs = count(&kspan_nr_scavenge);
+	out->shrink_runs = count(&kspan_nr_shrink);
 	out->corrupt = count(&kspan_nr_corrupt);
 	out->limit = READ_ONCE(kspan_params.memory_limit);
 }

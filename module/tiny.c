@@ -23,7 +23,6 @@
 #include "tiny.h"
 
 #define WORD_CURRENT	BIT_ULL(63)
-#define TINY_TOP	(2 * KSPAN_SC_TINY)
 
 /* A context's current block: its address, its word, where free bytes begin. */
 struct tiny_block {
@@ -73,7 +72,7 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 {
 	unsigned long i = ((unsigned long)block - span->base) / KSPAN_TINY_MAX;
 
-	kspan_cache_free(TINY_TOP, block, span->state + i);
+	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
 }
 
 /* The block is current no more. */
@@ -120,7 +119,7 @@ static void *cut_new(struct tiny_block *cur, size_t size)
 	char *block;
 	u8 was;
 
-	block = kspan_cache_alloc(TINY_TOP, &was);
+	block = kspan_cache_alloc(KSPAN_SC_TINY, &was);
 	if (!block)
 		return NULL;
 	span = kspan_span_find(block);

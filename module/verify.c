@@ -4,6 +4,7 @@
  * two of them know the same thing.  Safe at any time; sums across structures
  * are compared only if nothing was allocated or freed during the walk.
  */
+#include <linux/align.h>
 #include <linux/kspan.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
@@ -88,12 +89,14 @@ static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 				struct tally *tally)
 {
 	unsigned long bytes = (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	/* A region may begin in the middle of a heap page. */
+	unsigned long first = ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE);
 
 	if (span->kind == KSPAN_NONE)
 		return NULL;
-	if (addr - span->base >= bytes)
+	if (addr - first >= bytes)
 		return "arena: page leads to a span that it is not part of";
-	if (addr != span->base)
+	if (addr != first)
 		return NULL;
 	if (span->kind != KSPAN_LARGE)
 		return tally_small(span, tally);

@@ -3,65 +3,141 @@
 #
 # bench.sh [OPTIONS] - kspan beside the kernel's own allocators, in one boot.
 #
-#   --kernel 6.1|6.12   the stock Debian kernel to run on (6.12)
-#   --only PREFIX       rows whose names begin so (all)
-#   --rounds N          measurements of each side (11)
+#   --rig RIG       where to run, may be repeated (icount-6.12 uml-6.12
+#                   uml-newest, some 5 minutes):
+#                   icount-6.1 icount-6.12 icount-newest
+#                                            stock kernels in QEMU whose clock
+#                                            counts instructions, one CPU: two
+#                                            runs and two machines agree
+#                   uml-6.1 uml-6.12         User Mode Linux at native speed
+#                   uml-newest               the same with two CPUs
+#                   The newest may be asked for by its number as well.
+#   --all           on every rig
+#   --kernel NAME   the same as --rig icount-NAME
+#   --only PREFIXES rows whose names begin so, comma-separated (all)
+#   --rounds N      measurements of each side (11)
+#   --loops N       operations in a measurement (8192)
+#   --no-pictures   leave the pictures out
 #
-# The kernel runs in QEMU with -icount: its clock counts instructions, so two
-# runs and two machines agree.  A row is the cost of allocating, writing and
-# freeing one object, in instructions; the ratio is kspan's to the kernel's.
-# The rows also go to build/bench/KERNEL.rows.
+# A row is the cost of an operation, mostly allocating, writing to and freeing
+# one object, in instructions or ns; memory rows are thousandths of what was
+# asked for.  The ratio is kspan's to the kernel's; the spread is how far the
+# middle half of the rounds reaches, in percent.  Times of a busy machine
+# differ from run to run, ratios less, instructions hardly.
+#
+# The rows go to build/bench/RIG.rows, pictures of them beside that.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-kernel=6.12
+ALL_RIGS=(icount-6.1 icount-6.12 icount-newest uml-6.1 uml-6.12 uml-newest)
+OUT=$BUILD/bench
+rigs=()
 only=
 rounds=11
+loops=8192
+pictures=1
+
+# add_rig RIG: run on it, if there is such a one.
+add_rig()
+{
+	local rig
+
+	rig=${1%%-*}-$(kernel_name "${1#*-}")
+	printf '%s\n' "${ALL_RIGS[@]}" | grep -qxF -e "$rig" ||
+		die "no such rig: $1 (see --help)"
+	rigs+=("$rig")
+}
+
 while [ $# -gt 0 ]; do
 	case $1 in
-	--kernel) kernel=$2; shift ;;
+	--rig) add_rig "$2"; shift ;;
+	--kernel) add_rig "icount-$2"; shift ;;
+	--all) rigs=("${ALL_RIGS[@]}") ;;
 	--only) only=$2; shift ;;
 	--rounds) rounds=$2; shift ;;
+	--loops) loops=$2; shift ;;
+	--no-pictures) pictures= ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*) die "no such option: $1 (see --help)" ;;
 	esac
 	shift
 done
+[ ${#rigs[@]} -gt 0 ] || rigs=(icount-6.12 uml-6.12 uml-newest)
+# A list on a guest's command line is separated by other signs.
+params="only=${only//,/+},rounds=$rounds,loops=$loops"
 
-# What the second side of a row is.
 table()
 {
 	awk '
-	function other(name) {
-		if (name ~ /-kv$/) return "kvmalloc"
-		if (name ~ /^large.*-v$/) return "vmalloc"
-		if (name ~ /^bulk/) return "kmem_cache bulk"
-		return "kmalloc"
-	}
-	BEGIN { printf "%-22s %12s %12s %7s  %s\n", "workload", "kspan",
-		"kernel", "ratio", "kernel side" }
-	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ {
-		printf "%-22s %12.1f %12.1f %7.3f  %s\n", $2, $3, $4, $5 / 1000,
-			other($2)
+	BEGIN { printf "%-20s %12s %12s %7s %8s %8s  %s\n", "workload",
+		"kspan", "kernel", "ratio", "spread", "spread", "kernel side" }
+	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+ [0-9]+ [0-9]+ / {
+		printf "%-20s %12.1f %12.1f %7.3f %7.1f%% %7.1f%%  %s%s\n", $2,
+			$3, $4, $5 / 1000, $6 / 10, $7 / 10, $9,
+			$8 == "permille" ? ", memory" : ""
 		rows++
 	}
 	END { exit rows == 0 }' "$1"
 }
 
-"$SCRIPTS/setup.sh" build qemu
-kdir=$("$SCRIPTS/kernels.sh" headers "$kernel")
-work=$(work_dir "stock-$kernel")
-rows=$BUILD/bench/$kernel.rows
-mkdir -p "$BUILD/bench"
-say "building for the stock $kernel kernel"
-watched "build" "$BUILD/bench/build.log" build_modules "$kdir" "$work"
-say "counting instructions on stock $kernel, some 20 seconds for all rows"
-watched "bench" "$BUILD/bench/run.log" \
-	"$SCRIPTS/qemu.sh" --kernel "$kernel" --icount --timeout 570 \
-	--log "$BUILD/bench/$kernel.log" --out "$rows" \
-	--cmdline "guest.bench=only=$only,rounds=$rounds" \
-	"$SCRIPTS/guest/bench.sh" "$work/kspan.ko" \
-	"$work/scripts/bench/kspan_bench.ko" ||
-	die "the benchmark did not end well, see $BUILD/bench/run.log"
-table "$rows" || die "no rows in $rows"
+# shellcheck disable=SC2317 # watched calls it
+watched_detail()
+{
+	[ ! -e "$OUT/$rig.log" ] ||
+		echo "$(grep -c 'kspan_bench: .* .* .* ' "$OUT/$rig.log") rows"
+}
+
+# run_icount RIG VERSION
+run_icount()
+{
+	local kdir work CLIENT_DIRS=(scripts/bench)
+
+	"$SCRIPTS/setup.sh" build qemu
+	kdir=$("$SCRIPTS/kernels.sh" headers "$2") || return
+	work=$(work_dir "stock-$2")
+	say "$1: building for the stock $2 kernel"
+	watched "$1: build" "$OUT/$1-build.log" \
+		build_modules "$kdir" "$work" || return
+	say "$1: counting instructions, some 90 seconds for all rows"
+	watched "$1" "$OUT/$1-run.log" \
+		"$SCRIPTS/qemu.sh" --kernel "$2" --icount --mem 2G --timeout 900 \
+		--log "$OUT/$1.log" --out "$OUT/$1.rows" \
+		--cmdline "guest.bench=$params" "$SCRIPTS/guest/bench.sh" \
+		"$work/kspan.ko" "$work/scripts/bench/kspan_bench.ko"
+}
+
+# run_uml RIG VERSION
+run_uml()
+{
+	local kdir work cpus=() CLIENT_DIRS=(scripts/bench)
+
+	"$SCRIPTS/setup.sh" uml
+	kdir=$("$SCRIPTS/kernels.sh" uml "$2" bench) || return
+	work=$(work_dir "uml-bench-$2")
+	[ "$2" != newest ] || cpus=(--cpus 2)
+	say "$1: building for User Mode Linux"
+	watched "$1: build" "$OUT/$1-build.log" \
+		build_modules "$kdir" "$work" ARCH=um || return
+	say "$1: running, about a minute for all rows"
+	watched "$1" "$OUT/$1-run.log" \
+		"$SCRIPTS/uml.sh" --kernel "$2" --flavour bench --mem 2G \
+		"${cpus[@]}" --timeout 600 --log "$OUT/$1.log" \
+		--out "$OUT/$1.rows" --cmdline "guest.bench=$params" \
+		"$SCRIPTS/guest/bench.sh" "$work/kspan.ko" \
+		"$work/scripts/bench/kspan_bench.ko"
+}
+
+mkdir -p "$OUT"
+for rig in "${rigs[@]}"; do
+	rm -f "$OUT/$rig".*
+	"run_${rig%%-*}" "$rig" "${rig#*-}" ||
+		die "the benchmark did not end well, see $OUT/$rig-run.log"
+	echo "$rig"
+	table "$OUT/$rig.rows" || die "no rows in $OUT/$rig.rows"
+done
+if [ -n "$pictures" ]; then
+	"$SCRIPTS/setup.sh" bench
+	"$SCRIPTS/bench-plot.py" --out "$OUT" "$OUT"/*.rows
+	say "pictures are in $OUT"
+fi

@@ -28,6 +28,7 @@ LAYERS = """
     cache
     tiny
     lookup scavenge
+    shrink
     provide
     alloc free
     array bulk realloc

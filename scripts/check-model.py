@@ -177,7 +177,7 @@ def never_reached(results):
             path = model.with_name(file)
             text = path.read_text(encoding="utf-8").splitlines()[line - 1]
             # What only closes a construct is no statement of its own.
-            if "mutants" not in text and not re.fullmatch(r"\s*(od|fi);?", text):
+            if "mutants" not in text and not re.fullmatch(r"\s*(do|od|if|fi);?", text):
                 yield f"{file}:{line}: never reached: {text.strip()}"
 
 

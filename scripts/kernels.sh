@@ -3,13 +3,14 @@
 #
 # kernels.sh - find or make the kernels that the tests run on.
 #
-#   kernels.sh uml 6.1|6.12 [test|bench]  build a User Mode Linux kernel and
-#                                         print its build directory
-#   kernels.sh headers 6.1|6.12           install the headers of the stock
-#                                         cloud kernel, print the build dir
-#   kernels.sh image 6.1|6.12             fetch that kernel's image, print a
-#                                         directory with vmlinuz and modules
+#   kernels.sh uml VERSION [test|bench]   build a User Mode Linux kernel, 6.1,
+#                                         6.12 or the newest (with SMP), print
+#                                         its build directory
+#   kernels.sh source VERSION             print where its source is
+#   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help
 #   kernels.sh all                        all of these
+#
+# The newest can be asked for as `newest` or by its number.
 #
 # A UML kernel of flavour test has KUnit, lockdep and the cheap debug options;
 # one of flavour bench has KUnit alone.  Everything is kept in the cache,
@@ -63,6 +64,8 @@ uml_config()
 	CONFIG_RD_LZ4=n
 	CONFIG_RD_ZSTD=n
 	END
+	# Older ones know one CPU only.
+	[ "$2" != newest ] || printf '%s\n' CONFIG_SMP=y CONFIG_NR_CPUS=4
 	[ "$1" = test ] || return 0
 	cat <<-'END'
 	CONFIG_PROVE_LOCKING=y
@@ -74,19 +77,40 @@ uml_config()
 	[ "$2" = 6.1 ] || echo CONFIG_DEBUG_ATOMIC_SLEEP=y
 }
 
+# source_tar VERSION DIR: print series, package version and archive of the
+# kernel's source; what has to be fetched goes to DIR.
+source_tar()
+{
+	local series=$1 package tar
+
+	if [ "$1" != newest ]; then
+		package=$(dpkg-query -W -f '${Version}' "linux-source-$1")
+		tar=/usr/src/linux-source-$1.tar.xz
+	else
+		series=$("$SCRIPTS/backports.sh" series)
+		package=$("$SCRIPTS/backports.sh" version "linux-source-$series")
+		tar=$2/usr/src/linux-source-$series.tar.xz
+	fi
+	printf '%s %s %s\n' "$series" "$package" "$tar"
+}
+
 # uml_source VERSION: extract and patch the kernel's source once, print where.
 uml_source()
 {
-	local version=$1 tar=/usr/src/linux-source-$1.tar.xz dir package patch
+	local version=$1 tmp series tar dir package patch
 
-	package=$(dpkg-query -W -f '${Version}' "linux-source-$version")
+	temp_dir tmp
+	read -r series package tar < <(source_tar "$version" "$tmp")
+	[ -n "${tar:-}" ] || die "no source of Linux $version"
 	patch=$(declare -f patch_source | sha256sum | cut -c 1-6)
-	dir=$CACHE/source/linux-$version-${package//[^0-9a-zA-Z.+-]/_}-$patch
+	dir=$CACHE/source/linux-$series-${package//[^0-9a-zA-Z.+-]/_}-$patch
 	if [ ! -e "$dir" ]; then
-		say "extracting linux-source-$version $package"
+		[ -e "$tar" ] ||
+			"$SCRIPTS/backports.sh" unpack "linux-source-$series" "$tmp"
+		say "extracting linux-source-$series $package"
 		rm -rf "$dir.part"
 		mkdir -p "$dir.part"
-		watched "extracting linux-source-$version" \
+		watched "extracting linux-source-$series" \
 			"$CACHE/log/extract-$version.log" \
 			tar -xJf "$tar" -C "$dir.part" --strip-components=1 \
 			--exclude='*/arch/*/boot/dts/*' \
@@ -155,136 +179,47 @@ uml()
 			make_uml "$source" "$dir.part" "$flavour" "$version" ||
 			die "no UML kernel $version"
 		unset -f watched_detail
+		# Newer kernels note where they were built.
+		sed -i "s|$dir.part|$dir|g" "$dir.part/Makefile"
 		mv "$dir.part" "$dir"
 		say "built UML $version ($flavour)"
 	fi
 	printf '%s\n' "$dir"
 }
 
-# --- stock kernels ----------------------------------------------------------
-
-# release VERSION: the newest stock cloud kernel of that series whose headers
-# are installed and whose image can be had; empty if there is none.
-installed_release()
-{
-	local kdir name
-
-	for kdir in $(printf '%s\n' /lib/modules/"$1".*-cloud-amd64/build |
-		sort -rV); do
-		name=$(basename "$(dirname "$kdir")")
-		if [ -e "$kdir/Makefile" ] && { [ -e "$CACHE/image/$name" ] ||
-			[ -n "$(image_package "$name")" ]; }; then
-			printf '%s\n' "$name"
-			return
-		fi
-	done
-}
-
-# image_package RELEASE: the package with its image, empty if apt has none.
-image_package()
-{
-	local name
-
-	for name in "linux-image-$1" "linux-image-$1-unsigned"; do
-		if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then
-			printf '%s\n' "$name"
-			return
-		fi
-	done
-}
-
-available_release()
-{
-	apt-cache search --names-only \
-		"^linux-headers-${1/./\\.}\.[0-9.-]+(\+deb[0-9]+)?-cloud-amd64$" |
-		sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -n 1
-}
-
-# stock_release VERSION: its release, with the headers installed.
-stock_release()
-{
-	local version=$1 name
-
-	name=$(installed_release "$version")
-	if [ -z "$name" ]; then
-		name=$(available_release "$version")
-		if [ -z "$name" ]; then
-			say "fetching the package lists to find Linux $version"
-			"$SCRIPTS/setup.sh" --update
-			name=$(available_release "$version")
-		fi
-		[ -n "$name" ] ||
-			die "apt has no cloud kernel headers of Linux $version"
-		"$SCRIPTS/setup.sh" --package "linux-headers-$name"
-	fi
-	printf '%s\n' "$name"
-}
-
-headers()
-{
-	local name
-
-	"$SCRIPTS/setup.sh" build
-	name=$(stock_release "$1")
-	[ -e "/lib/modules/$name/build/Makefile" ] ||
-		die "no headers in /lib/modules/$name/build"
-	printf '/lib/modules/%s/build\n' "$name"
-}
-
-fetch_image()
-{
-	local package=$1 dir=$2
-
-	# apt's own download user cannot write there; root may.
-	cd "$dir" &&
-		apt-get -q -o APT::Sandbox::User=root download "$package" &&
-		dpkg-deb -x ./*.deb root &&
-		mv root/boot/vmlinuz-* vmlinuz &&
-		mv root/lib/modules/* modules &&
-		rm -rf root ./*.deb
-}
-
-image()
-{
-	local name dir
-
-	"$SCRIPTS/setup.sh" build
-	name=$(stock_release "$1")
-	dir=$CACHE/image/$name
-	if [ ! -e "$dir" ]; then
-		lock_file "$CACHE/image.lock" "kernel image download"
-	fi
-	if [ ! -e "$dir" ]; then
-		say "fetching the image of Linux $name"
-		rm -rf "$dir.part"
-		mkdir -p "$dir.part"
-		watched "fetching the image" "$CACHE/log/image-$1.log" \
-			fetch_image "$(image_package "$name")" "$dir.part" ||
-			die "no image of Linux $name"
-		mv "$dir.part" "$dir"
-	fi
-	printf '%s\n' "$dir"
-}
+# --- which ------------------------------------------------------------------
 
 check_version()
 {
 	case ${1:-} in
-	6.1 | 6.12) ;;
-	*) die "which kernel: 6.1 or 6.12? (see --help)" ;;
+	6.1 | 6.12 | newest) ;;
+	*) die "which kernel: 6.1, 6.12 or newest? (see --help)" ;;
 	esac
 }
 
 case ${1:-} in
-uml | headers | image)
-	check_version "${2:-}"
-	"$@"
+uml | source)
+	version=$(kernel_name "${2:-}")
+	check_version "$version"
+	if [ "$1" = source ]; then
+		"$SCRIPTS/setup.sh" uml
+		lock_file "$CACHE/uml-$version.lock" "UML kernel $version"
+		uml_source "$version"
+	else
+		uml "$version" "${@:3}"
+	fi
+	;;
+headers | image | busybox)
+	exec "$SCRIPTS/stock.sh" "$@"
 	;;
 all)
-	for version in 6.1 6.12; do
-		headers "$version"
-		image "$version"
+	for version in 6.1 6.12 newest; do
 		uml "$version" test
 		uml "$version" bench
+	done
+	for name in $("$SCRIPTS/stock.sh" names); do
+		"$SCRIPTS/stock.sh" headers "$name"
+		"$SCRIPTS/stock.sh" image "$name"
 	done
 	;;
 -h | --help)

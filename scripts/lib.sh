@@ -7,7 +7,7 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SCRIPTS=$ROOT/scripts
 # Everything big or slow to make; safe to delete at any time.
-CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kspan}
+CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
 # Logs of the last run; part of no build.
 BUILD=$ROOT/build
 # Scripts that call each other share one clock.
@@ -177,6 +177,8 @@ build_modules()
 
 	shift 2
 	mkdir -p "$work"
+	# Another run of the same checkout may be at it.
+	lock_file "$work.lock" "a build in $work"
 	rsync -rlp --checksum --delete \
 		--exclude='.*.cmd' --exclude='*.o' --exclude='*.ko' \
 		--exclude='*.mod' --exclude='*.mod.c' --exclude='*.log' \
@@ -192,10 +194,36 @@ build_modules()
 	done
 }
 
+# --- kernels --------------------------------------------------------------
+
+# kernel_name NAME: the name that the scripts use for it.  A number that is
+# none of this Debian's stands for the newest, if that is its series.
+kernel_name()
+{
+	case $1 in
+	6.1 | 6.12 | *-* | newest | "") ;;
+	*)
+		if [ "$1" = "$("$SCRIPTS/backports.sh" series)" ]; then
+			set -- newest
+		fi
+		;;
+	esac
+	printf '%s\n' "$1"
+}
+
+# kernel_arch NAME: the machine that the stock kernel of that name is for.
+kernel_arch()
+{
+	case $1 in
+	*-arm64 | *-i386) printf '%s\n' "${1##*-}" ;;
+	*) echo amd64 ;;
+	esac
+}
+
 # --- guests ---------------------------------------------------------------
 
-# make_initramfs OUT JOB FILE...: busybox, scripts/guest, JOB as /job.sh and
-# the files, all at the root.
+# make_initramfs OUT JOB FILE...: busybox, that of $BUSYBOX if it is set,
+# scripts/guest, JOB as /job.sh and the files, all at the root.
 make_initramfs()
 {
 	local out=$1 job=$2 dir
@@ -203,7 +231,7 @@ make_initramfs()
 	shift 2
 	temp_dir dir
 	mkdir -p "$dir"/{bin,dev,proc,sys,host}
-	cp /bin/busybox "$dir/bin/"
+	cp "${BUSYBOX:-/bin/busybox}" "$dir/bin/busybox"
 	cp "$SCRIPTS"/guest/*.awk "$SCRIPTS/guest/lib.sh" "$dir/"
 	cp "$SCRIPTS/guest/init" "$dir/init"
 	cp "$job" "$dir/job.sh"
@@ -222,6 +250,7 @@ check_log()
 	/kspan: (double free|free of|free with)/ { if (reports) expected++ }
 	/Call Trace/ && expected { expected--; next }
 	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
+	/oom-killer|Out of memory/ ||
 	/possible recursive locking|inconsistent lock state|circular locking/ ||
 	/detected( expedited)? stall|blocked for more than|unable to handle|Unable to handle/ {
 		if (++bad <= 20)

@@ -5,9 +5,11 @@
 # guest that runs a stock Debian kernel in QEMU, without KVM, and has the
 # FILEs in its root directory.
 #
-#   --kernel 6.1|6.12   which kernel (6.12)
+#   --kernel NAME       which kernel (6.12); stock.sh --help names them
 #   --smp N             CPUs (4)
 #   --mem SIZE          memory (512M)
+#   --nodes N           NUMA nodes, with the CPUs and the memory in equal parts
+#                       (1); numa=fake= does nothing on cloud kernels
 #   --icount            one CPU whose clock counts instructions exactly
 #   --timeout SECONDS   when to give up (180)
 #   --cmdline "..."     more words for the kernel's command line
@@ -24,6 +26,7 @@ set -euo pipefail
 kernel=6.12
 smp=4
 mem=512M
+nodes=1
 icount=
 timeout=180
 cmdline=
@@ -34,6 +37,7 @@ while [ $# -gt 0 ]; do
 	--kernel) kernel=$2; shift ;;
 	--smp) smp=$2; shift ;;
 	--mem) mem=$2; shift ;;
+	--nodes) nodes=$2; shift ;;
 	--icount) icount=1 ;;
 	--timeout) timeout=$2; shift ;;
 	--cmdline) cmdline=$2; shift ;;
@@ -50,8 +54,12 @@ done
 log=${log:-$BUILD/qemu-$kernel.log}
 out=${out:-${log%.log}.out}
 
+kernel=$(kernel_name "$kernel")
+arch=$(kernel_arch "$kernel")
 "$SCRIPTS/setup.sh" qemu
+[ "$arch" != arm64 ] || "$SCRIPTS/setup.sh" arm64
 dir=$("$SCRIPTS/kernels.sh" image "$kernel")
+BUSYBOX=$("$SCRIPTS/kernels.sh" busybox "$kernel")
 mkdir -p "$(dirname "$log")" "$(dirname "$out")"
 tmp=
 temp_dir tmp
@@ -62,18 +70,52 @@ make_initramfs "$tmp/initrd" "$@"
 if [ -n "$icount" ]; then
 	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
 else
-	accel=(-accel "tcg,thread=multi" -smp "$smp")
+	accel=(-accel "tcg,thread=multi" -smp "$smp,sockets=$nodes")
 fi
+# numa_options: QEMU's options for $nodes nodes, a line each.
+numa_options()
+{
+	local node size=$(($(numfmt --from=iec "$mem") / nodes)) each=$((smp / nodes))
+
+	for ((node = 0; node < nodes; node++)); do
+		printf '%s\n' -object "memory-backend-ram,id=mem$node,size=$size" \
+			-numa "node,nodeid=$node,memdev=mem$node,cpus=$((node * each))-$(((node + 1) * each - 1))"
+	done
+}
+
+numa=()
+if [ "$nodes" -gt 1 ]; then
+	if [ -n "$icount" ] || [ $((smp % nodes)) -ne 0 ]; then
+		die "$nodes nodes need a multiple of as many CPUs"
+	fi
+	mapfile -t numa < <(numa_options)
+fi
+# The kernel's log and the guest's reports have a serial port each.
+case $arch in
+arm64)
+	qemu=aarch64
+	machine=(-machine virt -cpu cortex-a72 -device "pci-serial,chardev=out")
+	log_port=ttyAMA0
+	out_port=ttyS0
+	;;
+*)
+	qemu=x86_64
+	[ "$arch" != i386 ] || qemu=i386
+	machine=(-serial chardev:out)
+	log_port=ttyS0
+	out_port=ttyS1
+	;;
+esac
 # The watchdogs are slow, for a busy host starves virtual CPUs for seconds.
 # init_on_alloc=0 is not Debian's default, but the kernel's.
-append="console=ttyS0 guest.out=/dev/ttyS1 loglevel=7 panic=-1 oops=panic
+append="console=$log_port guest.out=/dev/$out_port loglevel=7 panic=-1 oops=panic
 panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
 status=0
-timeout -k 5 "$timeout" qemu-system-x86_64 "${accel[@]}" -m "$mem" \
+timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" "${numa[@]}" \
 	-display none -monitor none -no-reboot -nic none \
-	-serial "file:$log" -serial "file:$out" \
+	-chardev "file,id=out,path=$out" -serial "file:$log" "${machine[@]}" \
 	-kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
 	-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
 pid=$!

@@ -6,7 +6,7 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu check bench; none means all of them.
+# Groups: build demo uml qemu arm64 check bench; none means all of them.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -18,9 +18,18 @@ group_packages()
 {
 	case $1 in
 	build) echo make gcc libc6-dev binutils rsync kmod procps python3 xz-utils ;;
-	qemu | demo | bench)
+	qemu | demo)
 		group_packages build
 		echo qemu-system-x86 busybox-static cpio
+		;;
+	arm64)
+		group_packages qemu
+		echo qemu-system-arm gcc-aarch64-linux-gnu
+		;;
+	bench)
+		group_packages qemu
+		group_packages uml
+		echo python3-matplotlib
 		;;
 	uml)
 		group_packages build
@@ -32,7 +41,7 @@ group_packages()
 		echo sparse coccinelle clang-tidy codespell shellcheck git perl
 		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
-	*) die "no such group: $1 (build demo uml qemu check bench)" ;;
+	*) die "no such group: $1 (build demo uml qemu arm64 check bench)" ;;
 	esac
 }
 
@@ -92,7 +101,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu check bench
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check bench
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

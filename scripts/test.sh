@@ -8,6 +8,10 @@
 #   torture-6.1 torture-6.12  stress on stock Debian kernels in QEMU, 4 CPUs
 #   icount                    instruction counts beside kmalloc's on stock 6.12,
 #                             against the limits of scripts/bench/limits
+# and, if they are named only:
+#   kunit-newest              the suites on the newest kernel
+#   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
+#                             newest 6.1-arm64 6.1-i386
 #   --seconds N               how long the torture runs (20)
 #
 # What is missing is installed, fetched or built first; a leg that cannot run
@@ -17,6 +21,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
+MORE_LEGS=(kunit-newest torture-6.1-rt torture-6.12-rt torture-newest
+	torture-6.1-arm64 torture-6.1-i386)
 LOGS=$BUILD/test
 seconds=20
 legs=()
@@ -25,7 +31,7 @@ while [ $# -gt 0 ]; do
 	--seconds) seconds=$2; shift ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
-		printf '%s\n' "${LEGS[@]}" | grep -qxF -e "$1" ||
+		printf '%s\n' "${LEGS[@]}" "${MORE_LEGS[@]}" | grep -qxF -e "$1" ||
 			die "no such leg: $1 (see --help)"
 		legs+=("$1")
 		;;
@@ -36,6 +42,7 @@ done
 
 passed=0
 failed=0
+skipped=0
 
 # pass NAME, fail NAME: one more test.
 pass()
@@ -74,31 +81,67 @@ build_for()
 
 leg_kunit()
 {
-	local leg=kunit-$1 kdir work status=0 line
+	local leg=kunit-$1 kdir work status=0 line cpus=1
 
+	[ "$1" != newest ] || cpus=2
 	kdir=$("$SCRIPTS/kernels.sh" uml "$1" test) || return
 	work=$(work_dir "uml-$1")
 	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" ARCH=um KSPAN_KUNIT=1 ||
 		return
 	say "$leg: running the suites"
 	watched "$leg" "$LOGS/$leg-run.log" \
-		"$SCRIPTS/uml.sh" --kernel "$1" --timeout 240 --expect-reports \
+		"$SCRIPTS/uml.sh" --kernel "$1" --cpus "$cpus" --timeout 240 \
+		--expect-reports \
 		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
 		"$work/kspan.ko" || status=1
 	count_reports "$LOGS/$leg.out"
-	"$SCRIPTS/ktap.py" "$LOGS/$leg.log" >"$LOGS/$leg.cases" || status=1
+	"$SCRIPTS/ktap.py" --suites "$(nr_suites)" "$LOGS/$leg.log" \
+		>"$LOGS/$leg.cases" || status=1
 	grep -v '^[0-9]* passed' "$LOGS/$leg.cases" || true
 	line=$(tail -n 1 "$LOGS/$leg.cases")
 	echo "    suites: $line"
-	passed=$((passed + ${line%% *}))
-	line=${line#*, }
-	failed=$((failed + ${line%% *}))
+	[[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]] ||
+		return 1
+	passed=$((passed + BASH_REMATCH[1]))
+	failed=$((failed + BASH_REMATCH[2]))
+	skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+	# The suites make every bad free there is; the reports are for people.
+	while IFS= read -r line; do
+		grep -qF "$line" "$LOGS/$leg.log" || {
+			fail "$leg: no report says '$line'"
+			status=1
+		}
+	done < <(reports)
 	return "$status"
+}
+
+# What Documentation/debugfs.rst promises of reports, by line.
+reports()
+{
+	cat <<-'END'
+	kspan: double free:
+	kspan: free of memory that is not kspan's:
+	kspan: free of a pointer that is not an object's start:
+	kspan: free with a size of another class:
+	kspan:   size given:
+	 of object 
+	, behind its last object
+	, pointer span of
+	, tiny span of
+	kspan:   large object of
+	END
+}
+
+# Suites that are there, whether somebody runs them or not.
+nr_suites()
+{
+	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
 leg_torture()
 {
 	local leg=torture-$1 kdir work status=0
+	local CLIENT_DIRS=(Documentation/example scripts/torture)
 
 	"$SCRIPTS/setup.sh" build qemu || return
 	kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
@@ -125,7 +168,7 @@ judge_rows()
 			limit[$1] = $2
 		next
 	}
-	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+$/ { got[$2] = $5 }
+	/^kspan_bench: [^ ]+ [0-9.]+ [0-9.]+ [0-9]+ / { got[$2] = $5 }
 	END {
 		for (name in limit) {
 			verdict = "FAIL"
@@ -144,8 +187,10 @@ leg_icount()
 	local verdict name rest status=0
 
 	say "icount: counting instructions"
-	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" || return
-	judge_rows "$BUILD/bench/6.12.rows" >"$LOGS/icount.rows" || return
+	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" \
+		--rig icount-6.12 --no-pictures \
+		--only pair,atomic,batch,bulk,larson,large || return
+	judge_rows "$BUILD/bench/icount-6.12.rows" >"$LOGS/icount.rows" || return
 	while read -r verdict name rest; do
 		if [ "$verdict" = ok ]; then
 			pass "icount $name: $rest thousandths of the kernel's"
@@ -175,5 +220,8 @@ for leg in "${legs[@]}"; do
 		echo "FAIL $leg, see $LOGS/$leg*"
 	fi
 done
-echo "$passed passed, $failed failed"
+[ "$passed" -gt 0 ] || fail "there were no tests"
+line="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || line+=", $skipped skipped"
+echo "$line"
 [ "$failed" -eq 0 ]

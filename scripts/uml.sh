@@ -4,10 +4,11 @@
 # uml.sh [OPTIONS] SCRIPT [FILE...] - run SCRIPT as the only program of a User
 # Mode Linux guest that has the FILEs in its root directory.
 #
-#   --kernel 6.1|6.12   which kernel (6.12)
+#   --kernel VERSION    which kernel: 6.1, 6.12 or newest (6.12)
 #   --flavour test|bench  with debug options or without (test)
 #   --timeout SECONDS   when to give up (120)
 #   --mem SIZE          the guest's memory (256M)
+#   --cpus N            CPUs, more than one with the newest kernel only (1)
 #   --cmdline "..."     more words for the kernel's command line
 #   --log FILE          where the kernel log goes (build/uml-VERSION.log)
 #   --out FILE          where the guest's reports go (LOG with .out)
@@ -23,6 +24,7 @@ kernel=6.12
 flavour="test"
 timeout=120
 mem=256M
+cpus=1
 cmdline=
 log=
 out=
@@ -32,6 +34,7 @@ while [ $# -gt 0 ]; do
 	--flavour) flavour=$2; shift ;;
 	--timeout) timeout=$2; shift ;;
 	--mem) mem=$2; shift ;;
+	--cpus) cpus=$2; shift ;;
 	--cmdline) cmdline=$2; shift ;;
 	--log) log=$2; shift ;;
 	--out) out=$2; shift ;;
@@ -56,11 +59,14 @@ make_initramfs "$tmp/initrd" "$@"
 # The dynamic linker saves all registers where it resolves a name at the first
 # call: 11 KiB with AMX, on a kernel stack.
 export LD_BIND_NOW=1
+# Several CPUs need the newer way to run user space.
+smp=
+[ "$cpus" -eq 1 ] || smp="seccomp=on ncpus=$cpus"
 status=0
 # shellcheck disable=SC2086 # the command line is a list of words
 timeout -k 5 "$timeout" "$dir/linux" mem="$mem" initrd="$tmp/initrd" \
 	con=null con0=null,fd:1 ssl=null rdinit=/init loglevel=7 \
-	panic=-1 guest.host="$tmp" $cmdline >"$log" 2>&1 </dev/null &
+	panic=-1 guest.host="$tmp" $smp $cmdline >"$log" 2>&1 </dev/null &
 pid=$!
 kill_later "$pid"
 wait "$pid" || status=$?

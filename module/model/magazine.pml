@@ -65,7 +65,7 @@ bit mapped[NSPAN];		/* in the arena map, magic set */
 bit central_lock;
 byte nr_spans, nr_empty, central_free;
 
-bit depot_lock, depot_full, depot_limit;
+bit depot_lock, depot_full, depot_empty, depot_limit;
 byte depot_slot[CAP];
 
 bit a_has[NC], f_has[NC];	/* whether there is a magazine behind the top */
@@ -130,7 +130,7 @@ inline give(x)
 }
 
 /*
- * Mutants: what the code must not do.  scripts/check-model.sh --mutants expects
+ * Mutants: what the code must not do.  scripts/check-model.py --mutants expects
  * an error of each, in the setting named behind it.
  */
 #ifdef MUTANT_1		/* interrupts: a lock is taken with interrupts on */
@@ -159,6 +159,11 @@ inline give(x)
 #define DEPOT_TAKEN	1
 #else
 #define DEPOT_TAKEN	0
+#endif
+#ifdef MUTANT_14	/* cpus: an empty magazine stays in the depot when it is given */
+#define EMPTY_GIVEN	depot_empty
+#else
+#define EMPTY_GIVEN	0
 #endif
 #ifdef MUTANT_6		/* cpus: a free leaves the state LIVE */
 #define STATE_FREED	LIVE
@@ -325,7 +330,7 @@ inline check_all()
 	assert(nr_empty == n && central_free == b && nr_spans == i);
 	/* nmalloc - nfree are the clients' objects; the magazines' number. */
 	balance_now = balance;
-	i = depot_full;
+	i = depot_full + depot_empty;
 	k = 0;
 	do
 	:: k < NC ->
@@ -401,7 +406,7 @@ proctype context(byte cpu; byte ctx)
 	byte o = NOTHING, x = NOTHING, q0 = NOTHING, q1 = NOTHING;
 	byte r0 = NOTHING, r1 = NOTHING;
 	byte b, n, i, k, m, fm, s, lvl, until;
-	bit ok, drain_irqs_off;
+	bit ok, e, drain_irqs_off;
 	bit emptied[NSPAN];
 	byte ops = (ctx -> IRQ_OPS : (cpu == NCPU - 1 -> LAST_OPS : TASK_OPS));
 end:

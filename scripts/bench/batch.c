@@ -47,12 +47,22 @@ fail:
 	return BENCH_FAILED;
 }
 
+/* Put @objs into the order of @order; both sides pay for it. */
+static void reorder(void **objs, const u32 *order, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		swap(objs[i], objs[order[i]]);
+}
+
 static __always_inline u64 bulk_loop(const struct bench_args *args,
 				     size_t (*alloc)(size_t size, gfp_t gfp,
 						     size_t nr, void **objs),
 				     void (*free)(size_t nr, void **objs))
 {
 	unsigned int i, loop, nr = args->batch;
+	const u32 *order = args->order;
 	size_t size = args->size;
 	gfp_t gfp = args->gfp;
 	u64 start = bench_now();
@@ -62,20 +72,18 @@ static __always_inline u64 bulk_loop(const struct bench_args *args,
 			return BENCH_FAILED;
 		for (i = 0; i < nr; i++)
 			bench_touch(objs[i], i);
+		if (order)
+			reorder(objs, order, nr);
 		free(nr, objs);
 	}
 	return bench_now() - start;
 }
 
-static __always_inline void *slab_alloc(size_t size, gfp_t gfp)
-{
-	return kmalloc(size, gfp);
-}
-
 static __always_inline size_t slab_alloc_bulk(size_t size, gfp_t gfp, size_t nr,
 					      void **objs)
 {
-	return kmem_cache_alloc_bulk(slab_cache, gfp, nr, objs);
+	/* Whether it tells their number depends on the kernel. */
+	return kmem_cache_alloc_bulk(slab_cache, gfp, nr, objs) ? nr : 0;
 }
 
 static __always_inline void slab_free_bulk(size_t nr, void **objs)
@@ -90,7 +98,7 @@ static noinline u64 batch_kspan(const struct bench_args *args)
 
 static noinline u64 batch_slab(const struct bench_args *args)
 {
-	return batch_loop(args, slab_alloc, kfree);
+	return batch_loop(args, bench_kmalloc, kfree);
 }
 
 static noinline u64 bulk_kspan(const struct bench_args *args)
@@ -162,11 +170,19 @@ static void run_rows(u32 *order)
 			bench_row(name, batch_kspan, batch_slab, &args);
 		}
 	}
-	for (i = 0; i < ARRAY_SIZE(bulks); i++) {
-		args.batch = bulks[i];
-		args.loops = bench_loops(args.batch);
-		snprintf(name, sizeof(name), "bulk-%u", args.batch);
-		bench_row(name, bulk_kspan, bulk_slab, &args);
+	/* The kernel's cache is new as well. */
+	kspan_release();
+	args.kernel = "kmem_cache";
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < ARRAY_SIZE(bulks); i++) {
+			args.batch = bulks[i];
+			args.loops = bench_loops(args.batch);
+			order_shuffle(order, args.batch);
+			args.order = k ? order : NULL;
+			snprintf(name, sizeof(name), "bulk-%u%s", args.batch,
+				 k ? "-shuffled" : "");
+			bench_row(name, bulk_kspan, bulk_slab, &args);
+		}
 	}
 }
 

@@ -11,7 +11,6 @@
 #include <linux/kernel.h>
 #include <linux/kspan.h>
 #include <linux/mm.h>
-#include <linux/prandom.h>
 #include <linux/slab.h>
 
 #include "bench.h"
@@ -37,20 +36,15 @@ struct step {
 
 static struct step *steps;	/* NR_STEPS of them, the same for both sides */
 
-static u32 below(struct rnd_state *rnd, u32 n)
+u32 bench_fleet_size(u64 *random)
 {
-	return ((u64)prandom_u32_state(rnd) * n) >> 32;
-}
-
-static u32 fleet_size(struct rnd_state *rnd)
-{
-	unsigned int i = 0, low = 0, at = below(rnd, 10000);
+	unsigned int i = 0, low = 0, at = bench_below(random, 10000);
 
 	while (at >= bins[i].share) {
 		at -= bins[i].share;
 		low = bins[i++].max;
 	}
-	return low + 1 + below(rnd, bins[i].max - low);
+	return low + 1 + bench_below(random, bins[i].max - low);
 }
 
 /*
@@ -81,11 +75,6 @@ static __always_inline u64 replace_loop(const struct bench_args *args,
 	return bench_now() - start;
 }
 
-static __always_inline void *slab_alloc(size_t size, gfp_t gfp)
-{
-	return kmalloc(size, gfp);
-}
-
 static void **kspan_slots, **slab_slots;
 static unsigned int kspan_pos, slab_pos;
 
@@ -97,22 +86,21 @@ static noinline u64 replace_kspan(const struct bench_args *args)
 
 static noinline u64 replace_slab(const struct bench_args *args)
 {
-	return replace_loop(args, slab_slots, &slab_pos, slab_alloc, kfree);
+	return replace_loop(args, slab_slots, &slab_pos, bench_kmalloc, kfree);
 }
 
 static int fill_slots(void)
 {
-	struct rnd_state rnd;
+	u64 random = NR_LIVE;
 	unsigned int i;
 	u32 size;
 
-	prandom_seed_state(&rnd, NR_LIVE);
 	for (i = 0; i < NR_STEPS; i++) {
-		steps[i].slot = below(&rnd, NR_LIVE);
-		steps[i].size = fleet_size(&rnd);
+		steps[i].slot = bench_below(&random, NR_LIVE);
+		steps[i].size = bench_fleet_size(&random);
 	}
 	for (i = 0; i < NR_LIVE; i++) {
-		size = fleet_size(&rnd);
+		size = bench_fleet_size(&random);
 		kspan_slots[i] = kspan_alloc(size, GFP_KERNEL);
 		slab_slots[i] = kmalloc(size, GFP_KERNEL);
 		if (!kspan_slots[i] || !slab_slots[i])

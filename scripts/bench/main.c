@@ -4,12 +4,15 @@
  *
  * Loading it runs the workloads on one CPU and prints a row for each,
  *
- *	kspan_bench: <workload> <kspan> <kernel> <ratio_permille>
+ *	kspan_bench: <workload> <kspan> <kernel> <ratio> <spread> <spread>
+ *		<unit> <other side>
  *
- * with the cost of an operation, allocating, writing a word and freeing one
- * object, in units of get_cycles(), or in ns without a cycle counter.  Under
- * QEMU's -icount shift=0 a cycle is an instruction.  Rounds of both sides
- * alternate, after one that does not count, and the medians are printed.
+ * in one line, with the cost of an operation: mostly allocating, writing a
+ * word to and freeing one object.  The unit is `cycles` of get_cycles(), `ns`
+ * without a cycle counter, or `permille` for memory used by memory asked for.
+ * Under QEMU's -icount shift=0 a cycle is an instruction.  Rounds of both sides
+ * alternate, after one that does not count; the medians are printed, and in
+ * thousandths of them how far the middle half of the rounds spreads.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -37,7 +40,7 @@
 
 static char *only = "";
 module_param(only, charp, 0444);
-MODULE_PARM_DESC(only, "beginning of the names of the wanted rows (all)");
+MODULE_PARM_DESC(only, "beginnings of the names of the wanted rows (all)");
 
 static unsigned int rounds = 11;
 module_param(rounds, uint, 0444);
@@ -67,23 +70,85 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Median cost of one of @nr_ops operations, in tenths. */
-static u64 median_cost(u64 *took, u64 nr_ops)
+/* What a side's rounds come to. */
+struct result {
+	u64 tenths;	/* of the unit, for an operation */
+	u64 spread;	/* thousandths */
+};
+
+static struct result result_of(u64 *took, u64 nr_ops)
 {
+	u64 median, middle;
+
 	sort(took, rounds, sizeof(*took), compare, NULL);
-	return div64_u64(took[rounds / 2] * 10 + nr_ops / 2, nr_ops);
+	median = took[rounds / 2];
+	middle = took[rounds - 1 - rounds / 4] - took[rounds / 4];
+	return (struct result){
+		.tenths = div64_u64(median * 10 + nr_ops / 2, nr_ops),
+		.spread = median ? div64_u64(middle * 1000, median) : 0,
+	};
+}
+
+static void print_row(const char *name, const struct result *kspan,
+		      const struct result *kernel, const char *unit,
+		      const char *side)
+{
+	pr_info("%s %llu.%llu %llu.%llu %llu %llu %llu %s %s\n", name,
+		div_u64(kspan->tenths, 10), kspan->tenths % 10,
+		div_u64(kernel->tenths, 10), kernel->tenths % 10,
+		kernel->tenths ? div64_u64(kspan->tenths * 1000 +
+					   kernel->tenths / 2, kernel->tenths) : 0,
+		kspan->spread, kernel->spread, unit, side);
+	nr_rows++;
+}
+
+void bench_memory_row(const char *name, u64 kspan, u64 kernel, u64 asked)
+{
+	struct result ours = { div64_u64(kspan * 10000, asked), 0 };
+	struct result theirs = { div64_u64(kernel * 10000, asked), 0 };
+
+	print_row(name, &ours, &theirs, "permille", "kmalloc");
+}
+
+/*
+ * Whether @name begins with one of the words of @only, comma-separated; or,
+ * if it is a @prefix of names, may go on to.
+ */
+static bool is_wanted(const char *name, bool prefix)
+{
+	const char *word = only;
+	size_t len, nr;
+
+	if (kthread_should_stop())
+		return false;
+	if (!*word)
+		return true;
+	for (;;) {
+		len = strcspn(word, ",");
+		nr = prefix ? min(len, strlen(name)) : len;
+		if (len && !strncmp(name, word, nr))
+			return true;
+		if (!word[len])
+			return false;
+		word += len + 1;
+	}
 }
 
 bool bench_wanted(const char *name)
 {
-	return !strncmp(name, only, strlen(only)) && !kthread_should_stop();
+	return is_wanted(name, false);
+}
+
+bool bench_group_wanted(const char *prefix)
+{
+	return is_wanted(prefix, true);
 }
 
 void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 	       const struct bench_args *args)
 {
 	u64 nr_ops = (u64)args->loops * max(args->batch, 1U);
-	u64 ours, theirs;
+	struct result ours, theirs;
 	unsigned int i;
 
 	if (!bench_wanted(name))
@@ -98,12 +163,10 @@ void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 		    kernel_took[i] == BENCH_FAILED)
 			goto failed;
 	}
-	ours = median_cost(kspan_took, nr_ops);
-	theirs = median_cost(kernel_took, nr_ops);
-	pr_info("%s %llu.%llu %llu.%llu %llu\n", name,
-		div_u64(ours, 10), ours % 10, div_u64(theirs, 10), theirs % 10,
-		theirs ? div64_u64(ours * 1000 + theirs / 2, theirs) : 0);
-	nr_rows++;
+	ours = result_of(kspan_took, nr_ops);
+	theirs = result_of(kernel_took, nr_ops);
+	print_row(name, &ours, &theirs, bench_cycles ? "cycles" : "ns",
+		  args->kernel ?: "kmalloc");
 	/* Let others do what they have put off meanwhile. */
 	usleep_range(1000, 2000);
 	return;
@@ -112,18 +175,23 @@ failed:
 	pr_warn("%s: out of memory, no row\n", name);
 }
 
+/* In this order: what leaves memory disordered comes last. */
+static int (* const parts[])(void) = {
+	bench_pairs, bench_batches, bench_contexts, bench_resize, bench_fleet,
+	bench_copies, bench_memory, bench_live, bench_stress, bench_cpus,
+};
+
 static int bench_thread(void *unused)
 {
+	unsigned int i;
+
 	/* kmalloc() is a point of preemption where kspan_alloc() is none. */
 	sched_set_fifo(current);
 	bench_cycles = get_cycles();
 	pr_info("unit=%s rounds=%u loops=%u\n", bench_cycles ? "cycles" : "ns",
 		rounds, loops);
-	bench_err = bench_pairs();
-	if (!bench_err)
-		bench_err = bench_batches();
-	if (!bench_err)
-		bench_err = bench_fleet();
+	for (i = 0; i < ARRAY_SIZE(parts) && !bench_err; i++)
+		bench_err = parts[i]();
 	pr_info("done rows=%u\n", nr_rows);
 	complete(&bench_done);
 	return 0;
@@ -144,12 +212,14 @@ static int __init bench_init(void)
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	kthread_bind(task, cpu);
+	bench_copy_prepare();
 	get_task_struct(task);
 	wake_up_process(task);
 	/* Killed, it leaves out the rows to come. */
 	wait_for_completion_killable(&bench_done);
 	kthread_stop(task);
 	put_task_struct(task);
+	bench_copy_finish();
 	return bench_err;
 }
 

@@ -12,10 +12,12 @@
 
 #include "bench.h"
 
-static __always_inline u64 pair_loop(const struct bench_args *args,
+static __always_inline u64 pair_loop(const struct bench_args *args, bool every,
 				     void *(*alloc)(size_t size, gfp_t gfp),
 				     void (*free)(const void *ptr))
 {
+	size_t at;
+
 	unsigned int i, loops = args->loops;
 	size_t size = args->size;
 	gfp_t gfp = args->gfp;
@@ -27,25 +29,17 @@ static __always_inline u64 pair_loop(const struct bench_args *args,
 		if (unlikely(!ptr))
 			return BENCH_FAILED;
 		bench_touch(ptr, i);
+		/* And every page, where the caller says so. */
+		for (at = PAGE_SIZE; every && at < size; at += PAGE_SIZE)
+			bench_touch(ptr + at, i);
 		free(ptr);
 	}
 	return bench_now() - start;
 }
 
-/* kmalloc() and its kind are macros or inline, so that they need a name. */
-static __always_inline void *slab_alloc(size_t size, gfp_t gfp)
-{
-	return kmalloc(size, gfp);
-}
-
 static __always_inline void *slab_zalloc(size_t size, gfp_t gfp)
 {
 	return kzalloc(size, gfp);
-}
-
-static __always_inline void *either_alloc(size_t size, gfp_t gfp)
-{
-	return kvmalloc(size, gfp);
 }
 
 static __always_inline void *virtual_alloc(size_t size, gfp_t gfp)
@@ -55,32 +49,42 @@ static __always_inline void *virtual_alloc(size_t size, gfp_t gfp)
 
 static noinline u64 pair_kspan(const struct bench_args *args)
 {
-	return pair_loop(args, kspan_alloc, kspan_free);
+	return pair_loop(args, false, kspan_alloc, kspan_free);
 }
 
 static noinline u64 pair_slab(const struct bench_args *args)
 {
-	return pair_loop(args, slab_alloc, kfree);
+	return pair_loop(args, false, bench_kmalloc, kfree);
 }
 
 static noinline u64 zeroed_kspan(const struct bench_args *args)
 {
-	return pair_loop(args, kspan_zalloc, kspan_free);
+	return pair_loop(args, false, kspan_zalloc, kspan_free);
 }
 
 static noinline u64 zeroed_slab(const struct bench_args *args)
 {
-	return pair_loop(args, slab_zalloc, kfree);
+	return pair_loop(args, false, slab_zalloc, kfree);
 }
 
 static noinline u64 pair_either(const struct bench_args *args)
 {
-	return pair_loop(args, either_alloc, kvfree);
+	return pair_loop(args, false, bench_kvmalloc, kvfree);
 }
 
 static noinline u64 pair_virtual(const struct bench_args *args)
 {
-	return pair_loop(args, virtual_alloc, vfree);
+	return pair_loop(args, false, virtual_alloc, vfree);
+}
+
+static noinline u64 touched_kspan(const struct bench_args *args)
+{
+	return pair_loop(args, true, kspan_alloc, kspan_free);
+}
+
+static noinline u64 touched_either(const struct bench_args *args)
+{
+	return pair_loop(args, true, bench_kvmalloc, kvfree);
 }
 
 static const unsigned int small_sizes[] = {
@@ -100,6 +104,24 @@ static const struct {
 	{ "16m", SZ_16M, 4096 },
 };
 
+/* Every class's size, and one in the middle below it. */
+static void every_class(struct bench_args *args)
+{
+	size_t size, last = 0;
+	char name[32];
+
+	for (size = 8; size <= SZ_32K; size = kspan_size_roundup(size + 1)) {
+		args->size = size;
+		snprintf(name, sizeof(name), "class-%zu", size);
+		bench_row(name, pair_kspan, pair_slab, args);
+		args->size = last + (size - last + 1) / 2;
+		snprintf(name, sizeof(name), "class-%zu-mid", size);
+		if (args->size != size)
+			bench_row(name, pair_kspan, pair_slab, args);
+		last = size;
+	}
+}
+
 /* Rows for pairs of all kinds.  Return: 0. */
 int bench_pairs(void)
 {
@@ -112,6 +134,7 @@ int bench_pairs(void)
 		snprintf(name, sizeof(name), "pair-%zu", args.size);
 		bench_row(name, pair_kspan, pair_slab, &args);
 	}
+	every_class(&args);
 	for (i = 0; i < ARRAY_SIZE(other_sizes); i++) {
 		args.size = other_sizes[i];
 		snprintf(name, sizeof(name), "zeroed-%zu", args.size);
@@ -127,8 +150,13 @@ int bench_pairs(void)
 	for (i = 0; i < ARRAY_SIZE(large_sizes); i++) {
 		args.size = large_sizes[i].size;
 		args.loops = max(loops / large_sizes[i].share, 2U);
+		args.kernel = "kvmalloc";
 		snprintf(name, sizeof(name), "large-%s-kv", large_sizes[i].name);
 		bench_row(name, pair_kspan, pair_either, &args);
+		snprintf(name, sizeof(name), "large-%s-touched",
+			 large_sizes[i].name);
+		bench_row(name, touched_kspan, touched_either, &args);
+		args.kernel = "vmalloc";
 		snprintf(name, sizeof(name), "large-%s-v", large_sizes[i].name);
 		bench_row(name, pair_kspan, pair_virtual, &args);
 	}

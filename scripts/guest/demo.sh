@@ -36,10 +36,13 @@ step insmod kspan_client.ko "nr=$(arg nr 100000)"
 stats during
 show head -n 12 "$DIR/by_size"
 show cat "$DIR/verify"
+check "verify with the client" is ok cat "$DIR/verify"
 step rmmod kspan_client
 echo "step # echo 1 > $DIR/release" >&3
 echo 1 >"$DIR/release"
 stats after
 show cat "$DIR/verify"
+check "verify without it" is ok cat "$DIR/verify"
+check "every object was freed" is 0 kstat heap_objects
 step rmmod kspan
 echo "step # poweroff" >&3

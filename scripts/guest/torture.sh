@@ -63,6 +63,8 @@ stress()
 			fi
 		done
 		is ok cat "$DIR/verify" || return
+		# All shrinkers, as when memory is short.
+		echo 2 >/proc/sys/vm/drop_caches
 		stress_looks=$((stress_looks + 1))
 		if [ "$LAST" != /sys/devices/system/cpu/cpu0/online ] &&
 			[ -e "$LAST" ]; then
@@ -80,6 +82,20 @@ stress()
 	"PASS ops="[1-9]*) info "$result, $stress_looks looks" ;;
 	*) echo "$result"; return 1 ;;
 	esac
+}
+
+# fails_stress: the run says FAIL, in time.
+fails_stress()
+{
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		case $(cat $TORTURE_DIR/result) in
+		FAIL*) return ;;
+		PASS*) echo "it passed"; return 1 ;;
+		esac
+		sleep 1
+	done
+	echo "it does not end"
+	return 1
 }
 
 # memory: kB of MemFree, Slab, Percpu and VmallocUsed, in this order.
@@ -130,12 +146,13 @@ no_areas()
 		/proc/vmallocinfo
 }
 
-for bad in check=9 scavenge_ms=0 randomize=7; do
+for bad in check=9 scavenge_ms=0 randomize=7 reserve_kb=99999999; do
 	check "load with $bad is refused" refused $bad
 done
 
 check "load kspan" insmod /kspan.ko
-[ -e "$DIR/stats" ] || { all_ok; exit; }
+check "debugfs has kspan" test -e "$DIR/stats"
+[ -e "$DIR/stats" ] || exit 1
 release
 heap_sys_0=$(kstat heap_sys)
 invariants "after load" 1
@@ -152,14 +169,52 @@ check "load kspan_torture" insmod /kspan_torture.ko seconds="$RUN" \
 	$(arg torture "")
 check "stress for $RUN s" stress
 check "unload kspan_torture" rmmod kspan_torture
+check "the kernel had memory back" not_above 1 "$(kstat shrink_runs)"
 released=$(kstat heap_released)
 release
 invariants "after the stress" 1
 check "heap_sys is back to the reserve" \
 	not_above "$(kstat heap_sys)" "$heap_sys_0"
 check "heap_released only grows" not_above "$released" "$(kstat heap_released)"
+# More objects than there is memory for: NULL, and nobody is killed for it.
+check "more than there is gives no memory" fails insmod /kspan_client.ko nr=9999999
+check "that was for want of memory" not_above 1 "$(kstat oom_fail)"
+release
+invariants "after want of memory" 1
+check "heap_sys is back to the reserve again" \
+	not_above "$(kstat heap_sys)" "$heap_sys_0"
 check "unload kspan" rmmod kspan
 
 check "ten loads and unloads leak nothing" no_leak
 check "no vmalloc area is left" no_areas
+
+# The stress must notice a byte that is wrong; it does not free that object.
+check "load kspan for a run that must fail" insmod /kspan.ko
+check "load kspan_torture to fail" insmod /kspan_torture.ko seconds=1 sabotage=1
+check "it fails" fails_stress
+check "unload kspan_torture that failed" rmmod kspan_torture
+check "unload kspan that did not" rmmod kspan
+
+# Nothing is used twice with sbrk=1, and what was used is not given back.
+check "load kspan with sbrk=1" insmod /kspan.ko sbrk=1
+check "client of sbrk" insmod /kspan_client.ko nr=1000
+inuse=$(kstat heap_inuse)
+check "end of the client of sbrk" rmmod kspan_client
+release
+check "freed memory stays" not_above $((inuse * 9 / 10)) "$(kstat heap_inuse)"
+check "all of it is free" is 0 kstat heap_objects
+check "verify with sbrk" is ok cat "$DIR/verify"
+check "unload kspan with sbrk" rmmod kspan
+
+# What a client forgets is reported by class, and its memory stays.
+check "load kspan to forget" insmod /kspan.ko
+check "load kspan_torture to forget" insmod /kspan_torture.ko seconds=1 forget=1
+check "a short stress" stress
+check "unload kspan_torture that forgets" rmmod kspan_torture
+dmesg -c >/dev/null
+check "unload kspan with live objects" rmmod kspan
+for said in "unloaded with 3 live objects, 1048784 bytes" \
+	": 2 objects of 104 bytes" "large: 1 objects, 1048576 bytes"; do
+	check "the log says '$said'" eval "dmesg | grep -q '$said'"
+done
 all_ok

@@ -5,7 +5,8 @@
  *
  * Loading it starts a run of "seconds".  /sys/kernel/debug/kspan_torture/result
  * says "running", then "PASS" or "FAIL", and so does the kernel log.  With
- * sabotage=1 the run spoils one byte itself and must say "FAIL".
+ * sabotage=1 the run spoils one byte itself and must say "FAIL"; with
+ * forget=1 it leaves objects behind when it is unloaded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,6 +22,7 @@
 #include <linux/random.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "torture.h"
@@ -44,6 +46,11 @@ MODULE_PARM_DESC(threads_per_cpu, "threads on each CPU, 1 to 64 (1)");
 bool torture_light;
 module_param_named(light, torture_light, bool, 0444);
 MODULE_PARM_DESC(light, "check 8 bytes and the last one only, for speed (0)");
+
+static bool forget;
+static void *forgotten[3];
+module_param(forget, bool, 0444);
+MODULE_PARM_DESC(forget, "1: leave three objects behind, to see the report (0)");
 
 static unsigned int sabotage;
 module_param(sabotage, uint, 0444);
@@ -295,6 +302,12 @@ static void __exit torture_exit(void)
 {
 	debugfs_remove(dir);
 	cleanup();
+	if (!forget)
+		return;
+	/* Two of a class and a large one, whose addresses go with the module. */
+	forgotten[0] = kspan_alloc(100, GFP_KERNEL);
+	forgotten[1] = kspan_alloc(100, GFP_KERNEL);
+	forgotten[2] = kspan_alloc(SZ_1M, GFP_KERNEL);
 }
 
 module_init(torture_init);

@@ -57,6 +57,7 @@
 	X(grow)			/* chunks obtained */			\
 	X(release)		/* chunks and regions given back */	\
 	X(scavenge_runs)						\
+	X(shrink_runs)		/* calls of the kernel's, short of memory */ \
 	X(corrupt)		/* structures retired by a self-check */ \
 	X(reserve)		/* bytes kept ready for atomic callers */ \
 	X(limit)		/* memory_limit, bytes; 0 is none */

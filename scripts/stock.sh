@@ -1,0 +1,369 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# stock.sh - Debian's own kernels as guests run them.
+#
+#   stock.sh headers NAME   print a directory to build modules against
+#   stock.sh image NAME     print a directory that holds vmlinuz
+#   stock.sh busybox NAME   print a static busybox for that machine
+#   stock.sh names          print the names
+#
+# NAME is 6.1 or 6.12, the cloud kernels of this Debian release, whose headers
+# are installed; 6.1-rt or 6.12-rt, with PREEMPT_RT; newest, the cloud kernel
+# of the next release's backports; 6.1-arm64 or 6.1-i386, for other machines.
+# The series' number stands for newest as well.
+#
+# What is not installed is unpacked in the cache.  Its headers are made to work
+# there with the compilers of this machine, without a variable for make.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# How long the newest release of a kernel is taken to be that.
+LOOK_DAYS=7
+NAMES=(6.1 6.12 6.1-rt 6.12-rt newest 6.1-arm64 6.1-i386)
+
+# --- the installed ones -----------------------------------------------------
+
+# installed_release SERIES: the newest stock cloud kernel of that series whose
+# headers are installed and whose image can be had; empty if there is none.
+installed_release()
+{
+	local kdir release
+
+	for kdir in $(printf '%s\n' /lib/modules/"$1".*-cloud-amd64/build |
+		sort -rV); do
+		release=$(basename "$(dirname "$kdir")")
+		if [ -e "$kdir/Makefile" ] && { [ -e "$CACHE/image/$release" ] ||
+			[ -n "$(image_package "$release")" ]; }; then
+			printf '%s\n' "$release"
+			return
+		fi
+	done
+}
+
+# image_package RELEASE: the package with its image, empty if apt has none.
+image_package()
+{
+	local name
+
+	for name in "linux-image-$1" "linux-image-$1-unsigned"; do
+		if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then
+			printf '%s\n' "$name"
+			return
+		fi
+	done
+}
+
+available_release()
+{
+	apt-cache search --names-only "$(headers_pattern "$1" cloud-amd64)" |
+		sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -n 1
+}
+
+# stock_release SERIES: its release, with the headers installed.
+stock_release()
+{
+	local series=$1 release
+
+	release=$(installed_release "$series")
+	if [ -z "$release" ]; then
+		release=$(available_release "$series")
+		if [ -z "$release" ]; then
+			say "fetching the package lists to find Linux $series"
+			"$SCRIPTS/setup.sh" --update
+			release=$(available_release "$series")
+		fi
+		[ -n "$release" ] ||
+			die "apt has no cloud kernel headers of Linux $series"
+		"$SCRIPTS/setup.sh" --package "linux-headers-$release"
+	fi
+	printf '%s\n' "$release"
+}
+
+installed_headers()
+{
+	local release
+
+	release=$(stock_release "$1")
+	[ -e "/lib/modules/$release/build/Makefile" ] ||
+		die "no headers in /lib/modules/$release/build"
+	printf '/lib/modules/%s/build\n' "$release"
+}
+
+fetch_image()
+{
+	local package=$1 dir=$2
+
+	# apt's own download user cannot write there; root may.
+	cd "$dir" &&
+		apt-get -q -o APT::Sandbox::User=root download "$package" &&
+		dpkg-deb -x ./*.deb root &&
+		mv root/boot/vmlinuz-* vmlinuz &&
+		rm -rf root ./*.deb
+}
+
+installed_image()
+{
+	local release dir
+
+	release=$(stock_release "$1")
+	dir=$CACHE/image/$release
+	if [ ! -e "$dir" ]; then
+		lock_file "$CACHE/image.lock" "kernel image download"
+	fi
+	if [ ! -e "$dir" ]; then
+		say "fetching the image of Linux $release"
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		watched "fetching the image" "$CACHE/log/image-$1.log" \
+			fetch_image "$(image_package "$release")" "$dir.part" ||
+			die "no image of Linux $release"
+		mv "$dir.part" "$dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+# --- the unpacked ones ------------------------------------------------------
+
+# headers_pattern SERIES FLAVOUR: what their packages' names match.
+headers_pattern()
+{
+	printf '^linux-headers-%s\.[0-9.-]+(\+deb[0-9]+)?-%s$\n' \
+		"${1/./\\.}" "$2"
+}
+
+# describe NAME: set series, flavour, arch, and own where it is a kernel of
+# this Debian release.
+describe()
+{
+	arch=$(kernel_arch "$1")
+	own=1
+	series=${1%%-*}
+	flavour=cloud-$arch
+	case $1 in
+	newest)
+		own=
+		series=$("$SCRIPTS/backports.sh" series)
+		;;
+	*-rt) flavour=rt-$arch ;;
+	# Their cloud kernels lack the console, or do not exist.
+	*-arm64) flavour=arm64 ;;
+	*-i386) flavour=686-pae ;;
+	esac
+}
+
+# packages COMMAND...: ask where the described kernel comes from.
+packages()
+{
+	"$SCRIPTS/backports.sh" ${own:+--own} --arch "$arch" "$@"
+}
+
+# vmlinuz_package RELEASE: the package with its image, empty if there is none.
+vmlinuz_package()
+{
+	local kind pattern name
+
+	# Where both exist, image only depends on binary.
+	for kind in binary image; do
+		pattern=linux-$kind-$1
+		pattern=${pattern//+/\\+}
+		name=$(packages find "^${pattern//./\\.}(-unsigned)?\$" | tail -n 1)
+		if [ -n "$name" ]; then
+			printf '%s\n' "$name"
+			return
+		fi
+	done
+}
+
+# newest_release: of the described kernels the newest with headers and image.
+newest_release()
+{
+	local name
+
+	packages find "$(headers_pattern "$series" "$flavour")" |
+		while read -r name; do
+			name=${name#linux-headers-}
+			if [ -n "$(vmlinuz_package "$name")" ]; then
+				printf '%s\n' "$name"
+				break
+			fi
+		done
+}
+
+# own_tools DIR: replace the tools that run on a newer Debian only by ones of
+# the same kernel's source, and take from the configuration what this
+# machine's compiler does not know.
+own_tools()
+{
+	local dir=$1 source kdir=$1/build out=$1/tools kbuild option
+
+	kbuild=$(realpath "$kdir/scripts/..")
+	source=$("$SCRIPTS/kernels.sh" source newest) || return
+	mkdir -p "$out"
+	cp "$kdir/.config" "$out/.config"
+	make -C "$source" O="$out" ARCH=x86 olddefconfig || return
+	make -j"$(nproc)" -C "$source" O="$out" ARCH=x86 modules_prepare || return
+	rm "$kbuild"/scripts/mod/modpost* "$kbuild"/tools/objtool/objtool*
+	cp "$out/scripts/mod/modpost" "$kbuild/scripts/mod/" || return
+	cp "$out/tools/objtool/objtool" "$kbuild/tools/objtool/" || return
+	sed -i 's/gcc-[0-9]*$/gcc/' "$kdir/.kernelvariables"
+	# Only what says of the compiler what it can do: the rest is the kernel's.
+	grep -oE '^CONFIG_(CC|AS|LD)_[A-Z0-9_]*=y' "$kdir/.config" |
+		grep -vxF -f "$out/.config" | sed 's/=y//' >"$out/refused" || true
+	while read -r option; do
+		sed -i "/^$option=/d" "$kdir/include/config/auto.conf"
+		sed -i "/^#define $option /d" \
+			"$kdir/include/generated/autoconf.h"
+	done <"$out/refused"
+	# The types of modules need a tool of the newer Debian as well, which is
+	# not missed where they are not made; struct module keeps its fields.
+	option=$(grep '^CONFIG_PAHOLE_VERSION=' "$out/.config")
+	sed -i "/^CONFIG_DEBUG_INFO_BTF/d; s/^CONFIG_PAHOLE_VERSION=.*/$option/" \
+		"$kdir/include/config/auto.conf"
+	rm -f "$kdir/vmlinux"
+}
+
+# localize DIR RELEASE: make unpacked headers work where they are.
+localize()
+{
+	local dir=$1 kdir=$1/tree/usr/src/linux-headers-$2
+
+	ln -sfn "$kdir" "$dir/build"
+	case $arch in
+	amd64) set -- ;;
+	arm64) set -- ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- ;;
+	i386) set -- ARCH=i386 ;;
+	esac
+	{
+		[ $# -eq 0 ] || printf 'export %s\n' "$@"
+		sed "s|/usr/src/|$dir/tree/usr/src/|g" "$kdir/Makefile"
+	} >"$kdir/Makefile.new" && mv "$kdir/Makefile.new" "$kdir/Makefile"
+}
+
+# unpack_kernel RELEASE DIR: all that is needed of it.
+unpack_kernel()
+{
+	local release=$1 dir=$2 tree=$2/tree common kbuild
+
+	packages unpack "linux-headers-$release" "$tree" || return
+	common=$(sed -n 's|^include .*/src/\(.*\)/Makefile|\1|p' \
+		"$tree/usr/src/linux-headers-$release/Makefile")
+	packages unpack "$common" "$tree" || return
+	# The tools run on this machine, not on the guest's.
+	kbuild=$(readlink "$tree/usr/src/linux-headers-$release/scripts")
+	kbuild=$(basename "$(dirname "$kbuild")")
+	"$SCRIPTS/backports.sh" ${own:+--own} unpack "$kbuild" "$tree" || return
+	packages unpack "$(vmlinuz_package "$release")" "$dir/image" || return
+	# Newer packages keep it among the modules.
+	find "$dir/image" \( -name vmlinuz -o -name 'vmlinuz-*' \) -type f \
+		-exec mv {} "$dir/vmlinuz" \; -quit
+	[ -e "$dir/vmlinuz" ] || return
+	rm -rf "$dir/image"
+}
+
+# unpacked NAME: print the directory of that kernel, made if it is missing.
+unpacked()
+{
+	local name=$1 release dir link=$CACHE/stock/$1
+
+	# apt takes seconds to say what the newest is; once a week is enough.
+	if [ -n "$(find "$link" -mtime "-$LOOK_DAYS" 2>/dev/null)" ] &&
+		[ -e "$link/done" ]; then
+		realpath "$link"
+		return
+	fi
+	describe "$name"
+	release=$(newest_release)
+	[ -n "$release" ] || die "there is no stock kernel $name"
+	dir=$CACHE/stock/$release
+	if [ ! -e "$dir/done" ]; then
+		lock_file "$CACHE/stock-$name.lock" "stock kernel $name"
+	fi
+	if [ ! -e "$dir/done" ]; then
+		say "getting Linux $release"
+		rm -rf "$dir"
+		mkdir -p "$dir"
+		unpack_kernel "$release" "$dir" || die "no Linux $release"
+		localize "$dir" "$release"
+		if [ "$name" = newest ]; then
+			"$SCRIPTS/setup.sh" uml
+			watched "building the tools of $release" \
+				"$CACHE/log/stock-tools.log" own_tools "$dir" ||
+				die "no tools of Linux $release"
+		fi
+		touch "$dir/done"
+	fi
+	ln -sfn "$release" "$link"
+	printf '%s\n' "$dir"
+}
+
+# --- commands ---------------------------------------------------------------
+
+headers()
+{
+	local dir
+
+	"$SCRIPTS/setup.sh" build
+	case $1 in
+	6.1 | 6.12)
+		installed_headers "$1"
+		;;
+	*)
+		[ "$1" != 6.1-arm64 ] || "$SCRIPTS/setup.sh" arm64
+		dir=$(unpacked "$1")
+		printf '%s/build\n' "$dir"
+		;;
+	esac
+}
+
+image()
+{
+	"$SCRIPTS/setup.sh" build
+	case $1 in
+	6.1 | 6.12) installed_image "$1" ;;
+	*) unpacked "$1" ;;
+	esac
+}
+
+busybox()
+{
+	local dir
+
+	describe "$1"
+	if [ "$arch" = amd64 ]; then
+		"$SCRIPTS/setup.sh" qemu
+		echo /bin/busybox
+		return
+	fi
+	dir=$CACHE/busybox/$arch
+	if [ ! -e "$dir" ]; then
+		lock_file "$CACHE/busybox.lock" "busybox for $arch"
+	fi
+	if [ ! -e "$dir" ]; then
+		rm -rf "$dir.part"
+		packages unpack busybox-static "$dir.part"
+		mv "$dir.part" "$dir"
+	fi
+	# Where it is differs from release to release.
+	find "$dir" -path '*bin/busybox' -type f -print -quit
+}
+
+case ${1:-} in
+headers | image | busybox)
+	name=$(kernel_name "${2:-}")
+	printf '%s\n' "${NAMES[@]}" | grep -qxF -e "$name" ||
+		die "which kernel: ${NAMES[*]}? (see --help)"
+	"$1" "$name"
+	;;
+names)
+	printf '%s\n' "${NAMES[@]}"
+	;;
+-h | --help)
+	usage "$0"
+	;;
+*)
+	usage "$0" >&2
+	exit 2
+	;;
+esac
