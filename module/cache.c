@@ -6,6 +6,9 @@
  * Everything here runs with preemption off and on the cache of its own CPU
  * and context, except the drain of a dead CPU.  Whoever is without memory for
  * a magazine works on single objects, so that a free can never fail.
+ *
+ * model/magazine.pml is a model of this and of what lies behind it, searched
+ * exhaustively; change it along with the code.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -97,17 +97,19 @@ static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
 static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
 							unsigned long i)
 {
-	return top ? READ_ONCE(*top) : __this_cpu_read(kspan_tops[i]);
+	if (IS_ENABLED(CONFIG_X86))
+		return __this_cpu_read(kspan_tops[i]);
+	return READ_ONCE(*top);
 }
 
 static __always_inline void kspan_top_set(struct kspan_slot **top,
 					  unsigned long i,
 					  struct kspan_slot *slot)
 {
-	if (top)
-		WRITE_ONCE(*top, slot);
-	else
+	if (IS_ENABLED(CONFIG_X86))
 		__this_cpu_write(kspan_tops[i], slot);
+	else
+		WRITE_ONCE(*top, slot);
 }
 
 /**

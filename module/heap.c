@@ -11,6 +11,8 @@
  * bitmap, so that there is no coalescing to get wrong.
  *
  * Limit: a run lies in one chunk.  Large objects own regions, see large.c.
+ *
+ * model/heap.pml is a model of this, searched exhaustively; change it along.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -15,7 +15,7 @@ set -euo pipefail
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
-	headers fastpath clang-tidy cocci)
+	headers fastpath clang-tidy cocci model)
 
 # The kernel whose scripts are used and whose build the later steps look at.
 NEWEST=6.12
@@ -358,6 +358,13 @@ step_cocci()
 		<"$TEMP/rules" >"$TEMP/cocci"
 	sort -u "$TEMP/cocci"
 	[ ! -s "$TEMP/cocci" ]
+}
+
+# The models of module/model/; with their mutants they are a check of themselves.
+step_model()
+{
+	need spin gcc
+	"$PYTHON" scripts/check-model.py
 }
 
 # --- running them -----------------------------------------------------------

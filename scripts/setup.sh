@@ -39,7 +39,7 @@ group_packages()
 	check)
 		group_packages build
 		echo sparse coccinelle clang-tidy codespell shellcheck git perl
-		echo python3-docutils python3-pyflakes linux-source-6.12
+		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
 	*) die "no such group: $1 (build demo uml qemu arm64 check bench)" ;;
 	esac

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * magazine.pml - a Spin model of the caches: cache.h, cache.c, cache_drain.c,
+ * depot.c, central.c and free.c, for one span class.
+ *
+ * A process is one context of one CPU.  It goes on by steps that touch shared
+ * memory once; level[] is the context a CPU runs, so that an interrupt comes
+ * between any two steps of what it interrupts and ends before that goes on.
+ * A visit of the loop in context() is what a task does with preemption off.
+ * Between two visits any task may run, and what a task does in two sections
+ * without preemption keeps nothing from one to the next; so tasks and their
+ * migration need no processes of their own.
+ *
+ * What other classes do to this one is a drain of its magazines at any visit,
+ * by the hand of kspan_cache_age().  Memory for magazines and pages for spans
+ * may be missing at any time.
+ *
+ * Checked: no object is in two hands, none is lost, the counts agree, nobody
+ * waits for ever, and an object that nobody holds is never LIVE, so that its
+ * second free is found by the call that makes it.
+ *
+ * Run: cpus -DTASK_OPS=2
+ * Run: nested -DNCPU=1 -DNCTX=3 -DTASK_OPS=1
+ * Run: interrupts -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DLOCKS
+ * Run: both -DNCTX=2 -DTASK_OPS=1 -DLOCKS
+ * Run: race -DTASK_OPS=2 -DRACE
+ * Run: race3 -DTASK_OPS=2 -DLAST_OPS=3 -DRACE
+ */
+#ifndef NCPU
+#define NCPU 2
+#endif
+#ifndef NCTX
+#define NCTX 1			/* task; and hardirq; and softirq between */
+#endif
+#ifndef TASK_OPS
+#define TASK_OPS 2		/* visits of a task context, at most */
+#endif
+#ifndef IRQ_OPS
+#define IRQ_OPS 1		/* interrupts of a context */
+#endif
+
+#ifndef LAST_OPS
+#define LAST_OPS TASK_OPS	/* of the last CPU's task context */
+#endif
+
+#define CAP	2		/* objects a magazine */
+#define OBJS	3		/* objects a span */
+#define NSPAN	2
+#define NOBJ	(NSPAN * OBJS)
+#define NC	(NCPU * NCTX)
+#define NOTHING	255		/* no object, no list */
+#define SHARE	8		/* EMPTY_SHARE */
+
+#define FREE	0
+#define LIVE	1
+#define DEFERRED 2
+
+/* What the code has. */
+byte state[NOBJ];
+bit bitmap[NOBJ];
+byte nr_free[NSPAN];
+byte bucket[NSPAN];
+bit mapped[NSPAN];		/* in the arena map, magic set */
+
+bit central_lock;
+byte nr_spans, nr_empty, central_free;
+
+bit depot_lock, depot_full, depot_empty, depot_limit;
+byte depot_slot[CAP];
+
+bit a_has[NC], f_has[NC];	/* whether there is a magazine behind the top */
+byte a_nr[NC], f_nr[NC];
+byte a_slot[NC * CAP], f_slot[NC * CAP];
+short balance;			/* loaded - unloaded, of all caches */
+
+byte level[NCPU];		/* the context that runs */
+byte irqs_off[NCPU];		/* nested */
+bit online[NCPU];
+
+/* What the code cannot see. */
+bit hand[NOBJ];			/* a client holds it */
+bit again;			/* object 0 may be freed a second time */
+byte flight[NOBJ];		/* frees of it that go on */
+bit detached[NSPAN];		/* in the list of somebody who drops it */
+bit growing[NSPAN];
+short balance_now;
+short nr_mags;			/* in existence */
+byte nr_busy;			/* processes not yet at their end */
+
+/*
+ * What must not happen to clients that free every object once.  With RACE one
+ * object is freed a second time while its first free goes on; it may then be
+ * in two magazines, but it is given out once.
+ */
+#ifdef RACE
+#define two_hands(wrong)	skip
+#define double_free(x)		flight[x]--
+#define MAY_BE_TWICE(x)		((x) == 0)
+#else
+#define two_hands(wrong)	assert(!(wrong))
+#define double_free(x)		assert(false)
+#define MAY_BE_TWICE(x)		false
+#endif
+
+#define lose_slots(x)		assert(a_nr[x] == 0)
+
+#define clear(slots, x) \
+	slots[(x) * CAP] = NOTHING; \
+	slots[(x) * CAP + 1] = NOTHING
+
+#define ME (level[cpu] == ctx)
+
+/*
+ * What is done under a lock is one step.  Only with LOCKS can others see that
+ * the lock is held, and wait for it for ever.
+ */
+#ifdef LOCKS
+#define take(l)		l = 1; LOCK_IRQS_OFF
+#define release(l)	d_step { ME -> l = 0; LOCK_IRQS_ON }
+#else
+#define take(l)		skip
+#define release(l)
+#endif
+
+/* A client gets an object. */
+inline give(x)
+{
+	assert(!hand[x]);
+	hand[x] = 1;
+}
+
+/*
+ * Mutants: what the code must not do.  scripts/check-model.py --mutants expects
+ * an error of each, in the setting named behind it.
+ */
+#ifdef MUTANT_1		/* interrupts: a lock is taken with interrupts on */
+#define LOCK_IRQS_OFF	skip
+#define LOCK_IRQS_ON	skip
+#else
+#define LOCK_IRQS_OFF	irqs_off[cpu]++
+#define LOCK_IRQS_ON	irqs_off[cpu]--
+#endif
+#ifdef MUTANT_2		/* interrupts: a drain does not keep interrupts out */
+#define DRAIN_IRQS_OFF	skip
+#else
+#define DRAIN_IRQS_OFF	irqs_off[cpu]++
+#endif
+#ifdef MUTANT_3		/* interrupts: interrupts use the cache of tasks */
+#define CACHE_OF(x, y)	((x) * NCTX)
+#else
+#define CACHE_OF(x, y)	((x) * NCTX + (y))
+#endif
+#ifdef MUTANT_4		/* cpus: a CPU's caches are drained while it is in use */
+#define IS_DEAD(x)	true
+#else
+#define IS_DEAD(x)	!online[x]
+#endif
+#ifdef MUTANT_5		/* cpus: a magazine stays in the depot when it is taken */
+#define DEPOT_TAKEN	1
+#else
+#define DEPOT_TAKEN	0
+#endif
+#ifdef MUTANT_14	/* cpus: an empty magazine stays in the depot when it is given */
+#define EMPTY_GIVEN	depot_empty
+#else
+#define EMPTY_GIVEN	0
+#endif
+#ifdef MUTANT_6		/* cpus: a free leaves the state LIVE */
+#define STATE_FREED	LIVE
+#else
+#define STATE_FREED	FREE
+#endif
+#ifdef MUTANT_7		/* cpus: a drain forgets what F holds */
+#define F_DRAINED	NOTHING
+#else
+#define F_DRAINED	(f_has[k] -> f_nr[k] : NOTHING)
+#endif
+#ifdef MUTANT_8		/* cpus: objects that go to the depot are not counted */
+#define UNLOADED	0
+#else
+#define UNLOADED	CAP
+#endif
+#ifdef MUTANT_9		/* race: refill() while A holds objects */
+#define MANY_GOES_ON	refill()
+#else
+#define MANY_GOES_ON	skip
+#endif
+#ifdef MUTANT_10	/* race3: a span that got nothing is placed and counted */
+#define PLACE_AGAIN	true
+#else
+#define PLACE_AGAIN	(n > 0)
+#endif
+#ifdef MUTANT_11	/* race: a pop does not look at the state */
+#define MAY_BE_GIVEN(x)	true
+#else
+#define MAY_BE_GIVEN(x)	(state[x] == FREE)
+#endif
+#ifdef MUTANT_12	/* cpus: an object given keeps its bit in its span */
+#define BIT_OF_TAKEN	1
+#else
+#define BIT_OF_TAKEN	0
+#endif
+#ifdef MUTANT_13	/* race3: a single object is given without a look at it */
+#define MAY_BE_TAKEN(x)	true
+#else
+#define MAY_BE_TAKEN(x)	(state[x] == FREE)
+#endif
+
+/*
+ * Limits: what two frees of one object at the same time can lead to all the
+ * same.  They are expected to be found as well.
+ *
+ * LIMIT_1 race: the object is in two magazines, which pop it at the same time
+ *	Without an atomic operation each reads FREE before the other writes LIVE.
+ * LIMIT_2 race3: the object's span ends while a magazine or a client has it
+ *	It got back to its span by the other magazine.
+ * LIMIT_3 race: the object is given out before its second free is done
+ *	That then frees it for its new owner, as in any allocator.
+ */
+#if defined(RACE) && !defined(LIMIT_3)
+#define frees_done(x)	(!flight[x])
+#else
+#define frees_done(x)	true
+#endif
+#ifdef LIMIT_1
+#define POP_IN_TWO	1
+#else
+#ifdef RACE
+#define POP_IN_TWO	0
+#else
+#define POP_IN_TWO	1
+#endif
+#endif
+#ifdef LIMIT_2
+#define span_ended(x)	assert(mapped[(x) / OBJS])
+#define span_may_end(x)	false
+#else
+#define span_ended(x)	skip
+#define span_may_end(x)	MAY_BE_TWICE(x)
+#endif
+#define DEPOT_HAS_ROOM	(!depot_full && depot_limit)
+#define CLAIM		state[o] = DEFERRED
+
+#include "magazine_shared.inc"
+#include "magazine_cache.inc"
+
+/* --- clients -------------------------------------------------------------- */
+
+/* Take any object that a client holds: it is being freed from now on. */
+inline claim_held()
+{
+	if
+	:: hand[0] -> o = 0
+	:: hand[1] -> o = 1
+	:: hand[2] -> o = 2
+	:: hand[3] -> o = 3
+	:: hand[4] -> o = 4
+	:: hand[5] -> o = 5
+#ifdef RACE
+	:: again && flight[0] -> o = 0; again = 0
+#endif
+	fi;
+	hand[o] = 0;
+	flight[o]++
+}
+
+#define ANY_HELD (hand[0] || hand[1] || hand[2] || hand[3] || hand[4] || hand[5] || \
+	(again && flight[0]))
+
+/* What may happen in a context. */
+inline visit()
+{
+	if
+	:: cache_alloc()
+	:: atomic { ME && ANY_HELD -> claim_held() }
+		free()
+#ifndef RACE			/* nor do the pages of a span come back */
+	:: central_grow()
+#endif
+	:: ctx == 0 -> alloc_traded()
+	:: ctx == 0 -> alloc_many()
+	:: ctx == 0 ->
+		if
+		:: k = c; until = c + 1		/* kspan_cache_age() */
+		:: k = c; until = c + NCTX;	/* kspan_cache_drain_local() */
+			drain_irqs_off = 1
+		:: IS_DEAD(NCPU - 1) && NCPU > 1 && cpu == 0 ->
+			k = NC - NCTX; until = NC /* kspan_cache_drain_dead() */
+		fi;
+		drain_class()
+	:: ctx == 0 -> depot_drain()
+	:: ctx == 0 -> central_drain()
+	fi
+}
+
+/* Nobody is inside the allocator: everything must be somewhere, once. */
+inline check_all()
+{
+	o = 0;
+	do
+	:: o < NOBJ ->
+		n = hand[o] + bitmap[o];
+		n = n + (depot_full && (depot_slot[0] == o || depot_slot[1] == o));
+		k = 0;
+		do
+		:: k < NC * CAP ->
+			n = n + (k % CAP < a_nr[k / CAP] && a_slot[k] == o);
+			n = n + (k % CAP < f_nr[k / CAP] && f_slot[k] == o);
+			k++
+		:: else -> break
+		od;
+		assert(n == mapped[o / OBJS] || n > 0 && MAY_BE_TWICE(o));
+		/* A double free finds any state but LIVE. */
+		assert(!mapped[o / OBJS] || state[o] == (hand[o] -> LIVE : FREE));
+		o++
+	:: else -> break
+	od;
+	n = 0;
+	b = 0;
+	i = 0;
+	s = 0;
+	do
+	:: s < NSPAN ->
+		n = n + (mapped[s] && nr_free[s] == OBJS);
+		b = b + (mapped[s] -> nr_free[s] : 0);
+		i = i + mapped[s];
+		s++
+	:: else -> break
+	od;
+	assert(nr_empty == n && central_free == b && nr_spans == i);
+	/* nmalloc - nfree are the clients' objects; the magazines' number. */
+	balance_now = balance;
+	i = depot_full + depot_empty;
+	k = 0;
+	do
+	:: k < NC ->
+		balance_now = balance_now - a_nr[k] - f_nr[k];
+		i = i + a_has[k] + f_has[k];
+		k++
+	:: else -> break
+	od;
+	assert(nr_mags == i);
+	assert(MAY_BE_TWICE(0) || balance_now == hand[0] + hand[1] + hand[2] + hand[3] + hand[4] + hand[5]);
+	balance_now = 0;
+	o = NOTHING;
+	n = 0;
+	b = 0;
+	i = 0;
+	k = 0;
+	s = 0
+}
+
+/* Where the objects are to begin with. */
+#define held(x)		hand[x] = 1; state[x] = LIVE
+#define LAST		(NC - NCTX)	/* the last CPU's task cache */
+
+inline stock()
+{
+	nr_spans = NSPAN;
+	mapped[0] = 1;
+	mapped[1] = 1;
+#ifdef RACE
+	/* two hold an object each, the last CPU freed one before */
+	a_has[0] = 1; f_has[0] = 1; a_has[LAST] = 1; f_has[LAST] = 1;
+	f_nr[LAST] = 1; f_slot[LAST * CAP] = 5;
+	held(0);
+	held(1);
+	bitmap[2] = 1; nr_free[0] = 1; bucket[0] = 1;
+	bitmap[3] = 1; bitmap[4] = 1; nr_free[1] = 2; bucket[1] = 2;
+	central_free = 3;
+	nr_mags = 4;
+	balance = 3
+#else
+	if
+	:: 	/* no span at all */
+		nr_spans = 0;
+		mapped[0] = 0;
+		mapped[1] = 0
+	:: 	/* all with clients, empty caches */
+		for (j : 0 .. NOBJ - 1) { held(j) }
+		balance = NOBJ
+	:: 	/* a task's cache full, one object held, one in its span */
+		a_has[0] = 1; a_nr[0] = 2; a_slot[0] = 0; a_slot[1] = 1;
+		f_has[0] = 1; f_nr[0] = 2; f_slot[0] = 2; f_slot[1] = 3;
+		held(4);
+		bitmap[5] = 1; nr_free[1] = 1; bucket[1] = 1; central_free = 1;
+		nr_mags = 2;
+		balance = NOBJ - 1
+	:: 	/* one CPU allocates, the other frees, one magazine in the depot */
+		depot_limit = 1;
+		depot_full = 1; depot_slot[0] = 0; depot_slot[1] = 3;
+		a_has[0] = 1;
+		f_has[LAST] = 1; f_nr[LAST] = 2;
+		f_slot[LAST * CAP] = 4; f_slot[LAST * CAP + 1] = 1;
+		held(2);
+		held(5);
+		nr_mags = 3;
+		balance = 4
+	fi
+#endif
+}
+
+proctype context(byte cpu; byte ctx)
+{
+	byte c = CACHE_OF(cpu, ctx);
+	byte o = NOTHING, x = NOTHING, q0 = NOTHING, q1 = NOTHING;
+	byte r0 = NOTHING, r1 = NOTHING;
+	byte b, n, i, k, m, fm, s, lvl, until;
+	bit ok, e, drain_irqs_off;
+	bit emptied[NSPAN];
+	byte ops = (ctx -> IRQ_OPS : (cpu == NCPU - 1 -> LAST_OPS : TASK_OPS));
+end:
+	do
+	:: atomic { ops > 0 && ctx == 0 && ME && online[cpu] ->
+		ops--; nr_busy++ }
+		visit();
+		atomic { ME ->
+			d_step { nr_busy--;
+			if
+			:: nr_busy == 0 -> check_all()
+			:: else
+			fi }}
+	:: atomic { ops > 0 && ctx > level[cpu] && !irqs_off[cpu] && online[cpu] ->
+		ops--; nr_busy++; lvl = level[cpu]; level[cpu] = ctx }
+		visit();
+		atomic { ME -> level[cpu] = lvl; lvl = 0;
+			d_step { nr_busy--;
+			if
+			:: nr_busy == 0 -> check_all()
+			:: else
+			fi }}
+	:: atomic { NCPU > 1 && cpu == NCPU - 1 && ctx == 0 && ME && online[cpu] ->
+		online[cpu] = 0 }
+	od
+}
+
+init {
+	atomic {
+		byte j;
+		for (j : 0 .. NCPU - 1) { online[j] = 1 }
+		for (j : 0 .. NC * CAP - 1) { a_slot[j] = NOTHING; f_slot[j] = NOTHING }
+		for (j : 0 .. NSPAN - 1) { bucket[j] = NOTHING }
+		depot_slot[0] = NOTHING;
+		depot_slot[1] = NOTHING;
+		if
+		:: depot_limit = 1
+		:: depot_limit = 0
+		fi;
+		stock();
+#ifdef RACE
+		again = 1;
+#endif
+		for (j : 0 .. NCTX - 1) { run context(0, j) }
+		for (j : 1 .. NCPU - 1) { run context(j, 0) }
+	}
+}
