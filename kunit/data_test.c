@@ -4,6 +4,7 @@
  * lie in one span, and neither with tiny blocks.
  */
 #include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "kunit_support.h"
@@ -163,14 +164,18 @@ static void size_zero(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 }
 
-/* A power of two up to 8 KiB is aligned to itself, anything to 8 bytes. */
+/*
+ * A power of two up to 8 KiB is aligned to itself, anything larger to a page,
+ * anything at all to 8 bytes.
+ */
 static void natural_alignment(struct kunit *test)
 {
 	unsigned int i;
 	size_t size;
 
 	for (size = 8; size <= KSPAN_SMALL_MAX; size += size < 1024 ? 8 : 128) {
-		size_t align = size <= 8192 && is_power_of_2(size) ? size : 8;
+		size_t align = size > SZ_8K ? SZ_4K :
+			       is_power_of_2(size) ? size : 8;
 
 		for (i = 0; i < 3; i++) {
 			ptrs[i] = kspan_alloc(size, GFP_KERNEL);

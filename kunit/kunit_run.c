@@ -55,7 +55,7 @@ enum levels {
 	X(verify, ANY)			\
 	X(redzone, GUARDED) /* last: it leaves spans with retired objects */
 
-#define DECLARE_SUITE(concept, level) \
+#define DECLARE_SUITE(concept, ...) \
 	extern struct kunit_suite kspan_suite_##concept;
 #define SUITE_ENTRY(concept, level)	{ &kspan_suite_##concept, level },
 

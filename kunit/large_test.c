@@ -178,6 +178,7 @@ static void run_is_used_again(struct kunit *test)
 	unsigned int i;
 	void *ptr;
 
+	kspan_test_plain_only(test);
 	kspan_release();
 	ptr = kspan_alloc(RUN_MAX, gfp);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);

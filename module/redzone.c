@@ -67,6 +67,11 @@ unsigned int kspan_redzone_class(size_t size, size_t align)
 	return 0;
 }
 
+static u16 *small_asked(const struct kspan_span *span, const void *ptr)
+{
+	return &kspan_span_asked(span)[kspan_span_index(span, (unsigned long)ptr)];
+}
+
 /**
  * kspan_redzone_asked - what a live object was asked for with
  * @span: its span
@@ -79,8 +84,7 @@ size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
 {
 	if (span->kind == KSPAN_LARGE)
 		return READ_ONCE(span->asked);
-	return READ_ONCE(kspan_span_asked(span)[kspan_span_index(span,
-							(unsigned long)ptr)]);
+	return READ_ONCE(*small_asked(span, ptr));
 }
 
 /**
@@ -96,8 +100,7 @@ void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
 	if (span->kind == KSPAN_LARGE)
 		WRITE_ONCE(span->asked, size);
 	else
-		WRITE_ONCE(kspan_span_asked(span)[kspan_span_index(span,
-						(unsigned long)ptr)], size);
+		WRITE_ONCE(*small_asked(span, ptr), size);
 	memset(ptr + size, RED_BYTE, kspan_span_size(span) - size);
 }
 

@@ -135,8 +135,9 @@ no_leak()
 	set -- $before $(memory)
 	info "10 load cycles, kB before and after: MemFree $1 $5," \
 		"Slab $2 $6, Percpu $3 $7, VmallocUsed $4 $8"
-	# Each cycle takes at least its reserve, 2 MiB, from vmalloc.
-	not_above $(($1 - 6144)) "$5" && not_above "$6" $(($2 + 2048)) &&
+	# Each cycle takes its reserve, 2 MiB, from vmalloc: ten leak 20 MiB. What
+	# CPUs keep of free pages comes and goes.
+	not_above $(($1 - 10240)) "$5" && not_above "$6" $(($2 + 2048)) &&
 		not_above "$7" "$3" && not_above "$8" $(($4 + 256))
 }
 
