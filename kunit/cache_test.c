@@ -12,6 +12,7 @@
 #include <linux/topology.h>
 
 #include "cache.h"
+#include "cache_spare.h"
 #include "central.h"
 #include "depot.h"
 #include "kunit_support.h"
@@ -45,7 +46,7 @@ static void begin(struct kunit *test)
 /* Note the counters of trades, as the @i-th of this case. */
 static void note(unsigned int i)
 {
-	work.swap[i] = atomic_long_read(&kspan_nr_swap);
+	work.swap[i] = kspan_depot_swaps();
 	work.refill[i] = atomic_long_read(&kspan_nr_refill);
 	work.flush[i] = atomic_long_read(&kspan_nr_flush);
 	work.depot[i] = kspan_depot_count(numa_mem_id(), SC);
@@ -130,24 +131,51 @@ static void bursts_stay_in_the_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, work.swap[1], work.swap[0]);
 }
 
-static void exchange(void *arg)
+/* Magazines that a CPU keeps of the class: A, F and the spares. */
+#define OWN_MAGS	(2 + KSPAN_SPARE_BYTES / (SIZE * CAP))
+
+static void swing(void *arg)
 {
 	take(work.obj, 4 * CAP);
 	note(0);
 	put(work.obj, 4 * CAP);
 	note(1);
+	work.held = kspan_cache_held(SC);
 	work.nr = take(work.obj, 4 * CAP);
 	note(2);
 	put(work.obj, work.nr);
 }
 
-/* Full magazines go to the depot and come back from there. */
+/* Full magazines stay with their CPU as long as it has few of them. */
+static void spares_come_first(struct kunit *test)
+{
+	begin(test);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, swing, NULL);
+	KUNIT_EXPECT_EQ(test, work.nr, 4 * CAP);
+	KUNIT_EXPECT_GE(test, work.held, 4UL * CAP);
+	KUNIT_EXPECT_EQ(test, work.swap[2], work.swap[0]);
+	KUNIT_EXPECT_EQ(test, work.refill[2], work.refill[0]);
+	KUNIT_EXPECT_EQ(test, work.flush[2], work.flush[0]);
+}
+
+static void exchange(void *arg)
+{
+	take(work.obj, (OWN_MAGS + 4) * CAP);
+	note(0);
+	put(work.obj, (OWN_MAGS + 4) * CAP);
+	note(1);
+	work.nr = take(work.obj, (OWN_MAGS + 4) * CAP);
+	note(2);
+	put(work.obj, work.nr);
+}
+
+/* More than that go to the depot and come back from there. */
 static void full_magazines_are_exchanged(struct kunit *test)
 {
 	begin(test);
 	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, exchange, NULL);
-	KUNIT_EXPECT_EQ(test, work.nr, 4 * CAP);
-	/* One magazine, or two, stay in the cache. */
+	KUNIT_EXPECT_EQ(test, work.nr, (OWN_MAGS + 4) * CAP);
+	/* One magazine more or less stays in the cache. */
 	KUNIT_EXPECT_GE(test, work.depot[1], 2U);
 	KUNIT_EXPECT_EQ(test, work.swap[1] - work.swap[0],
 			(unsigned long)work.depot[1]);
@@ -167,9 +195,8 @@ static void depot_swaps_empty_for_full(struct kunit *test)
 	unsigned int i;
 
 	begin(test);
-	for (i = 0; i < 4; i++)
-		take(work.obj + i * CAP, CAP);
-	put(work.obj, 4 * CAP);
+	work.nr = take(work.obj, (OWN_MAGS + 4) * CAP);
+	put(work.obj, work.nr);
 	for (i = 0; i < 2; i++) {
 		full[i] = kspan_depot_get(node, SC, NULL);
 		KUNIT_ASSERT_NOT_NULL(test, full[i]);
@@ -211,7 +238,8 @@ static void surplus_goes_to_the_spans(struct kunit *test)
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, flush), 0ULL);
 	KUNIT_EXPECT_GT(test, in_depot, 0U);
 	KUNIT_EXPECT_LE(test, in_depot * 2048UL, 256UL << 10);
-	KUNIT_EXPECT_LE(test, held, 2UL * kspan_classes[sc].mag_cap);
+	KUNIT_EXPECT_LE(test, held * 2048, KSPAN_SPARE_BYTES +
+			2UL * kspan_classes[sc].mag_cap * 2048);
 	/* Empty spans, too, were given back. */
 	KUNIT_EXPECT_LT(test, kspan_central_of(numa_mem_id(), sc)->nr_spans,
 			nr / 4UL);
@@ -454,6 +482,7 @@ static void single_and_many(struct kunit *test)
 static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(last_freed_is_first_allocated),
 	KUNIT_CASE(bursts_stay_in_the_cache),
+	KUNIT_CASE(spares_come_first),
 	KUNIT_CASE(full_magazines_are_exchanged),
 	KUNIT_CASE(depot_swaps_empty_for_full),
 	KUNIT_CASE(surplus_goes_to_the_spans),

@@ -22,6 +22,7 @@
 #include <linux/topology.h>
 
 #include "arena.h"
+#include "cache_spare.h"
 #include "cache_tops.h"
 #include "meta.h"
 #include "params.h"
@@ -91,21 +92,31 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	return true;
 }
 
-/* A full magazine from the depot becomes A.  Return: whether there was one. */
-static bool fill_from_depot(struct kspan_ctx_cache *c, unsigned int sc)
+/* Let @full be A; the drained A is F if there is none. */
+static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
+		      struct kspan_mag *full, struct kspan_mag *drained)
 {
-	struct kspan_mag *full, *drained = kspan_a_mag(c, sc);
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	bool to_f = !direct_free && !kspan_f_mag(c, sc);
 
-	full = kspan_depot_get(c->node, sc, to_f ? NULL : drained);
-	if (!full)
-		return false;
 	kspan_set_a(c, sc, full, cap);
 	c->counts[KSPAN_LOADED(sc)] += cap;
-	if (to_f)
+	if (drained)
 		kspan_set_f(c, sc, drained, 0);
-	return true;
+}
+
+/* A full magazine becomes A.  Return: whether there was one. */
+static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *full, *drained = kspan_a_mag(c, sc), *to_f = NULL;
+
+	if (!direct_free && !kspan_f_mag(c, sc))
+		swap(to_f, drained);
+	full = kspan_spare_get(c, sc, &drained);
+	if (!full)
+		full = kspan_depot_get(c->node, sc, drained);
+	if (full)
+		load_full(c, sc, full, to_f);
+	return full;
 }
 
 /* Make A hold something.  Return: whether it does. */
@@ -116,7 +127,7 @@ static bool refill(struct kspan_ctx_cache *c, unsigned int sc)
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	return fill_from_depot(c, sc) || fill_from_spans(c, sc);
+	return fill_from_full(c, sc) || fill_from_spans(c, sc);
 }
 
 /* A single object straight from the spans. */
@@ -322,7 +333,8 @@ static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 	}
 	kspan_cache_age(c, sc);
 	c->counts[KSPAN_UNLOADED(sc)] += cap;
-	if (kspan_depot_put(c->node, sc, f, &empty)) {
+	if (kspan_spare_put(c, sc, f, &empty) ||
+	    kspan_depot_put(c->node, sc, f, &empty)) {
 		kspan_set_f(c, sc, empty, 0);
 		return empty || renew_f(c, sc);
 	}
@@ -413,6 +425,7 @@ int kspan_cache_init(void)
 	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
 	atomic_long_add(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 	kspan_cache_drain_init();
+	kspan_spare_init();
 	direct_free = kspan_params.sbrk || want_init_on_free() ||
 		      kspan_redzone_on();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)

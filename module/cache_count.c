@@ -9,6 +9,7 @@
 #include <linux/smp.h>
 
 #include "arena.h"
+#include "cache_spare.h"
 #include "cache_tops.h"
 
 /* Objects of a span class ever allocated and freed.  Context: Any. */
@@ -41,7 +42,9 @@ unsigned long kspan_cache_held(unsigned int sc)
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
-			held += kspan_a_count(&c, sc) + kspan_f_count(&c, sc);
+			held += kspan_a_count(&c, sc) + kspan_f_count(&c, sc) +
+				kspan_spare_count(&c, sc) *
+				kspan_sc_info(sc)->mag_cap;
 		}
 	}
 	return held;
@@ -72,6 +75,24 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 	return NULL;
 }
 
+static const char *check_spares(const struct kspan_ctx_cache *c,
+				unsigned int sc)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = 0;
+	const char *wrong = NULL;
+	struct kspan_mag *mag;
+
+	for (mag = c->cpu->spares[sc].full; mag && !wrong;
+	     mag = kspan_mag_sentinel(mag, sc)->ptr) {
+		if (++nr > c->cpu->spares[sc].nr_full)
+			return "cache: more spares than counted";
+		wrong = check_slots(mag, sc, cap);
+	}
+	if (!wrong && nr != c->cpu->spares[sc].nr_full)
+		wrong = "cache: number of spares";
+	return wrong;
+}
+
 /**
  * kspan_cache_check_local - whether the caches of this CPU are sound
  *
@@ -95,6 +116,8 @@ const char *kspan_cache_check_local(void)
 			if (kspan_f_mag(&c, sc) && !wrong)
 				wrong = check_slots(kspan_f_mag(&c, sc), sc,
 						    kspan_f_count(&c, sc));
+			if (ctx == KSPAN_CTX_TASK && !wrong)
+				wrong = check_spares(&c, sc);
 			local_irq_restore(flags);
 		}
 	}

@@ -10,11 +10,12 @@
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
+#include "cache_spare.h"
 #include "cache_tops.h"
 
 /* Bounds of kspan_cache_budget. */
 #define BUDGET_MIN	(64UL << 10)
-#define BUDGET_MAX	(512UL << 10)
+#define BUDGET_MAX	(2UL << 20)
 /* Of memory, what the caches of all CPUs should hold at most: 1 / this. */
 #define BUDGET_SHARE	256
 
@@ -35,12 +36,15 @@ static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_mag_free(empty);
 }
 
-/* Empty both magazines of a span class and give them up. */
+/* Empty all magazines of a span class and give them up. */
 static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
 	struct kspan_mag *a = kspan_a_mag(c, sc), *f = kspan_f_mag(c, sc);
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+	struct kspan_mag *full, *empty;
 
+	full = kspan_spare_take_all(c, sc, &empty);
 	kspan_set_a(c, sc, NULL, 0);
 	kspan_set_f(c, sc, NULL, 0);
 	c->counts[KSPAN_LOADED(sc)] -= nr_a;
@@ -49,6 +53,17 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 		return_mag(c, sc, a, nr_a);
 	if (f)
 		return_mag(c, sc, f, nr_f);
+	while (full)
+		return_mag(c, sc, kspan_mag_pop(&full, sc), cap);
+	while (empty)
+		kspan_mag_free(kspan_mag_pop(&empty, sc));
+}
+
+/* Objects that a cache holds of a span class. */
+static unsigned long held_by(const struct kspan_ctx_cache *c, unsigned int sc)
+{
+	return kspan_a_count(c, sc) + kspan_f_count(c, sc) +
+	       kspan_spare_count(c, sc) * kspan_sc_info(sc)->mag_cap;
 }
 
 /*
@@ -75,8 +90,7 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 		}
 		if (kspan_is_bare(c, cc->hand))
 			continue;
-		bytes = (kspan_a_count(c, cc->hand) + kspan_f_count(c, cc->hand)) *
-			kspan_sc_info(cc->hand)->size;
+		bytes = held_by(c, cc->hand) * kspan_sc_info(cc->hand)->size;
 		if (cc->seen_bytes + bytes > kspan_cache_budget &&
 		    cc->hand != busy_sc)
 			drain_class(c, cc->hand);
@@ -109,7 +123,7 @@ void kspan_cache_drain_local(void)
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
 		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-			if (!kspan_a_mag(&c, sc) && !kspan_f_mag(&c, sc))
+			if (kspan_is_bare(&c, sc))
 				continue;
 			/* Interrupts off keeps every context of the CPU out. */
 			local_irq_save(flags);
@@ -144,7 +158,7 @@ static bool holds_anything(unsigned int cpu)
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
 		for (sc = 1; sc < KSPAN_NR_SC; sc++)
-			if (kspan_a_mag(&c, sc) || kspan_f_mag(&c, sc))
+			if (!kspan_is_bare(&c, sc))
 				return true;
 	}
 	return false;

@@ -19,9 +19,17 @@
 /* Contexts whose tops are in kspan_irq_tops. */
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
 
+/* Magazines of a class that a CPU keeps beside A and F, see cache_spare.h. */
+struct kspan_spares {
+	struct kspan_mag *full;
+	struct kspan_mag *empty;
+	unsigned int nr_full;
+};
+
 /**
  * struct kspan_cache_cpu - the rest of a CPU's caches
  * @counts: those of kspan_irq_tops, used as kspan_task_counts
+ * @spares: of task context; written by their CPU
  * @nr_events: slow path visits, so that the scavenger sees idle CPUs
  * @nr_seen: nr_events when the scavenger last looked; the scavenger's
  * @hand: next class kspan_cache_age() looks at
@@ -31,6 +39,7 @@
  */
 struct kspan_cache_cpu {
 	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
+	struct kspan_spares spares[KSPAN_NR_SC];
 	unsigned long nr_events;
 	unsigned long nr_seen;
 	unsigned int hand;
@@ -129,8 +138,10 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 				 unsigned int sc)
 {
-	return c->tops[KSPAN_TOP_A(sc)] == KSPAN_NO_A &&
-	       c->tops[KSPAN_TOP_F(sc)] == KSPAN_NO_F;
+	return READ_ONCE(c->tops[KSPAN_TOP_A(sc)]) == KSPAN_NO_A &&
+	       READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) == KSPAN_NO_F &&
+	       (c->ctx || (!READ_ONCE(c->cpu->spares[sc].full) &&
+			   !READ_ONCE(c->cpu->spares[sc].empty)));
 }
 
 /* Let @mag with @nr objects be A; NULL is none. */

@@ -24,7 +24,6 @@
 
 u8 kspan_none_state = KSPAN_OBJ_NONE;
 struct kspan_mag kspan_no_mag __aligned(KSPAN_MAG_BYTES);
-atomic_long_t kspan_nr_swap;
 
 static struct kspan_pool mag_pool;
 
@@ -36,11 +35,6 @@ static struct kspan_depot *depot_of(int node, unsigned int sc)
 	struct kspan_depot *row = node >= 0 ? depots[node] : NULL;
 
 	return row ? &row[sc] : &depots[first_online_node][sc];
-}
-
-static struct kspan_slot *sentinel_of(struct kspan_mag *mag, unsigned int sc)
-{
-	return &mag->slot[kspan_mag_first(kspan_sc_info(sc)->mag_cap) - 1];
 }
 
 static void init_depot(struct kspan_depot *depot, const struct kspan_class *info)
@@ -109,8 +103,8 @@ struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp)
 	struct kspan_mag *mag = kspan_pool_alloc(&mag_pool, gfp);
 
 	if (mag) {
-		sentinel_of(mag, sc)->ptr = NULL;
-		sentinel_of(mag, sc)->state = &kspan_none_state;
+		kspan_mag_sentinel(mag, sc)->ptr = NULL;
+		kspan_mag_sentinel(mag, sc)->state = &kspan_none_state;
 	}
 	return mag;
 }
@@ -119,22 +113,6 @@ struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp)
 void kspan_mag_free(struct kspan_mag *mag)
 {
 	kspan_pool_free(&mag_pool, mag);
-}
-
-static void push_mag(struct kspan_mag **list, struct kspan_mag *mag,
-		     unsigned int sc)
-{
-	sentinel_of(mag, sc)->ptr = *list;
-	*list = mag;
-}
-
-static struct kspan_mag *pop_mag(struct kspan_mag **list, unsigned int sc)
-{
-	struct kspan_mag *mag = *list;
-
-	if (mag)
-		*list = sentinel_of(mag, sc)->ptr;
-	return mag;
 }
 
 /**
@@ -156,21 +134,19 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 	if (!READ_ONCE(depot->full))
 		return NULL;
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	mag = pop_mag(&depot->full, sc);
+	mag = kspan_mag_pop(&depot->full, sc);
 	if (mag) {
+		depot->nr_swap++;
 		depot->nr_full--;
 		depot->nr_low = min(depot->nr_low, depot->nr_full);
 		if (empty && depot->nr_empty < EMPTY_MAX) {
-			push_mag(&depot->empty, empty, sc);
+			kspan_mag_push(&depot->empty, empty, sc);
 			depot->nr_empty++;
 			empty = NULL;
 		}
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
-	if (!mag)
-		return NULL;
-	atomic_long_inc(&kspan_nr_swap);
-	if (empty)
+	if (mag && empty)
 		kspan_mag_free(empty);
 	return mag;
 }
@@ -196,14 +172,13 @@ bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	taken = depot->nr_full < depot->limit;
 	if (taken) {
-		push_mag(&depot->full, mag, sc);
+		kspan_mag_push(&depot->full, mag, sc);
+		depot->nr_swap++;
 		depot->nr_full++;
-		*empty = pop_mag(&depot->empty, sc);
+		*empty = kspan_mag_pop(&depot->empty, sc);
 		depot->nr_empty -= !!*empty;
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
-	if (taken)
-		atomic_long_inc(&kspan_nr_swap);
 	return taken;
 }
 
@@ -239,7 +214,21 @@ void kspan_depot_drain(int node, unsigned int sc, bool all)
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	while (mag)
-		kspan_mag_free(pop_mag(&mag, sc));
+		kspan_mag_free(kspan_mag_pop(&mag, sc));
+}
+
+/* Magazines that came to depots or went, ever.  Context: Any. */
+unsigned long kspan_depot_swaps(void)
+{
+	unsigned long nr = 0;
+	unsigned int sc;
+	int node;
+
+	for_each_online_node(node) {
+		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+			nr += READ_ONCE(depot_of(node, sc)->nr_swap);
+	}
+	return nr;
 }
 
 /* Full magazines a depot holds.  Context: Any. */
@@ -266,8 +255,8 @@ const char *kspan_depot_check(int node, unsigned int sc)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	for (mag = depot->full; mag && !wrong; mag = sentinel_of(mag, sc)->ptr) {
-		if (sentinel_of(mag, sc)->state != &kspan_none_state)
+	for (mag = depot->full; mag && !wrong; mag = kspan_mag_sentinel(mag, sc)->ptr) {
+		if (kspan_mag_sentinel(mag, sc)->state != &kspan_none_state)
 			wrong = "depot: magazine without a sentinel";
 		if (++nr > depot->nr_full)
 			wrong = "depot: more magazines than counted";

@@ -40,6 +40,7 @@ struct kspan_mag {
  * @nr_full: how many
  * @nr_empty: how many
  * @nr_low: fewest full ones since the scavenger last looked: these have idled
+ * @nr_swap: magazines that came or went, ever
  * @limit: most full ones; set once
  */
 struct kspan_depot {
@@ -50,19 +51,43 @@ struct kspan_depot {
 	unsigned int nr_empty;
 	unsigned int nr_low;
 	unsigned int limit;
+	unsigned long nr_swap;
 } ____cacheline_aligned_in_smp;
 
 /* The state byte of all sentinels. */
 extern u8 kspan_none_state;
 /* A magazine that is empty and full: what a cache without memory has. */
 extern struct kspan_mag kspan_no_mag;
-/* Magazines traded at depots, ever. */
-extern atomic_long_t kspan_nr_swap;
 
 /* Index of the first object's slot in a magazine of @cap objects. */
 static inline unsigned int kspan_mag_first(unsigned int cap)
 {
 	return KSPAN_MAG_SLOTS - cap;
+}
+
+/* The slot below a magazine's first object. */
+static inline struct kspan_slot *kspan_mag_sentinel(struct kspan_mag *mag,
+						    unsigned int sc)
+{
+	return &mag->slot[kspan_mag_first(kspan_sc_info(sc)->mag_cap) - 1];
+}
+
+/* Magazines linked by their sentinels. */
+static inline void kspan_mag_push(struct kspan_mag **list,
+				  struct kspan_mag *mag, unsigned int sc)
+{
+	kspan_mag_sentinel(mag, sc)->ptr = *list;
+	*list = mag;
+}
+
+static inline struct kspan_mag *kspan_mag_pop(struct kspan_mag **list,
+					      unsigned int sc)
+{
+	struct kspan_mag *mag = *list;
+
+	if (mag)
+		*list = kspan_mag_sentinel(mag, sc)->ptr;
+	return mag;
 }
 
 int kspan_depot_init(void);
@@ -74,6 +99,7 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 		     struct kspan_mag **empty);
 void kspan_depot_drain(int node, unsigned int sc, bool all);
+unsigned long kspan_depot_swaps(void);
 unsigned int kspan_depot_count(int node, unsigned int sc);
 const char *kspan_depot_check(int node, unsigned int sc);
 

@@ -32,7 +32,8 @@
  * kspan is a per-CPU allocator after the Go runtime's, with an explicit free.
  * Its parts, from the front to the back:
  *
- * - **cache**: per CPU and context, two magazines of free objects a class
+ * - **cache**: per CPU and context, two magazines of free objects a class, and
+ *   for tasks a few spare ones
  * - **depot**: per node, full magazines that CPUs trade
  * - **central**: per node and span class, the spans with free objects in them
  * - **page heap**: per node, runs of 8 KiB heap pages out of chunks
@@ -50,7 +51,8 @@
  *    masking.  The object's state byte turns from FREE into LIVE.
  * 3. If A is drained, A and F change roles: what was freed here is allocated
  *    here next, still without a lock.
- * 4. If F is empty too, the depot gives a full magazine for one short lock.
+ * 4. If F is empty too, A becomes a spare magazine of this CPU, or else a full
+ *    one from the depot, for one short lock.
  * 5. If the depot has none, the central list fills A from the fullest spans,
  *    in address order, one lock for up to 63 objects.
  * 6. If no span has a free object, the page heap gives a run of pages for a
@@ -68,8 +70,9 @@
  *    a double free, found by the call that makes it.
  * 4. The object is pushed on the F magazine of the CPU that frees.  Neither
  *    the object nor its span's memory is written.
- * 5. If F is full it goes to the depot, or its objects to their spans'
- *    bitmaps; a span without live objects returns to the page heap.
+ * 5. If F is full it becomes a spare of this CPU, or goes to the depot, or its
+ *    objects to their spans' bitmaps; a span without live objects returns to
+ *    the page heap.
  *
  * Large objects, above 32 KiB, skip all that: they are regions from vmalloc()
  * of their own, or runs of the page heap for who cannot sleep, and are kept

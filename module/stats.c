@@ -143,7 +143,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->limit_fail = count(&kspan_nr_limit_fail);
 	out->refill = count(&kspan_nr_refill);
 	out->flush = count(&kspan_nr_flush);
-	out->swap = count(&kspan_nr_swap);
+	out->swap = kspan_depot_swaps();
 	out->grow = count(&kspan_nr_grow);
 	out->release = count(&kspan_nr_release);
 	out->scavenge_runs = count(&kspan_nr_scavenge);
