@@ -60,6 +60,38 @@ GROUPS = [
      r"scale-\d+|cross-\d+|cache-.*"),
 ]
 
+# What kspan is to reach: (what, how it is told, pattern of names, limits by
+# rig).  The worst row of the pattern counts.
+COUNTED = ("icount-6.1", "icount-6.12", "icount-newest")
+NATIVE = ("uml-6.1", "uml-6.12", "uml-newest")
+GOALS = [
+    ("a pair, 8 to 8192 bytes", "ratio",
+     r"pair-(8|16|24|32|48|64|96|100|128|192|200|256|512|1000|1024|2048|4096|8192)",
+     {"icount-6.1": 0.35, "icount-6.12": 0.40, "icount-newest": 0.40,
+      "uml-6.1": 0.33, "uml-6.12": 0.33, "uml-newest": 0.50}),
+    ("batches of 16, 256, 4096", "ratio", r"batch-.*",
+     dict.fromkeys(COUNTED + NATIVE, 0.50)),
+    ("random replacement", "ratio", r"larson",
+     dict.fromkeys(COUNTED + NATIVE, 0.50)),
+    ("bulk of 16, 64, 256", "ratio", r"bulk-\d+",
+     dict.fromkeys(COUNTED, 0.60)),
+    ("64 KiB to 16 MiB beside vmalloc", "ratio", r"large-\d+[km]-v",
+     dict.fromkeys(COUNTED, 0.05)),
+    ("the same beside kvmalloc", "ratio", r"large-\d+[km]-kv",
+     dict.fromkeys(COUNTED, 0.30)),
+    ("freed on the other CPU", "ratio", r"cross-64", {"uml-newest": 0.70}),
+    ("two CPUs at once: time of one by time of two", "gain", r"scale-\d",
+     {"uml-newest": 1.9}),
+    ("memory by bytes asked for, all live", "memory", r"memory-live",
+     dict.fromkeys(COUNTED + NATIVE, 1.08)),
+    ("memory after freeing 90 % at random", "ratio", r"memory-keep-10",
+     dict.fromkeys(COUNTED + NATIVE, 0.90)),
+    ("a pair beside 1 k to 1 M live: most by least", "growth", r"live-\d+[km]",
+     dict.fromkeys(COUNTED, 1.2)),
+    ("a run beside 1 k to 1 M live: most by least", "growth",
+     r"run-live-\d+[km]", dict.fromkeys(COUNTED, 1.2)),
+]
+
 
 def number(value):
     """A cost, with no more digits than it deserves."""
@@ -125,6 +157,39 @@ def summary_table(rigs):
     return table(["workload", *(rig.name for rig in rigs)], lines)
 
 
+def reached(kind, rows):
+    """A goal's figure, of the rows that it speaks of."""
+    costs = [row.kspan for row in rows]
+    if kind == "gain":
+        return costs[0] / costs[-1]
+    if kind == "growth":
+        return max(costs) / costs[0]
+    if kind == "memory":
+        return max(costs) / 1000
+    return max(row.ratio for row in rows)
+
+
+def goals_table(rigs):
+    """Each goal, its limits and what was measured; misses in bold."""
+    lines = []
+    for what, kind, pattern, limits in GOALS:
+        line = [what]
+        for rig in rigs:
+            rows = [row for name, row in rig.rows.items()
+                    if re.fullmatch(pattern, name)]
+            if rig.name not in limits or not rows:
+                line.append("-")
+                continue
+            limit = limits[rig.name]
+            # To a thousandth, as the rows are printed.
+            value = round(reached(kind, rows), 3)
+            good = value >= limit if kind == "gain" else value <= limit
+            text = ratio(value) if good else f"**{value:.3g}**"
+            line.append(f"{text}, {'at least ' * (kind == 'gain')}{limit:g}")
+        lines.append(line)
+    return table(["goal", *(rig.name for rig in rigs)], lines)
+
+
 def group_table(rigs, pattern):
     """Every row of a group; None if there is none."""
     sides = {}
@@ -188,6 +253,11 @@ def report(rigs, pictures):
                            " not; ``scripts/bench.sh --help``\nsays how each rig"
                            " is run.",
                            rigs_table(rigs), pictures),
+             section("goals", "Goals", None,
+                     "The worst row of each, then its limit; **bold** where that"
+                     " is not met. How much\nnative figures differ from run to run"
+                     " is in the tables below.",
+                     goals_table(rigs), pictures),
              section("summary", "Ratios", "ratios",
                      "kspan's cost by the kernel's; below 1 kspan is cheaper.",
                      summary_table(rigs), pictures),

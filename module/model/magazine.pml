@@ -22,6 +22,7 @@
  * Run: cpus -DTASK_OPS=2
  * Run: nested -DNCPU=1 -DNCTX=3 -DTASK_OPS=1
  * Run: interrupts -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DLOCKS
+ * Run: spares -DTASK_OPS=2 -DSPARES
  * Run: both -DNCTX=2 -DTASK_OPS=1 -DLOCKS
  * Run: race -DTASK_OPS=2 -DRACE
  * Run: race3 -DTASK_OPS=2 -DLAST_OPS=3 -DRACE
@@ -68,6 +69,19 @@ byte nr_spans, nr_empty, central_free;
 bit depot_lock, depot_full, depot_empty, depot_limit;
 byte depot_slot[CAP];
 
+#ifdef SPARES
+bit sp_full[NCPU];		/* of task context; one is the limit */
+byte sp_empty[NCPU];
+byte sp_slot[NCPU * CAP];
+#define SPARE_HOLDS(x) \
+	(sp_full[0] && (sp_slot[0] == (x) || sp_slot[1] == (x)) || \
+	 sp_full[NCPU - 1] && (sp_slot[CAP] == (x) || sp_slot[CAP + 1] == (x)))
+#define SPARE_MAGS \
+	(sp_full[0] + sp_empty[0] + sp_full[NCPU - 1] + sp_empty[NCPU - 1])
+#else
+#define SPARE_HOLDS(x)	false
+#define SPARE_MAGS	0
+#endif
 bit a_has[NC], f_has[NC];	/* whether there is a magazine behind the top */
 byte a_nr[NC], f_nr[NC];
 byte a_slot[NC * CAP], f_slot[NC * CAP];
@@ -164,6 +178,11 @@ inline give(x)
 #define EMPTY_GIVEN	depot_empty
 #else
 #define EMPTY_GIVEN	0
+#endif
+#ifdef MUTANT_15	/* spares: a drain forgets the spare */
+#define SPARE_DRAINED(x)	0
+#else
+#define SPARE_DRAINED(x)	sp_full[x]
 #endif
 #ifdef MUTANT_6		/* cpus: a free leaves the state LIVE */
 #define STATE_FREED	LIVE
@@ -301,6 +320,7 @@ inline check_all()
 	:: o < NOBJ ->
 		n = hand[o] + bitmap[o];
 		n = n + (depot_full && (depot_slot[0] == o || depot_slot[1] == o));
+		n = n + SPARE_HOLDS(o);
 		k = 0;
 		do
 		:: k < NC * CAP ->
@@ -330,7 +350,7 @@ inline check_all()
 	assert(nr_empty == n && central_free == b && nr_spans == i);
 	/* nmalloc - nfree are the clients' objects; the magazines' number. */
 	balance_now = balance;
-	i = depot_full + depot_empty;
+	i = depot_full + depot_empty + SPARE_MAGS;
 	k = 0;
 	do
 	:: k < NC ->
@@ -405,6 +425,10 @@ proctype context(byte cpu; byte ctx)
 	byte c = CACHE_OF(cpu, ctx);
 	byte o = NOTHING, x = NOTHING, q0 = NOTHING, q1 = NOTHING;
 	byte r0 = NOTHING, r1 = NOTHING;
+#ifdef SPARES
+	byte t0 = NOTHING, t1 = NOTHING;
+	bit t;
+#endif
 	byte b, n, i, k, m, fm, s, lvl, until;
 	bit ok, e, drain_irqs_off;
 	bit emptied[NSPAN];
@@ -440,6 +464,9 @@ init {
 		for (j : 0 .. NCPU - 1) { online[j] = 1 }
 		for (j : 0 .. NC * CAP - 1) { a_slot[j] = NOTHING; f_slot[j] = NOTHING }
 		for (j : 0 .. NSPAN - 1) { bucket[j] = NOTHING }
+#ifdef SPARES
+		for (j : 0 .. NCPU * CAP - 1) { sp_slot[j] = NOTHING }
+#endif
 		depot_slot[0] = NOTHING;
 		depot_slot[1] = NOTHING;
 		if
