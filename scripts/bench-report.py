@@ -5,7 +5,8 @@
 From the files that scripts/bench.sh left (build/bench/*.rows) writes the
 tables to Documentation/performance-tables.rst, and copies the pictures that
 lie beside the rows to Documentation/pictures.  Each table stands between a
-comment `begin NAME` and one `end NAME`, so that another page can include it.
+comment `begin NAME` and one `end NAME`; where performance.rst has such a pair,
+the table is put there as well.
 """
 import argparse
 import pathlib
@@ -29,6 +30,7 @@ A cell is kspan's cost, the kernel's, and the first by the second. Costs are
 medians. A ~ is behind a cost whose rounds differ: the middle half of them
 spreads over more than a fifth of it. - was not measured there.
 """
+MARKED = re.compile(r"^\.\. begin (\w+)\n.*?^\.\. end \1$", re.M | re.S)
 # A spread from which a cost is marked.
 ROUGH = 0.2
 
@@ -282,6 +284,16 @@ def report(rigs, pictures):
     return "".join(parts).rstrip() + "\n"
 
 
+def repeat(text, page):
+    """Put tables of text where another page has them, too."""
+    if not page.exists():
+        return
+    tables = {match[1]: match[0] for match in MARKED.finditer(text)}
+    old = page.read_text(encoding="utf-8")
+    page.write_text(MARKED.sub(lambda match: tables.get(match[1], match[0]), old),
+                    encoding="utf-8")
+
+
 def main():
     """Write the page and copy the pictures."""
     parser = argparse.ArgumentParser(
@@ -302,7 +314,9 @@ def main():
     for path in pictures.values():
         shutil.copyfile(path, args.out / "pictures" / path.name)
     page = args.out / "performance-tables.rst"
-    page.write_text(report(rigs, pictures), encoding="utf-8")
+    text = report(rigs, pictures)
+    page.write_text(text, encoding="utf-8")
+    repeat(text, args.out / "performance.rst")
     print(f"{page}: {', '.join(rig.name for rig in rigs)};"
           f" {len(pictures)} pictures")
 
