@@ -53,7 +53,9 @@ enum levels {
 	X(shrink, ANY)			\
 	X(stats, ANY)			\
 	X(verify, ANY)			\
-	X(redzone, GUARDED) /* last: it leaves spans with retired objects */
+	/* Last: they leave spans with retired objects. */ \
+	X(poison, GUARDED)		\
+	X(redzone, GUARDED)
 
 #define DECLARE_SUITE(concept, ...) \
 	extern struct kunit_suite kspan_suite_##concept;

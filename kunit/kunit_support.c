@@ -89,6 +89,15 @@ void kspan_test_expect_damage(unsigned int nr)
 	running.damage = nr;
 }
 
+/* What is there the compiler must not know. */
+noinline void kspan_test_spoil(void *ptr, long offset)
+{
+	u8 *byte = (u8 *)ptr + offset;
+
+	OPTIMIZER_HIDE_VAR(byte);
+	WRITE_ONCE(*byte, READ_ONCE(*byte) ^ 0x41);
+}
+
 void kspan_test_expect_corrupt(unsigned int nr)
 {
 	running.corrupt = nr;

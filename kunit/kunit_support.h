@@ -45,6 +45,8 @@ void kspan_test_plain_only(struct kunit *test);
 void kspan_test_expect_bad_frees(unsigned int nr);
 /* This case damages @nr objects, with check=2. */
 void kspan_test_expect_damage(unsigned int nr);
+/* Change a byte of an object, in it or near it. */
+void kspan_test_spoil(void *ptr, long offset);
 /* This case makes kspan find @nr structures corrupt. */
 void kspan_test_expect_corrupt(unsigned int nr);
 
