@@ -60,12 +60,14 @@ static void written_after_free(struct kunit *test)
 	struct kspan_stats before;
 	unsigned int i, where, nr;
 	void *victim, *keeper;
+	unsigned long slot;
 
 	kspan_test_expect_damage(3 * ARRAY_SIZE(few_sizes));
 	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
 		for (where = 0; where < 3; where++) {
 			victim = get_freed(test, few_sizes[i], &keeper);
-			kspan_test_spoil(victim, where * (kspan_span_size(kspan_test_span(victim)) - 1) / 2);
+			slot = kspan_span_size(kspan_test_span(victim));
+			kspan_test_spoil(victim, where * (slot - 1) / 2);
 			kspan_read_stats(&before);
 			nr = take_span(test, victim, few_sizes[i]);
 			KUNIT_EXPECT_EQ_MSG(test,
