@@ -27,6 +27,10 @@ kdir:
 demo test check bench:
 	@scripts/$@.sh
 
+.PHONY: test-all
+test-all:
+	@scripts/test.sh --all
+
 .PHONY: install
 install: all
 	$(MAKE) $(KBUILD_ARGS) INSTALL_MOD_DIR=updates modules_install
@@ -57,6 +61,7 @@ help:
 	@echo 'make                build kspan.ko; KDIR=<kernel build dir> for another kernel'
 	@echo 'make demo           show it at work on a stock kernel in QEMU'
 	@echo 'make test           all tests; ends with "N passed, N failed"'
+	@echo 'make test-all       the same on more kernels and machines, half an hour'
 	@echo 'make check          all static checks'
 	@echo 'make bench          kspan beside the kernel'"'"'s allocators, in one boot'
 	@echo 'make install        install the module for the kernel that runs'

@@ -12,6 +12,9 @@
 #   kunit-newest              the suites on the newest kernel
 #   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
 #                             newest 6.1-arm64 6.1-i386
+#   torture-6.12+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
+#                             small (96 MiB); or with module parameters: check2
+#   --all                     all of these
 #   --seconds N               how long the torture runs (20)
 #   --params P=V[,P=V...]     module parameters it runs with
 #
@@ -23,7 +26,8 @@ set -euo pipefail
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
 MORE_LEGS=(kunit-newest torture-6.1-rt torture-6.12-rt torture-newest
-	torture-6.1-arm64 torture-6.1-i386)
+	torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa torture-6.12+8cpu
+	torture-6.12+1cpu torture-6.12+small torture-6.12+check2)
 LOGS=$BUILD/test
 seconds=20
 params=
@@ -32,6 +36,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds) seconds=$2; shift ;;
 	--params) params=$2; shift ;;
+	--all) legs=("${LEGS[@]}" "${MORE_LEGS[@]}") ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
 		printf '%s\n' "${LEGS[@]}" "${MORE_LEGS[@]}" | grep -qxF -e "$1" ||
@@ -141,20 +146,31 @@ nr_suites()
 	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
+# leg_torture KERNEL[+MACHINE]
 leg_torture()
 {
-	local leg=torture-$1 kdir work status=0
+	local leg=torture-$1 kernel=${1%%+*} kdir work status=0
+	local machine=(--smp 4) params=$params
 	local CLIENT_DIRS=(Documentation/example scripts/torture)
 
+	case $1 in
+	*+numa) machine+=(--nodes 2) ;;
+	*+8cpu) machine=(--smp 8) ;;
+	*+1cpu) machine=(--smp 1) ;;
+	*+small) machine+=(--mem 96M) ;;
+	*+check2) params=${params:+$params,}check=2 ;;
+	esac
+
 	"$SCRIPTS/setup.sh" build qemu || return
-	kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
-	work=$(work_dir "stock-$1")
+	kdir=$("$SCRIPTS/kernels.sh" headers "$kernel") || return
+	work=$(work_dir "stock-$kernel")
 	build_for "$leg" "$kdir" "$work" || return
 	say "$leg: booting the stock kernel, then $seconds s of stress"
 	watched "$leg" "$LOGS/$leg-run.log" \
-		"$SCRIPTS/qemu.sh" --kernel "$1" --smp 4 \
+		"$SCRIPTS/qemu.sh" --kernel "$kernel" "${machine[@]}" \
 		--timeout $((seconds * 4 + 240)) \
-		--cmdline "guest.seconds=$seconds guest.params=$params" --log "$LOGS/$leg.log" \
+		--cmdline "guest.seconds=$seconds guest.params=$params" \
+		--log "$LOGS/$leg.log" \
 		"$SCRIPTS/guest/torture.sh" "$work/kspan.ko" \
 		"$work/Documentation/example/kspan_client.ko" \
 		"$work/scripts/torture/kspan_torture.ko" || status=1
