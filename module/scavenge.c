@@ -102,17 +102,20 @@ static void drain_this_cpu(void)
 	kspan_cache_drain_local();
 }
 
-/* Return what depots and central lists hold; @all: what is in use too. */
+/*
+ * Return what depots and central lists hold; @all: what is in use too.  A
+ * depot may hold objects of any node: all depots of a class before its lists.
+ */
 static void drain_shared(bool all)
 {
 	unsigned int sc;
 	int node;
 
-	for_each_online_node(node) {
-		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+		for_each_online_node(node)
 			kspan_depot_drain(node, sc, all);
+		for_each_online_node(node)
 			kspan_central_drain(node, sc);
-		}
 	}
 }
 
