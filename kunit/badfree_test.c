@@ -16,6 +16,7 @@
 #include "central.h"
 #include "depot.h"
 #include "kunit_support.h"
+#include "shadow.h"
 
 #define MAX_OBJS	700U
 
@@ -379,7 +380,12 @@ static void wrong_size(struct kunit *test)
 /* Not inlined, so that the compiler does not know the object is gone. */
 static noinline bool is_wiped(const u8 *ptr, size_t size)
 {
-	return !memchr_inv(ptr, 0, size);
+	bool wiped;
+
+	kspan_shadow_pause();
+	wiped = !memchr_inv(ptr, 0, size);
+	kspan_shadow_resume();
+	return wiped;
 }
 
 /* Wiped before anybody else can get it, seen while it lies in the cache. */

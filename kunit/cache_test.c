@@ -17,6 +17,7 @@
 #include "depot.h"
 #include "kunit_support.h"
 #include "params.h"
+#include "shadow.h"
 
 /* 128 objects of 64 bytes a span, 63 in a magazine. */
 #define SIZE	64U
@@ -468,8 +469,11 @@ static void single_and_many(struct kunit *test)
 	for (i = 0; i < 72; i++)
 		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
 				(u8)KSPAN_OBJ_LIVE);
+	/* They were given to nobody. */
+	kspan_shadow_pause();
 	for (i = 2; i < 72; i++)
 		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
+	kspan_shadow_resume();
 	/* Span class 0 has nothing, ever. */
 	preempt_disable();
 	work.other[0] = kspan_cache_alloc(0, (u8 *)&work.depot[1]);

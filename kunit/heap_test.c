@@ -15,6 +15,7 @@
 #include "heap.h"
 #include "kunit_support.h"
 #include "params.h"
+#include "shadow.h"
 
 /* A heap that ends with the case. */
 static struct kspan_heap *new_heap(struct kunit *test, unsigned long reserve)
@@ -363,7 +364,8 @@ static void growth_obeys_the_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, run.dirty, !want_init_on_alloc(GFP_KERNEL),
 			    "zeroed by the kernel or not");
 	/* All of it is really there. */
-	memset((void *)run.addr, 0x55, KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
+	kspan_shadow_set((void *)run.addr, 0x55,
+			 KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
 	put(heap, &run, KSPAN_CHUNK_MAX);
 	kspan_heap_trim(heap, 0, 0);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 0UL);

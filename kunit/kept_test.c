@@ -164,7 +164,6 @@ static void region_changes_its_base(struct kunit *test)
 
 	kspan_test_plain_only(test);
 	kspan_release();
-	kspan_test_expect_bad_frees(1);
 	/* One of them does not happen to begin at its alignment. */
 	for (nr = 0; nr < 4; nr++) {
 		objs[nr] = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
@@ -174,7 +173,12 @@ static void region_changes_its_base(struct kunit *test)
 		    span->base)
 			high = objs[nr];
 	}
-	KUNIT_ASSERT_NOT_NULL_MSG(test, high, "vmalloc() aligned them all");
+	if (!high) {
+		for (i = 0; i < nr; i++)
+			kspan_free(objs[i]);
+		kunit_skip(test, "vmalloc() aligned them all");
+	}
+	kspan_test_expect_bad_frees(1);
 	kspan_free(high);
 	/* More than fits behind the aligned base. */
 	low = kspan_alloc(kspan_room_bytes(kspan_test_span(objs[0])) -

@@ -53,6 +53,8 @@ enum levels {
 	X(shrink, ANY)			\
 	X(stats, ANY)			\
 	X(verify, ANY)			\
+	X(inject, ANY)			\
+	X(sanitize, ANY)		\
 	/* Last: they leave spans with retired objects. */ \
 	X(poison, GUARDED)		\
 	X(redzone, GUARDED)

@@ -14,6 +14,7 @@
 #include "kunit_support.h"
 #include "params.h"
 #include "redzone.h"
+#include "shadow.h"
 #include "verify.h"
 
 /* The case that runs; KUnit runs one at a time. */
@@ -89,13 +90,15 @@ void kspan_test_expect_damage(unsigned int nr)
 	running.damage = nr;
 }
 
-/* What is there the compiler must not know. */
+/* What is there neither compiler nor KASAN must know. */
 noinline void kspan_test_spoil(void *ptr, long offset)
 {
 	u8 *byte = (u8 *)ptr + offset;
 
 	OPTIMIZER_HIDE_VAR(byte);
+	kspan_shadow_pause();
 	WRITE_ONCE(*byte, READ_ONCE(*byte) ^ 0x41);
+	kspan_shadow_resume();
 }
 
 void kspan_test_expect_corrupt(unsigned int nr)

@@ -24,11 +24,15 @@ void kspan_test_exit(struct kunit *test);
 
 /* A suite; see kunit_run.c for why it is not registered with KUnit. */
 #define KSPAN_TEST_SUITE(concept, cases)				\
+	KSPAN_TEST_SUITE_WITH(concept, cases, kspan_test_init, kspan_test_exit)
+
+/* One with more to do around a case than what the two functions here do. */
+#define KSPAN_TEST_SUITE_WITH(concept, cases, init_fn, exit_fn)	\
 	extern struct kunit_suite kspan_suite_##concept;		\
 	struct kunit_suite kspan_suite_##concept = {			\
 		.name = "kspan_" #concept,				\
-		.init = kspan_test_init,				\
-		.exit = kspan_test_exit,				\
+		.init = init_fn,					\
+		.exit = exit_fn,					\
 		.test_cases = cases,					\
 	}
 #undef kunit_test_suites

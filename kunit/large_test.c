@@ -191,7 +191,8 @@ static void run_is_used_again(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kspan_test_span(ptr)->region_pages, 0U);
 		kspan_free(ptr);
 	}
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+	/* The first may have made the worker fill the reserve. */
+	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, grow), 1ULL);
 }
 
 /* kspan_release() unmaps kept regions and says how much that was. */
@@ -344,7 +345,8 @@ static void atomic_callers(struct kunit *test)
 	kspan_free(ptr);
 	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_2M, gfp));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+	/* Not for these; but a worker fills the reserve. */
+	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, grow), 1ULL);
 
 	ptr = kspan_alloc(SZ_2M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);

@@ -252,10 +252,15 @@ static void failure_keeps_the_object(struct kunit *test)
 	}
 }
 
-/* Data stays data; what was tiny becomes data, never pointer memory. */
+/*
+ * Data stays data, also on its way through a large object; what was tiny
+ * becomes data, never pointer memory.
+ */
 static void kind_is_kept(struct kunit *test)
 {
-	static const size_t sizes[] = { 1, 8, 16, 100, 3000, SZ_32K, 20 };
+	static const size_t sizes[] = {
+		1, 8, 16, 100, 3000, SZ_32K, SZ_64K, SZ_64K + 1, 20,
+	};
 	void *data, *tiny, *ptr;
 	unsigned int i;
 
@@ -271,6 +276,8 @@ static void kind_is_kept(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, data);
 		KUNIT_ASSERT_NOT_NULL(test, tiny);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		if (sizes[i] > KSPAN_SMALL_MAX)
+			continue;
 		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(data)->kind,
 				(int)KSPAN_DATA);
 		KUNIT_EXPECT_EQ(test, (int)kspan_test_span(tiny)->kind,

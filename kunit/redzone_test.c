@@ -15,6 +15,7 @@
 #include "kunit_support.h"
 #include "params.h"
 #include "redzone.h"
+#include "shadow.h"
 #include "verify.h"
 
 #define MAX_OBJS	1100U
@@ -212,7 +213,7 @@ static void far_past_the_end(struct kunit *test)
 		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		OPTIMIZER_HIDE_VAR(ptr);
-		memset(ptr, 0x41, slot_size(ptr));
+		kspan_shadow_set(ptr, 0x41, slot_size(ptr));
 		expect_overrun(test, ptr, "all of the slot");
 	}
 }

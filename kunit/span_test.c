@@ -241,6 +241,8 @@ static void limbo(struct kunit *test)
 	struct kspan_span *dead[3], *fresh;
 	struct kspan_stats stats;
 
+	/* Other spans must not end meanwhile, which a worker could do. */
+	kspan_release();
 	kspan_span_quiesce();
 	kspan_read_stats(&stats);
 	for (i = 0; i < nr; i++)

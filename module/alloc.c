@@ -25,6 +25,7 @@
 #include "provide.h"
 #include "redzone.h"
 #include "report.h"
+#include "sanitize.h"
 #include "tiny.h"
 
 /* Flags that take a request off the fast path. */
@@ -85,7 +86,7 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 		return NULL;
 	}
 	if (zero && was != KSPAN_OBJ_ZEROED)
-		memset(ptr, 0, kspan_sc_info(sc)->size);
+		kspan_shadow_set(ptr, 0, kspan_sc_info(sc)->size);
 	return ptr;
 }
 
@@ -99,24 +100,37 @@ static int bound_node(gfp_t gfp, int node)
 	return node;
 }
 
+/* A large object, which remembers whether it may hold pointers. */
+static void *alloc_large(size_t size, size_t align, gfp_t gfp, int node,
+			 unsigned int tops)
+{
+	void *ptr = kspan_provide_large(size, align, gfp, node,
+					kspan_want_zero(gfp));
+
+	if (ptr && tops == DATA_TOPS) {
+		preempt_disable();
+		kspan_span_find(ptr)->data = true;
+		preempt_enable();
+	}
+	return ptr;
+}
+
 /* With check=2: an object and its redzone. */
 static void *alloc_guarded(size_t size, size_t align, gfp_t gfp, int node,
 			   unsigned int tops)
 {
 	unsigned int class = kspan_redzone_class(size, align);
-	bool zero = kspan_want_zero(gfp);
 
 	if (!class)
-		return kspan_provide_large(size, align, gfp, node, zero);
-	return take_object(class + tops / 2, size, gfp, node, zero);
+		return alloc_large(size, align, gfp, node, tops);
+	return take_object(class + tops / 2, size, gfp, node,
+			   kspan_want_zero(gfp));
 }
 
-/* Everything the fast paths leave out. */
-static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
+/* Everything the fast paths leave out; @align is 0 for a size's own. */
+static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
 {
-	bool zero = kspan_want_zero(gfp);
-
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	if (unlikely(!kspan_gfp_ok(gfp)))
@@ -127,10 +141,11 @@ static noinline void *alloc_slow(size_t size, gfp_t gfp, int node,
 	might_alloc(gfp);
 	node = bound_node(gfp, node);
 	if (kspan_redzone_on())
-		return alloc_guarded(size, 0, gfp, node, tops);
-	if (size > KSPAN_SMALL_MAX)
-		return kspan_provide_large(size, 0, gfp, node, zero);
-	return take_object((top_of(size) + tops) / 2, size, gfp, node, zero);
+		return alloc_guarded(size, align, gfp, node, tops);
+	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
+		return alloc_large(size, align, gfp, node, tops);
+	return take_object((top_of(size) + tops) / 2, size, gfp, node,
+			   kspan_want_zero(gfp));
 }
 
 /*
@@ -183,7 +198,7 @@ static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
 	if (likely(kspan_context() != KSPAN_CTX_NMI &&
 		   kspan_cache_pop_irq(top, &ptr, &was)))
 		return ptr;
-	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
 /*
@@ -198,7 +213,7 @@ static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned long top,
 
 	if (likely(alloc_traded(top, &ptr, &was)))
 		return ptr;
-	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
 /* All of an object, so that growing it in place with __GFP_ZERO works. */
@@ -206,7 +221,7 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 {
 	if (was == KSPAN_OBJ_ZEROED)
 		return ptr;
-	return memset(ptr, 0, kspan_sc_info(top / 2)->size);
+	return kspan_shadow_set(ptr, 0, kspan_sc_info(top / 2)->size);
 }
 
 /* alloc_special() with a drained A or in an interrupt. */
@@ -223,7 +238,7 @@ static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
 		done = kspan_cache_pop_irq(top, &ptr, &was);
 	if (likely(done))
 		return zero_object(ptr, top, was);
-	return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
 /* Requests with SPECIAL_GFP or in a kernel that zeroes everything. */
@@ -234,7 +249,7 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 	u8 was;
 
 	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
-		return alloc_slow(size, gfp, NUMA_NO_NODE, tops);
+		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
 	return alloc_special_trade(size, gfp, top, tops);
@@ -273,7 +288,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
  */
 void *kspan_alloc(size_t size, gfp_t gfp)
 {
-	return alloc_plain(size, gfp, PTR_TOPS);
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc);
 
@@ -290,7 +305,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  */
 void *kspan_alloc_data(size_t size, gfp_t gfp)
 {
-	return alloc_plain(size, gfp, DATA_TOPS);
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, DATA_TOPS), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_data);
 
@@ -308,7 +323,8 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
 void *kspan_zalloc(size_t size, gfp_t gfp)
 {
 	check_context(gfp);
-	return alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS);
+	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS),
+				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);
 
@@ -324,7 +340,9 @@ EXPORT_SYMBOL_GPL(kspan_zalloc);
  */
 void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
 {
-	return alloc_slow(size, gfp, node, data ? DATA_TOPS : PTR_TOPS);
+	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node,
+					       data ? DATA_TOPS : PTR_TOPS),
+				    size, gfp);
 }
 
 /**
@@ -339,8 +357,9 @@ void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
 	if (node == NUMA_NO_NODE || nr_online_nodes == 1)
-		return alloc_plain(size, gfp, PTR_TOPS);
-	return alloc_slow(size, gfp, node, PTR_TOPS);
+		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS),
+					    size, gfp);
+	return kspan_alloc_kind(size, gfp, node, false);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
 
@@ -354,6 +373,27 @@ static void mark_aligned(void *ptr)
 	WRITE_ONCE(span->state[kspan_span_index(span, (unsigned long)ptr)],
 		   KSPAN_OBJ_ALIGNED);
 	preempt_enable();
+}
+
+static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
+{
+	unsigned int class, natural;
+	void *ptr;
+
+	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
+		kspan_report_align(size, align, gfp);
+		return NULL;
+	}
+	if (!size || size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX ||
+	    kspan_redzone_on())
+		return alloc_slow(size, align, gfp, NUMA_NO_NODE, PTR_TOPS);
+	natural = kspan_size_to_class(size);
+	for (class = natural; kspan_classes[class].size & (align - 1);)
+		class++;
+	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_TOPS);
+	if (ptr && class != natural)
+		mark_aligned(ptr);
+	return ptr;
 }
 
 /**
@@ -371,51 +411,11 @@ static void mark_aligned(void *ptr)
  */
 void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
-	unsigned int class, natural;
-	void *ptr;
-	int node;
-
-	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
-		kspan_report_align(size, align, gfp);
-		return NULL;
-	}
-	if (unlikely(!size))
-		return ZERO_SIZE_PTR;
-	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX ||
-	    kspan_redzone_on()) {
-		if (!kspan_gfp_ok(gfp) || in_nmi())
-			return NULL;
-		gfp = current_gfp_context(gfp);
-		might_alloc(gfp);
-		node = bound_node(gfp, NUMA_NO_NODE);
-		if (kspan_redzone_on())
-			return alloc_guarded(size, align, gfp, node, PTR_TOPS);
-		return kspan_provide_large(size, align, gfp, node,
-					   kspan_want_zero(gfp));
-	}
-	natural = kspan_size_to_class(size);
-	for (class = natural; kspan_classes[class].size & (align - 1);)
-		class++;
-	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_TOPS);
-	if (ptr && class != natural)
-		mark_aligned(ptr);
-	return ptr;
+	return kspan_sanitize_alloc(alloc_aligned(size, align, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
 
-/**
- * kspan_alloc_tiny - allocate a few bytes
- * @size: bytes; from 16 on the same as kspan_alloc_data()
- * @gfp: as for kmalloc()
- *
- * Several objects share a block of 16 bytes, which is used again when all of
- * them are freed; so they should live about equally long.  Aligned by the low
- * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
- *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
- * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
- */
-void *kspan_alloc_tiny(size_t size, gfp_t gfp)
+static void *alloc_tiny(size_t size, gfp_t gfp)
 {
 	bool zero = kspan_want_zero(gfp);
 	void *ptr;
@@ -427,7 +427,7 @@ void *kspan_alloc_tiny(size_t size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	/* With check=2 it has a slot of its own, for its redzone. */
 	if (kspan_redzone_on())
-		return alloc_slow(size, gfp, NUMA_NO_NODE, DATA_TOPS);
+		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, DATA_TOPS);
 	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
 		return NULL;
 	check_context(gfp);
@@ -444,6 +444,23 @@ void *kspan_alloc_tiny(size_t size, gfp_t gfp)
 	if (unlikely(!ptr))
 		kspan_report_fail(size, gfp, err);
 	return ptr;
+}
+
+/**
+ * kspan_alloc_tiny - allocate a few bytes
+ * @size: bytes; from 16 on the same as kspan_alloc_data()
+ * @gfp: as for kmalloc()
+ *
+ * Several objects share a block of 16 bytes, which is used again when all of
+ * them are freed; so they should live about equally long.  Aligned by the low
+ * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_tiny(size_t size, gfp_t gfp)
+{
+	return kspan_sanitize_alloc(alloc_tiny(size, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_tiny);
 

@@ -14,6 +14,7 @@
 #include <linux/xarray.h>
 
 #include "arena.h"
+#include "inject.h"
 #include "meta.h"
 
 #define TABLE_BYTES	(KSPAN_FRAME_PAGES * sizeof(struct kspan_span *))
@@ -69,7 +70,9 @@ int kspan_arena_init(void)
 	struct kspan_span **entries;
 	unsigned long i;
 
-	null_page = alloc_page(GFP_KERNEL);
+	null_page = NULL;
+	if (!kspan_inject(KSPAN_INJECT_TABLE))
+		null_page = alloc_page(GFP_KERNEL);
 	if (!null_page)
 		return -ENOMEM;
 	entries = page_address(null_page);
@@ -77,7 +80,9 @@ int kspan_arena_init(void)
 		entries[i] = &kspan_null_span;
 	for (i = 0; i < NULL_PAGES; i++)
 		pages[i] = null_page;
-	null_table = vmap(pages, NULL_PAGES, VM_MAP, PAGE_KERNEL);
+	null_table = NULL;
+	if (!kspan_inject(KSPAN_INJECT_TABLE))
+		null_table = vmap(pages, NULL_PAGES, VM_MAP, PAGE_KERNEL);
 	if (!null_table) {
 		__free_page(null_page);
 		return -ENOMEM;
@@ -149,6 +154,8 @@ static int add_table(unsigned long addr, gfp_t gfp)
 		else
 			err = -EBUSY;
 		spin_unlock_irq(&arena_lock);
+	} else if (kspan_inject(KSPAN_INJECT_TABLE)) {
+		err = -ENOMEM;
 	} else {
 		err = xa_insert_irq(&far_frames, addr >> KSPAN_FRAME_SHIFT,
 				    table, gfp);

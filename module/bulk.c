@@ -13,6 +13,7 @@
 #include "provide.h"
 #include "redzone.h"
 #include "report.h"
+#include "sanitize.h"
 
 /* Objects taken with preemption off at a stretch. */
 #define ALLOC_BATCH	64U
@@ -37,10 +38,12 @@ static size_t alloc_small_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 {
 	unsigned int class = kspan_size_to_class(size);
 	bool zero = kspan_want_zero(gfp);
-	size_t done = 0;
+	size_t done = 0, got;
 
 	for (;;) {
-		done += take_batches(class, objs + done, n - done, zero);
+		got = take_batches(class, objs + done, n - done, zero);
+		kspan_sanitize_alloc_many(objs + done, got, size, gfp);
+		done += got;
 		if (done == n)
 			return n;
 		/* One from the slow path, which finds memory or reports. */

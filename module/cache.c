@@ -27,6 +27,7 @@
 #include "meta.h"
 #include "params.h"
 #include "redzone.h"
+#include "shadow.h"
 
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
 struct kspan_slot * __percpu *kspan_irq_tops;
@@ -238,7 +239,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 		*state = KSPAN_OBJ_LIVE;
 		*obj = slot->ptr;
 		if (zero && was != KSPAN_OBJ_ZEROED)
-			memset(*obj, 0, kspan_sc_info(sc)->size);
+			kspan_shadow_set(*obj, 0, kspan_sc_info(sc)->size);
 	}
 	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)], slot);
 	return obj - objs;
@@ -354,15 +355,14 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		return;
 	}
 	c->counts[KSPAN_UNLOADED(sc)]++;
+	/* Also what is never used again: what it held is a secret still. */
+	if (want_init_on_free())
+		kspan_shadow_set((void *)ptr, 0, kspan_sc_info(sc)->size);
 	if (kspan_params.sbrk) {
 		*state = KSPAN_OBJ_SPENT;
 		return;
 	}
-	*state = KSPAN_OBJ_FREE;
-	if (want_init_on_free()) {
-		memset((void *)ptr, 0, kspan_sc_info(sc)->size);
-		*state = KSPAN_OBJ_ZEROED;
-	}
+	*state = want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE;
 	kspan_central_flush(sc, &slot, 1);
 }
 
@@ -392,16 +392,21 @@ void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
 
 static void free_memory(void)
 {
-	free_percpu(kspan_cache_cpus);
-	free_percpu(kspan_task_counts);
-	free_percpu(kspan_irq_tops);
+	kspan_meta_percpu_free(kspan_cache_cpus, sizeof(*kspan_cache_cpus),
+			       KSPAN_SYS_MCACHE);
+	kspan_meta_percpu_free(kspan_task_counts, TASK_COUNTS_BYTES,
+			       KSPAN_SYS_MCACHE);
+	kspan_meta_percpu_free(kspan_irq_tops, IRQ_TOPS_BYTES,
+			       KSPAN_SYS_MCACHE);
 }
 
-/* Bytes of all CPUs' caches, without their magazines. */
-static long cache_bytes(void)
+/* Count kspan_tops, which is part of the module. */
+static void account_tops(int sign)
 {
-	return (sizeof(struct kspan_cache_cpu) + sizeof(kspan_tops) +
-		IRQ_TOPS_BYTES + TASK_COUNTS_BYTES) * num_possible_cpus();
+	long bytes = sign * (long)sizeof(kspan_tops) * (int)num_possible_cpus();
+
+	kspan_meta_account(KSPAN_SYS_MCACHE, bytes);
+	atomic_long_add(bytes, &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 }
 
 /**
@@ -415,15 +420,16 @@ int kspan_cache_init(void)
 	unsigned int cpu, ctx, sc;
 
 	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
-	kspan_irq_tops = __alloc_percpu(IRQ_TOPS_BYTES, SMP_CACHE_BYTES);
-	kspan_task_counts = __alloc_percpu(TASK_COUNTS_BYTES, SMP_CACHE_BYTES);
-	kspan_cache_cpus = alloc_percpu(struct kspan_cache_cpu);
+	kspan_irq_tops = kspan_meta_percpu(IRQ_TOPS_BYTES, KSPAN_SYS_MCACHE);
+	kspan_task_counts = kspan_meta_percpu(TASK_COUNTS_BYTES,
+					      KSPAN_SYS_MCACHE);
+	kspan_cache_cpus = kspan_meta_percpu(sizeof(*kspan_cache_cpus),
+					     KSPAN_SYS_MCACHE);
 	if (!kspan_irq_tops || !kspan_task_counts || !kspan_cache_cpus) {
 		free_memory();
 		return -ENOMEM;
 	}
-	kspan_meta_account(KSPAN_SYS_MCACHE, cache_bytes());
-	atomic_long_add(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	account_tops(1);
 	kspan_cache_drain_init();
 	kspan_spare_init();
 	direct_free = kspan_params.sbrk || want_init_on_free() ||
@@ -453,6 +459,5 @@ void kspan_cache_exit(void)
 	for_each_possible_cpu(cpu)
 		kspan_cache_drain_dead(cpu);
 	free_memory();
-	kspan_meta_account(KSPAN_SYS_MCACHE, -cache_bytes());
-	atomic_long_sub(cache_bytes(), &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	account_tops(-1);
 }

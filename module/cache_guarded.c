@@ -13,6 +13,7 @@
 #include "cache_tops.h"
 #include "params.h"
 #include "redzone.h"
+#include "shadow.h"
 
 /**
  * kspan_cache_take_guarded - take an object and put a redzone behind it
@@ -48,7 +49,7 @@ void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
 			continue;
 		}
 		if (zero && *slot.state != KSPAN_OBJ_ZEROED)
-			memset(slot.ptr, 0, size);
+			kspan_shadow_set(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
 		c.counts[KSPAN_LOADED(sc)]++;
 		/* Its size first, for whoever looks it up. */

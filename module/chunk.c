@@ -4,6 +4,7 @@
  * and therefore the one that honours memory_limit.
  */
 #include <linux/errno.h>
+#include <linux/kmemleak.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -13,8 +14,10 @@
 
 #include "arena.h"
 #include "chunk.h"
+#include "inject.h"
 #include "meta.h"
 #include "params.h"
+#include "shadow.h"
 
 atomic_long_t kspan_heap_sys;
 atomic_long_t kspan_heap_released;
@@ -92,7 +95,8 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 		return NULL;
 
 	*err = -ENOMEM;
-	if (!(gfp & __GFP_NOFAIL) && is_short(bytes))
+	if (!(gfp & __GFP_NOFAIL) &&
+	    (is_short(bytes) || kspan_inject(KSPAN_INJECT_CHUNK)))
 		return NULL;
 	if (gfp & __GFP_NOFAIL)
 		flags |= __GFP_NOFAIL;
@@ -117,6 +121,9 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 	}
 	if (!mem)
 		return NULL;
+	/* Its objects are what has users; kmemleak is told of each. */
+	kmemleak_free(mem);
+	kspan_shadow_fresh(mem, bytes);
 	*err = 0;
 	atomic_long_inc(&kspan_nr_grow);
 	return mem;

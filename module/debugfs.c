@@ -6,6 +6,7 @@
  * Documentation/debugfs.rst explains every column.  All files are for root.
  */
 #include <linux/debugfs.h>
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kspan.h>
 #include <linux/module.h>
@@ -13,6 +14,7 @@
 
 #include "chunk.h"
 #include "debugfs.h"
+#include "inject.h"
 #include "params.h"
 #include "scavenge.h"
 #include "sizeclass.h"
@@ -108,7 +110,9 @@ static const struct file_operations release_fops = {
  */
 void kspan_debugfs_init(void)
 {
-	debugfs_dir = debugfs_create_dir("kspan", NULL);
+	debugfs_dir = ERR_PTR(-ENOMEM);
+	if (!kspan_inject(KSPAN_INJECT_DEBUGFS))
+		debugfs_dir = debugfs_create_dir("kspan", NULL);
 	debugfs_create_file("stats", 0400, debugfs_dir, NULL, &stats_fops);
 	debugfs_create_file("by_size", 0400, debugfs_dir, NULL, &by_size_fops);
 	debugfs_create_file("verify", 0400, debugfs_dir, NULL, &verify_fops);

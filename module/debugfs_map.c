@@ -16,6 +16,7 @@
 #include "arena.h"
 #include "debugfs.h"
 #include "heap.h"
+#include "inject.h"
 #include "kept.h"
 
 /* A frame's map string has this many characters, each for so many pages. */
@@ -150,9 +151,10 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 static int arenas_show(struct seq_file *m, void *unused)
 {
 	unsigned long addr = 0;
-	struct frame_map *map;
+	struct frame_map *map = NULL;
 
-	map = kmalloc(sizeof(*map), GFP_KERNEL);
+	if (!kspan_inject(KSPAN_INJECT_TABLE))
+		map = kmalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
 	seq_puts(m, "arena chunks inuse idle longest map\n");

@@ -18,6 +18,7 @@
 #include "lookup.h"
 #include "redzone.h"
 #include "report.h"
+#include "sanitize.h"
 #include "scavenge.h"
 #include "tiny.h"
 
@@ -26,12 +27,18 @@
 
 static void free_deferred(struct irq_work *work);
 
-/* Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred. */
+/*
+ * Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred.
+ * Hard, as PREEMPT_RT leaves other irq_works to a thread of the CPU, which is
+ * parked with the work in its hands when the CPU goes offline.
+ */
 static LLIST_HEAD(deferred);
-static struct irq_work deferred_irq = IRQ_WORK_INIT(free_deferred);
+static struct irq_work deferred_irq = IRQ_WORK_INIT_HARD(free_deferred);
 
 static void defer(void *mem)
 {
+	kspan_shadow_show(mem, sizeof(struct llist_node),
+			  sizeof(struct llist_node));
 	llist_add(mem, &deferred);
 	irq_work_queue(&deferred_irq);
 }
@@ -115,15 +122,33 @@ noinline void kspan_free_slow(const void *ptr)
 	preempt_enable();
 }
 
+/* The rest waits for the next interrupt, so that none is long. */
+static void defer_again(struct llist_node *first)
+{
+	struct llist_node *last = first;
+
+	while (last->next)
+		last = last->next;
+	llist_add_batch(first, last, &deferred);
+	irq_work_queue(&deferred_irq);
+}
+
 static void free_deferred(struct irq_work *work)
 {
 	struct llist_node *node, *next;
+	unsigned int left = FREE_BATCH;
 
 	llist_for_each_safe(node, next, llist_del_all(&deferred)) {
 		struct kspan_span *span;
 
+		if (!left--) {
+			defer_again(node);
+			return;
+		}
 		preempt_disable();
 		span = kspan_span_find(node);
+		if (span->kind != KSPAN_TINY)
+			kspan_sanitize_deferred(node, kspan_span_size(span));
 		if (span->kind == KSPAN_LARGE)
 			free_large(span);
 		else if (span->kind == KSPAN_TINY)
@@ -183,6 +208,7 @@ void kspan_free(const void *ptr)
 {
 	bool done;
 
+	kspan_sanitize_free(ptr);
 	if (unlikely(!kspan_in_task())) {
 		free_in_irq(ptr);
 		return;
@@ -258,7 +284,10 @@ size_t kspan_size(const void *ptr)
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	preempt_enable();
-	return fault ? 0 : object.size;
+	if (fault)
+		return 0;
+	kspan_sanitize_size(ptr, object.size);
+	return object.size;
 }
 EXPORT_SYMBOL_GPL(kspan_size);
 
@@ -345,6 +374,7 @@ void kspan_free_bulk(size_t n, void **objs)
 		size_t batch = min_t(size_t, n, FREE_BATCH);
 
 		n -= batch;
+		kspan_sanitize_free_many(objs, batch);
 		preempt_disable();
 		free_batch(objs, batch);
 		objs += batch;

@@ -22,6 +22,7 @@
 #include "meta.h"
 #include "params.h"
 #include "redzone.h"
+#include "shadow.h"
 
 /* Heap pages; longer runs would break up what small objects need. */
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)
@@ -113,9 +114,10 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 static void *begin(struct kspan_span *span, size_t size, bool zero)
 {
 	if (zero && span->needzero)
-		memset((void *)span->base, 0, span_bytes(span));
+		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
 	if (kspan_redzone_on())
 		kspan_redzone_set(span, (void *)span->base, size);
+	span->data = false;
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
 	/* The map may lead to it already: its measure first, then its life. */
@@ -264,7 +266,7 @@ bool kspan_large_free(struct kspan_span *span)
 	if (kspan_redzone_on())
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())
-		memset((void *)span->base, 0, span_bytes(span));
+		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
 	count_free(span);
 	/* Never used again: it stays as it is, its life over. */
 	if (unlikely(kspan_params.sbrk))

@@ -77,16 +77,16 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 }
 
 /**
- * kspan_lookup - the object a pointer should be the first byte of
+ * kspan_lookup_silent - kspan_lookup() that no statistics know of
  * @ptr: any value
  * @object: the result; its span is set in any case
  *
  * Context: Any, NMI too, with preemption off.
- * Return: KSPAN_FAULT_NONE for a live object, or what is wrong with @ptr.
+ * Return: as kspan_lookup().
  */
-enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
+enum kspan_fault kspan_lookup_silent(const void *ptr,
+				     struct kspan_object *object)
 {
-	raw_cpu_inc(nr_lookup);
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
 	case KSPAN_PTR:
@@ -99,6 +99,20 @@ enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 	default:
 		return lookup_marker(ptr, object);
 	}
+}
+
+/**
+ * kspan_lookup - the object a pointer should be the first byte of
+ * @ptr: any value
+ * @object: the result; its span is set in any case
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: KSPAN_FAULT_NONE for a live object, or what is wrong with @ptr.
+ */
+enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
+{
+	raw_cpu_inc(nr_lookup);
+	return kspan_lookup_silent(ptr, object);
 }
 
 /* Pointers looked up off the fast path, ever.  Context: Any. */

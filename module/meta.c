@@ -10,6 +10,7 @@
 #include <linux/preempt.h>
 #include <linux/vmalloc.h>
 
+#include "inject.h"
 #include "meta.h"
 
 /* Slabs of 16 KiB, as the seed's fixalloc takes them. */
@@ -97,6 +98,8 @@ bool kspan_pool_refill(struct kspan_pool *pool, gfp_t gfp)
 		return false;
 	else if (gfp & __GFP_HIGH)
 		flags |= __GFP_HIGH;
+	if (kspan_inject(KSPAN_INJECT_SLAB))
+		return false;
 	page = alloc_pages(flags | __GFP_ZERO, SLAB_ORDER);
 	if (!page)
 		return false;
@@ -171,8 +174,10 @@ void kspan_pool_free(struct kspan_pool *pool, void *block)
  */
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
 {
-	void *mem = kvzalloc(bytes, gfp | __GFP_NOWARN);
+	void *mem = NULL;
 
+	if ((gfp & __GFP_NOFAIL) || !kspan_inject(KSPAN_INJECT_TABLE))
+		mem = kvzalloc(bytes, gfp | __GFP_NOWARN);
 	if (mem) {
 		kspan_meta_account(sys, bytes);
 		atomic_long_add(bytes, &kspan_inuse_bytes[sys]);
@@ -188,4 +193,43 @@ void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys)
 	kvfree(mem);
 	kspan_meta_account(sys, -(long)bytes);
 	atomic_long_sub(bytes, &kspan_inuse_bytes[sys]);
+}
+
+/* Bytes of what each possible CPU has @bytes of. */
+static long percpu_bytes(size_t bytes)
+{
+	return bytes * num_possible_cpus();
+}
+
+/**
+ * kspan_meta_percpu - zeroed memory for every possible CPU
+ * @bytes: size for each of them
+ * @sys: the statistics line
+ *
+ * Context: Process context that may sleep.
+ * Return: memory that begins a cache line, or NULL.
+ */
+void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys)
+{
+	void __percpu *mem;
+
+	if (kspan_inject(KSPAN_INJECT_PERCPU))
+		return NULL;
+	mem = __alloc_percpu(bytes, SMP_CACHE_BYTES);
+	if (mem) {
+		kspan_meta_account(sys, percpu_bytes(bytes));
+		atomic_long_add(percpu_bytes(bytes), &kspan_inuse_bytes[sys]);
+	}
+	return mem;
+}
+
+/* Give back what kspan_meta_percpu() gave, or NULL.  Context: Process. */
+void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
+			    enum kspan_sys sys)
+{
+	if (!mem)
+		return;
+	free_percpu(mem);
+	kspan_meta_account(sys, -percpu_bytes(bytes));
+	atomic_long_sub(percpu_bytes(bytes), &kspan_inuse_bytes[sys]);
 }

@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -53,6 +54,9 @@ bool kspan_pool_refill(struct kspan_pool *pool, gfp_t gfp);
 
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp);
 void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys);
+void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys);
+void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
+			    enum kspan_sys sys);
 void kspan_meta_account(enum kspan_sys sys, long bytes);
 
 bool kspan_may_sleep(gfp_t gfp);

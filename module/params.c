@@ -11,11 +11,13 @@
 #include <linux/moduleparam.h>
 
 #include "params.h"
+#include "shadow.h"
 
 struct kspan_params kspan_params = {
 	.reserve_kb = 2048,
 	.scavenge_ms = 5000,
-	.check = 1,
+	/* Where every access is checked, slots may as well have redzones. */
+	.check = KSPAN_KASAN ? 2 : 1,
 };
 
 /* One parameter: where it lives and what it may be. */

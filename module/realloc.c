@@ -14,6 +14,7 @@
 #include "free.h"
 #include "lookup.h"
 #include "redzone.h"
+#include "sanitize.h"
 
 /*
  * With __GFP_ZERO a grown object has zeros behind its old content.  How much
@@ -23,13 +24,15 @@
 static void *realloc_move(const void *ptr, const struct kspan_object *old,
 			  size_t new_size, gfp_t gfp)
 {
-	bool data = old->span->kind == KSPAN_DATA ||
-		    old->span->kind == KSPAN_TINY;
+	const struct kspan_span *span = old->span;
+	bool data = span->kind == KSPAN_LARGE ? span->data :
+						span->kind != KSPAN_PTR;
 	void *new;
 
 	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
 	if (!new)
 		return NULL;
+	kspan_sanitize_size(ptr, old->size);
 	memcpy(new, ptr, min(old->size, new_size));
 	kspan_free(ptr);
 	return new;
@@ -44,7 +47,7 @@ static bool resize_in_place(void *ptr, const struct kspan_object *object,
 	if (!kspan_size_fits(object, new_size))
 		return false;
 	if (zero)
-		memset(ptr + new_size, 0, object->size - new_size);
+		kspan_shadow_set(ptr + new_size, 0, object->size - new_size);
 	return true;
 }
 
@@ -94,7 +97,7 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	}
 	if (!(gfp & __GFP_ZERO) && stays(ptr, new_size))
-		return (void *)ptr;
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	if (unlikely(fault))
@@ -103,7 +106,7 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 	if (unlikely(fault))
 		return NULL;
 	if (resize_in_place((void *)ptr, &object, new_size, gfp & __GFP_ZERO))
-		return (void *)ptr;
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
 	return realloc_move(ptr, &object, new_size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_realloc);

@@ -28,6 +28,7 @@
 #include "params.h"
 #include "redzone.h"
 #include "report.h"
+#include "shadow.h"
 
 #define RED_BYTE	SLUB_RED_ACTIVE
 
@@ -101,26 +102,33 @@ void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
 		WRITE_ONCE(span->asked, size);
 	else
 		WRITE_ONCE(*small_asked(span, ptr), size);
-	memset(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+	kspan_shadow_set(ptr + size, RED_BYTE, kspan_span_size(span) - size);
 }
 
 /* The first byte of a redzone that is wrong, or NULL. */
 static const u8 *red_spoilt(const struct kspan_span *span, const void *ptr)
 {
 	size_t size = kspan_redzone_asked(span, ptr);
+	const u8 *bad;
 
-	return memchr_inv(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+	kspan_shadow_pause();
+	bad = memchr_inv(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+	kspan_shadow_resume();
+	return bad;
 }
 
 /* The first byte of a free object that is wrong, or NULL. */
 static const u8 *poison_spoilt(const struct kspan_span *span, const void *ptr)
 {
 	const u8 *last = ptr + kspan_span_size(span) - 1;
-	const u8 *bad = memchr_inv(ptr, POISON_FREE, last - (const u8 *)ptr);
+	const u8 *bad;
 
-	if (likely(!bad && *last == POISON_END))
-		return NULL;
-	return bad ?: last;
+	kspan_shadow_pause();
+	bad = memchr_inv(ptr, POISON_FREE, last - (const u8 *)ptr);
+	if (!bad && unlikely(*last != POISON_END))
+		bad = last;
+	kspan_shadow_resume();
+	return bad;
 }
 
 /**
@@ -173,7 +181,7 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 		return false;
 	}
 	if (zero && size > old)
-		memset(ptr + old, 0, size - old);
+		kspan_shadow_set(ptr + old, 0, size - old);
 	kspan_redzone_set(span, ptr, size);
 	return true;
 }
@@ -187,11 +195,10 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
  */
 void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
 {
-	size_t size = kspan_span_size(span);
-	u8 *mem = ptr;
+	size_t last = kspan_span_size(span) - 1;
 
-	memset(mem, POISON_FREE, size - 1);
-	mem[size - 1] = POISON_END;
+	kspan_shadow_set(ptr, POISON_FREE, last);
+	kspan_shadow_set(ptr + last, POISON_END, 1);
 }
 
 /**

@@ -18,6 +18,7 @@
 
 #include "meta.h"
 #include "report.h"
+#include "shadow.h"
 
 atomic_long_t kspan_nr_bad_free;
 atomic_long_t kspan_nr_double_free;
@@ -111,9 +112,11 @@ static void describe_bytes(const void *ptr, const struct kspan_span *span,
 	unsigned long from = at - min(at, 8UL);
 	unsigned long end = min(at + 8, kspan_span_size(span));
 
+	kspan_shadow_pause();
 	pr_err("  byte %lu is 0x%02x, not 0x%02x\n", at, *bad, want);
 	pr_err("  bytes %lu to %lu: %*ph\n", from, end - 1, (int)(end - from),
 	       ptr + from);
+	kspan_shadow_resume();
 }
 
 static void report_damage(const char *what, const void *ptr,

@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "depot.h"
 #include "heap.h"
+#include "inject.h"
 #include "large.h"
 #include "meta.h"
 #include "params.h"
@@ -55,7 +56,8 @@ static void kick_irq_fn(struct irq_work *work);
 
 static DECLARE_WORK(kick_work, kick_work_fn);
 static DECLARE_DEFERRABLE_WORK(tick_work, tick_work_fn);
-static struct irq_work kick_irq = IRQ_WORK_INIT(kick_irq_fn);
+/* Hard, so that no CPU takes it along when it goes offline, PREEMPT_RT or not. */
+static struct irq_work kick_irq = IRQ_WORK_INIT_HARD(kick_irq_fn);
 
 static void cpu_job_fn(struct work_struct *work)
 {
@@ -246,28 +248,29 @@ int kspan_scavenge_init(void)
 	unsigned int cpu;
 	int ret = -ENOMEM;
 
-	cpu_jobs = alloc_percpu(struct cpu_job);
+	cpu_jobs = kspan_meta_percpu(sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	if (!cpu_jobs)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
 		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->work, cpu_job_fn);
-	scavenge_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
+	if (!kspan_inject(KSPAN_INJECT_WORKER))
+		scavenge_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
 	if (!scavenge_wq)
 		goto free_jobs;
-	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kspan:dead", NULL,
-					scavenge_cpu_dead);
+	if (!kspan_inject(KSPAN_INJECT_CPUHP))
+		ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN,
+						"kspan:dead", NULL,
+						scavenge_cpu_dead);
 	if (ret < 0)
 		goto free_wq;
 	hotplug_state = ret;
-	kspan_meta_account(KSPAN_SYS_OTHER,
-			   sizeof(struct cpu_job) * num_possible_cpus());
 	queue_tick();
 	return 0;
 
 free_wq:
 	destroy_workqueue(scavenge_wq);
 free_jobs:
-	free_percpu(cpu_jobs);
+	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	return ret;
 }
 
@@ -284,9 +287,7 @@ void kspan_scavenge_exit(void)
 	irq_work_sync(&kick_irq);
 	cancel_delayed_work_sync(&tick_work);
 	destroy_workqueue(scavenge_wq);
-	free_percpu(cpu_jobs);
-	kspan_meta_account(KSPAN_SYS_OTHER,
-			   -(long)sizeof(struct cpu_job) * num_possible_cpus());
+	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	for_each_possible_cpu(cpu)
 		scavenge_cpu_dead(cpu);
 	drain_shared(true);

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "depot.h"
 #include "heap.h"
+#include "inject.h"
 #include "kept.h"
 #include "large.h"
 #include "scavenge.h"
@@ -128,7 +129,8 @@ static unsigned long shrinker_scan(struct shrinker *self,
  */
 int kspan_shrink_init(void)
 {
-	shrinker = kspan_shrinker_add(shrinker_count, shrinker_scan);
+	if (!kspan_inject(KSPAN_INJECT_SHRINKER))
+		shrinker = kspan_shrinker_add(shrinker_count, shrinker_scan);
 	return shrinker ? 0 : -ENOMEM;
 }
 

@@ -89,7 +89,9 @@ struct kspan_chunk;
  * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
- * @bucket: which partial list, or KSPAN_NO_BUCKET, under the central lock
+ * @bucket: small: which partial list, or KSPAN_NO_BUCKET, under the central
+ *	lock
+ * @data: large: holds no pointers; as @base
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
  * @idle_since: kept: the low bits of jiffies when it was freed
@@ -106,7 +108,10 @@ struct kspan_span {
 	u32 magic;
 	u16 top;
 	u8 kind;
-	u8 bucket;
+	union {
+		u8 bucket;
+		bool data;
+	};
 
 	union {
 		struct list_head list;

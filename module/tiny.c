@@ -20,6 +20,7 @@
 #include "arena.h"
 #include "cache.h"
 #include "meta.h"
+#include "shadow.h"
 #include "tiny.h"
 
 #define WORD_CURRENT	BIT_ULL(63)
@@ -72,6 +73,7 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 {
 	unsigned long i = ((unsigned long)block - span->base) / KSPAN_TINY_MAX;
 
+	kspan_shadow_hide(block, KSPAN_TINY_MAX);
 	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
 }
 
@@ -156,7 +158,7 @@ void *kspan_tiny_alloc(size_t size, bool zero)
 	if (!ptr)
 		ptr = cut_new(cur, size);
 	if (ptr && zero)
-		memset(ptr, 0, size);
+		kspan_shadow_set(ptr, 0, size);
 	return ptr;
 }
 
@@ -268,12 +270,8 @@ void kspan_tiny_read(u64 *nmalloc, u64 *nfree, u64 *combined)
  */
 int kspan_tiny_init(void)
 {
-	tiny_cpus = alloc_percpu(struct tiny_cpu);
-	if (!tiny_cpus)
-		return -ENOMEM;
-	kspan_meta_account(KSPAN_SYS_MCACHE,
-			   sizeof(struct tiny_cpu) * num_possible_cpus());
-	return 0;
+	tiny_cpus = kspan_meta_percpu(sizeof(*tiny_cpus), KSPAN_SYS_MCACHE);
+	return tiny_cpus ? 0 : -ENOMEM;
 }
 
 /* Context: module unload, before the caches go. */
@@ -283,7 +281,5 @@ void kspan_tiny_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kspan_tiny_drain_dead(cpu);
-	free_percpu(tiny_cpus);
-	kspan_meta_account(KSPAN_SYS_MCACHE, -(long)sizeof(struct tiny_cpu) *
-			   num_possible_cpus());
+	kspan_meta_percpu_free(tiny_cpus, sizeof(*tiny_cpus), KSPAN_SYS_MCACHE);
 }

@@ -17,8 +17,9 @@ from csource import matches, read
 # A concept is its .c and its .h, and where it is split also name_part.c and
 # name_part.h.  Concepts of one row know nothing of each other.
 LAYERS = """
-    compat sizeclass_table
-    meta params sizeclass
+    compat inject sizeclass_table
+    meta shadow sizeclass
+    params
     span
     arena kept report
     redzone
@@ -29,6 +30,7 @@ LAYERS = """
     cache
     tiny
     lookup scavenge
+    sanitize
     shrink
     provide
     alloc free
@@ -121,9 +123,10 @@ def check_clients(root, say):
             for line, quoted, name in includes(path):
                 near = quoted and re.fullmatch(r"[^/]+\.h", name) and \
                     (path.parent / name).exists()
-                if not near and (quoted or not name.startswith("linux/")):
-                    say(path, line, f"a client may include <linux/...> "
-                        f"and headers beside it, not {name}")
+                if not near and (quoted or not name.startswith(
+                        ("linux/", "asm/"))):
+                    say(path, line, f"a client may include the kernel's headers "
+                        f"and those beside it, not {name}")
 
 
 def main():

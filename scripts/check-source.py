@@ -21,6 +21,8 @@ from csource import comment_above, functions, matches, read, without_comments
 
 MAX_LINES = 500
 COMPAT = "module/compat.h"
+# The fuzzer's kernel has a version, too.
+KERNEL = "scripts/fuzz/include/"
 HEADER = "module/include/linux/kspan.h"
 LICENCE = "SPDX-License-Identifier: GPL-2.0"
 # The licence's own text needs no licence.
@@ -40,7 +42,7 @@ def is_c(path):
 
 def versions(path, text):
     """Kernel versions are compat.h's concern."""
-    if not is_c(path) or path == COMPAT:
+    if not is_c(path) or path == COMPAT or path.startswith(KERNEL):
         return
     for line, match in matches(r"\b(LINUX_VERSION_CODE|KERNEL_VERSION|"
                                r"linux/version\.h)\b", text):

@@ -71,6 +71,81 @@ arg()
 	echo "${arg_value:-$2}"
 }
 
+# invariants WHEN EMPTY: all numbers, and the structures behind them.
+invariants()
+{
+	set -- "$1" "$2" "$DIR/stats" "$DIR/by_size"
+	[ ! -e "$DIR/caches" ] || set -- "$@" "$DIR/caches"
+	inv_when=$1
+	inv_empty=$2
+	shift 2
+	awk -f /invariants.awk -v when="$inv_when" -v empty="$inv_empty" \
+		"$@" >&3 || nr_failed=$((nr_failed + 1))
+	check "$inv_when: verify" is ok cat "$DIR/verify"
+}
+
+release()
+{
+	echo 1 >"$DIR/release"
+}
+
+not_above()
+{
+	[ "$1" -le "$2" ] && return
+	echo "$1 is above $2"
+	return 1
+}
+
+# memory: kB of MemFree, Slab, Percpu and VmallocUsed, in this order.
+memory()
+{
+	for name in MemFree Slab Percpu VmallocUsed; do
+		awk -v name="$name:" '$1 == name { print $2 }' /proc/meminfo
+	done
+}
+
+# settle: let deferred frees happen before memory is compared.  CPUs keep up to
+# an eighth of memory as free pages of their own, unless told otherwise.
+settle()
+{
+	echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 2
+}
+
+# keeps_memory WHAT COMMAND...: leaves as much free memory as it found.
+keeps_memory()
+{
+	keeps_what=$1
+	shift
+	settle
+	keeps_before=$(memory)
+	"$@" || return
+	settle
+	# shellcheck disable=SC2046,SC2086 # four numbers each
+	set -- $keeps_before $(memory)
+	info "$keeps_what, kB before and after: MemFree $1 $5, Slab $2 $6," \
+		"Percpu $3 $7, VmallocUsed $4 $8"
+	# Each load takes its reserve, 2 MiB, from vmalloc: ten leak 20 MiB. What
+	# CPUs keep of free pages comes and goes.
+	not_above $(($1 - 3072)) "$5" && not_above "$6" $(($2 + 2048)) &&
+		not_above "$7" "$3" && not_above "$8" $(($4 + 256))
+}
+
+load_unload()
+{
+	insmod /kspan.ko && insmod /kspan_client.ko nr=1000 &&
+		rmmod kspan_client && rmmod kspan
+}
+
+# An area whose caller is a bare number was made by a module that is gone.
+no_areas()
+{
+	awk '$3 ~ /^0x/ || /kspan/ { print; found = 1 } END { exit found }' \
+		/proc/vmallocinfo
+}
+
 all_ok()
 {
 	[ "$nr_failed" -eq 0 ]

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Failures of the kernel while kspan runs: for each operation, the first
+ * request that it makes fails, then the second, and so on until it makes no
+ * more.  It succeeds or gives NULL, counts that, and leaves everything sound;
+ * what a failed load leaves behind is for the guest to see, faults.sh.
+ */
+#include <linux/err.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "inject.h"
+#include "kunit_support.h"
+#include "sizeclass.h"
+#include "verify.h"
+
+#define MAX_OBJS	1200U
+/* No operation makes so many requests. */
+#define MAX_REQUESTS	200U
+
+static const gfp_t quiet = GFP_KERNEL | __GFP_NOWARN;
+
+/* One case at a time; what is left in it is freed after each try. */
+static void *objs[MAX_OBJS];
+
+/* Operations tell how many of their requests gave NULL. */
+static unsigned int fill(unsigned int nr, size_t size, gfp_t gfp)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		objs[i] = kspan_alloc(size, gfp);
+		if (!objs[i])
+			return 1;
+		memset(objs[i], i, size);
+	}
+	return 0;
+}
+
+static unsigned int op_small(void)
+{
+	return fill(1, 64, quiet);
+}
+
+/* More spans than one pool's slab and one chunk describe. */
+static unsigned int op_many(void)
+{
+	return fill(MAX_OBJS, 8192, quiet);
+}
+
+static unsigned int op_classes(void)
+{
+	unsigned int class;
+
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+		objs[class] = kspan_alloc(kspan_classes[class].size, quiet);
+		if (!objs[class])
+			return 1;
+	}
+	return 0;
+}
+
+static unsigned int count_null(unsigned int nr)
+{
+	unsigned int i, nr_null = 0;
+
+	for (i = 0; i < nr; i++)
+		nr_null += !objs[i];
+	return nr_null;
+}
+
+static unsigned int op_kinds(void)
+{
+	objs[0] = kspan_zalloc(300, quiet);
+	objs[1] = kspan_alloc_data(300, quiet);
+	objs[2] = kspan_alloc_tiny(5, quiet);
+	objs[3] = kspan_alloc_aligned(300, 4096, quiet);
+	objs[4] = kspan_alloc_node(300, quiet, 0);
+	objs[5] = kspan_calloc(3, 100, quiet);
+	return count_null(6);
+}
+
+/* Below and above what a run is for. */
+static unsigned int op_large(void)
+{
+	objs[0] = kspan_alloc(100 * 1000, quiet);
+	objs[1] = kspan_alloc_aligned(SZ_1M, SZ_1M, quiet);
+	objs[2] = kspan_zalloc(SZ_4M + 1, quiet);
+	return count_null(3);
+}
+
+static unsigned int op_bulk(void)
+{
+	size_t nr = kspan_alloc_bulk(500, quiet, MAX_OBJS, objs);
+
+	/* All or nothing; what the array holds after nothing is not ours. */
+	if (!nr)
+		memset(objs, 0, sizeof(objs));
+	return nr != MAX_OBJS;
+}
+
+/* Where it does not succeed the old object is as it was. */
+static unsigned int op_realloc(void)
+{
+	static const size_t steps[] = { 1000, 9000, 70000, SZ_2M, 40 };
+	unsigned int i;
+	void *new;
+
+	objs[0] = kspan_alloc(100, quiet);
+	if (!objs[0])
+		return 1;
+	memset(objs[0], 0x5c, 100);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		new = kspan_realloc(objs[0], steps[i], quiet);
+		if (!new)
+			break;
+		objs[0] = new;
+	}
+	if (memchr_inv(objs[0], 0x5c, 40))
+		objs[1] = ERR_PTR(-EIO);	/* a bad free for the case to see */
+	return i != ARRAY_SIZE(steps);
+}
+
+/* Without sleep, on the reserve, which a worker fills again. */
+static unsigned int op_atomic(void)
+{
+	return fill(20, 8192, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+struct op {
+	const char *name;
+	unsigned int (*run)(void);
+	/* NULL is its answer to some failure; the others go on without. */
+	bool may_fail;
+};
+
+static const struct op ops[] = {
+	{ "small", op_small, true },
+	{ "many", op_many, true },
+	{ "classes", op_classes, true },
+	{ "kinds", op_kinds, true },
+	{ "large", op_large, true },
+	{ "bulk", op_bulk, true },
+	{ "realloc", op_realloc, true },
+	{ "atomic", op_atomic, false },
+};
+
+static void free_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_OBJS; i++)
+		kspan_free(objs[i]);
+	memset(objs, 0, sizeof(objs));
+}
+
+static void expect_sound(struct kunit *test, const struct op *op,
+			 unsigned int n)
+{
+	const char *wrong = kspan_verify();
+
+	KUNIT_EXPECT_NULL_MSG(test, wrong, "%s, request %u: %s", op->name, n,
+			      wrong ?: "");
+}
+
+/*
+ * Run @op with its @n-th request failing, and if @mode is '+' all after it.
+ * Return: whether it made so many.
+ */
+static bool try_nth(struct kunit *test, const struct op *op, char mode,
+		    unsigned int n, unsigned int *nr_null)
+{
+	struct kspan_stats before;
+	unsigned int null;
+	char plan[20];
+	bool hit;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	snprintf(plan, sizeof(plan), "any%c%u", mode, n);
+	KUNIT_ASSERT_EQ(test, kspan_inject_set(plan), 0);
+	null = op->run();
+	hit = kspan_inject_count();
+	kspan_inject_set("off");
+	expect_sound(test, op, n);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, oom_fail) +
+			    KSPAN_SINCE(&before, atomic_fail), (u64)null,
+			    "%s, request %u: failures counted", op->name, n);
+	KUNIT_EXPECT_TRUE_MSG(test, !null || hit, "%s fails by itself", op->name);
+	free_all();
+	kspan_release();
+	expect_sound(test, op, n);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_objects), 0ULL,
+			    "%s, request %u", op->name, n);
+	*nr_null += null;
+	return hit;
+}
+
+static void op_name(const struct op *op, char *name)
+{
+	strscpy(name, op->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(op, ops, op_name);
+
+/* How often @op gave NULL, for all n. */
+static unsigned int try_each(struct kunit *test, const struct op *op, char mode)
+{
+	unsigned int n = 1, nr_null = 0;
+
+	while (n < MAX_REQUESTS && try_nth(test, op, mode, n, &nr_null))
+		n++;
+	KUNIT_EXPECT_LT(test, n, MAX_REQUESTS);
+	return nr_null;
+}
+
+/* Who may sleep asks again, after reclaim: one refusal does no harm. */
+static void one_request(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, try_each(test, test->param_value, ':'), 0U);
+}
+
+static void all_from_one_on(struct kunit *test)
+{
+	const struct op *op = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, try_each(test, op, '+') != 0, op->may_fail);
+}
+
+/* One place refuses for ever; everything works again afterwards. */
+static void each_place(struct kunit *test)
+{
+	unsigned int place, i;
+	char plan[20];
+
+	for (place = 0; place < KSPAN_INJECT_NR_PLACES; place++) {
+		snprintf(plan, sizeof(plan), "%s/1", kspan_inject_names[place]);
+		for (i = 0; i < ARRAY_SIZE(ops); i++) {
+			kspan_release();
+			KUNIT_ASSERT_EQ(test, kspan_inject_set(plan), 0);
+			ops[i].run();
+			kspan_inject_set("off");
+			expect_sound(test, &ops[i], place);
+			free_all();
+			/* The reserve, too, so that the next one has it. */
+			kspan_release();
+			KUNIT_EXPECT_EQ_MSG(test, ops[i].run(), 0U,
+					    "%s after %s", ops[i].name, plan);
+			free_all();
+		}
+	}
+}
+
+/* A caller that takes no NULL gets none. */
+static void nofail(struct kunit *test)
+{
+	unsigned long nr;
+	unsigned int i;
+
+	kspan_release();
+	KUNIT_ASSERT_EQ(test, kspan_inject_set("any/2"), 0);
+	for (i = 0; i < 100; i++) {
+		objs[i] = kspan_alloc(i * 1000 + 1, quiet | __GFP_NOFAIL);
+		KUNIT_EXPECT_NOT_NULL(test, objs[i]);
+	}
+	nr = kspan_inject_count();
+	kspan_inject_set("off");
+	free_all();
+	if (!nr)
+		kunit_skip(test, "nothing was asked for that may fail");
+}
+
+/* What the parameter takes, and what it does not. */
+static void plans(struct kunit *test)
+{
+	static const char * const good[] = {
+		"off", "off\n", "any:1", "any+3", "chunk/7\n", "slab:4000000000",
+	};
+	static const char * const bad[] = {
+		"", "\n", "on", "any", "any:", "any:0", "any/0", "any:-1", "any+",
+		"any:x", "any:1 2", "heap:1", ":1", "/", "any:1/2",
+		"any:111111111111111111111111111111111111111111",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kspan_inject_set(good[i]), 0, "%s",
+				    good[i]);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("worker:3"), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kspan_inject_set(bad[i]), -EINVAL,
+				    "%s", bad[i]);
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_WORKER));
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_CHUNK));
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_WORKER));
+	KUNIT_EXPECT_TRUE_MSG(test, kspan_inject(KSPAN_INJECT_WORKER),
+			      "the third");
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_WORKER));
+	KUNIT_EXPECT_EQ(test, kspan_inject_count(), 1UL);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("any/2"), 0);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kspan_inject(KSPAN_INJECT_SHRINKER),
+				i % 2);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("cpuhp+3"), 0);
+	for (i = 1; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kspan_inject(KSPAN_INJECT_CPUHP), i >= 3);
+	kspan_inject_set("off");
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_CPUHP));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(plans),
+	KUNIT_CASE_PARAM(one_request, op_gen_params),
+	KUNIT_CASE_PARAM(all_from_one_on, op_gen_params),
+	KUNIT_CASE(each_place),
+	KUNIT_CASE(nofail),
+	{}
+};
+
+KSPAN_TEST_SUITE(inject, cases);

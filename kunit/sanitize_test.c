@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What KASAN says about kspan's memory: nothing of the bytes of live objects,
+ * something of every other.  Skipped in kernels without KASAN.
+ *
+ * The kernel must run with kasan_multi_shot, or KASAN falls silent after the
+ * first report.
+ */
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <trace/events/error_report.h>
+
+#include "kunit_support.h"
+#include "shadow.h"
+
+#define MAX_OBJS	300U
+
+static const size_t sizes[] = {
+	16, 17, 24, 31, 60, 64, 100, 257, 1000, 4096, 8000, 32768,
+	/* Large: a run or a region. */
+	40000, SZ_256K - 3, SZ_2M + 5,
+};
+
+/* Reports of this suite's accesses.  Any context writes it. */
+static atomic_t nr_reports;
+
+static void count_report(void *unused, enum error_detector detector,
+			 unsigned long addr)
+{
+	if (detector == ERROR_DETECTOR_KASAN)
+		atomic_inc(&nr_reports);
+}
+
+/* The judge of the kernel's log knows this function by its name. */
+static noinline void kspan_test_touch(const u8 *byte)
+{
+	READ_ONCE(*byte);
+}
+
+/* Whether KASAN reports an access; that alone must not fail the case. */
+static bool is_reported(struct kunit *test, const void *ptr, long offset)
+{
+	int before = atomic_read(&nr_reports);
+
+	current->kunit_test = NULL;
+	kspan_test_touch((const u8 *)ptr + offset);
+	current->kunit_test = test;
+	return atomic_read(&nr_reports) != before;
+}
+
+/*
+ * A report shows the shadow of some 256 bytes before and behind, and dies if
+ * there is none: at an edge of what shares a page of shadow there may be none.
+ */
+static bool is_printable(const void *ptr, long offset)
+{
+	unsigned long shared = PAGE_SIZE * 8;
+	unsigned long at = ((unsigned long)ptr + offset) % shared;
+
+	return at >= 512 && at < shared - 512;
+}
+
+static void expect_reported(struct kunit *test, const void *ptr, long offset)
+{
+	if (is_printable(ptr, offset))
+		KUNIT_EXPECT_TRUE_MSG(test, is_reported(test, ptr, offset),
+				      "byte %ld", offset);
+}
+
+static void expect_live(struct kunit *test, const void *ptr, size_t size)
+{
+	KUNIT_EXPECT_FALSE_MSG(test, is_reported(test, ptr, 0),
+			       "first byte of %zu", size);
+	KUNIT_EXPECT_FALSE_MSG(test, is_reported(test, ptr, size - 1),
+			       "last byte of %zu", size);
+}
+
+static void expect_gone(struct kunit *test, const void *ptr, size_t size)
+{
+	expect_reported(test, ptr, 0);
+	/* The ends of a large one cannot be printed, or not both. */
+	if (size > 1200) {
+		expect_reported(test, ptr, 600);
+		expect_reported(test, ptr, size - 600);
+	}
+	expect_reported(test, ptr, size / 2);
+	expect_reported(test, ptr, size - 1);
+}
+
+/* Its slot has a byte more than it asked for; what is behind that is others'. */
+static bool has_slack(const void *ptr, size_t size)
+{
+	return kspan_span_size(kspan_test_span(ptr)) > size;
+}
+
+static int sanitize_init(struct kunit *test)
+{
+	int err = kspan_test_init(test);
+
+	if (err || !KSPAN_KASAN)
+		return err;
+	return register_trace_error_report_end(count_report, NULL);
+}
+
+static void sanitize_exit(struct kunit *test)
+{
+	if (KSPAN_KASAN) {
+		unregister_trace_error_report_end(count_report, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	kspan_test_exit(test);
+}
+
+static void kasan_only(struct kunit *test)
+{
+	if (!KSPAN_KASAN)
+		kunit_skip(test, "a kernel without KASAN");
+}
+
+/* Whatever is done with it then, as long as the kernel has it mapped. */
+static void after_free(struct kunit *test)
+{
+	unsigned int i;
+
+	kasan_only(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u8 *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		expect_live(test, ptr, sizes[i]);
+		kspan_free(ptr);
+		expect_gone(test, ptr, sizes[i]);
+	}
+}
+
+/* The byte behind the last one, although the class has room for it. */
+static void behind_the_end(struct kunit *test)
+{
+	unsigned int i;
+
+	kasan_only(test);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u8 *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		if (has_slack(ptr, sizes[i]))
+			expect_reported(test, ptr, sizes[i]);
+		kspan_free(ptr);
+	}
+}
+
+/* Slots of a new span that no client has had. */
+static void never_allocated(struct kunit *test)
+{
+	const struct kspan_span *span;
+	unsigned int i, nr_free = 0;
+	u8 *ptr;
+
+	kasan_only(test);
+	kspan_release();
+	ptr = kspan_alloc(2048, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	span = kspan_test_span(ptr);
+	for (i = 0; i < span->nr_objs; i++) {
+		if (kspan_span_addr(span, i) == (unsigned long)ptr)
+			continue;
+		expect_gone(test, (void *)kspan_span_addr(span, i), 2048);
+		nr_free++;
+	}
+	KUNIT_EXPECT_GT(test, nr_free, 0U);
+	kspan_free(ptr);
+}
+
+static void *get(unsigned int way)
+{
+	switch (way) {
+	case 0:
+		return kspan_alloc(100, GFP_KERNEL);
+	case 1:
+		return kspan_zalloc(100, GFP_KERNEL);
+	case 2:
+		return kspan_alloc_data(100, GFP_KERNEL);
+	case 3:
+		return kspan_alloc_node(100, GFP_KERNEL, 0);
+	case 4:
+		return kspan_alloc_aligned(100, 128, GFP_KERNEL);
+	case 5:
+		return kspan_calloc(10, 10, GFP_KERNEL);
+	case 6:
+		return kspan_alloc_array(10, 10, GFP_KERNEL);
+	case 7:
+		return kspan_alloc_tiny(100, GFP_KERNEL);
+	case 8:
+		return kspan_alloc(100, GFP_ATOMIC);
+	default:
+		return kspan_realloc(NULL, 100, GFP_KERNEL);
+	}
+}
+
+/* Every way to get an object unpoisons it, and only as much as was asked. */
+static void every_way(struct kunit *test)
+{
+	unsigned int way;
+
+	kasan_only(test);
+	for (way = 0; way < 10; way++) {
+		u8 *ptr = get(way);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		expect_live(test, ptr, 100);
+		expect_reported(test, ptr, 100);
+		kspan_free(ptr);
+		expect_gone(test, ptr, 100);
+	}
+}
+
+static void bulk(struct kunit *test)
+{
+	static void *objs[MAX_OBJS];
+	unsigned int i;
+
+	kasan_only(test);
+	KUNIT_ASSERT_EQ(test, kspan_alloc_bulk(50, GFP_KERNEL, MAX_OBJS, objs),
+			(size_t)MAX_OBJS);
+	for (i = 0; i < MAX_OBJS; i++)
+		expect_live(test, objs[i], 50);
+	expect_reported(test, objs[MAX_OBJS / 2], 50);
+	kspan_free_bulk(MAX_OBJS, objs);
+	expect_gone(test, objs[0], 50);
+	expect_gone(test, objs[MAX_OBJS - 1], 50);
+}
+
+/* A block of tiny objects is gone with the last of them. */
+static void tiny(struct kunit *test)
+{
+	u8 *one, *two, *other;
+
+	kasan_only(test);
+	kspan_release();
+	one = kspan_alloc_tiny(8, GFP_KERNEL);
+	two = kspan_alloc_tiny(8, GFP_KERNEL);
+	/* Of another block, which is the one that is cut from now. */
+	other = kspan_alloc_tiny(15, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	expect_live(test, one, 8);
+	expect_live(test, two, 8);
+	kspan_free(one);
+	expect_live(test, two, 8);
+	kspan_free(two);
+	expect_gone(test, one, 8);
+	expect_gone(test, two, 8);
+	expect_live(test, other, 15);
+	kspan_free(other);
+}
+
+/* Smaller, and larger again, in its place or elsewhere. */
+static void resized(struct kunit *test)
+{
+	u8 *ptr, *moved;
+
+	kasan_only(test);
+	ptr = kspan_alloc(128, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	ptr = kspan_realloc(ptr, 121, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	expect_live(test, ptr, 121);
+	expect_reported(test, ptr, 121);
+	ptr = kspan_realloc(ptr, 125, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	expect_live(test, ptr, 125);
+	expect_reported(test, ptr, 125);
+	moved = kspan_realloc(ptr, 3000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, moved);
+	expect_live(test, moved, 3000);
+	expect_gone(test, ptr, 125);
+	kspan_free(moved);
+}
+
+/* Who asks for the usable size may use it. */
+static void usable_size(struct kunit *test)
+{
+	size_t size;
+	u8 *ptr;
+
+	kasan_only(test);
+	ptr = kspan_alloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	size = kspan_size(ptr);
+	expect_live(test, ptr, size);
+	if (has_slack(ptr, size))
+		expect_reported(test, ptr, size);
+	kspan_free(ptr);
+}
+
+/* What finds a bad free does not touch what KASAN hides. */
+static void bad_frees(struct kunit *test)
+{
+	int before = atomic_read(&nr_reports);
+	u8 *ptr;
+
+	kasan_only(test);
+	kspan_test_expect_bad_frees(2);
+	ptr = kspan_alloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr + 8);
+	expect_live(test, ptr, 100);
+	kspan_free(ptr);
+	OPTIMIZER_HIDE_VAR(ptr);
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nr_reports), before);
+}
+
+/* Each way to free hides all of the object. */
+static void every_free(struct kunit *test)
+{
+	u8 *ptr;
+
+	kasan_only(test);
+	ptr = kspan_alloc(1000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free_sized(ptr, 1000);
+	expect_gone(test, ptr, 1000);
+	ptr = kspan_alloc(1000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free_sensitive(ptr);
+	expect_gone(test, ptr, 1000);
+	ptr = kspan_alloc(1000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	expect_gone(test, ptr, 1000);
+}
+
+static void free_it(void *ptr)
+{
+	kspan_free(ptr);
+}
+
+/* Freed in each context, by the one or other context's cache. */
+static void freed_elsewhere(struct kunit *test)
+{
+	enum kspan_test_place place;
+
+	kasan_only(test);
+	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
+		u8 *ptr = kspan_alloc(200, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_test_run_in(test, place, free_it, ptr);
+		expect_gone(test, ptr, 200);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(after_free),
+	KUNIT_CASE(behind_the_end),
+	KUNIT_CASE(never_allocated),
+	KUNIT_CASE(every_way),
+	KUNIT_CASE(bulk),
+	KUNIT_CASE(tiny),
+	KUNIT_CASE(resized),
+	KUNIT_CASE(usable_size),
+	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(every_free),
+	KUNIT_CASE(freed_elsewhere),
+	{}
+};
+
+KSPAN_TEST_SUITE_WITH(sanitize, cases, sanitize_init, sanitize_exit);
