@@ -121,6 +121,7 @@ timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" "${numa[@]}"
 pid=$!
 kill_later "$pid"
 wait "$pid" || status=$?
+forget "$pid"
 
 [ ! -s "$tmp/qemu" ] || sed 's/^/qemu: /' "$tmp/qemu" >&2
 judge_guest "$log" "$out" "$status"

@@ -8,27 +8,10 @@
 . /lib.sh
 
 RUN=$(arg seconds 20)
+KMEMLEAK=/sys/kernel/debug/kmemleak
 TORTURE_DIR=/sys/kernel/debug/kspan_torture
 # The last CPU goes offline now and then, unless it is the only one.
 LAST=/sys/devices/system/cpu/cpu$(($(nproc) - 1))/online
-
-# invariants WHEN EMPTY: all numbers, and the structures behind them.
-invariants()
-{
-	set -- "$1" "$2" "$DIR/stats" "$DIR/by_size"
-	[ ! -e "$DIR/caches" ] || set -- "$@" "$DIR/caches"
-	inv_when=$1
-	inv_empty=$2
-	shift 2
-	awk -f /invariants.awk -v when="$inv_when" -v empty="$inv_empty" \
-		"$@" >&3 || nr_failed=$((nr_failed + 1))
-	check "$inv_when: verify" is ok cat "$DIR/verify"
-}
-
-release()
-{
-	echo 1 >"$DIR/release"
-}
 
 # refused PARAMETER=VALUE: the load fails and the message names the parameter.
 refused()
@@ -40,11 +23,23 @@ refused()
 	return 1
 }
 
-not_above()
+# leaked SMALL LARGE: kmemleak finds so many objects of either size that
+# forget=1 leaves behind.
+leaked()
 {
-	[ "$1" -le "$2" ] && return
-	echo "$1 is above $2"
-	return 1
+	# What is younger than 5 s is not looked at; the second scan reports.
+	sleep 6
+	echo scan >$KMEMLEAK
+	echo scan >$KMEMLEAK
+	is "$1" grep -c 'unreferenced object .* (size 104):' $KMEMLEAK &&
+		is "$2" grep -c 'unreferenced object .* (size 1048576):' $KMEMLEAK
+}
+
+# load_torture PARAMETER...: and those of the machine.
+load_torture()
+{
+	# shellcheck disable=SC2046 # a list of parameters
+	insmod /kspan_torture.ko $(arg torture "") "$@"
 }
 
 # stress: watch the run until it ends; everything must be readable meanwhile.
@@ -99,53 +94,17 @@ fails_stress()
 	return 1
 }
 
-# memory: kB of MemFree, Slab, Percpu and VmallocUsed, in this order.
-memory()
+ten_loads()
 {
-	for name in MemFree Slab Percpu VmallocUsed; do
-		awk -v name="$name:" '$1 == name { print $2 }' /proc/meminfo
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		load_unload || { echo "cycle $i"; return 1; }
 	done
-}
-
-# settle: let deferred frees happen before memory is compared.
-settle()
-{
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 2
-}
-
-load_unload()
-{
-	insmod /kspan.ko && insmod /kspan_client.ko nr=1000 &&
-		rmmod kspan_client && rmmod kspan
 }
 
 # no_leak: after a load and unload that warms up, ten more leave nothing.
 no_leak()
 {
-	load_unload || return
-	settle
-	before=$(memory)
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		load_unload || { echo "cycle $i"; return 1; }
-	done
-	settle
-	# shellcheck disable=SC2046,SC2086 # four numbers each
-	set -- $before $(memory)
-	info "10 load cycles, kB before and after: MemFree $1 $5," \
-		"Slab $2 $6, Percpu $3 $7, VmallocUsed $4 $8"
-	# Each cycle takes its reserve, 2 MiB, from vmalloc: ten leak 20 MiB. What
-	# CPUs keep of free pages comes and goes.
-	not_above $(($1 - 10240)) "$5" && not_above "$6" $(($2 + 2048)) &&
-		not_above "$7" "$3" && not_above "$8" $(($4 + 256))
-}
-
-# An area whose caller is a bare number was made by a module that is gone.
-no_areas()
-{
-	awk '$3 ~ /^0x/ || /kspan/ { print; found = 1 } END { exit found }' \
-		/proc/vmallocinfo
+	load_unload && keeps_memory "10 load cycles" ten_loads
 }
 
 for bad in check=9 scavenge_ms=0 randomize=7 reserve_kb=99999999; do
@@ -168,9 +127,7 @@ check "unload of kspan is refused meanwhile" fails rmmod kspan
 check "unload kspan_client" rmmod kspan_client
 invariants "after the client" 1
 
-# shellcheck disable=SC2046 # a list of parameters
-check "load kspan_torture" insmod /kspan_torture.ko seconds="$RUN" \
-	$(arg torture "")
+check "load kspan_torture" load_torture seconds="$RUN"
 check "stress for $RUN s" stress
 check "unload kspan_torture" rmmod kspan_torture
 check "the kernel had memory back" not_above 1 "$(kstat shrink_runs)"
@@ -194,7 +151,7 @@ check "no vmalloc area is left" no_areas
 
 # The stress must notice a byte that is wrong; it does not free that object.
 check "load kspan for a run that must fail" insmod /kspan.ko
-check "load kspan_torture to fail" insmod /kspan_torture.ko seconds=1 sabotage=1
+check "load kspan_torture to fail" load_torture seconds=1 sabotage=1
 check "it fails" fails_stress
 check "unload kspan_torture that failed" rmmod kspan_torture
 check "unload kspan that did not" rmmod kspan
@@ -210,11 +167,14 @@ check "all of it is free" is 0 kstat heap_objects
 check "verify with sbrk" is ok cat "$DIR/verify"
 check "unload kspan with sbrk" rmmod kspan
 
+[ ! -e $KMEMLEAK ] || check "kmemleak finds nothing forgotten" leaked 0 0
+
 # What a client forgets is reported by class, and its memory stays.
-check "load kspan to forget" insmod /kspan.ko
-check "load kspan_torture to forget" insmod /kspan_torture.ko seconds=1 forget=1
+check "load kspan to forget" insmod /kspan.ko check=1
+check "load kspan_torture to forget" load_torture seconds=1 forget=1
 check "a short stress" stress
 check "unload kspan_torture that forgets" rmmod kspan_torture
+[ ! -e $KMEMLEAK ] || check "kmemleak finds what was forgotten" leaked 2 1
 dmesg -c >/dev/null
 check "unload kspan with live objects" rmmod kspan
 for said in "unloaded with 3 live objects, 1048784 bytes" \

@@ -69,6 +69,18 @@ static void irq_alloc(struct torture_ctx *ctx)
 		irq_free(ctx, &obj);
 }
 
+/* One of the hard timer's, whose interrupts are off on RT kernels as well. */
+static void maybe_nmi(struct torture_irq *irq)
+{
+	struct torture_ctx *ctx = &irq->ctx;
+	unsigned int target;
+
+	if (irq != &torture_cpus[irq->home].hard || !torture_once_in(ctx, 2))
+		return;
+	target = torture_pick(ctx, torture_nr_cpus);
+	torture_nmi_send(ctx, torture_cpus[target].cpu);
+}
+
 static enum hrtimer_restart irq_fire(struct hrtimer *timer)
 {
 	struct torture_irq *irq = container_of(timer, struct torture_irq, timer);
@@ -84,6 +96,7 @@ static enum hrtimer_restart irq_fire(struct hrtimer *timer)
 		else if (torture_mail_take(mail, &obj))
 			irq_free(ctx, &obj);
 	}
+	maybe_nmi(irq);
 	/* From now on, so that a slow machine is never all interrupts. */
 	ns += torture_pick(ctx, PERIOD_MAX_NS - PERIOD_MIN_NS);
 	hrtimer_forward_now(timer, ns_to_ktime(ns));

@@ -136,6 +136,7 @@ static void finish(void)
 {
 	unsigned int i;
 
+	torture_nmi_exit();
 	for (i = 0; i < torture_nr_cpus; i++)
 		torture_mail_drain(&torture_cpus[i].hard.ctx,
 				   &torture_cpus[i].mail);
@@ -145,8 +146,9 @@ static void finish(void)
 			 reason, sum_up(TORTURE_OPS), seed);
 	else
 		snprintf(verdict, sizeof(verdict),
-			 "PASS ops=%lu seed=%llu threads=%u null=%lu atomic_null=%lu",
-			 sum_up(TORTURE_OPS), seed, nr_threads, sum_up(TORTURE_NULL),
+			 "PASS ops=%lu seed=%llu threads=%u nmis=%lu null=%lu atomic_null=%lu",
+			 sum_up(TORTURE_OPS), seed, nr_threads,
+			 torture_nr_nmis(), sum_up(TORTURE_NULL),
 			 sum_up(TORTURE_NULL_ATOMIC));
 	pr_info("%s\n", verdict);
 	/* Pairs with the acquire in result_show(). */
@@ -293,6 +295,11 @@ static int __init torture_init(void)
 		return err;
 	}
 
+	err = torture_nmi_init();
+	if (err) {
+		cleanup();
+		return err;
+	}
 	pr_info("%u threads, %u seconds, seed=%llu\n", nr_threads, seconds, seed);
 	kspan_read_stats(&stats_before);
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);

@@ -29,7 +29,7 @@
 #define SMALL_BITS	16	/* up to here NULL is a surprise */
 #define BULK_MAX	64
 #define ATOMIC_MAX	8	/* steps in a row that may not sleep */
-#define SABOTAGE_AFTER	1000
+#define SABOTAGE_AFTER	100
 
 static DEFINE_SPINLOCK(bh_lock);
 
@@ -369,10 +369,13 @@ static void step(struct torture_thread *t)
 /* Do once what the run must find out. */
 static void spoil_object(struct torture_thread *t)
 {
-	const struct torture_obj *slot = any_slot(t);
+	const struct torture_obj *slot = t->slots;
 
-	if (!slot->ptr || t->ctx.counters[TORTURE_OPS] < SABOTAGE_AFTER)
+	if (t->ctx.counters[TORTURE_OPS] < SABOTAGE_AFTER)
 		return;
+	while (!slot->ptr)
+		if (++slot == t->slots + t->nr_slots)
+			return;
 	*(u8 *)slot->ptr ^= 0x10;
 	t->sabotage = false;
 }

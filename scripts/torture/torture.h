@@ -2,7 +2,7 @@
 /*
  * What the parts of kspan_torture share.
  *
- * main.c starts and ends a run; thread.c and interrupt.c allocate and free;
+ * main.c starts and ends a run; thread.c, interrupt.c, nmi.c allocate and free;
  * mailbox.c passes objects from CPU to CPU; object.c fills and checks them.
  */
 #ifndef KSPAN_TORTURE_H
@@ -106,6 +106,32 @@ void torture_mail_drain(struct torture_ctx *ctx, struct torture_mailbox *mail);
 void torture_irq_init(struct torture_cpu *cpu, unsigned int home);
 void torture_irq_start(struct torture_cpu *cpu);
 void torture_irq_stop(struct torture_cpu *cpu);
+
+/* nmi.c, for x86 */
+#ifdef CONFIG_X86_LOCAL_APIC
+void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu);
+int torture_nmi_init(void);
+void torture_nmi_exit(void);
+unsigned long torture_nr_nmis(void);
+#else
+static inline void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu)
+{
+}
+
+static inline int torture_nmi_init(void)
+{
+	return 0;
+}
+
+static inline void torture_nmi_exit(void)
+{
+}
+
+static inline unsigned long torture_nr_nmis(void)
+{
+	return 0;
+}
+#endif
 
 /* thread.c */
 int torture_thread_run(void *arg);

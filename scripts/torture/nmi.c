@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NMIs, real ones: interrupts send them to other CPUs, where they may stop the
+ * allocator anywhere, with interrupts off as well.  There an allocation must
+ * give NULL, and an object that was left for the NMI is freed.
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/kspan.h>
+#include <linux/percpu.h>
+#include <asm/apic.h>
+#include <asm/nmi.h>
+
+#include "torture.h"
+
+#define SIZE_BITS	14
+#define BIG_BITS	18
+/* As long as an NMI that was sent may take to arrive, in milliseconds. */
+#define ARRIVAL_MS	1000U
+#define STEP_MS		20U
+
+/* What the next NMI of a CPU shall free: by xchg() alone, in any context. */
+static DEFINE_PER_CPU(void *, nmi_object);
+/* One is on its way: set by who sends it, cleared by the NMI. */
+static DEFINE_PER_CPU(int, nmi_sent);
+/* Written by this CPU's NMIs only. */
+static DEFINE_PER_CPU(unsigned long, nr_nmis);
+
+static int torture_nmi(unsigned int type, struct pt_regs *regs)
+{
+	void *ptr = xchg(this_cpu_ptr(&nmi_object), NULL);
+
+	if (!xchg(this_cpu_ptr(&nmi_sent), 0))
+		return NMI_DONE;
+	this_cpu_inc(nr_nmis);
+	if (kspan_alloc(64, GFP_ATOMIC | __GFP_NOWARN))
+		torture_fail("kspan_alloc() gives an object in NMI");
+	if (ptr && !kspan_owns(ptr))
+		torture_fail("an NMI's object is not kspan's");
+	kspan_free(ptr);
+	return NMI_HANDLED;
+}
+
+/* Send an NMI to a CPU, with an object to free.  Context: Hardirq. */
+void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu)
+{
+	unsigned int bits = torture_once_in(ctx, 16) ? BIG_BITS : SIZE_BITS;
+	void *old;
+
+	/* None of them goes or comes while interrupts are off here. */
+	if (!cpu_online(cpu) || cmpxchg(per_cpu_ptr(&nmi_sent, cpu), 0, 1))
+		return;
+	old = xchg(per_cpu_ptr(&nmi_object, cpu),
+		   kspan_alloc(torture_pick_size(ctx, bits),
+			       GFP_NOWAIT | __GFP_NOWARN));
+	kspan_free(old);
+	apic->send_IPI(cpu, NMI_VECTOR);
+}
+
+/* Context: Module load. */
+int torture_nmi_init(void)
+{
+	return register_nmi_handler(NMI_LOCAL, torture_nmi, 0, "kspan_torture");
+}
+
+/* Nobody sends any more: wait for the last ones.  Context: Task. */
+void torture_nmi_exit(void)
+{
+	unsigned int cpu, ms;
+
+	for_each_possible_cpu(cpu) {
+		for (ms = 0; READ_ONCE(per_cpu(nmi_sent, cpu)) &&
+		     ms < ARRIVAL_MS; ms += STEP_MS)
+			msleep(STEP_MS);
+		kspan_free(xchg(per_cpu_ptr(&nmi_object, cpu), NULL));
+	}
+	unregister_nmi_handler(NMI_LOCAL, "kspan_torture");
+}
+
+unsigned long torture_nr_nmis(void)
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(nr_nmis, cpu));
+	return sum;
+}
