@@ -44,7 +44,7 @@ add_rig()
 	local rig
 
 	rig=${1%%-*}-$(kernel_name "${1#*-}")
-	printf '%s\n' "${ALL_RIGS[@]}" | grep -qxF -e "$rig" ||
+	is_one_of "$rig" "${ALL_RIGS[@]}" ||
 		die "no such rig: $1 (see --help)"
 	rigs+=("$rig")
 }

@@ -3,17 +3,19 @@
 #
 # kernels.sh - find or make the kernels that the tests run on.
 #
-#   kernels.sh uml VERSION [test|bench]   build a User Mode Linux kernel, 6.1,
+#   kernels.sh uml VERSION [test|kasan|bench]
+#                                         build a User Mode Linux kernel, 6.1,
 #                                         6.12 or the newest (with SMP), print
 #                                         its build directory
 #   kernels.sh source VERSION             print where its source is
-#   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help
+#   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help,
+#                                         or one of debug-kernel.sh
 #   kernels.sh all                        all of these
 #
 # The newest can be asked for as `newest` or by its number.
 #
-# A UML kernel of flavour test has KUnit, lockdep and the cheap debug options;
-# one of flavour bench has KUnit alone.  Everything is kept in the cache,
+# A UML kernel of flavour test has KUnit, lockdep and the cheap debug options,
+# one of flavour kasan has KASAN besides; one of flavour bench has KUnit alone.  Everything is kept in the cache,
 # ${KSPAN_CACHE:-~/.cache/kspan}; nothing is installed but headers.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -66,7 +68,7 @@ uml_config()
 	END
 	# Older ones know one CPU only.
 	[ "$2" != newest ] || printf '%s\n' CONFIG_SMP=y CONFIG_NR_CPUS=4
-	[ "$1" = test ] || return 0
+	[ "$1" != bench ] || return 0
 	cat <<-'END'
 	CONFIG_PROVE_LOCKING=y
 	CONFIG_PROVE_RCU=y
@@ -75,6 +77,15 @@ uml_config()
 	END
 	# The UML of 6.1 does not count preemption, so it cannot tell.
 	[ "$2" = 6.1 ] || echo CONFIG_DEBUG_ATOMIC_SLEEP=y
+	[ "$1" = kasan ] || return 0
+	# Tracepoints tell the suites that KASAN has reported something.
+	cat <<-'END'
+	CONFIG_KASAN=y
+	CONFIG_KASAN_GENERIC=y
+	CONFIG_KASAN_VMALLOC=y
+	CONFIG_FTRACE=y
+	CONFIG_ENABLE_DEFAULT_TRACERS=y
+	END
 }
 
 # source_tar VERSION DIR: print series, package version and archive of the
@@ -97,12 +108,13 @@ source_tar()
 # uml_source VERSION: extract and patch the kernel's source once, print where.
 uml_source()
 {
-	local version=$1 tmp series tar dir package patch
+	local version=$1 tmp series tar dir package patch list
 
 	temp_dir tmp
 	read -r series package tar < <(source_tar "$version" "$tmp")
 	[ -n "${tar:-}" ] || die "no source of Linux $version"
-	patch=$(declare -f patch_source | sha256sum | cut -c 1-6)
+	mapfile -t list < <(patches "$version")
+	patch=$(declare -f "${list[@]}" | sha256sum | cut -c 1-6)
 	dir=$CACHE/source/linux-$series-${package//[^0-9a-zA-Z.+-]/_}-$patch
 	if [ ! -e "$dir" ]; then
 		[ -e "$tar" ] ||
@@ -115,24 +127,48 @@ uml_source()
 			tar -xJf "$tar" -C "$dir.part" --strip-components=1 \
 			--exclude='*/arch/*/boot/dts/*' \
 			--exclude='*/drivers/gpu/drm/amd/include/asic_reg/*'
-		patch_source "$dir.part"
+		for patch in "${list[@]}"; do
+			"$patch" "$dir.part" || die "$patch does not apply"
+		done
 		mv "$dir.part" "$dir"
 	fi
 	printf '%s\n' "$dir"
 }
 
-# Two faults of UML that are not ours.
-patch_source()
+# Faults of UML that are not ours, each mended in the source directory $1.
+
+# On CPUs with AMX the registers that ptrace hands over need more room than UML
+# has for them: every process of the guest dies at exec.
+patch_register_size()
 {
-	# On CPUs with AMX the registers that ptrace hands over need more room
-	# than UML has for them: every process of the guest dies at exec.
-	sed -i '/HOST_FP_SIZE/s/2696/11008/' \
-		"$1/arch/x86/um/user-offsets.c" || return
-	# 6.1 walks a new process's areas without their lock: lockdep minds.
+	sed -i '/HOST_FP_SIZE/s/2696/11008/' "$1/arch/x86/um/user-offsets.c"
+}
+
+# A new process's areas are walked without their lock: lockdep minds.
+patch_areas_lock()
+{
 	sed -i '/^void force_flush_all/,/^}/{
 		s/^\tfor_each_vma/\tmmap_read_lock(mm);\n&/
 		s/^}/\tmmap_read_unlock(mm);\n}/
 	}' "$1/arch/um/kernel/tlb.c"
+}
+
+# When vmalloc() gives addresses back, live pages between them are unmapped and
+# mapped again: an interrupt in between that needs one, if only for the stack
+# that it came upon, faults for ever.
+patch_kernel_flush()
+{
+	sed -i '/^static int flush_tlb_kernel_range_common/,/^}/{
+		s/^\t*err = add_munmap(addr, PAGE_SIZE/\t\t\tif (!pte_present(*pte))\n\t&/
+	}' "$1/arch/um/kernel/tlb.c"
+	grep -q -A1 'if (!pte_present(\*pte))$' "$1/arch/um/kernel/tlb.c"
+}
+
+# patches VERSION: those that its source needs.
+patches()
+{
+	echo patch_register_size
+	[ "$1" != 6.1 ] || printf '%s\n' patch_areas_lock patch_kernel_flush
 }
 
 make_uml()
@@ -157,8 +193,8 @@ uml()
 	local version=$1 flavour=${2:-test} source recipe dir
 
 	case $flavour in
-	test | bench) ;;
-	*) die "no such flavour: $flavour (test bench)" ;;
+	test | kasan | bench) ;;
+	*) die "no such flavour: $flavour (test kasan bench)" ;;
 	esac
 	"$SCRIPTS/setup.sh" uml
 	lock_file "$CACHE/uml-$version.lock" "UML kernel $version"
@@ -210,6 +246,9 @@ uml | source)
 	fi
 	;;
 headers | image | busybox)
+	if "$SCRIPTS/debug-kernel.sh" knows "${2:-}"; then
+		exec "$SCRIPTS/debug-kernel.sh" "$@"
+	fi
 	exec "$SCRIPTS/stock.sh" "$@"
 	;;
 all)
@@ -220,6 +259,10 @@ all)
 	for name in $("$SCRIPTS/stock.sh" names); do
 		"$SCRIPTS/stock.sh" headers "$name"
 		"$SCRIPTS/stock.sh" image "$name"
+	done
+	uml 6.12 kasan
+	for name in $("$SCRIPTS/debug-kernel.sh" names); do
+		"$SCRIPTS/debug-kernel.sh" image "$name"
 	done
 	;;
 -h | --help)

@@ -6,7 +6,7 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check bench; none means all of them.
+# Groups: build demo uml qemu arm64 check fuzz bench; none means all of them.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -41,7 +41,12 @@ group_packages()
 		echo sparse coccinelle clang-tidy codespell shellcheck git perl
 		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
-	*) die "no such group: $1 (build demo uml qemu arm64 check bench)" ;;
+	fuzz)
+		group_packages build
+		# Its libraries of the sanitizers and the fuzzer are recommended.
+		echo clang libclang-rt-dev
+		;;
+	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench)" ;;
 	esac
 }
 
@@ -101,7 +106,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check bench
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

@@ -352,7 +352,7 @@ busybox()
 case ${1:-} in
 headers | image | busybox)
 	name=$(kernel_name "${2:-}")
-	printf '%s\n' "${NAMES[@]}" | grep -qxF -e "$name" ||
+	is_one_of "$name" "${NAMES[@]}" ||
 		die "which kernel: ${NAMES[*]}? (see --help)"
 	"$1" "$name"
 	;;

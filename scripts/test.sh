@@ -6,6 +6,7 @@
 #
 #   kunit-6.1 kunit-6.12      KUnit suites under User Mode Linux
 #   torture-6.1 torture-6.12  stress on stock Debian kernels in QEMU, 4 CPUs
+#   faults-6.12               requests to the kernel that fail
 #   icount                    instruction counts beside kmalloc's on stock 6.12,
 #                             against the limits of scripts/bench/limits
 # and, if they are named only:
@@ -14,6 +15,11 @@
 #                             newest 6.1-arm64 6.1-i386
 #   torture-6.12+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
 #                             small (96 MiB); or with module parameters: check2
+#   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
+#   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
+#                             see debug-kernel.sh
+#   torture-6.12-kasan        the stress there
+#   torture-6.12-kcsan        the stress with data races looked for
 #   --all                     all of these
 #   --seconds N               how long the torture runs (20)
 #   --params P=V[,P=V...]     module parameters it runs with
@@ -24,10 +30,12 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 icount)
+LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
 MORE_LEGS=(kunit-newest torture-6.1-rt torture-6.12-rt torture-newest
 	torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa torture-6.12+8cpu
-	torture-6.12+1cpu torture-6.12+small torture-6.12+check2)
+	torture-6.12+1cpu torture-6.12+small torture-6.12+check2
+	kunit-6.12-uml-kasan kunit-6.12-kasan torture-6.12-kasan
+	torture-6.12-kcsan)
 LOGS=$BUILD/test
 seconds=20
 params=
@@ -39,7 +47,7 @@ while [ $# -gt 0 ]; do
 	--all) legs=("${LEGS[@]}" "${MORE_LEGS[@]}") ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
-		printf '%s\n' "${LEGS[@]}" "${MORE_LEGS[@]}" | grep -qxF -e "$1" ||
+		is_one_of "$1" "${LEGS[@]}" "${MORE_LEGS[@]}" ||
 			die "no such leg: $1 (see --help)"
 		legs+=("$1")
 		;;
@@ -87,32 +95,60 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-leg_kunit()
+# kunit_guest NAME: set guest to the command that boots that kernel, kdir to
+# where it was built and build_args to what the module's build takes.
+kunit_guest()
 {
-	local leg=kunit-$1 kdir work status=0 line cpus=1
+	local version=${1%-uml-*} flavour=test cpus=1
 
-	[ "$1" != newest ] || cpus=2
-	kdir=$("$SCRIPTS/kernels.sh" uml "$1" test) || return
-	work=$(work_dir "uml-$1")
-	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" ARCH=um KSPAN_KUNIT=1 ||
+	if "$SCRIPTS/debug-kernel.sh" knows "$1"; then
+		kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
+		# Every report of KASAN counts, not only the first.
+		guest=("$SCRIPTS/qemu.sh" --kernel "$1" --smp 2 --mem 1G
+			--timeout 900 --cmdline "kasan_multi_shot log_buf_len=8M")
+		build_args=()
 		return
-	say "$leg: running the suites"
-	watched "$leg" "$LOGS/$leg-run.log" \
-		"$SCRIPTS/uml.sh" --kernel "$1" --cpus "$cpus" --timeout 240 \
-		--expect-reports \
-		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
-		"$work/kspan.ko" || status=1
-	count_reports "$LOGS/$leg.out"
-	"$SCRIPTS/ktap.py" --suites "$(nr_suites)" "$LOGS/$leg.log" \
-		>"$LOGS/$leg.cases" || status=1
-	grep -v '^[0-9]* passed' "$LOGS/$leg.cases" || true
-	line=$(tail -n 1 "$LOGS/$leg.cases")
+	fi
+	[ "$version" = "$1" ] || flavour=${1##*-}
+	[ "$1" != newest ] || cpus=2
+	kdir=$("$SCRIPTS/kernels.sh" uml "$version" "$flavour") || return
+	guest=("$SCRIPTS/uml.sh" --kernel "$version" --flavour "$flavour"
+		--cpus "$cpus" --timeout 240 --cmdline "kasan_multi_shot log_buf_len=8M")
+	build_args=(ARCH=um)
+}
+
+# count_cases LEG LOG: the suites' results.
+count_cases()
+{
+	local status=0 line
+
+	"$SCRIPTS/ktap.py" --suites "$(nr_suites)" "$2" \
+		>"$LOGS/$1.cases" || status=1
+	grep -v '^[0-9]* passed' "$LOGS/$1.cases" || true
+	line=$(tail -n 1 "$LOGS/$1.cases")
 	echo "    suites: $line"
 	[[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]] ||
 		return 1
 	passed=$((passed + BASH_REMATCH[1]))
 	failed=$((failed + BASH_REMATCH[2]))
 	skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+	return "$status"
+}
+
+leg_kunit()
+{
+	local leg=kunit-$1 kdir work status=0 line guest build_args
+
+	kunit_guest "$1" || return
+	work=$(work_dir "kunit-$1")
+	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" "${build_args[@]}" \
+		KSPAN_KUNIT=1 || return
+	say "$leg: running the suites"
+	watched "$leg" "$LOGS/$leg-run.log" "${guest[@]}" --expect-reports \
+		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
+		"$work/kspan.ko" || status=1
+	count_reports "$LOGS/$leg.out"
+	count_cases "$leg" "$LOGS/$leg.log" || status=1
 	# The suites make every bad free there is; the reports are for people.
 	while IFS= read -r line; do
 		grep -qF "$line" "$LOGS/$leg.log" || {
@@ -146,32 +182,42 @@ nr_suites()
 	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
-# leg_torture KERNEL[+MACHINE]
-leg_torture()
+# leg_stock JOB KERNEL[+MACHINE]: run scripts/guest/JOB.sh on a stock kernel.
+leg_stock()
 {
-	local leg=torture-$1 kernel=${1%%+*} kdir work status=0
-	local machine=(--smp 4) params=$params
+	local leg=$1-$2 job=$1 kernel=${2%%+*} kdir work status=0
+	local machine=(--smp 4) params=$params timeout=$((seconds * 4 + 240))
+	local torture=
 	local CLIENT_DIRS=(Documentation/example scripts/torture)
 
-	case $1 in
+	case $2 in
 	*+numa) machine+=(--nodes 2) ;;
 	*+8cpu) machine=(--smp 8) ;;
 	*+1cpu) machine=(--smp 1) ;;
-	*+small) machine+=(--mem 96M) ;;
+	*+small)
+		machine+=(--mem 96M)
+		torture=max_live=3000
+		;;
 	*+check2) params=${params:+$params,}check=2 ;;
 	esac
+	if "$SCRIPTS/debug-kernel.sh" knows "$kernel"; then
+		# Slow: less to check, and less memory to fill.
+		machine+=(--mem 400M)
+		torture=light=1
+		timeout=$((seconds * 10 + 600))
+	fi
 
 	"$SCRIPTS/setup.sh" build qemu || return
 	kdir=$("$SCRIPTS/kernels.sh" headers "$kernel") || return
 	work=$(work_dir "stock-$kernel")
 	build_for "$leg" "$kdir" "$work" || return
-	say "$leg: booting the stock kernel, then $seconds s of stress"
+	say "$leg: booting the kernel, then $seconds s of stress"
 	watched "$leg" "$LOGS/$leg-run.log" \
 		"$SCRIPTS/qemu.sh" --kernel "$kernel" "${machine[@]}" \
-		--timeout $((seconds * 4 + 240)) \
-		--cmdline "guest.seconds=$seconds guest.params=$params" \
+		--timeout "$timeout" \
+		--cmdline "guest.seconds=$seconds guest.params=$params guest.torture=$torture" \
 		--log "$LOGS/$leg.log" \
-		"$SCRIPTS/guest/torture.sh" "$work/kspan.ko" \
+		"$SCRIPTS/guest/$job.sh" "$work/kspan.ko" \
 		"$work/Documentation/example/kspan_client.ko" \
 		"$work/scripts/torture/kspan_torture.ko" || status=1
 	count_reports "$LOGS/$leg.out"
@@ -223,10 +269,10 @@ leg_icount()
 
 mkdir -p "$LOGS"
 for leg in "${legs[@]}"; do
-	rm -f "$LOGS/$leg".* "$LOGS/$leg"-*
+	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
-	torture-*) run=(leg_torture "${leg#*-}") ;;
+	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	*) run=("leg_$leg") ;;
 	esac
 	before=$failed

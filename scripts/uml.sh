@@ -70,6 +70,7 @@ timeout -k 5 "$timeout" "$dir/linux" mem="$mem" initrd="$tmp/initrd" \
 pid=$!
 kill_later "$pid"
 wait "$pid" || status=$?
+forget "$pid"
 
 cp "$tmp/out" "$out"
 judge_guest "$log" "$out" "$status"
