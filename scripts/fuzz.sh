@@ -1,0 +1,246 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# fuzz.sh [TARGET...] - feed random operations to the module's own code, built
+# for user space against a simulated kernel (scripts/fuzz/sim.h), and let
+# coverage choose which are worth changing further.
+#
+#   heap   the page heap against a model of it
+#   map    the arena map: any address, memory that comes and goes
+#   api    all of the allocator: calls, contexts, bad frees, failing memory
+#
+#   --seconds N   how long for each target (60)
+#   --replay      only the inputs in scripts/fuzz/corpus/, once each
+#   --input FILE  one input, with what the module says; needs one TARGET
+#   --minimize    choose anew what scripts/fuzz/corpus/ has, but for found cases:
+#                 of its inputs and those of earlier runs
+#   --mutants     the faults listed in scripts/fuzz/mutants, of the named targets
+#                 or all: each must be found, within --seconds
+#
+# An input that finds something is left in build/fuzz/found/, its log beside
+# it.  The last line is `N passed, N failed`.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+TARGETS=(heap map api)
+OUT=$BUILD/fuzz
+FOUND=$OUT/found
+CORPUS=$OUT/repository
+# Steps of six bytes; longer inputs reach little more, slowly.
+MAX_BYTES=1536
+# Inputs that a corpus in the repository has at most, but for found ones.
+MAX_INPUTS=64
+# What stands above this line there is kept as it is.
+MARKER='# What reaches most with least, by fuzz.sh --minimize.'
+# Leaks are the targets' to find, which know what the module may keep.
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:handle_abort=1
+export UBSAN_OPTIONS=print_stacktrace=1
+
+seconds=60
+action=fuzz
+input=
+targets=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--seconds) seconds=$2; shift ;;
+	--input) action=show input=$2; shift ;;
+	--replay | --minimize | --mutants) action=${1#--} ;;
+	-h | --help) usage "$0"; exit 0 ;;
+	*)
+		printf '%s\n' "${TARGETS[@]}" | grep -qxF -e "$1" ||
+			die "no such target: $1 (see --help)"
+		targets+=("$1")
+		;;
+	esac
+	shift
+done
+[ ${#targets[@]} -gt 0 ] || targets=("${TARGETS[@]}")
+
+passed=0
+failed=0
+
+# result STATUS TEXT: one more that passed or failed.
+result()
+{
+	if [ "$1" -eq 0 ]; then
+		passed=$((passed + 1))
+		echo "ok $2"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $2"
+	fi
+}
+
+# build DIR MODULE TARGET...: the targets in DIR, of the sources in MODULE.
+build()
+{
+	local dir=$1 module=$2
+
+	shift 2
+	watched "building $*" "$dir/build.log" make -C "$ROOT" -j"$(nproc)" \
+		-f scripts/fuzz/Makefile OUT="$dir" MODULE="$module" TARGETS="$*"
+}
+
+# unpack TARGET: its inputs in the repository, a file each in $CORPUS/TARGET.
+unpack()
+{
+	local name steps
+
+	rm -rf "${CORPUS:?}/$1"
+	mkdir -p "$CORPUS/$1"
+	while read -r name steps; do
+		[[ $name != '#'* && -n $name ]] || continue
+		# shellcheck disable=SC2059 # \x.. for every byte
+		printf "$(sed 's/ //g; s/../\\x&/g' <<<"$steps")" >"$CORPUS/$1/$name"
+	done <"$SCRIPTS/fuzz/corpus/$1"
+}
+
+# pack TARGET FILE...: make these the inputs in the repository, beside the found.
+pack()
+{
+	local text=$SCRIPTS/fuzz/corpus/$1 file new
+
+	temp_dir new
+	sed "/^$MARKER\$/q" "$text" >"$new/text"
+	shift
+	for file; do
+		[[ $file != */found-* ]] || continue
+		printf '%s %s\n' "$(basename "$file" | cut -c1-8)" \
+			"$(od -An -v -tx1 "$file" | tr -d ' \n' |
+				sed 's/.\{12\}/& /g; s/ $//')"
+	done >>"$new/text"
+	cp "$new/text" "$text"
+}
+
+count_inputs()
+{
+	find "$CORPUS/$1" -type f | wc -l
+}
+
+# where LOG: what was found, in a line, and the first frames that say where.
+where()
+{
+	grep -m1 -E '^FOUND|runtime error|ERROR: (Addr|libF)' "$1" ||
+		tail -n 3 "$1"
+	grep -E '^ +#[0-9]+ .* in [a-z_]+ .*(/module/|/fuzz/)' "$1" | head -n 6 || true
+}
+
+# watched_detail: inputs tried and reached so far, for watched().
+watched_detail()
+{
+	sed -n 's/^#\([0-9]*\).*cov: \([0-9]*\).*/\1 inputs, \2 edges/p' \
+		"${log:-/dev/null}" | tail -n 1
+}
+
+# run_target NAME BINARY LOG OPTION...: fails if something was found.
+run_target()
+{
+	local name=$1 binary=$2 log=$3
+
+	shift 3
+	mkdir -p "$FOUND" "$(dirname "$log")"
+	watched "$name" "$log" "$binary" -artifact_prefix="$FOUND/$name-" \
+		-timeout=20 -rss_limit_mb=2048 -max_len="$MAX_BYTES" \
+		-len_control=0 "$@" 2>/dev/null
+}
+
+fuzz_target()
+{
+	local rc=0 log=$OUT/$1.log
+
+	mkdir -p "$OUT/corpus/$1"
+	run_target "$1" "$OUT/$1" "$log" -max_total_time="$seconds" \
+		-print_final_stats=1 -use_value_profile=1 "$OUT/corpus/$1" \
+		"$CORPUS/$1" || rc=$?
+	result "$rc" "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s"
+	[ "$rc" -eq 0 ] || where "$log" | sed 's/^/    /'
+}
+
+# Nothing but a fault can fail here, so the same inputs always say the same.
+replay_target()
+{
+	local rc=0 log=$OUT/replay-$1.log nr
+
+	nr=$(count_inputs "$1")
+	run_target "$1" "$OUT/$1" "$log" -runs=0 "$CORPUS/$1" || rc=$?
+	result "$rc" "$1: $nr inputs"
+	[ "$rc" -eq 0 ] || where "$log" | sed 's/^/    /'
+}
+
+minimize_target()
+{
+	local new log=$OUT/minimize-$1.log files nr
+
+	temp_dir new
+	mkdir -p "$OUT/corpus/$1"
+	nr=$(count_inputs "$1")
+	watched "minimizing $1" "$log" "$OUT/$1" -set_cover_merge=1 \
+		-max_len="$MAX_BYTES" "$new" "$OUT/corpus/$1" "$CORPUS/$1"
+	# A set cover begins with what covers most.
+	mapfile -t files < <(find "$new" -type f -printf '%T@ %p\n' | sort -n |
+		cut -d' ' -f2 | head -n "$MAX_INPUTS" | sort)
+	pack "$1" "${files[@]}"
+	unpack "$1"
+	result 0 "$1: $nr inputs before, $(count_inputs "$1") now"
+}
+
+# mutant TARGET FILE WHAT SED: whether the fuzzer finds the fault.
+#
+# The built target is copied, so that only the one file is compiled again.
+mutant()
+{
+	local target=$1 file=$2 what=$3 change=$4 dir=$OUT/mutant rc=0
+	local log=$OUT/mutant.log begun
+
+	rm -rf "$dir"
+	mkdir -p "$dir/out" "$dir/new"
+	cp -a "$OUT"/*.o "$OUT/include" "$OUT/module" "$dir/out"
+	cp -a "$ROOT/module" "$dir/module"
+	sed -i "$change" "$dir/module/$file"
+	if cmp -s "$dir/module/$file" "$ROOT/module/$file" ||
+		! build "$dir/out" "$dir/module" "$target" 2>"$log"; then
+		result 1 "$target, $file: $what: no such line, or no C"
+		return
+	fi
+	begun=$(date +%s)
+	watched "$file" "$log" timeout "$((seconds + 60))" "$dir/out/$target" \
+		-artifact_prefix="$dir/" -max_total_time="$seconds" \
+		-timeout=20 -rss_limit_mb=2048 -max_len="$MAX_BYTES" \
+		-len_control=0 "$dir/new" "$CORPUS/$target" 2>/dev/null || rc=$?
+	result "$((rc == 0))" "$target, $file: $what ($(($(date +%s) - begun)) s$(
+		grep -m1 -oE 'FOUND [^ ]*|runtime error: .{0,30}|ERROR: [A-Za-z]+: [a-zA-Z-]+' \
+			"$log" | sed 's,^FOUND .*/,: ,; s/^/: /' || true))"
+}
+
+mutants_target()
+{
+	local target file rest
+
+	while read -r target file rest; do
+		[ "$target" != "$1" ] ||
+			mutant "$target" "$file" "${rest%% | *}" "${rest#* | }"
+	done <"$SCRIPTS/fuzz/mutants"
+}
+
+show_target()
+{
+	[ -e "$input" ] || die "$input is missing"
+	FUZZ_VERBOSE=1 "$OUT/$1" "$input"
+}
+
+"$SCRIPTS/setup.sh" fuzz
+build "$OUT" module "${targets[@]}"
+case $action in
+show)
+	[ ${#targets[@]} -eq 1 ] || die "--input needs one TARGET"
+	show_target "${targets[0]}"
+	exit 0
+	;;
+esac
+for target in "${targets[@]}"; do
+	unpack "$target"
+	"${action}_target" "$target"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

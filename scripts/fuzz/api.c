@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Target: the whole allocator.  An input loads the module with parameters of
+ * its own, perhaps into a kernel that refuses some request for memory, then
+ * calls it in all ways from all contexts and unloads it.
+ */
+#include <linux/kspan.h>
+#include <linux/printk.h>
+#include <linux/workqueue.h>
+
+#include "api.h"
+#include "chunk.h"
+#include "heap.h"
+#include "meta.h"
+
+/* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
+static long uncounted;
+
+/* Descriptors and magazines in use, after the load. */
+static long inuse;
+
+/* --- the world ------------------------------------------------------------- */
+
+static void change_cpu(const struct fuzz_step *step)
+{
+	switch (step->x % 4) {
+	case 0:
+		sim_cpu_down();
+		break;
+	case 1:
+		sim_cpu_up();
+		break;
+	default:
+		sim_cpu = sim_online_cpus & 2 ? step->x & 1 : 0;
+		break;
+	}
+}
+
+/* memory_limit: none, or near what is in use. */
+static void change_limit(const struct fuzz_step *step)
+{
+	unsigned long limit = kspan_sys_total() + (s16)step->x * 64L;
+
+	kspan_params.memory_limit = step->y & 1 ? limit : 0;
+}
+
+static void change_world(const struct fuzz_step *step)
+{
+	size_t held = sim_bytes_held();
+
+	switch (step->a % 10) {
+	case 0 ... 1:
+		change_cpu(step);
+		break;
+	case 2:
+		sim_run_irq_work();
+		break;
+	case 3:
+		sim_run_workers();
+		break;
+	case 4:
+		sim_advance(step->x % (2 * HZ));
+		break;
+	case 5:
+		sim_shrink(step->x % 1024);
+		break;
+	case 6:
+		SIM_CHECK(kspan_release() <= held);
+		break;
+	case 7:
+		change_limit(step);
+		break;
+	case 8:
+		sim_far = step->x & 1;
+		break;
+	default:
+		sim_refuse_nth = step->x % 16;
+		sim_refuse = step->y;
+		break;
+	}
+}
+
+static void check_all(void)
+{
+	unsigned int i;
+
+	live_check_stats();
+	fuzz_verify(live.wrote_freed);
+	for (i = 0; i < live.nr; i++)
+		live_check(&live.obj[i], live.obj[i].asked);
+	/* Every byte of the kernel's is in some number. */
+	SIM_CHECK((long)kspan_sys_total() - (long)sim_bytes_held() == uncounted);
+}
+
+static void run_step(const struct fuzz_step *step)
+{
+	sim_printk("step %u: %u %u %u\n", step->code % 32, step->a, step->x,
+		   step->y);
+	switch (step->code % 32) {
+	case 0 ... 9:
+		api_alloc(step);
+		break;
+	case 10 ... 14:
+		api_free(step);
+		break;
+	case 15 ... 17:
+		api_alloc_bulk(step);
+		break;
+	case 18 ... 20:
+		api_free_bulk(step);
+		break;
+	case 21 ... 23:
+		api_resize(step);
+		break;
+	case 24 ... 25:
+		api_free_bad(step);
+		break;
+	case 26:
+		api_spoil(step);
+		break;
+	case 27:
+		check_all();
+		break;
+	default:
+		change_world(step);
+		break;
+	}
+	sim_leave(SIM_TASK);
+}
+
+/* --- the end --------------------------------------------------------------- */
+
+static long inuse_now(void)
+{
+	return atomic_long_read(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]) +
+	       atomic_long_read(&kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+}
+
+/* All objects freed and memory released: only the reserve is left. */
+static void end_empty(void)
+{
+	struct kspan_stats stats;
+
+	api_free_all();
+	sim_refuse = 0;
+	sim_refuse_nth = 0;
+	sim_run_irq_work();
+	sim_run_workers();
+	kspan_release();
+	check_all();
+	kspan_read_stats(&stats);
+	SIM_CHECK(!stats.heap_objects && !stats.alloc);
+	if (live.lost || kspan_params.sbrk)
+		return;
+	SIM_CHECK(!stats.heap_inuse);
+	SIM_CHECK(inuse_now() == inuse);
+	SIM_CHECK(stats.heap_sys < stats.reserve +
+		  KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE * nr_online_nodes);
+}
+
+/* Objects left behind stay as they are, for those who still point to them. */
+static void check_left(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < live.nr; i++)
+		live_check(&live.obj[i], live.obj[i].asked);
+}
+
+/*
+ * Parameters from the first two steps, and which request for memory fails
+ * while the module loads.
+ */
+static int load(const struct fuzz_step *a, const struct fuzz_step *b)
+{
+	struct kspan_params params = {
+		.reserve_kb = a->x % 1024,
+		.scavenge_ms = 1 + a->y % 10000,
+		.memory_limit = b->code == 255 ? b->x * 256UL : 0,
+		.check = a->a % 3,
+		.randomize = a->a >> 2 & 1,
+		.sbrk = (a->a >> 3 & 7) == 7,
+	};
+
+	sim_init_on_alloc = a->code & 1;
+	sim_init_on_free = a->code & 2;
+	nr_online_nodes = a->code & 4 ? 2 : 1;
+	sim_refuse_nth = b->a & 3 ? 0 : b->y % 64;
+	return fuzz_load(&params);
+}
+
+int fuzz_one(const u8 *data, size_t size)
+{
+	struct fuzz_input input = { data, size };
+	struct fuzz_step a = {}, b = {}, step;
+	bool leave;
+
+	fuzz_next(&input, &a);
+	fuzz_next(&input, &b);
+	sim_reboot();
+	live_reset();
+	if (load(&a, &b))
+		return 0;
+	sim_refuse_nth = 0;
+	inuse = inuse_now();
+	uncounted = (long)kspan_sys_total() - (long)sim_bytes_held();
+	while (fuzz_next(&input, &step))
+		run_step(&step);
+	leave = b.code & 1;
+	if (leave)
+		check_all();
+	else
+		end_empty();
+	leave = live.nr;
+	fuzz_unload(!leave && !live.lost && !kspan_params.sbrk);
+	check_left();
+	return 0;
+}

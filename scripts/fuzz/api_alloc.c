@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Steps of the target `api` that allocate and resize.
+ */
+#include <string.h>
+#include <linux/atomic.h>
+#include <linux/kspan.h>
+
+#include "api.h"
+#include "chunk.h"
+#include "report.h"
+#include "sizeclass.h"
+
+#define BULK_MAX	200U
+#define LIMIT_SLACK	(1UL << 20)
+#define NO_PROMISE	((void *)-1L)	/* a call that says nothing about NULL */
+
+static u8 source[64 << 10];
+
+static const gfp_t sleeping[] = {
+	GFP_KERNEL, GFP_KERNEL, GFP_NOIO, GFP_NOFS, GFP_KERNEL | __GFP_NORETRY,
+	GFP_KERNEL | __GFP_THISNODE, GFP_ATOMIC, GFP_NOWAIT,
+};
+
+static const gfp_t atomic[] = {
+	GFP_ATOMIC, GFP_NOWAIT, GFP_ATOMIC | __GFP_NOWARN,
+	GFP_ATOMIC | __GFP_THISNODE,
+};
+
+gfp_t api_gfp(const struct fuzz_step *step)
+{
+	unsigned int i = step->a / 8 % 8;
+
+	return (api_may_sleep(step) ? sleeping[i] : atomic[i % 4]) |
+	       (step->a & 64 ? __GFP_ZERO : 0);
+}
+
+/*
+ * A size from @x, by one of eight rules.  Often one of a few, since what one
+ * object can do to another, it does to its equals.
+ */
+size_t api_size(const struct fuzz_step *step)
+{
+	static const size_t few[] = {
+		0, 1, 8, 9, 48, 64, 1000, 1024, 1025, 8192, 20000,
+		KSPAN_SMALL_MAX - 8, KSPAN_SMALL_MAX, KSPAN_SMALL_MAX + 1,
+		100000, 100001,
+	};
+	size_t x = step->x;
+
+	switch (step->y % 8) {
+	case 0:
+		return x % 128;
+	case 1:
+		return x % (x & 32768 ? 1025 : KSPAN_SMALL_MAX + 1);
+	case 2:
+		return few[x % ARRAY_SIZE(few)];
+	case 3:	/* at the end of a class */
+		return kspan_classes[x % KSPAN_NR_CLASSES + 1].size + x / 256 % 3 - 1;
+	case 4:	/* around a power of two */
+		return (1UL << x % 18) + x / 256 % 9 - 4;
+	case 5:
+		return KSPAN_SMALL_MAX + x * 4;
+	case 6:	/* around a number of heap pages */
+		return (x % 64) * KSPAN_PAGE_SIZE + x / 256 % 17 - 8;
+	default: /* what no machine has */
+		return SIZE_MAX - x * (x & 1 ? 1 : SIZE_MAX >> 17);
+	}
+}
+
+/* --- success and failure --------------------------------------------------- */
+
+static long nr_failures(void)
+{
+	return atomic_long_read(&kspan_nr_atomic_fail) +
+	       atomic_long_read(&kspan_nr_oom_fail) +
+	       atomic_long_read(&kspan_nr_limit_fail);
+}
+
+struct api_attempt api_try(const struct fuzz_step *step, size_t size)
+{
+	return (struct api_attempt){
+		.gfp = api_gfp(step),
+		.size = size,
+		.all = size,
+		.context = api_context(step),
+		.refused = sim_nr_refused,
+		.failures = nr_failures(),
+		.heap_sys = atomic_long_read(&kspan_heap_sys),
+	};
+}
+
+/* No more memory for objects than the limit leaves; tables are on top. */
+static void check_limit(const struct api_attempt *attempt)
+{
+	unsigned long limit = kspan_params.memory_limit;
+
+	if (!limit || attempt->gfp & __GFP_NOFAIL ||
+	    atomic_long_read(&kspan_heap_sys) <= attempt->heap_sys)
+		return;
+	SIM_CHECK(kspan_sys_total() <= max(limit, limit + LIMIT_SLACK));
+}
+
+/* Each NULL has a reason and is counted once; nothing else is. */
+void api_tried(const struct api_attempt *attempt, bool success)
+{
+	long failed = nr_failures() - attempt->failures;
+	bool never = attempt->size >> PAGE_SHIFT > totalram_pages();
+
+	check_limit(attempt);
+	if (success) {
+		SIM_CHECK(!failed && !never);
+		SIM_CHECK(attempt->context != SIM_NMI);
+		return;
+	}
+	if (attempt->context == SIM_NMI) {
+		SIM_CHECK(!failed);
+		return;
+	}
+	SIM_CHECK(failed == !never);
+	if (attempt->context != SIM_TASK || never ||
+	    !gfpflags_allow_blocking(attempt->gfp))
+		return;
+	SIM_CHECK(sim_nr_refused > attempt->refused ||
+		  kspan_params.memory_limit ||
+		  attempt->gfp & __GFP_THISNODE ||
+		  sim_bytes_held() + attempt->all >
+		  totalram_pages() * PAGE_SIZE / 4 * 3);
+}
+
+/* --- one object ------------------------------------------------------------ */
+
+static void *call_string(const struct fuzz_step *step, size_t *size, gfp_t gfp,
+			 bool part)
+{
+	size_t len = *size % (sizeof(source) - 1);
+	const char *copy;
+
+	memset(source, 'k', len);
+	source[len] = '\0';
+	*size = len + 1;
+	copy = part ? kspan_strndup((char *)source, len + step->x % 3, gfp) :
+		      kspan_strdup((char *)source, gfp);
+	SIM_CHECK(!copy || !strcmp(copy, (char *)source));
+	return (void *)copy;
+}
+
+static void *call_memdup(size_t size, gfp_t gfp)
+{
+	void *copy;
+
+	memset(source, 'k', sizeof(source));
+	copy = kspan_memdup(source, size, gfp);
+	SIM_CHECK(ZERO_OR_NULL_PTR(copy) || !memcmp(copy, source, size));
+	return copy;
+}
+
+/* Products that overflow have to be refused. */
+static void *call_array(const struct fuzz_step *step, size_t *size, gfp_t gfp,
+			bool zero)
+{
+	size_t n = step->y >> 7 & 7, bytes;
+	void *ptr;
+
+	if (*size >> 60)
+		n *= *size;
+	ptr = zero ? kspan_calloc(n, *size, gfp) :
+		     kspan_alloc_array(n, *size, gfp);
+	if (check_mul_overflow(n, *size, &bytes)) {
+		SIM_CHECK(!ptr);
+		return NO_PROMISE;
+	}
+	*size = bytes;
+	return ptr;
+}
+
+static void *call_node(const struct fuzz_step *step, size_t size, gfp_t gfp)
+{
+	int node = (step->y >> 7 & 7) - 1;
+	void *ptr = kspan_alloc_node(size, gfp, node);
+
+	if (ZERO_OR_NULL_PTR(ptr) || !(gfp & __GFP_THISNODE))
+		return ptr;
+	if (nr_online_nodes == 2 && node >= 0 && node < 2)
+		SIM_CHECK(page_to_nid(vmalloc_to_page(ptr)) == node);
+	return ptr;
+}
+
+static void *call_aligned(const struct fuzz_step *step,
+			  struct live_request *request, gfp_t gfp)
+{
+	size_t align = 1UL << (step->y >> 7 & 31);
+	void *ptr;
+
+	if (step->y >> 12 == 15)
+		align += 3;
+	ptr = kspan_alloc_aligned(request->size, align, gfp);
+	request->align = align;
+	if (is_power_of_2(align) && align <= KSPAN_MAX_ALIGN)
+		return ptr;
+	SIM_CHECK(!ptr);
+	return NO_PROMISE;
+}
+
+/* The function is chosen by bits 3 … 6 of @y. */
+static void *call_alloc(const struct fuzz_step *step,
+			struct live_request *request, gfp_t gfp)
+{
+	switch (step->y >> 3 & 15) {
+	case 0:
+		request->zero = true;
+		return kspan_zalloc(request->size, gfp);
+	case 1 ... 2:
+		request->data = true;
+		return kspan_alloc_data(request->size, gfp);
+	case 3 ... 4:
+		request->tiny = true;
+		return kspan_alloc_tiny(request->size, gfp);
+	case 5:
+		return call_node(step, request->size, gfp);
+	case 6 ... 7:
+		return call_aligned(step, request, gfp);
+	case 8:
+		return call_array(step, &request->size, gfp, false);
+	case 9:
+		request->zero = true;
+		return call_array(step, &request->size, gfp, true);
+	case 10:
+		request->zero = false;
+		request->filled = true;
+		request->size %= sizeof(source);
+		return call_memdup(request->size, gfp);
+	case 11:
+	case 12:
+		request->data = true;
+		request->zero = false;
+		request->filled = true;
+		return call_string(step, &request->size, gfp,
+				   (step->y >> 3 & 15) == 11);
+	default:
+		return kspan_alloc(request->size, gfp);
+	}
+}
+
+/* Flags that no object can be had with, and size 0: neither is a failure. */
+static bool alloc_special(const struct fuzz_step *step, size_t size)
+{
+	static const gfp_t bad[] = {
+		__GFP_DMA, __GFP_DMA32, __GFP_HIGHMEM, __GFP_MOVABLE,
+		__GFP_ACCOUNT,
+	};
+	gfp_t gfp = api_gfp(step) | bad[step->x % ARRAY_SIZE(bad)];
+	struct live_request request = { .size = size };
+	struct live *obj = NULL;
+	void *ptr;
+
+	if (size && step->y >> 11 != 31)
+		return false;
+	sim_enter(api_context(step));
+	ptr = call_alloc(step, &request, size ? gfp : api_gfp(step));
+	sim_leave(api_context(step));
+	if (ptr == NO_PROMISE)
+		return true;
+	/* A string has one byte at least. */
+	if (ptr && ptr != ZERO_SIZE_PTR)
+		obj = live_add(ptr, &request);
+	SIM_CHECK(!obj || (!size && request.size == 1));
+	SIM_CHECK(ptr != ZERO_SIZE_PTR || !request.size);
+	return true;
+}
+
+void api_alloc(const struct fuzz_step *step)
+{
+	struct live_request request = {
+		.size = api_size(step),
+		.zero = api_gfp(step) & __GFP_ZERO,
+	};
+	struct api_attempt attempt;
+	void *ptr;
+
+	if (live.nr == LIVE_MAX || alloc_special(step, request.size))
+		return;
+	attempt = api_try(step, request.size);
+	/* It goes on for ever if there really is nothing. */
+	if (step->a & 128 && api_may_sleep(step) && request.size < SZ_2M &&
+	    sim_bytes_held() < totalram_pages() * PAGE_SIZE / 2)
+		attempt.gfp = GFP_KERNEL | __GFP_NOFAIL;
+	if (attempt.gfp & __GFP_NOFAIL)
+		request.zero = false;
+	sim_enter(attempt.context);
+	ptr = call_alloc(step, &request, attempt.gfp);
+	sim_leave(attempt.context);
+	if (ptr == NO_PROMISE || ptr == ZERO_SIZE_PTR)
+		return;
+	attempt.size = request.size;
+	attempt.all = request.size;
+	api_tried(&attempt, ptr);
+	SIM_CHECK(ptr || !(attempt.gfp & __GFP_NOFAIL));
+	if (ptr)
+		live_add(ptr, &request);
+}
+
+/* --- several --------------------------------------------------------------- */
+
+void api_alloc_bulk(const struct fuzz_step *step)
+{
+	struct live_request request = {
+		.size = api_size(step),
+		.zero = api_gfp(step) & __GFP_ZERO,
+	};
+	struct api_attempt attempt = api_try(step, request.size);
+	unsigned int n = (step->y >> 3) % BULK_MAX, i;
+	void *objs[BULK_MAX];
+	size_t got;
+
+	if (live.nr + n > LIVE_MAX || attempt.context == SIM_NMI)
+		return;
+	attempt.all = n * kspan_size_roundup(request.size);
+	sim_enter(attempt.context);
+	got = kspan_alloc_bulk(request.size, attempt.gfp, n, objs);
+	sim_leave(attempt.context);
+	SIM_CHECK(got == n || !got);
+	if (n)
+		api_tried(&attempt, got);
+	for (i = 0; i < got; i++) {
+		if (request.size)
+			live_add(objs[i], &request);
+		else
+			SIM_CHECK(objs[i] == ZERO_SIZE_PTR);
+	}
+}
+
+/* --- another size ---------------------------------------------------------- */
+
+/* What is promised of an object that has a new size. */
+static void resized(struct live *obj, void *ptr, struct live_request *request)
+{
+	size_t old = obj->asked, same = min(old, request->size);
+	struct live was = *obj;
+
+	request->data = obj->data;
+	request->zero &= obj->zero;
+	SIM_CHECK(ptr == was.ptr || !live_fits(&was, request->size) ||
+		  live_guarded());
+	if (ptr == was.ptr) {
+		SIM_CHECK(!was.spoilt);
+		obj->usable = kspan_size(ptr);
+		SIM_CHECK(obj->usable >= request->size);
+		SIM_CHECK(live_guarded() || obj->usable == was.usable);
+		obj->asked = request->size;
+		obj->zero = request->zero;
+	} else {
+		live_forget(obj);
+		obj = live_at(ptr);
+		SIM_CHECK(!obj);
+	}
+	/* The content follows the old length, as it was written then. */
+	was.ptr = ptr;
+	live_check(&was, same);
+	if (request->zero && request->size > old)
+		SIM_CHECK(!live_not_zero((u8 *)ptr + old, request->size - old));
+	if (obj)
+		live_fill(obj);
+}
+
+static void *call_realloc(const struct fuzz_step *step, void *old,
+			  struct live_request *request, gfp_t gfp)
+{
+	size_t n = step->y >> 7 & 3, bytes;
+
+	if (!(step->a & 128))
+		return kspan_realloc(old, request->size, gfp);
+	if (!n)
+		n = SIZE_MAX / request->size + 1 + step->x % 2;
+	if (check_mul_overflow(n, request->size, &bytes)) {
+		/* Nothing may have happened to the old one. */
+		SIM_CHECK(!kspan_realloc_array(old, n, request->size, gfp));
+		bytes = request->size;
+		n = 1;
+	}
+	swap(request->size, bytes);
+	return kspan_realloc_array(old, n, bytes, gfp);
+}
+
+void api_resize(const struct fuzz_step *step)
+{
+	struct live_request request = {
+		.size = api_size(step),
+		.zero = api_gfp(step) & __GFP_ZERO,
+	};
+	struct api_attempt attempt = api_try(step, request.size);
+	struct live *obj = &live.obj[(step->y >> 3) % LIVE_MAX % max(live.nr, 1U)];
+	void *old = obj->ptr, *ptr;
+
+	if (!live.nr || attempt.context == SIM_NMI || !request.size)
+		return;
+	live_check(obj, obj->asked);
+	sim_enter(attempt.context);
+	ptr = call_realloc(step, old, &request, attempt.gfp);
+	sim_leave(attempt.context);
+	attempt.size = request.size;
+	attempt.all = request.size;
+	api_tried(&attempt, ptr);
+	if (!ptr) {
+		SIM_CHECK(kspan_size(old) == obj->usable);
+		live_check(obj, obj->asked);
+		return;
+	}
+	resized(obj, ptr, &request);
+	if (ptr == old)
+		return;
+	SIM_CHECK(!kspan_owns(old));
+	request.filled = true;
+	live_add(ptr, &request);
+}

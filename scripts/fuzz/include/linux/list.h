@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * list.h - the kernel's lists, with the checks of CONFIG_DEBUG_LIST.
+ */
+#ifndef SIM_LIST_H
+#define SIM_LIST_H
+
+#include <linux/types.h>
+
+#define SIM_LIST_GONE		((struct list_head *)0x5a5aUL)
+
+#define LIST_HEAD_INIT(name)	{ &(name), &(name) }
+#define LIST_HEAD(name)		struct list_head name = LIST_HEAD_INIT(name)
+
+static inline void INIT_LIST_HEAD(struct list_head *list)
+{
+	list->next = list;
+	list->prev = list;
+}
+
+static inline bool list_empty(const struct list_head *head)
+{
+	return head->next == head;
+}
+
+static inline void list_add(struct list_head *new, struct list_head *head)
+{
+	SIM_CHECK(head->next->prev == head && head->next != new);
+	new->next = head->next;
+	new->prev = head;
+	head->next->prev = new;
+	head->next = new;
+}
+
+static inline void sim_list_unlink(struct list_head *entry)
+{
+	SIM_CHECK(entry->next != SIM_LIST_GONE);
+	SIM_CHECK(entry->next->prev == entry && entry->prev->next == entry);
+	entry->next->prev = entry->prev;
+	entry->prev->next = entry->next;
+}
+
+static inline void list_del(struct list_head *entry)
+{
+	sim_list_unlink(entry);
+	entry->next = SIM_LIST_GONE;
+	entry->prev = SIM_LIST_GONE;
+}
+
+static inline void list_del_init(struct list_head *entry)
+{
+	sim_list_unlink(entry);
+	INIT_LIST_HEAD(entry);
+}
+
+static inline void list_move(struct list_head *entry, struct list_head *head)
+{
+	sim_list_unlink(entry);
+	list_add(entry, head);
+}
+
+static inline void list_splice_init(struct list_head *list,
+				    struct list_head *head)
+{
+	if (list_empty(list))
+		return;
+	list->next->prev = head;
+	list->prev->next = head->next;
+	head->next->prev = list->prev;
+	head->next = list->next;
+	INIT_LIST_HEAD(list);
+}
+
+#define list_entry(ptr, type, member) container_of(ptr, type, member)
+#define list_first_entry(head, type, member) \
+	list_entry((head)->next, type, member)
+#define list_next_entry(pos, member) \
+	list_entry((pos)->member.next, typeof(*(pos)), member)
+
+#define list_for_each_entry(pos, head, member) \
+	for (pos = list_first_entry(head, typeof(*pos), member); \
+	     &pos->member != (head); \
+	     pos = list_next_entry(pos, member))
+
+#define list_for_each_entry_safe(pos, n, head, member) \
+	for (pos = list_first_entry(head, typeof(*pos), member), \
+	     n = list_next_entry(pos, member); \
+	     &pos->member != (head); \
+	     pos = n, n = list_next_entry(n, member))
+
+#define HLIST_HEAD(name)	struct hlist_head name = { NULL }
+
+static inline bool hlist_empty(const struct hlist_head *head)
+{
+	return !head->first;
+}
+
+static inline void hlist_add_head(struct hlist_node *node,
+				  struct hlist_head *head)
+{
+	SIM_CHECK(head->first != node);
+	node->next = head->first;
+	if (node->next)
+		node->next->pprev = &node->next;
+	head->first = node;
+	node->pprev = &head->first;
+}
+
+static inline void __hlist_del(struct hlist_node *node)
+{
+	SIM_CHECK(*node->pprev == node);
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+}
+
+#define hlist_entry_safe(ptr, type, member) \
+	({ typeof(ptr) _node = (ptr); \
+	   _node ? container_of(_node, type, member) : NULL; })
+
+#define hlist_for_each_entry(pos, head, member) \
+	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
+	     pos; \
+	     pos = hlist_entry_safe(pos->member.next, typeof(*pos), member))
+
+#define hlist_for_each_entry_safe(pos, n, head, member) \
+	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
+	     pos && ({ n = pos->member.next; 1; }); \
+	     pos = hlist_entry_safe(n, typeof(*pos), member))
+
+struct llist_node {
+	struct llist_node *next;
+};
+
+struct llist_head {
+	struct llist_node *first;
+};
+
+#define LLIST_HEAD(name)	struct llist_head name = { NULL }
+
+static inline bool llist_add_batch(struct llist_node *first,
+				   struct llist_node *last,
+				   struct llist_head *head)
+{
+	bool empty = !head->first;
+
+	last->next = head->first;
+	head->first = first;
+	return empty;
+}
+
+static inline bool llist_add(struct llist_node *node, struct llist_head *head)
+{
+	return llist_add_batch(node, node, head);
+}
+
+static inline struct llist_node *llist_del_all(struct llist_head *head)
+{
+	struct llist_node *first = head->first;
+
+	head->first = NULL;
+	return first;
+}
+
+#define llist_for_each_safe(pos, n, node) \
+	for (pos = (node); pos && (n = pos->next, true); pos = n)
+
+#endif /* SIM_LIST_H */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mm.h - the kernel's memory, by sim_memory.c.
+ */
+#ifndef SIM_MM_H
+#define SIM_MM_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#define PAGE_SHIFT		12
+#define PAGE_SIZE		(1UL << PAGE_SHIFT)
+#define PAGE_ALIGN(x)		ALIGN(x, PAGE_SIZE)
+#define PMD_SIZE		SZ_2M
+#define PAGE_KERNEL		0
+#define VM_MAP			0
+
+#define __GFP_DMA		0x01U
+#define __GFP_HIGHMEM		0x02U
+#define __GFP_DMA32		0x04U
+#define __GFP_MOVABLE		0x08U
+#define __GFP_HIGH		0x20U
+#define __GFP_IO		0x40U
+#define __GFP_FS		0x80U
+#define __GFP_ZERO		0x100U
+#define __GFP_DIRECT_RECLAIM	0x400U
+#define __GFP_KSWAPD_RECLAIM	0x800U
+#define __GFP_NOWARN		0x2000U
+#define __GFP_RETRY_MAYFAIL	0x4000U
+#define __GFP_NOFAIL		0x8000U
+#define __GFP_NORETRY		0x10000U
+#define __GFP_THISNODE		0x200000U
+#define __GFP_ACCOUNT		0x400000U
+#define __GFP_RECLAIM		(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
+#define GFP_ATOMIC		(__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
+#define GFP_NOWAIT		(__GFP_KSWAPD_RECLAIM | __GFP_NOWARN)
+#define GFP_NOIO		__GFP_RECLAIM
+#define GFP_NOFS		(__GFP_RECLAIM | __GFP_IO)
+#define GFP_KERNEL		(__GFP_RECLAIM | __GFP_IO | __GFP_FS)
+
+#define ZERO_SIZE_PTR		((void *)16)
+#define ZERO_OR_NULL_PTR(ptr)	((unsigned long)(ptr) <= 16)
+
+/* What the kernel was booted with. */
+extern bool sim_init_on_alloc;
+extern bool sim_init_on_free;
+
+static inline bool want_init_on_alloc(gfp_t gfp)
+{
+	return sim_init_on_alloc || (gfp & __GFP_ZERO);
+}
+
+static inline bool want_init_on_free(void)
+{
+	return sim_init_on_free;
+}
+
+static inline bool gfpflags_allow_blocking(gfp_t gfp)
+{
+	return gfp & __GFP_DIRECT_RECLAIM;
+}
+
+#define might_alloc(gfp) do { \
+	if (gfpflags_allow_blocking(gfp)) \
+		might_sleep(); \
+} while (0)
+#define current_gfp_context(gfp) (gfp)
+#define memalloc_noio_save()	0U
+#define memalloc_nofs_save()	0U
+#define memalloc_noio_restore(flags) ((void)(flags))
+#define memalloc_nofs_restore(flags) ((void)(flags))
+
+struct page {
+	struct list_head lru;
+	struct list_head all;	/* sim_memory.c */
+	void *mem;
+	unsigned int order;
+	int node;
+};
+
+static inline int get_order(unsigned long bytes)
+{
+	int order = 0;
+
+	while (PAGE_SIZE << order < bytes)
+		order++;
+	return order;
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order);
+void __free_pages(struct page *page, unsigned int order);
+#define alloc_page(gfp)		alloc_pages(gfp, 0)
+#define __free_page(page)	__free_pages(page, 0)
+#define page_address(page)	((page)->mem)
+#define page_to_nid(page)	((page)->node)
+
+unsigned long totalram_pages(void);
+long si_mem_available(void);
+
+void *kvzalloc(size_t bytes, gfp_t gfp);
+void kvfree(const void *mem);
+void *__vmalloc(unsigned long bytes, gfp_t gfp);
+void *vmalloc_node(unsigned long bytes, int node);
+void vfree(const void *mem);
+void *vmap(struct page **pages, unsigned int nr, unsigned long flags, int prot);
+void vunmap(const void *mem);
+struct page *vmalloc_to_page(const void *mem);
+#define vmalloc_huge(bytes, gfp) __vmalloc(bytes, gfp)
+
+struct shrink_control {
+	unsigned long nr_to_scan;
+};
+
+struct shrinker {
+	unsigned long (*count_objects)(struct shrinker *self,
+				       struct shrink_control *control);
+	unsigned long (*scan_objects)(struct shrinker *self,
+				      struct shrink_control *control);
+};
+
+#define SHRINK_STOP		(~0UL)
+#define SHRINK_EMPTY		(~0UL - 1)
+
+struct shrinker *shrinker_alloc(unsigned int flags, const char *name);
+void shrinker_register(struct shrinker *shrinker);
+void shrinker_free(struct shrinker *shrinker);
+
+/* <linux/kmemleak.h> */
+#define kmemleak_alloc(mem, bytes, min_count, gfp) ((void)(gfp))
+#define kmemleak_free(mem)	((void)(mem))
+#define kmemleak_no_scan(mem)	((void)(mem))
+
+/* <linux/kasan.h>: the shadow is that of the compiler's sanitizer, elsewhere. */
+#define kasan_disable_current()	((void)0)
+#define kasan_enable_current()	((void)0)
+
+#endif /* SIM_MM_H */

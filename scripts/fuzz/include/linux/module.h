@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * module.h - a module that the target loads and unloads by two calls.
+ */
+#ifndef SIM_MODULE_H
+#define SIM_MODULE_H
+
+#include <linux/types.h>
+
+#define KBUILD_MODNAME		"kspan"
+
+int sim_module_init(void);
+void sim_module_exit(void);
+#define module_init(fn)		int sim_module_init(void) { return fn(); }
+#define module_exit(fn)		void sim_module_exit(void) { fn(); }
+#define MODULE_DESCRIPTION(text) extern int sim_module_text
+#define MODULE_AUTHOR(text)	extern int sim_module_text
+#define MODULE_LICENSE(text)	extern int sim_module_text
+#define MODULE_VERSION(text)	extern int sim_module_text
+#define MODULE_PARM_DESC(name, text) extern int sim_module_text
+
+struct kernel_param {
+	const char *name;
+	void *arg;
+};
+
+struct kernel_param_ops {
+	int (*set)(const char *val, const struct kernel_param *kp);
+	int (*get)(char *buf, const struct kernel_param *kp);
+};
+
+/* A parameter that nobody sets: the target writes to kspan_params. */
+#define module_param_cb(name, ops, arg, mode) \
+	extern const struct kernel_param sim_param_##name; \
+	const struct kernel_param sim_param_##name = { #name, arg }; \
+	extern const struct kernel_param_ops *const sim_param_ops_##name; \
+	const struct kernel_param_ops *const sim_param_ops_##name = (ops)
+
+int kstrtoul(const char *text, unsigned int base, unsigned long *value);
+#define sysfs_emit(buf, format, x) ((void)(buf), (void)(x), 0)
+
+struct static_key_false {
+	bool on;
+};
+
+#define DEFINE_STATIC_KEY_FALSE(name) struct static_key_false name
+#define DECLARE_STATIC_KEY_FALSE(name) extern struct static_key_false name
+#define static_branch_unlikely(key) unlikely((key)->on)
+#define static_branch_enable(key) ((key)->on = true)
+
+#endif /* SIM_MODULE_H */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * percpu.h - CPUs and nodes.  One thread plays all CPUs, one after the other;
+ * each has a copy of the section that holds the per-CPU variables.
+ */
+#ifndef SIM_PERCPU_H
+#define SIM_PERCPU_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#define NR_CPUS			2U
+#define MAX_NUMNODES		2
+
+extern unsigned int sim_cpu;		/* the CPU that runs */
+extern unsigned int sim_online_cpus;	/* a bit each */
+extern int nr_online_nodes;
+extern long sim_cpu_offset[NR_CPUS];	/* from a variable to a CPU's copy */
+
+#define SIM_PERCPU	__attribute__((section("sim_percpu")))
+#define DECLARE_PER_CPU(type, name) extern SIM_PERCPU typeof(type) name
+#define DEFINE_PER_CPU(type, name) SIM_PERCPU typeof(type) name
+
+/* As DEBUG_PREEMPT: the caller could be on another CPU the moment after. */
+static inline unsigned int sim_pinned_cpu(void)
+{
+	SIM_CHECK(sim_preempt_count || sim_irqs_off || sim_pinned);
+	return sim_cpu;
+}
+
+#define per_cpu_ptr(ptr, cpu) \
+	((typeof(*(ptr)) *)((char *)(ptr) + sim_cpu_offset[cpu]))
+#define per_cpu(var, cpu)	(*per_cpu_ptr(&(var), cpu))
+#define this_cpu_ptr(ptr)	per_cpu_ptr(ptr, sim_pinned_cpu())
+#define __this_cpu_read(var)	READ_ONCE(*this_cpu_ptr(&(var)))
+#define __this_cpu_write(var, val) WRITE_ONCE(*this_cpu_ptr(&(var)), val)
+#define __this_cpu_add(var, n)	(*this_cpu_ptr(&(var)) += (n))
+#define this_cpu_inc(var)	(per_cpu(var, sim_cpu)++)
+#define raw_cpu_inc(var)	(per_cpu(var, sim_cpu)++)
+#define smp_processor_id()	sim_pinned_cpu()
+#define raw_smp_processor_id()	sim_cpu
+
+void *__alloc_percpu(size_t size, size_t align);
+void free_percpu(void *mem);
+#define alloc_percpu(type) \
+	((type *)__alloc_percpu(sizeof(type), __alignof__(type)))
+
+#define num_possible_cpus()	NR_CPUS
+#define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++)
+#define for_each_online_cpu(cpu) \
+	for_each_possible_cpu(cpu) \
+		if (sim_online_cpus & (1U << (cpu)))
+#define cpus_read_lock()	might_sleep()
+#define cpus_read_unlock()	might_sleep()
+
+#define first_online_node	0
+#define num_online_nodes()	nr_online_nodes
+#define node_online(node)	((node) < nr_online_nodes)
+#define for_each_online_node(node) \
+	for ((node) = 0; (node) < nr_online_nodes; (node)++)
+#define cpu_to_mem(cpu)		((int)(cpu) % nr_online_nodes)
+#define numa_mem_id()		cpu_to_mem(sim_cpu)
+
+enum cpuhp_state {
+	CPUHP_BP_PREPARE_DYN,
+};
+
+int cpuhp_setup_state_nocalls(enum cpuhp_state state, const char *name,
+			      int (*startup)(unsigned int cpu),
+			      int (*teardown)(unsigned int cpu));
+void cpuhp_remove_state_nocalls(enum cpuhp_state state);
+
+#endif /* SIM_PERCPU_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * printk.h - the log, which nobody reads, and other services of the kernel.
+ */
+#ifndef SIM_PRINTK_H
+#define SIM_PRINTK_H
+
+#include <string.h>
+#include <linux/types.h>
+
+/* Its arguments are looked at, so that a wrong pointer among them is found. */
+void sim_printk(const char *format, ...);
+#define pr_err(...)		sim_printk(__VA_ARGS__)
+#define pr_warn(...)		sim_printk(__VA_ARGS__)
+#define dump_stack()		((void)0)
+
+struct ratelimit_state {
+	int unused;
+};
+
+#define DEFINE_RATELIMIT_STATE(name, interval, burst) \
+	struct ratelimit_state __maybe_unused name
+#define __ratelimit(state)	((void)(state), true)
+
+struct task_struct {
+	const char *comm;
+	int pid;
+};
+
+extern struct task_struct sim_task;
+#define current			(&sim_task)
+#define task_pid_nr(task)	((task)->pid)
+
+u32 get_random_u32(void);
+
+static inline void memzero_explicit(void *mem, size_t bytes)
+{
+	memset(mem, 0, bytes);
+	asm volatile("" : : "r" (mem) : "memory");
+}
+
+/* The first byte that is not @c, or NULL. */
+static inline void *memchr_inv(const void *mem, int c, size_t bytes)
+{
+	const u8 *at = mem, *end = at + bytes;
+
+	for (; at < end; at++)
+		if (*at != (u8)c)
+			return (void *)at;
+	return NULL;
+}
+
+#endif /* SIM_PRINTK_H */

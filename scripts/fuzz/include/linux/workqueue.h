@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * workqueue.h - time, and what happens later: sim_cpu.c runs it when the
+ * target says so.
+ */
+#ifndef SIM_WORKQUEUE_H
+#define SIM_WORKQUEUE_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+extern unsigned long jiffies;
+
+#define time_before(a, b)	((long)((a) - (b)) < 0)
+#define msecs_to_jiffies(ms)	((unsigned long)(ms) * HZ / 1000)
+
+void msleep(unsigned int ms);
+
+struct work_struct {
+	void (*fn)(struct work_struct *work);
+	struct work_struct *next;	/* in sim_cpu.c's queue */
+	unsigned long when;		/* not before, in jiffies */
+	unsigned int cpu;
+	bool queued;
+};
+
+struct delayed_work {
+	struct work_struct work;
+};
+
+struct workqueue_struct;
+
+#define DECLARE_WORK(name, function) \
+	struct work_struct name = { .fn = (function) }
+#define DECLARE_DEFERRABLE_WORK(name, function) \
+	struct delayed_work name = { .work = { .fn = (function) } }
+#define INIT_WORK(work, function) \
+	(*(work) = (struct work_struct){ .fn = (function) })
+
+struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags,
+					 int max_active);
+void destroy_workqueue(struct workqueue_struct *wq);
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
+bool queue_work_on(int cpu, struct workqueue_struct *wq,
+		   struct work_struct *work);
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			unsigned long delay);
+bool flush_work(struct work_struct *work);
+bool cancel_delayed_work_sync(struct delayed_work *work);
+
+struct irq_work {
+	void (*fn)(struct irq_work *work);
+	struct irq_work *next;
+	bool queued;
+};
+
+#define IRQ_WORK_INIT_HARD(function) { .fn = (function) }
+
+bool irq_work_queue(struct irq_work *work);
+void irq_work_sync(struct irq_work *work);
+
+#endif /* SIM_WORKQUEUE_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the targets share.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/module.h>
+
+#include "debugfs.h"
+#include "sim.h"
+#include "target.h"
+#include "verify.h"
+
+#define STEP_BYTES	6U
+
+bool fuzz_next(struct fuzz_input *input, struct fuzz_step *step)
+{
+	const u8 *at = input->at;
+
+	if (input->left < STEP_BYTES)
+		return false;
+	*step = (struct fuzz_step){
+		.code = at[0],
+		.a = at[1],
+		.x = at[2] | at[3] << 8,
+		.y = at[4] | at[5] << 8,
+	};
+	input->at += STEP_BYTES;
+	input->left -= STEP_BYTES;
+	return true;
+}
+
+/* --- how inputs change ----------------------------------------------------- */
+
+static unsigned int below(unsigned int *seed, unsigned int limit)
+{
+	*seed = *seed * 1664525U + 1013904223U;
+	return ((u64)*seed * limit) >> 32;
+}
+
+/* Put @nr steps in at @at, copies of those at @from.  Return: steps there are. */
+static size_t copy_steps(u8 *data, size_t steps, size_t at, size_t from,
+			 size_t nr)
+{
+	u8 *copy = malloc(nr * STEP_BYTES);
+
+	memcpy(copy, data + from * STEP_BYTES, nr * STEP_BYTES);
+	memmove(data + (at + nr) * STEP_BYTES, data + at * STEP_BYTES,
+		(steps - at) * STEP_BYTES);
+	memcpy(data + at * STEP_BYTES, copy, nr * STEP_BYTES);
+	free(copy);
+	return steps + nr;
+}
+
+static size_t drop_steps(u8 *data, size_t steps, size_t at, size_t nr)
+{
+	memmove(data + at * STEP_BYTES, data + (at + nr) * STEP_BYTES,
+		(steps - at - nr) * STEP_BYTES);
+	return steps - nr;
+}
+
+/*
+ * Half of the time by whole steps: what fills a magazine or a chunk is the
+ * same step many times, which single bytes seldom lead to.
+ */
+size_t fuzz_mutate(u8 *data, size_t size, size_t max, unsigned int seed)
+{
+	size_t steps = size / STEP_BYTES, at, from, nr;
+
+	seed = seed * 2654435761U + 1;
+	if (!steps || below(&seed, 2))
+		return fuzz_mutate_bytes(data, size, max);
+	at = below(&seed, steps);
+	from = below(&seed, steps);
+	nr = below(&seed, min(steps - from, 16UL)) + 1;
+	switch (below(&seed, 4)) {
+	case 0:
+		nr = min(nr, steps - at);
+		return drop_steps(data, steps, at, nr) * STEP_BYTES;
+	case 1:	/* a step of another's kind */
+		data[at * STEP_BYTES] = data[from * STEP_BYTES];
+		return steps * STEP_BYTES;
+	case 2:	/* a new step */
+		from = at;
+		nr = 1;
+		break;
+	}
+	if ((steps + nr) * STEP_BYTES > max)
+		return fuzz_mutate_bytes(data, size, max);
+	steps = copy_steps(data, steps, at, from, nr);
+	for (from = 0; nr == 1 && from < STEP_BYTES; from++)
+		if (below(&seed, 2))
+			data[at * STEP_BYTES + from] = below(&seed, 256);
+	return steps * STEP_BYTES;
+}
+
+/* --- the module ------------------------------------------------------------ */
+
+int fuzz_load(const struct kspan_params *params)
+{
+	int err;
+
+	kspan_params = *params;
+	err = sim_module_init();
+	sim_leave(SIM_TASK);
+	/* A load that fails leaves nothing behind, and has a reason. */
+	if (err) {
+		SIM_CHECK(sim_nr_refused || params->memory_limit);
+		SIM_CHECK(!sim_bytes_held());
+	}
+	return err;
+}
+
+void fuzz_unload(bool exact)
+{
+	sim_run_irq_work();
+	sim_module_exit();
+	sim_leave(SIM_TASK);
+	SIM_CHECK(!exact || !sim_bytes_held());
+}
+
+void fuzz_verify(bool spoilt)
+{
+	const char *wrong = kspan_verify();
+
+	sim_leave(SIM_TASK);
+	if (wrong && !(spoilt && strstr(wrong, "was written to")))
+		sim_fail("kspan_verify()", 0, wrong);
+}
+
+/* No files here. */
+void kspan_debugfs_init(void)
+{
+}
+
+void kspan_debugfs_exit(void)
+{
+}
+
+int kstrtoul(const char *text, unsigned int base, unsigned long *value)
+{
+	*value = strtoul(text, NULL, base);
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * target.h - what the targets share: how an input is read, how the module is
+ * loaded and unloaded around it.
+ *
+ * An input is a row of steps of six bytes.  Every input is valid, and a step
+ * that makes no sense when it comes does nothing.
+ */
+#ifndef FUZZ_TARGET_H
+#define FUZZ_TARGET_H
+
+#include <linux/types.h>
+
+#include "params.h"
+#include "sim.h"
+
+struct fuzz_step {
+	u8 code;
+	u8 a;
+	u16 x;
+	u16 y;
+};
+
+struct fuzz_input {
+	const u8 *at;
+	size_t left;
+};
+
+/* The next step.  Return: false at the end. */
+bool fuzz_next(struct fuzz_input *input, struct fuzz_step *step);
+
+/* Load the module into a rebooted kernel with these parameters. */
+int fuzz_load(const struct kspan_params *params);
+/* Unload it; @exact: everything has to be the kernel's again. */
+void fuzz_unload(bool exact);
+
+/* The structures, by verify.  @spoilt: a write to a free object may be found. */
+void fuzz_verify(bool spoilt);
+
+/*
+ * What the fuzzer calls, by the names it knows: a target's run on one input;
+ * a change of an input; and the fuzzer's own changes, which know no steps.
+ */
+int fuzz_one(const u8 *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
+size_t fuzz_mutate(u8 *data, size_t size, size_t max, unsigned int seed)
+	__asm__("LLVMFuzzerCustomMutator");
+size_t fuzz_mutate_bytes(u8 *data, size_t size, size_t max)
+	__asm__("LLVMFuzzerMutate");
+
+#endif /* FUZZ_TARGET_H */
