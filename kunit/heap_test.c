@@ -14,6 +14,7 @@
 
 #include "heap.h"
 #include "kunit_support.h"
+#include "node.h"
 #include "params.h"
 #include "shadow.h"
 
@@ -168,6 +169,79 @@ static void reserve_is_kept(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 19, 1, false, &run));
 	KUNIT_EXPECT_FALSE(test, run.low);
 	expect_sound(test, heap);
+}
+
+/* Pages enough, and no run among them as long as a span of some class. */
+static void holes_are_no_reserve(struct kunit *test)
+{
+	unsigned int span = kspan_heap_longest_span(), i;
+	struct kspan_heap *heap = new_heap(test, 40);
+	static struct kspan_run run[100];
+	struct kspan_run none;
+
+	add_chunk(test, heap, 0x100000, 100);
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	for (i = 0; i < 100; i++)
+		take(test, heap, 1, &run[i]);
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span);
+	for (i = 0; i < 100; i += 2)
+		put(heap, &run[i], 1);
+	KUNIT_EXPECT_EQ(test, heap->free_pages, 50UL);
+	KUNIT_EXPECT_EQ_MSG(test, kspan_heap_lacks(heap), span, "in holes");
+	add_chunk(test, heap, 0x200000, span);
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+
+	/* More than that was asked for in vain: the next time it is there. */
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, span + 4, 1, true, &none));
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span + 4);
+	/* Who can sleep does not count, nor does what no chunk has. */
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, span + 5, 1, false, &none));
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span + 4);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
+						  &none));
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), KSPAN_CHUNK_PAGES);
+	/* It is forgotten in time. */
+	for (i = 0; i < 9; i++)
+		kspan_heap_keep(heap);
+	KUNIT_EXPECT_EQ(test, heap->reserve_run, span);
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	expect_sound(test, heap);
+}
+
+/* Of two idle chunks the one that the reserve has its run from stays. */
+static void trim_keeps_a_run(struct kunit *test)
+{
+	unsigned int span = kspan_heap_longest_span(), i;
+	struct kspan_heap *heap = new_heap(test, 8);
+	struct kspan_run run[20];
+
+	add_chunk(test, heap, 0x100000, 20);
+	for (i = 0; i < 20; i++)
+		take(test, heap, 1, &run[i]);
+	for (i = 0; i < 20; i += 2)
+		put(heap, &run[i], 1);
+	add_chunk(test, heap, 0x200000, span);
+	/* Nothing of these could be given back: it is not vmalloc()'s. */
+	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 8, 0), 0UL);
+	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 2UL);
+	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	expect_sound(test, heap);
+}
+
+/* With a memory_limit the reserve is half of that at most. */
+static void reserve_obeys_the_limit(struct kunit *test)
+{
+	struct kspan_heap *heap = new_heap(test, 100);
+	struct kspan_run run;
+
+	add_chunk(test, heap, 0x100000, 60);
+	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(heap), 100UL);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &run));
+	kspan_params.memory_limit = 20 * 2 * KSPAN_PAGE_SIZE * kspan_nr_nodes;
+	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(heap), 20UL);
+	KUNIT_EXPECT_TRUE(test, kspan_heap_alloc(heap, 40, 1, false, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &run));
+	kspan_params.memory_limit = 0;
 }
 
 /* A run is clean if none of its pages was ever in a span. */
@@ -376,6 +450,9 @@ static struct kunit_case heap_cases[] = {
 	KUNIT_CASE(exhaustion_is_told),
 	KUNIT_CASE(runs_are_aligned),
 	KUNIT_CASE(reserve_is_kept),
+	KUNIT_CASE(holes_are_no_reserve),
+	KUNIT_CASE(trim_keeps_a_run),
+	KUNIT_CASE(reserve_obeys_the_limit),
 	KUNIT_CASE(dirty_pages_are_known),
 	KUNIT_CASE(best_chunk_is_taken),
 	KUNIT_CASE(check_finds_wrong_figures),

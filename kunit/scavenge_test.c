@@ -60,6 +60,8 @@ static bool wait_for_ticks(unsigned int nr)
 static void begin_ticking(struct kunit *test, unsigned long ms)
 {
 	set_pace(ms);
+	/* At rest there is none. */
+	kspan_kick();
 	KUNIT_ASSERT_TRUE_MSG(test, wait_for_ticks(1), "no tick");
 }
 

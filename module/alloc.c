@@ -8,12 +8,12 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/jump_label.h>
 #include <linux/kspan.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
@@ -21,7 +21,9 @@
 #include "alloc.h"
 #include "arena.h"
 #include "cache.h"
+#include "chunk.h"
 #include "meta.h"
+#include "node.h"
 #include "provide.h"
 #include "redzone.h"
 #include "report.h"
@@ -79,7 +81,7 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 		if (likely(ptr || err))
 			break;
 		/* A last look follows a failure: others free meanwhile. */
-		err = kspan_provide(sc, node, gfp);
+		err = kspan_provide(sc, &node, gfp);
 	}
 	if (unlikely(!ptr)) {
 		kspan_report_fail(size, gfp, err);
@@ -90,14 +92,31 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 	return ptr;
 }
 
-/* The node a request is bound to, or NUMA_NO_NODE if any will do. */
+/*
+ * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
+ * that is none, or got memory after kspan was loaded.
+ */
 static int bound_node(gfp_t gfp, int node)
 {
-	if (nr_online_nodes == 1)
+	if (kspan_nr_nodes == 1)
 		return NUMA_NO_NODE;
-	if (node < 0 || node >= MAX_NUMNODES || !node_online(node))
-		return gfp & __GFP_THISNODE ? numa_mem_id() : NUMA_NO_NODE;
-	return node;
+	if (node == NUMA_NO_NODE && (gfp & __GFP_THISNODE))
+		node = numa_mem_id();
+	return kspan_has_node(node) ? node : NUMA_NO_NODE;
+}
+
+/*
+ * What vmalloc() gave for a node may be another's when that one had no more;
+ * whoever insists gets none of it.
+ */
+static void *insist_on_node(void *ptr, size_t size, gfp_t gfp, int node)
+{
+	if (likely(!ptr || !(gfp & __GFP_THISNODE) || node == NUMA_NO_NODE ||
+		   kspan_is_on_node(ptr, size, node)))
+		return ptr;
+	kspan_free(ptr);
+	kspan_report_fail(size, gfp, -ENOMEM);
+	return NULL;
 }
 
 /* A large object, which remembers whether it may hold pointers. */
@@ -131,21 +150,30 @@ static void *alloc_guarded(size_t size, size_t align, gfp_t gfp, int node,
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
 {
+	void *ptr;
+
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return NULL;
 	if (unlikely(in_nmi()))
 		return NULL;
+	if (unlikely((gfp & __GFP_THISNODE) && node != NUMA_NO_NODE &&
+		     !kspan_has_node(node))) {
+		kspan_report_fail(size, gfp, -EINVAL);
+		return NULL;
+	}
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
 	node = bound_node(gfp, node);
 	if (kspan_redzone_on())
-		return alloc_guarded(size, align, gfp, node, tops);
-	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
-		return alloc_large(size, align, gfp, node, tops);
-	return take_object((top_of(size) + tops) / 2, size, gfp, node,
-			   kspan_want_zero(gfp));
+		ptr = alloc_guarded(size, align, gfp, node, tops);
+	else if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
+		ptr = alloc_large(size, align, gfp, node, tops);
+	else
+		ptr = take_object((top_of(size) + tops) / 2, size, gfp, node,
+				  kspan_want_zero(gfp));
+	return insist_on_node(ptr, size, gfp, node);
 }
 
 /*
@@ -356,7 +384,8 @@ void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
-	if (node == NUMA_NO_NODE || nr_online_nodes == 1)
+	if (node == NUMA_NO_NODE ||
+	    (kspan_nr_nodes == 1 && node == kspan_first_node))
 		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS),
 					    size, gfp);
 	return kspan_alloc_kind(size, gfp, node, false);
@@ -418,28 +447,31 @@ EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
 static void *alloc_tiny(size_t size, gfp_t gfp)
 {
 	bool zero = kspan_want_zero(gfp);
+	int node = NUMA_NO_NODE, err = 0;
 	void *ptr;
-	int err = 0;
 
 	if (size >= KSPAN_TINY_MAX)
 		return alloc_plain(size, gfp, DATA_TOPS);
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
-	/* With check=2 it has a slot of its own, for its redzone. */
-	if (kspan_redzone_on())
+	/*
+	 * With check=2 it has a slot of its own, for its redzone.  A block may
+	 * be any node's.
+	 */
+	if (kspan_redzone_on() || (gfp & __GFP_THISNODE))
 		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, DATA_TOPS);
 	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
 		return NULL;
 	check_context(gfp);
 	for (;;) {
 		preempt_disable();
-		ptr = kspan_tiny_alloc(size, zero);
+		ptr = kspan_tiny_alloc(size, node, zero);
 		preempt_enable();
 		if (likely(ptr || err))
 			break;
 		gfp = current_gfp_context(gfp);
 		might_alloc(gfp);
-		err = kspan_provide(KSPAN_SC_TINY, NUMA_NO_NODE, gfp);
+		err = kspan_provide(KSPAN_SC_TINY, &node, gfp);
 	}
 	if (unlikely(!ptr))
 		kspan_report_fail(size, gfp, err);

@@ -36,6 +36,8 @@ static DEFINE_XARRAY_FLAGS(far_frames, XA_FLAGS_LOCK_IRQ);
 /* Guards the window's base and the installation of tables. */
 static DEFINE_SPINLOCK(arena_lock);
 static bool window_placed;
+/* Where frame 0 would begin; set with the window's base. */
+static unsigned long index_base;
 
 static struct page *null_page;
 static struct kspan_span **null_table;
@@ -91,7 +93,7 @@ int kspan_arena_init(void)
 	for (i = 0; i < KSPAN_NR_WINDOW; i++)
 		kspan_window[i] = null_table;
 	kspan_window_base = 0;
-	window_placed = !IS_ENABLED(CONFIG_64BIT);
+	window_placed = false;
 	return 0;
 }
 
@@ -122,11 +124,15 @@ static void place_window(unsigned long addr)
 
 	spin_lock_irq(&arena_lock);
 	if (!window_placed) {
+		index_base = base - below;
 		/* Never let the window wrap around the address space. */
 		base = base > below ? base - below : 0;
 		base = min(base, -(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT));
-		WRITE_ONCE(kspan_window_base, base);
-		window_placed = true;
+		/* On 32-bit machines it is all of that. */
+		if (IS_ENABLED(CONFIG_64BIT))
+			WRITE_ONCE(kspan_window_base, base);
+		/* Pairs with the acquire in kspan_arena_cover(). */
+		smp_store_release(&window_placed, true);
 	}
 	spin_unlock_irq(&arena_lock);
 }
@@ -154,11 +160,12 @@ static int add_table(unsigned long addr, gfp_t gfp)
 		else
 			err = -EBUSY;
 		spin_unlock_irq(&arena_lock);
-	} else if (kspan_inject(KSPAN_INJECT_TABLE)) {
+	} else if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_TABLE)) {
 		err = -ENOMEM;
 	} else {
+		/* Its nodes have a constructor, and cannot be zeroed. */
 		err = xa_insert_irq(&far_frames, addr >> KSPAN_FRAME_SHIFT,
-				    table, gfp);
+				    table, gfp & ~__GFP_ZERO);
 	}
 	if (err)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);
@@ -180,7 +187,8 @@ int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)
 	unsigned long end = addr + bytes - 1;
 	int err;
 
-	if (!READ_ONCE(window_placed))
+	/* The base before the table that is placed by it. */
+	if (!smp_load_acquire(&window_placed))
 		place_window(addr);
 	for (addr = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE); addr <= end;
 	     addr += KSPAN_FRAME_SIZE) {
@@ -296,6 +304,20 @@ struct kspan_span *kspan_span_around(unsigned long addr)
 		return addr - span->base < bytes ? span : NULL;
 	}
 	return NULL;
+}
+
+/**
+ * kspan_arena_index - a frame's number, which does not tell its address
+ * @addr: where it begins
+ *
+ * Context: Any, once there is memory.
+ * Return: the number; the first frame ever has an eighth of the window below.
+ */
+unsigned long kspan_arena_index(unsigned long addr)
+{
+	unsigned long index = (addr - index_base) >> KSPAN_FRAME_SHIFT;
+
+	return IS_ENABLED(CONFIG_64BIT) ? index : index % KSPAN_NR_WINDOW;
 }
 
 /**

@@ -75,6 +75,7 @@ void kspan_arena_mark(unsigned long addr, unsigned long nr_pages,
 void kspan_arena_withdraw(struct kspan_span *span);
 struct kspan_span *kspan_span_find(const void *ptr);
 struct kspan_span *kspan_span_around(unsigned long addr);
+unsigned long kspan_arena_index(unsigned long addr);
 struct kspan_span **kspan_arena_frame(unsigned long *addr);
 
 #endif /* KSPAN_ARENA_H */

@@ -75,7 +75,7 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	struct kspan_mag *mag = kspan_a_mag(c, sc);
 
 	if (!mag) {
-		mag = kspan_mag_alloc(sc, GFP_NOWAIT);
+		mag = kspan_mag_alloc(sc, GFP_NOWAIT | __GFP_NOMEMALLOC);
 		if (!mag)
 			return false;
 		kspan_set_a(c, sc, mag, 0);
@@ -304,7 +304,7 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_mag *a = kspan_a_mag(c, sc), *f;
 
-	f = kspan_mag_alloc(sc, GFP_NOWAIT);
+	f = kspan_mag_alloc(sc, GFP_NOWAIT | __GFP_NOMEMALLOC);
 	if (!f && a && !kspan_a_count(c, sc)) {
 		f = a;
 		kspan_set_a(c, sc, NULL, 0);

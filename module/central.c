@@ -18,7 +18,6 @@
 #include <linux/errno.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
-#include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 
@@ -26,10 +25,13 @@
 #include "central.h"
 #include "heap.h"
 #include "meta.h"
+#include "node.h"
 #include "redzone.h"
 
 /* One in this many spans of a class may wait empty. */
 #define EMPTY_SHARE	8
+/* Empty spans taken off a list at a time, with its lock held. */
+#define DRAIN_BATCH	32U
 
 atomic_long_t kspan_nr_refill;
 atomic_long_t kspan_nr_flush;
@@ -43,7 +45,7 @@ struct kspan_central *kspan_central_of(int node, unsigned int sc)
 {
 	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
 
-	return row ? &row[sc] : &centrals[first_online_node][sc];
+	return row ? &row[sc] : &centrals[kspan_first_node][sc];
 }
 
 /**
@@ -57,7 +59,7 @@ int kspan_central_init(void)
 	unsigned int sc, i;
 	int node;
 
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		struct kspan_central *row;
 
 		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
@@ -81,7 +83,7 @@ void kspan_central_exit(void)
 {
 	int node;
 
-	for (node = 0; node < MAX_NUMNODES; node++) {
+	for_each_kspan_node(node) {
 		kspan_meta_free(centrals[node],
 				sizeof(*centrals[node]) * KSPAN_NR_SC,
 				KSPAN_SYS_OTHER);
@@ -96,8 +98,10 @@ static void place_span_locked(struct kspan_central *central,
 	u8 bucket = KSPAN_NO_BUCKET;
 
 	lockdep_assert_held(&central->lock);
-	if (span->nr_free)
-		bucket = (span->nr_free * KSPAN_CENTRAL_BUCKETS - 1) /
+	if (span->nr_free == span->nr_objs)
+		bucket = KSPAN_CENTRAL_EMPTY;
+	else if (span->nr_free)
+		bucket = (span->nr_free * KSPAN_CENTRAL_QUARTERS - 1) /
 			 span->nr_objs;
 	if (bucket == span->bucket)
 		return;
@@ -132,13 +136,13 @@ static void retire_corrupt_locked(struct kspan_central *central,
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: %s; span of class %u retired\n", what,
 		       kspan_sc_class(span->top / 2));
+	if (span->bucket == KSPAN_CENTRAL_EMPTY)
+		central->nr_empty--;
 	if (span->bucket != KSPAN_NO_BUCKET) {
 		list_del_init(&span->list);
 		central->nr_partial--;
 		span->bucket = KSPAN_NO_BUCKET;
 	}
-	if (span->nr_free == span->nr_objs)
-		central->nr_empty--;
 	central->nr_free -= span->nr_free;
 	span->nr_free = 0;
 	WRITE_ONCE(span->magic, 0);
@@ -417,21 +421,23 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 void kspan_central_drain(int node, unsigned int sc)
 {
 	struct kspan_central *central = kspan_central_of(node, sc);
-	struct kspan_span *span, *next;
+	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
 	unsigned long flags;
+	unsigned int nr;
 	LIST_HEAD(empty);
 
 	if (!READ_ONCE(central->nr_empty))
 		return;
-	raw_spin_lock_irqsave(&central->lock, flags);
-	/* Empty spans are among the emptiest. */
-	list_for_each_entry_safe(span, next,
-				 &central->partial[KSPAN_CENTRAL_BUCKETS - 1],
-				 list)
-		if (span->nr_free == span->nr_objs)
-			detach_empty_locked(central, span, &empty);
-	raw_spin_unlock_irqrestore(&central->lock, flags);
-	drop_spans(&empty);
+	do {
+		raw_spin_lock_irqsave(&central->lock, flags);
+		for (nr = 0; nr < DRAIN_BATCH && !list_empty(list); nr++)
+			detach_empty_locked(central,
+					    list_first_entry(list, struct kspan_span,
+							     list),
+					    &empty);
+		raw_spin_unlock_irqrestore(&central->lock, flags);
+		drop_spans(&empty);
+	} while (nr == DRAIN_BATCH);
 }
 
 /**
@@ -440,7 +446,7 @@ void kspan_central_drain(int node, unsigned int sc)
  * @sc: span class
  * @gfp: how hard to try for metadata
  * @use_reserve: whether the pages may come from the reserve
- * @low: set when the heap fell below its reserve
+ * @low: set when the heap fell below its reserve, or metadata is short
  *
  * Context: Any but NMI.
  * Return: 0, -ENOSPC if the heap has no such run, -ENOMEM without metadata.
@@ -454,14 +460,16 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 	struct kspan_run run;
 
 	span = kspan_span_alloc(sc, gfp);
-	if (!span)
+	if (!span) {
+		*low = true;
 		return -ENOMEM;
+	}
 	if (!kspan_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
 		*low = true;
 		kspan_span_free(span);
 		return -ENOSPC;
 	}
-	*low = run.low;
+	*low |= run.low;
 	span->base = run.addr;
 	span->chunk = run.chunk;
 	span->nr_pages = info->nr_pages;

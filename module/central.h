@@ -13,8 +13,13 @@
 
 #include "span.h"
 
-/* Partial spans are kept by how full they are, 0 the fullest quarter. */
-#define KSPAN_CENTRAL_BUCKETS 4
+/*
+ * Partial spans are kept by how full they are, 0 the fullest quarter; those
+ * without an object outside are apart.
+ */
+#define KSPAN_CENTRAL_QUARTERS	4
+#define KSPAN_CENTRAL_EMPTY	KSPAN_CENTRAL_QUARTERS
+#define KSPAN_CENTRAL_BUCKETS	(KSPAN_CENTRAL_QUARTERS + 1)
 
 /**
  * struct kspan_slot - a free object in a magazine

@@ -23,21 +23,24 @@ const char *kspan_central_check(struct kspan_central *central)
 	const char *wrong = NULL;
 	struct kspan_span *span;
 	unsigned int i;
+	bool is_empty, for_empty;
 
 	raw_spin_lock_irqsave(&central->lock, flags);
 	for (i = 0; i < KSPAN_CENTRAL_BUCKETS && !wrong; i++) {
+		for_empty = i == KSPAN_CENTRAL_EMPTY;
 		list_for_each_entry(span, &central->partial[i], list) {
 			wrong = kspan_span_check(span);
 			if (wrong)
 				break;
-			if (span->bucket != i)
+			is_empty = span->nr_free == span->nr_objs;
+			if (span->bucket != i || is_empty != for_empty)
 				wrong = "central: span is in the wrong list";
 			if (!span->nr_free)
 				wrong = "central: full span in a list";
 			if (wrong)
 				break;
 			nr_partial++;
-			nr_empty += span->nr_free == span->nr_objs;
+			nr_empty += is_empty;
 			nr_free += span->nr_free;
 		}
 	}

@@ -3,6 +3,7 @@
  * Backing memory: the one place that calls vmalloc() and vfree() for objects,
  * and therefore the one that honours memory_limit.
  */
+#include <linux/align.h>
 #include <linux/errno.h>
 #include <linux/kmemleak.h>
 #include <linux/math.h>
@@ -16,6 +17,7 @@
 #include "chunk.h"
 #include "inject.h"
 #include "meta.h"
+#include "node.h"
 #include "params.h"
 #include "shadow.h"
 
@@ -62,9 +64,25 @@ static bool is_short(unsigned long bytes)
 	return si_mem_available() < (long)(bytes >> PAGE_SHIFT) + margin;
 }
 
-static bool is_on_node(const void *mem, int node)
+/**
+ * kspan_is_on_node - whether all pages of a piece of heap memory are a node's
+ * @mem: the memory
+ * @bytes: its size
+ * @node: the node
+ *
+ * Context: Any; a look-up for each page where there are several nodes.
+ * Return: whether they are.
+ */
+bool kspan_is_on_node(const void *mem, unsigned long bytes, int node)
 {
-	return nr_online_nodes == 1 || page_to_nid(vmalloc_to_page(mem)) == node;
+	const void *end = mem + bytes;
+
+	if (kspan_nr_nodes == 1)
+		return true;
+	for (mem = PTR_ALIGN_DOWN(mem, PAGE_SIZE); mem < end; mem += PAGE_SIZE)
+		if (page_to_nid(vmalloc_to_page(mem)) != node)
+			return false;
+	return true;
 }
 
 /**
@@ -109,13 +127,14 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 		scope = memalloc_noio_save();
 	else if (!(gfp & __GFP_FS))
 		scope = memalloc_nofs_save();
-	mem = kspan_vmalloc_chunk(bytes, flags, node);
+	mem = kspan_vmalloc(bytes, flags, node);
 	if (!(gfp & __GFP_IO))
 		memalloc_noio_restore(scope);
 	else if (!(gfp & __GFP_FS))
 		memalloc_nofs_restore(scope);
-	/* No function that modules may call takes both a node and flags. */
-	if (mem && (gfp & __GFP_THISNODE) && !is_on_node(mem, node)) {
+	/* Where vmalloc() was asked for, it may have looked elsewhere as well. */
+	if (mem && (gfp & __GFP_THISNODE) &&
+	    !kspan_is_on_node(mem, bytes, node)) {
 		vfree(mem);
 		mem = NULL;
 	}

@@ -73,6 +73,7 @@ extern atomic_long_t kspan_nr_release;
 int kspan_chunk_init(void);
 void kspan_chunk_exit(void);
 unsigned long kspan_sys_total(void);
+bool kspan_is_on_node(const void *mem, unsigned long bytes, int node);
 void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err);
 void kspan_backing_put(void *mem, unsigned long heap_bytes);
 struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,

@@ -9,10 +9,12 @@
 #ifndef KSPAN_COMPAT_H
 #define KSPAN_COMPAT_H
 
+#include <linux/align.h>
 #include <linux/gfp.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
+#include <linux/topology.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -41,23 +43,39 @@
 			   __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_ZERO)
 
 /**
- * kspan_vmalloc_chunk - virtually contiguous memory for a chunk
+ * kspan_vmalloc_round - the size that kspan_vmalloc() should be asked for
+ * @bytes: size, a multiple of PAGE_SIZE
+ *
+ * vmalloc_huge() takes whole PMD entries' worth of memory whatever it is asked
+ * for; so it is asked where that is an eighth more at most, and for all of it.
+ *
+ * Return: @bytes or a little more.
+ */
+static inline unsigned long kspan_vmalloc_round(unsigned long bytes)
+{
+	unsigned long huge = ALIGN(bytes, PMD_SIZE);
+
+	return KSPAN_HUGE_CHUNKS && huge - bytes <= huge / 8 ? huge : bytes;
+}
+
+/**
+ * kspan_vmalloc - virtually contiguous memory
  * @bytes: size, a multiple of PAGE_SIZE
  * @gfp: how hard to try
  * @node: preferred NUMA node
  *
- * Up to 6.12 a huge mapping needs 2 MiB for every online node and cannot name
- * a node at all, so with several nodes placement wins over page size.
+ * Nothing that modules may call up to 6.12 takes both a node and flags, or can
+ * map memory of another node by huge entries.
  *
  * Context: Process context that may sleep.
  * Return: page-aligned memory, or NULL.
  */
-static inline void *kspan_vmalloc_chunk(unsigned long bytes, gfp_t gfp, int node)
+static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
 {
 	gfp &= KSPAN_VMALLOC_GFP;
-	if (nr_online_nodes > 1)
+	if (nr_online_nodes > 1 && node != numa_mem_id())
 		return vmalloc_node(bytes, node);
-	if (KSPAN_HUGE_CHUNKS && bytes >= PMD_SIZE)
+	if (KSPAN_HUGE_CHUNKS && IS_ALIGNED(bytes, PMD_SIZE))
 		return vmalloc_huge(bytes, gfp);
 	return __vmalloc(bytes, gfp);
 }

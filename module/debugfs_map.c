@@ -2,12 +2,12 @@
 /*
  * The debugfs files that show where memory lies: arenas and spans.
  */
+#include <linux/align.h>
 #include <linux/bitmap.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
-#include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -18,6 +18,7 @@
 #include "heap.h"
 #include "inject.h"
 #include "kept.h"
+#include "node.h"
 
 /* A frame's map string has this many characters, each for so many pages. */
 #define MAP_CHARS	64U
@@ -134,15 +135,14 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 
 	memset(map, 0, sizeof(*map));
 	map->base = base;
-	for_each_online_node(node)
+	for_each_kspan_node(node)
 		kspan_heap_walk(kspan_heap_of(node), map_chunk, map);
 	kspan_kept_walk(map_large, map);
 	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
 	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
 	if (!have)
 		return;
-	seq_printf(m, "%lu %u %u %u %lu ",
-		   (base - kspan_window_base) >> KSPAN_FRAME_SHIFT,
+	seq_printf(m, "%lu %u %u %u %lu ", kspan_arena_index(base),
 		   map->nr_chunks, used, have - used, longest_idle(map));
 	show_map(m, map);
 	seq_putc(m, '\n');
@@ -188,7 +188,9 @@ static unsigned long span_page(unsigned long page)
 			addr = frame + (i << KSPAN_PAGE_SHIFT);
 			preempt_disable();
 			span = READ_ONCE(table[i]);
-			found = span->kind != KSPAN_NONE && span->base == addr;
+			/* A region may begin in the middle of a heap page. */
+			found = span->kind != KSPAN_NONE &&
+				ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE) == addr;
 			preempt_enable();
 			if (found)
 				return addr >> KSPAN_PAGE_SHIFT;
@@ -251,7 +253,7 @@ static int spans_show(struct seq_file *m, void *v)
 		return 0;
 	}
 	preempt_disable();
-	span = kspan_span_find((void *)(*(unsigned long *)v << KSPAN_PAGE_SHIFT));
+	span = kspan_span_find((void *)((unsigned long)*(loff_t *)v << KSPAN_PAGE_SHIFT));
 	/* It may have ended since it was found. */
 	if (span->kind == KSPAN_NONE)
 		goto unlock;

@@ -8,12 +8,12 @@
  * scavenger run to the next then.
  */
 #include <linux/minmax.h>
-#include <linux/nodemask.h>
 #include <linux/preempt.h>
 
 #include "arena.h"
 #include "depot.h"
 #include "meta.h"
+#include "node.h"
 
 /* Bytes of objects a depot may hold, and the magazines it always may. */
 #define DEPOT_BYTES	(256U << 10)
@@ -34,7 +34,7 @@ static struct kspan_depot *depot_of(int node, unsigned int sc)
 {
 	struct kspan_depot *row = node >= 0 ? depots[node] : NULL;
 
-	return row ? &row[sc] : &depots[first_online_node][sc];
+	return row ? &row[sc] : &depots[kspan_first_node][sc];
 }
 
 static void init_depot(struct kspan_depot *depot, const struct kspan_class *info)
@@ -58,9 +58,10 @@ int kspan_depot_init(void)
 	int node;
 
 	kspan_pool_init(&mag_pool, sizeof(struct kspan_mag), KSPAN_SYS_MCACHE);
+	kspan_pool_keep_ready(&mag_pool);
 	for (i = 0; i < KSPAN_MAG_SLOTS; i++)
 		kspan_no_mag.slot[i].state = &kspan_none_state;
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		struct kspan_depot *row;
 
 		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
@@ -81,7 +82,7 @@ void kspan_depot_exit(void)
 {
 	int node;
 
-	for (node = 0; node < MAX_NUMNODES; node++) {
+	for_each_kspan_node(node) {
 		kspan_meta_free(depots[node],
 				sizeof(*depots[node]) * KSPAN_NR_SC,
 				KSPAN_SYS_OTHER);
@@ -224,7 +225,7 @@ unsigned long kspan_depot_swaps(void)
 	unsigned int sc;
 	int node;
 
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		for (sc = 0; sc < KSPAN_NR_SC; sc++)
 			nr += READ_ONCE(depot_of(node, sc)->nr_swap);
 	}

@@ -6,12 +6,17 @@
  * there only claims the object, by one cmpxchg, and links it in a list that
  * an irq_work empties.  The object's own memory holds the link.
  */
+#include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/irq_work.h>
 #include <linux/kspan.h>
 #include <linux/llist.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "free.h"
 #include "large.h"
@@ -26,6 +31,7 @@
 #define FREE_BATCH	64U
 
 static void free_deferred(struct irq_work *work);
+static void fill_deferred(struct work_struct *work);
 
 /*
  * Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred.
@@ -34,6 +40,17 @@ static void free_deferred(struct irq_work *work);
  */
 static LLIST_HEAD(deferred);
 static struct irq_work deferred_irq = IRQ_WORK_INIT_HARD(free_deferred);
+
+/*
+ * What an irq_work took off that list and left to the next, under the lock; a
+ * leaf, taken in hardirq.
+ */
+static DEFINE_RAW_SPINLOCK(rest_lock);
+static struct llist_node *rest;
+
+/* Large ones that have to be filled first, which is no work for an interrupt. */
+static LLIST_HEAD(to_fill);
+static DECLARE_WORK(fill_work, fill_deferred);
 
 static void defer(void *mem)
 {
@@ -49,6 +66,23 @@ static void free_large(struct kspan_span *span)
 		kspan_kick();
 }
 
+/* The rest of the free of a large object that was claimed. */
+static void free_claimed(struct kspan_span *span, const void *ptr)
+{
+	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
+		kspan_large_spend(span);
+	else if (unlikely(in_nmi()))
+		defer((void *)ptr);
+	else
+		free_large(span);
+}
+
+/*
+ * Whoever claims an object has its span to himself; so preemption can be on
+ * when the object is filled with zeros or poison, which may take long.
+ *
+ * Context: Any, with preemption off; enables it.
+ */
 static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
@@ -56,12 +90,9 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
-	else if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
-		kspan_large_spend(span);
-	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
-		defer((void *)ptr);
-	else
-		free_large(span);
+	preempt_enable();
+	if (likely(!fault))
+		free_claimed(span, ptr);
 }
 
 static void free_tiny_slow(struct kspan_span *span, const void *ptr)
@@ -111,10 +142,12 @@ noinline void kspan_free_slow(const void *ptr)
 		return;
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
+	if (likely(!fault) && object.span->kind == KSPAN_LARGE) {
+		free_large_slow(object.span, ptr);
+		return;
+	}
 	if (unlikely(fault))
 		kspan_report_free(ptr, object.span, fault, 0);
-	else if (object.span->kind == KSPAN_LARGE)
-		free_large_slow(object.span, ptr);
 	else if (object.span->kind == KSPAN_TINY)
 		free_tiny_slow(object.span, ptr);
 	else
@@ -122,41 +155,82 @@ noinline void kspan_free_slow(const void *ptr)
 	preempt_enable();
 }
 
-/* The rest waits for the next interrupt, so that none is long. */
-static void defer_again(struct llist_node *first)
+/* The next object freed in NMI, or NULL. */
+static struct llist_node *take_deferred(void)
 {
-	struct llist_node *last = first;
+	struct llist_node *node;
+	unsigned long flags;
 
-	while (last->next)
-		last = last->next;
-	llist_add_batch(first, last, &deferred);
-	irq_work_queue(&deferred_irq);
+	raw_spin_lock_irqsave(&rest_lock, flags);
+	if (!rest)
+		rest = llist_del_all(&deferred);
+	node = rest;
+	if (node)
+		rest = node->next;
+	raw_spin_unlock_irqrestore(&rest_lock, flags);
+	return node;
 }
 
+static void free_deferred_large(struct kspan_span *span, struct llist_node *node)
+{
+	kspan_sanitize_deferred(node, kspan_span_size(span));
+	if (!kspan_redzone_on() && !want_init_on_free()) {
+		free_large(span);
+		return;
+	}
+	kspan_shadow_show(node, sizeof(*node), sizeof(*node));
+	if (llist_add(node, &to_fill))
+		schedule_work(&fill_work);
+}
+
+static void free_deferred_one(struct llist_node *node)
+{
+	struct kspan_span *span = kspan_span_find(node);
+
+	if (span->kind == KSPAN_LARGE) {
+		free_deferred_large(span, node);
+	} else if (span->kind == KSPAN_TINY) {
+		kspan_tiny_release(span, node);
+	} else {
+		kspan_sanitize_deferred(node, kspan_span_size(span));
+		kspan_cache_free(span->top / 2, node, span->state +
+				 kspan_span_index(span, (unsigned long)node));
+	}
+}
+
+/*
+ * A batch; the rest waits for the next interrupt, so that none is long.  Not so
+ * on a CPU that goes: its next interrupt is when it has come back.
+ */
 static void free_deferred(struct irq_work *work)
 {
+	struct llist_node *node;
+	unsigned int nr = 0;
+
+	preempt_disable();
+	while ((node = take_deferred())) {
+		free_deferred_one(node);
+		if (++nr < FREE_BATCH || !cpu_online(smp_processor_id()))
+			continue;
+		irq_work_queue(&deferred_irq);
+		break;
+	}
+	preempt_enable();
+}
+
+static void fill_deferred(struct work_struct *work)
+{
 	struct llist_node *node, *next;
-	unsigned int left = FREE_BATCH;
+	struct kspan_span *span;
 
-	llist_for_each_safe(node, next, llist_del_all(&deferred)) {
-		struct kspan_span *span;
-
-		if (!left--) {
-			defer_again(node);
-			return;
-		}
+	llist_for_each_safe(node, next, llist_del_all(&to_fill)) {
 		preempt_disable();
 		span = kspan_span_find(node);
-		if (span->kind != KSPAN_TINY)
-			kspan_sanitize_deferred(node, kspan_span_size(span));
-		if (span->kind == KSPAN_LARGE)
-			free_large(span);
-		else if (span->kind == KSPAN_TINY)
-			kspan_tiny_release(span, node);
-		else
-			kspan_cache_free(span->top / 2, node, span->state +
-					 kspan_span_index(span, (unsigned long)node));
 		preempt_enable();
+		/* All of it is filled now, the link as well. */
+		kspan_shadow_hide(node, kspan_span_size(span));
+		free_large(span);
+		cond_resched();
 	}
 }
 
@@ -175,10 +249,11 @@ static noinline void free_trade(const void *ptr)
 		if (!kspan_cache_trade_free(span->top) ||
 		    !kspan_cache_push(span->top, ptr, state))
 			kspan_cache_free(span->top / 2, ptr, state);
-	} else if (span->kind == KSPAN_LARGE) {
-		free_large_slow(span, ptr);
-	} else {
+	} else if (span->kind != KSPAN_LARGE) {
 		kspan_free_slow(ptr);
+	} else {
+		free_large_slow(span, ptr);
+		return;
 	}
 	preempt_enable();
 }
@@ -277,14 +352,14 @@ EXPORT_SYMBOL_GPL(kspan_free_sensitive);
 size_t kspan_size(const void *ptr)
 {
 	struct kspan_object object;
-	enum kspan_fault fault;
+	bool live;
 
 	if (ZERO_OR_NULL_PTR(ptr))
 		return 0;
 	preempt_disable();
-	fault = kspan_lookup(ptr, &object);
+	live = kspan_lookup_live(ptr, &object);
 	preempt_enable();
-	if (fault)
+	if (!live)
 		return 0;
 	kspan_sanitize_size(ptr, object.size);
 	return object.size;
@@ -346,7 +421,7 @@ static void free_batch(void **objs, unsigned int nr)
 
 	if (unlikely(!kspan_in_task())) {
 		for (; nr; nr--, objs++)
-			kspan_free(*objs);
+			free_in_irq(*objs);
 		return;
 	}
 	while (nr) {
@@ -386,5 +461,13 @@ EXPORT_SYMBOL_GPL(kspan_free_bulk);
 /* Wait for objects freed in NMI.  Context: module unload; may sleep. */
 void kspan_free_exit(void)
 {
+	struct llist_node *node;
+
 	irq_work_sync(&deferred_irq);
+	preempt_disable();
+	while ((node = take_deferred()))
+		free_deferred_one(node);
+	preempt_enable();
+	irq_work_sync(&deferred_irq);
+	flush_work(&fill_work);
 }

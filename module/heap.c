@@ -22,11 +22,11 @@
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/nodemask.h>
 #include <linux/printk.h>
 
 #include "heap.h"
 #include "meta.h"
+#include "node.h"
 #include "params.h"
 
 static struct kspan_heap *heaps[MAX_NUMNODES];
@@ -36,7 +36,7 @@ struct kspan_heap *kspan_heap_of(int node)
 {
 	struct kspan_heap *heap = node >= 0 ? heaps[node] : NULL;
 
-	return heap ? heap : heaps[first_online_node];
+	return heap ? heap : heaps[kspan_first_node];
 }
 
 /**
@@ -58,6 +58,14 @@ void kspan_heap_setup(struct kspan_heap *heap, int node,
 	INIT_LIST_HEAD(&heap->chunks);
 	heap->node = node;
 	heap->reserve_pages = reserve_pages;
+	heap->reserve_run = kspan_heap_longest_span();
+}
+
+/* Remember the run that an atomic caller did not get, for the worker. */
+static void want_run_locked(struct kspan_heap *heap, unsigned int nr_pages)
+{
+	lockdep_assert_held(&heap->lock);
+	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
 }
 
 static unsigned int bucket_of(const struct kspan_chunk *chunk)
@@ -77,8 +85,9 @@ static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk
 	__set_bit(chunk->bucket, heap->filled);
 }
 
-static void unfile_chunk_locked(struct kspan_heap *heap,
-				struct kspan_chunk *chunk)
+/* Take @chunk off its list.  Context: the heap's lock is held. */
+void kspan_heap_unfile_locked(struct kspan_heap *heap,
+			      struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	list_del(&chunk->list);
@@ -92,7 +101,7 @@ static void refile_chunk_locked(struct kspan_heap *heap,
 	lockdep_assert_held(&heap->lock);
 	if (bucket_of(chunk) == chunk->bucket)
 		return;
-	unfile_chunk_locked(heap, chunk);
+	kspan_heap_unfile_locked(heap, chunk);
 	file_chunk_locked(heap, chunk);
 }
 
@@ -151,7 +160,8 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 	heap->free_pages -= nr_pages;
 	heap->used_pages += nr_pages;
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
-	run->low = heap->free_pages < heap->reserve_pages;
+	run->low = heap->free_pages < kspan_heap_reserve(heap) ||
+		   !kspan_heap_has_run(heap, heap->reserve_run);
 }
 
 /**
@@ -178,13 +188,17 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 	if (need > KSPAN_CHUNK_MAX)
 		return false;
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (!use_reserve && heap->free_pages < heap->reserve_pages + nr_pages)
+	if (!use_reserve &&
+	    heap->free_pages < kspan_heap_reserve(heap) + nr_pages)
 		goto unlock;
 	/* A run of this length holds an aligned one wherever it begins. */
 	bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
 			       need * KSPAN_HEAP_FILL);
-	if (bucket >= KSPAN_HEAP_BUCKETS)
+	if (bucket >= KSPAN_HEAP_BUCKETS) {
+		if (use_reserve)
+			want_run_locked(heap, need);
 		goto unlock;
+	}
 	chunk = list_first_entry(&heap->lists[bucket], struct kspan_chunk, list);
 	at = find_run(chunk, nr_pages, align_pages);
 	if (WARN_ON_ONCE(at >= chunk->nr_pages))
@@ -268,102 +282,6 @@ int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
 		return err;
 	kspan_heap_add(heap, chunk);
 	return 0;
-}
-
-/**
- * kspan_heap_fill_reserve - bring every heap back to its reserve
- *
- * Context: Process context that may sleep.
- * Return: 0 or the error that stopped it.
- */
-int kspan_heap_fill_reserve(void)
-{
-	int node, err;
-
-	for_each_online_node(node) {
-		struct kspan_heap *heap = heaps[node];
-
-		while (heap && READ_ONCE(heap->free_pages) < heap->reserve_pages) {
-			err = kspan_heap_grow(heap, 1, GFP_KERNEL);
-			if (err)
-				return err;
-		}
-	}
-	return 0;
-}
-
-/* Move chunks without users that have idled long enough to @gone. */
-static void collect_idle_locked(struct kspan_heap *heap, unsigned long keep,
-				unsigned long idle_jiffies,
-				struct list_head *gone)
-{
-	struct kspan_chunk *chunk, *next;
-	unsigned int bucket;
-
-	lockdep_assert_held(&heap->lock);
-	for_each_set_bit(bucket, heap->filled, KSPAN_HEAP_BUCKETS) {
-		if (bucket % KSPAN_HEAP_FILL != KSPAN_HEAP_FILL - 1)
-			continue;
-		list_for_each_entry_safe(chunk, next, &heap->lists[bucket], list) {
-			if (heap->free_pages < keep + chunk->nr_pages)
-				return;
-			if (time_before(jiffies, chunk->idle_since + idle_jiffies))
-				continue;
-			unfile_chunk_locked(heap, chunk);
-			list_move(&chunk->all, gone);
-			heap->nr_chunks--;
-			heap->free_pages -= chunk->nr_pages;
-		}
-	}
-}
-
-/**
- * kspan_heap_trim - give idle chunks back to the kernel
- * @heap: the heap
- * @keep_pages: free pages to keep
- * @idle_jiffies: how long a chunk must have been without users
- *
- * Context: Process context that may sleep.
- * Return: bytes given back.
- */
-unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
-			      unsigned long idle_jiffies)
-{
-	struct kspan_chunk *chunk, *next;
-	unsigned long flags, bytes = 0;
-	LIST_HEAD(gone);
-
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	collect_idle_locked(heap, keep_pages, idle_jiffies, &gone);
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	list_for_each_entry_safe(chunk, next, &gone, all) {
-		bytes += chunk->nr_pages * KSPAN_PAGE_SIZE;
-		kspan_chunk_put(chunk);
-	}
-	return bytes;
-}
-
-/**
- * kspan_heap_keep - free pages a heap should keep when it is trimmed
- * @heap: the heap
- *
- * A tenth of the recent peak above the reserve, so that the next wave does
- * not begin with vmalloc().  Each call lets the peak decay by half its
- * distance from what is in use.
- *
- * Context: Any but NMI; the scavenger only.
- * Return: heap pages that a tick should leave in the heap.
- */
-unsigned long kspan_heap_keep(struct kspan_heap *heap)
-{
-	unsigned long flags, keep;
-
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	keep = heap->reserve_pages + heap->peak_pages / 10;
-	heap->peak_pages = heap->used_pages +
-			   (heap->peak_pages - heap->used_pages) / 2;
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return keep;
 }
 
 /**
@@ -457,14 +375,14 @@ int kspan_heap_init(void)
 		       kspan_params.reserve_kb);
 		return -EINVAL;
 	}
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
 		if (!heap) {
 			err = -ENOMEM;
 			goto undo;
 		}
 		kspan_heap_setup(heap, node,
-				 DIV_ROUND_UP(reserve, num_online_nodes()));
+				 DIV_ROUND_UP(reserve, kspan_nr_nodes));
 		heaps[node] = heap;
 	}
 	err = kspan_heap_fill_reserve();
@@ -481,7 +399,7 @@ void kspan_heap_exit(void)
 {
 	int node;
 
-	for (node = 0; node < MAX_NUMNODES; node++)
+	for_each_kspan_node(node)
 		if (heaps[node])
 			heap_destroy(node);
 }

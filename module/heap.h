@@ -32,6 +32,8 @@
  * @used_pages: pages in spans
  * @peak_pages: most used_pages lately; the scavenger lets it decay
  * @reserve_pages: free pages only atomic callers may take; set once
+ * @reserve_run: as long a free run should be at hand for them; the longest
+ *	that one of them lately asked for in vain, or what any class needs
  * @node: NUMA node; set once
  */
 struct kspan_heap {
@@ -44,6 +46,7 @@ struct kspan_heap {
 	unsigned long used_pages;
 	unsigned long peak_pages;
 	unsigned long reserve_pages;
+	unsigned int reserve_run;
 	int node;
 };
 
@@ -61,6 +64,14 @@ struct kspan_run {
 	bool low;
 };
 
+/* Whether a chunk has a free run of that length.  Context: the lock is held. */
+static inline bool kspan_heap_has_run(const struct kspan_heap *heap,
+				      unsigned int nr_pages)
+{
+	return find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
+			     nr_pages * KSPAN_HEAP_FILL) < KSPAN_HEAP_BUCKETS;
+}
+
 void kspan_heap_setup(struct kspan_heap *heap, int node,
 		      unsigned long reserve_pages);
 int kspan_heap_init(void);
@@ -73,8 +84,13 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
 		     unsigned long addr, unsigned int nr_pages);
 void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk);
+void kspan_heap_unfile_locked(struct kspan_heap *heap,
+			      struct kspan_chunk *chunk);
 int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp);
 int kspan_heap_fill_reserve(void);
+unsigned int kspan_heap_longest_span(void);
+unsigned int kspan_heap_lacks(struct kspan_heap *heap);
+unsigned long kspan_heap_reserve(const struct kspan_heap *heap);
 unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
 			      unsigned long idle_jiffies);
 unsigned long kspan_heap_keep(struct kspan_heap *heap);

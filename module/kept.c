@@ -29,6 +29,8 @@
 #define BUCKETS_ON	2U
 /* Spans looked at in a list: the newest, whose memory is in caches. */
 #define LOOK_MAX	16U
+/* Spans picked at a time, with the lock held. */
+#define PICK_BATCH	32U
 
 #define REGION_BUDGET	SZ_256M
 #define RUN_BUDGET	SZ_8M
@@ -37,14 +39,18 @@ atomic_long_t kspan_region_sys;
 atomic_long_t kspan_region_idle;
 atomic_long_t kspan_run_idle;
 
+/* Kept spans of one sort, newest first. */
+struct kept_lists {
+	struct list_head bucket[NR_BUCKETS];
+};
+
 /*
- * Kept spans, newest first, and regions in use.  The lock guards the lists
- * and the changes of the byte counts; any context but NMI, takes no other
- * lock.
+ * Kept spans, and regions in use.  The lock guards the lists and the changes of
+ * the byte counts; any context but NMI, takes no other lock.
  */
 static DEFINE_RAW_SPINLOCK(kept_lock);
-static struct hlist_head kept[NR_BUCKETS];
-static HLIST_HEAD(live_regions);
+static struct kept_lists regions, runs;
+static LIST_HEAD(live_regions);
 
 /* Bytes kept at most; set at load. */
 static long region_budget;
@@ -103,15 +109,20 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 	return kspan_place_in(span, pages, align) != 0;
 }
 
-static struct kspan_span *find_locked(struct hlist_head *list,
-				      unsigned long pages, size_t align,
-				      int node)
+static struct kept_lists *lists_of(const struct kspan_span *span)
+{
+	return kspan_is_region(span) ? &regions : &runs;
+}
+
+static struct kspan_span *look_in_locked(struct list_head *list,
+					 unsigned long pages, size_t align,
+					 int node)
 {
 	unsigned int looks = LOOK_MAX;
 	struct kspan_span *span;
 
 	lockdep_assert_held(&kept_lock);
-	hlist_for_each_entry(span, list, kept) {
+	list_for_each_entry(span, list, list) {
 		if (fits(span, pages, align, node))
 			return span;
 		if (!--looks)
@@ -120,13 +131,28 @@ static struct kspan_span *find_locked(struct hlist_head *list,
 	return NULL;
 }
 
+static struct kspan_span *find_locked(unsigned long pages, size_t align, int node)
+{
+	unsigned int bucket = bucket_of(pages), i;
+	unsigned int end = min(bucket + BUCKETS_ON + 1, NR_BUCKETS);
+	struct kspan_span *span = NULL;
+
+	lockdep_assert_held(&kept_lock);
+	for (i = bucket; i < end && !span; i++)
+		span = look_in_locked(&regions.bucket[i], pages, align, node);
+	/* A run is as long as the request, so there is one list to look in. */
+	if (!span)
+		span = look_in_locked(&runs.bucket[bucket], pages, align, node);
+	return span;
+}
+
 /* @span is off its list and its taker's. */
 static void take_locked(struct kspan_span *span)
 {
 	long bytes = kspan_room_bytes(span);
 
 	lockdep_assert_held(&kept_lock);
-	__hlist_del(&span->kept);
+	list_del(&span->list);
 	atomic_long_sub(bytes, kspan_is_region(span) ? &kspan_region_idle :
 						       &kspan_run_idle);
 }
@@ -142,19 +168,15 @@ static void take_locked(struct kspan_span *span)
  */
 struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node)
 {
-	unsigned int bucket = bucket_of(pages);
-	unsigned int end = min(bucket + BUCKETS_ON + 1, NR_BUCKETS);
 	struct kspan_span *span;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	do {
-		span = find_locked(&kept[bucket], pages, align, node);
-	} while (!span && ++bucket < end);
+	span = find_locked(pages, align, node);
 	if (span) {
 		take_locked(span);
 		if (kspan_is_region(span))
-			hlist_add_head(&span->kept, &live_regions);
+			list_add(&span->list, &live_regions);
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 	return span;
@@ -179,8 +201,9 @@ enum kspan_keep kspan_kept_put(struct kspan_span *span)
 	raw_spin_lock_irqsave(&kept_lock, flags);
 	span->idle_since = jiffies;
 	if (region)
-		__hlist_del(&span->kept);
-	hlist_add_head(&span->kept, &kept[bucket_of(room_pages(span))]);
+		list_del(&span->list);
+	list_add(&span->list,
+		 &lists_of(span)->bucket[bucket_of(room_pages(span))]);
 	idle = atomic_long_add_return(bytes, region ? &kspan_region_idle :
 						      &kspan_run_idle);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
@@ -195,60 +218,58 @@ void kspan_kept_add_region(struct kspan_span *span)
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
 	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
-	hlist_add_head(&span->kept, &live_regions);
+	list_add(&span->list, &live_regions);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
 /* What to pick of the kept spans. */
 struct pick {
-	unsigned long idle_jiffies;	/* those that idled so long */
 	unsigned long bytes_left;	/* to pick at most; the last may exceed it */
-	bool surplus;			/* only regions, and above the budget */
-	struct hlist_head *gone;	/* where they go */
+	bool surplus;			/* only what is above the budget */
+	struct list_head *gone;		/* where they go */
 };
 
-static bool is_picked(const struct kspan_span *span, const struct pick *pick)
+/*
+ * Pick from the old end of a list, PICK_BATCH at most.  Return: whether it is
+ * worth coming again.
+ */
+static bool pick_some(struct list_head *list, unsigned long idle_jiffies,
+		      struct pick *pick)
 {
-	bool region = kspan_is_region(span);
-	u32 idle = (u32)jiffies - span->idle_since;
-
-	if (pick->surplus && (!region || atomic_long_read(&kspan_region_idle) <=
-					 region_budget))
-		return false;
-	/* A run's chunk has yet to idle, so a run goes in half the time. */
-	return idle >= (region ? pick->idle_jiffies : pick->idle_jiffies / 2);
-}
-
-static void pick_from(struct hlist_head *list, struct pick *pick)
-{
+	struct kspan_span *span, *next;
+	unsigned int left = PICK_BATCH;
 	unsigned long flags, bytes;
-	struct hlist_node *next;
-	struct kspan_span *span;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	hlist_for_each_entry_safe(span, next, list, kept) {
-		if (!pick->bytes_left)
+	list_for_each_entry_safe_reverse(span, next, list, list) {
+		if (!left || !pick->bytes_left ||
+		    (u32)jiffies - span->idle_since < idle_jiffies)
 			break;
-		if (!is_picked(span, pick))
-			continue;
+		if (pick->surplus &&
+		    atomic_long_read(&kspan_region_idle) <= region_budget)
+			break;
 		bytes = kspan_room_bytes(span);
 		pick->bytes_left -= min(bytes, pick->bytes_left);
 		take_locked(span);
 		/* Neither kept nor in use from here on. */
 		if (kspan_is_region(span))
 			atomic_long_sub(bytes, &kspan_region_sys);
-		hlist_add_head(&span->kept, pick->gone);
+		list_add(&span->list, pick->gone);
+		left--;
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
+	return !left;
 }
 
-static void pick_all(struct pick *pick)
+static void pick_all(struct kept_lists *lists, unsigned long idle_jiffies,
+		     struct pick *pick)
 {
-	unsigned int bucket;
+	unsigned int i;
 
-	for (bucket = NR_BUCKETS; bucket-- > 0;)
-		if (!hlist_empty(&kept[bucket]))
-			pick_from(&kept[bucket], pick);
+	for (i = NR_BUCKETS; i-- > 0;)
+		while (!list_empty(&lists->bucket[i]) &&
+		       pick_some(&lists->bucket[i], idle_jiffies, pick))
+			;
 }
 
 /**
@@ -261,20 +282,21 @@ static void pick_all(struct pick *pick)
  * Context: Any but NMI.
  */
 void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
-			struct hlist_head *gone)
+			struct list_head *gone)
 {
 	struct pick pick = {
-		.idle_jiffies = idle_jiffies,
 		.bytes_left = max_bytes,
 		.gone = gone,
 	};
 
-	pick_all(&pick);
+	pick_all(&regions, idle_jiffies, &pick);
+	/* A run's chunk has yet to idle, so a run goes in half the time. */
+	pick_all(&runs, idle_jiffies / 2, &pick);
 	pick.surplus = true;
-	while (pick.idle_jiffies &&
+	while (idle_jiffies &&
 	       atomic_long_read(&kspan_region_idle) > region_budget) {
-		pick.idle_jiffies /= 4;
-		pick_all(&pick);
+		idle_jiffies /= 4;
+		pick_all(&regions, idle_jiffies, &pick);
 	}
 }
 
@@ -292,18 +314,27 @@ void kspan_kept_walk(kspan_kept_fn fn, void *arg)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	hlist_for_each_entry(span, &live_regions, kept)
+	list_for_each_entry(span, &live_regions, list)
 		fn(span, true, arg);
-	for (bucket = 0; bucket < NR_BUCKETS; bucket++)
-		hlist_for_each_entry(span, &kept[bucket], kept)
+	for (bucket = 0; bucket < NR_BUCKETS; bucket++) {
+		list_for_each_entry(span, &regions.bucket[bucket], list)
 			fn(span, false, arg);
+		list_for_each_entry(span, &runs.bucket[bucket], list)
+			fn(span, false, arg);
+	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-/* Budgets for this machine.  Context: module load. */
+/* Empty lists, budgets for this machine.  Context: module load. */
 void kspan_kept_init(void)
 {
 	unsigned long pages = totalram_pages();
+	unsigned int i;
+
+	for (i = 0; i < NR_BUCKETS; i++) {
+		INIT_LIST_HEAD(&regions.bucket[i]);
+		INIT_LIST_HEAD(&runs.bucket[i]);
+	}
 
 	region_budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 	run_budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;

@@ -43,7 +43,7 @@ struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node);
 enum kspan_keep kspan_kept_put(struct kspan_span *span);
 void kspan_kept_add_region(struct kspan_span *span);
 void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
-			struct hlist_head *gone);
+			struct list_head *gone);
 void kspan_kept_init(void);
 
 /* Called for each region and each kept run; @live: it is in use. */

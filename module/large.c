@@ -11,6 +11,7 @@
  * finding and freeing cost the same at 64 KiB and at 64 MiB.
  */
 #include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -59,6 +60,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	/* Room is counted in heap pages from mem, so that all of it is heap. */
 	if (align > PAGE_SIZE)
 		bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
+	bytes = kspan_vmalloc_round(bytes);
 	span->mem = kspan_backing_get(bytes, gfp, node, err);
 	if (!span->mem)
 		goto free_span;
@@ -93,8 +95,10 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	if (pages + align_pages - 1 > RUN_MAX)
 		return NULL;
 	span = kspan_span_alloc(0, gfp);
-	if (!span)
+	if (!span) {
+		*low = true;
 		return NULL;
+	}
 	if (!kspan_heap_alloc(heap, pages, align_pages, !kspan_may_sleep(gfp),
 			      &run)) {
 		*low = true;
@@ -173,7 +177,7 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
  * @gfp: how hard to try
  * @node: preferred node
  * @zero: whether to zero it
- * @low: set when the heap fell below its reserve
+ * @low: set when the heap fell below its reserve, or metadata is short
  * @err: why there is none
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
@@ -187,8 +191,9 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	void *ptr;
 
 	*err = -EINVAL;
-	/* What vmalloc() would refuse anyway, before a sum can overflow. */
-	if (size >> PAGE_SHIFT > totalram_pages())
+	/* What vmalloc() would refuse anyway, and what a sum could overflow by. */
+	if (size >> PAGE_SHIFT > totalram_pages() ||
+	    size > LONG_MAX / 2)
 		return NULL;
 	span = get_region(pages, align, gfp, node, err);
 	if (!span)
@@ -200,8 +205,14 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	return ptr;
 }
 
+static void count_free(const struct kspan_span *span)
+{
+	atomic_long_inc(&kspan_large_nfree);
+	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+}
+
 /**
- * kspan_large_claim - win the right to free a large object
+ * kspan_large_claim - win the right to free a large object, and count that
  * @span: its span
  * @ptr: the object
  * @next: KSPAN_LIFE_NONE to free it now, KSPAN_LIFE_DEFERRED from NMI
@@ -216,6 +227,7 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 		return KSPAN_FAULT_INTERIOR;
 	if (cmpxchg(&span->live, KSPAN_LIFE_LIVE, next) != KSPAN_LIFE_LIVE)
 		return KSPAN_FAULT_DOUBLE;
+	count_free(span);
 	return KSPAN_FAULT_NONE;
 }
 
@@ -224,20 +236,14 @@ static void free_run(struct kspan_span *span)
 	kspan_arena_withdraw(span);
 	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
 			span->nr_pages);
-	kspan_span_free(span);
+	kspan_span_retire(span);
 }
 
 static void free_region(struct kspan_span *span)
 {
 	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
 	kspan_backing_put(span->mem, kspan_room_bytes(span));
-	kspan_span_free(span);
-}
-
-static void count_free(const struct kspan_span *span)
-{
-	atomic_long_inc(&kspan_large_nfree);
-	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+	kspan_span_retire(span);
 }
 
 /**
@@ -249,7 +255,6 @@ static void count_free(const struct kspan_span *span)
 void kspan_large_spend(struct kspan_span *span)
 {
 	WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
-	count_free(span);
 }
 
 /**
@@ -257,7 +262,7 @@ void kspan_large_spend(struct kspan_span *span)
  * @span: its span, claimed
  *
  * Context: Any but NMI.
- * Return: true if more regions are kept than should be: kick the scavenger.
+ * Return: true if more than should be is kept or waits: kick the scavenger.
  */
 bool kspan_large_free(struct kspan_span *span)
 {
@@ -267,14 +272,14 @@ bool kspan_large_free(struct kspan_span *span)
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())
 		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
-	count_free(span);
 	/* Never used again: it stays as it is, its life over. */
 	if (unlikely(kspan_params.sbrk))
 		return false;
 	keep = kspan_kept_put(span);
 	if (keep == KSPAN_KEEP_DECLINED)
 		free_run(span);
-	return keep == KSPAN_KEEP_SURPLUS;
+	return keep == KSPAN_KEEP_SURPLUS ||
+	       kspan_span_limbo() > KSPAN_LIMBO_KICK;
 }
 
 /**
@@ -288,13 +293,12 @@ bool kspan_large_free(struct kspan_span *span)
 unsigned long kspan_large_trim(unsigned long idle_jiffies,
 			       unsigned long max_bytes)
 {
-	struct kspan_span *span;
+	struct kspan_span *span, *next;
 	unsigned long bytes = 0;
-	struct hlist_node *next;
-	HLIST_HEAD(gone);
+	LIST_HEAD(gone);
 
 	kspan_kept_collect(idle_jiffies, max_bytes, &gone);
-	hlist_for_each_entry_safe(span, next, &gone, kept) {
+	list_for_each_entry_safe(span, next, &gone, list) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
 			continue;
@@ -315,14 +319,13 @@ unsigned long kspan_large_trim(unsigned long idle_jiffies,
  */
 unsigned int kspan_large_sweep(void)
 {
-	struct kspan_span *span;
-	struct hlist_node *next;
+	struct kspan_span *span, *next;
 	unsigned int nr = 0;
-	HLIST_HEAD(taken);
+	LIST_HEAD(taken);
 
 	kspan_kept_collect(0, ULONG_MAX, &taken);
-	hlist_for_each_entry_safe(span, next, &taken, kept) {
-		__hlist_del(&span->kept);
+	list_for_each_entry_safe(span, next, &taken, list) {
+		list_del(&span->list);
 		if (kspan_is_region(span))
 			kspan_kept_add_region(span);
 		if (!kspan_redzone_check_poison(span, (void *)span->base))

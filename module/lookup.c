@@ -13,7 +13,7 @@
 #include "tiny.h"
 
 /*
- * Calls of kspan_lookup(), ever.  Written by its CPU, by a plain addition:
+ * Pointers looked up, ever.  Written by its CPU, by a plain addition:
  * where that is more than an instruction, an interrupt in the middle may cost
  * a count, which no other number is derived from.
  */
@@ -76,16 +76,11 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 							  KSPAN_FAULT_DOUBLE;
 }
 
-/**
- * kspan_lookup_silent - kspan_lookup() that no statistics know of
- * @ptr: any value
- * @object: the result; its span is set in any case
- *
- * Context: Any, NMI too, with preemption off.
- * Return: as kspan_lookup().
+/*
+ * What is wrong with a pointer; for one whose page has no span of its own,
+ * KSPAN_FAULT_WILD will do.
  */
-enum kspan_fault kspan_lookup_silent(const void *ptr,
-				     struct kspan_object *object)
+static enum kspan_fault lookup_near(const void *ptr, struct kspan_object *object)
 {
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
@@ -97,8 +92,30 @@ enum kspan_fault kspan_lookup_silent(const void *ptr,
 	case KSPAN_LARGE:
 		return lookup_large(ptr, object);
 	default:
-		return lookup_marker(ptr, object);
+		return KSPAN_FAULT_WILD;
 	}
+}
+
+/**
+ * kspan_lookup_silent - find an object, and no statistics know of it
+ * @ptr: any value
+ * @object: the result, if it is a live object's first byte
+ *
+ * Costs the same for any pointer; who wants to know more calls kspan_lookup().
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: whether it is.
+ */
+bool kspan_lookup_silent(const void *ptr, struct kspan_object *object)
+{
+	return lookup_near(ptr, object) == KSPAN_FAULT_NONE;
+}
+
+/* kspan_lookup_silent() that is counted.  Context: as there. */
+bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
+{
+	raw_cpu_inc(nr_lookup);
+	return kspan_lookup_silent(ptr, object);
 }
 
 /**
@@ -111,8 +128,12 @@ enum kspan_fault kspan_lookup_silent(const void *ptr,
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
+	enum kspan_fault fault = lookup_near(ptr, object);
+
 	raw_cpu_inc(nr_lookup);
-	return kspan_lookup_silent(ptr, object);
+	if (unlikely(object->span->kind == KSPAN_NONE))
+		fault = lookup_marker(ptr, object);
+	return fault;
 }
 
 /* Pointers looked up off the fast path, ever.  Context: Any. */

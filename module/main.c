@@ -19,6 +19,8 @@
 #include "free.h"
 #include "heap.h"
 #include "large.h"
+#include "meta.h"
+#include "node.h"
 #include "redzone.h"
 #include "scavenge.h"
 #include "shrink.h"
@@ -200,6 +202,7 @@ static int __init kspan_init(void)
 	unsigned int i;
 	int err;
 
+	kspan_node_init();
 	kspan_redzone_init();
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		err = parts[i].init();
@@ -210,6 +213,8 @@ static int __init kspan_init(void)
 			return err;
 		}
 	}
+	/* Whoever cannot wait for metadata should find some. */
+	kspan_pools_fill();
 	kspan_alloc_init();
 	kspan_debugfs_init();
 	return 0;

@@ -6,6 +6,7 @@
  * the peak of the structures they hold, about 2% of the heap, and is what
  * lets a lockless reader look at a descriptor that is being recycled.
  */
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/vmalloc.h>
@@ -16,6 +17,14 @@
 /* Slabs of 16 KiB, as the seed's fixalloc takes them. */
 #define SLAB_BYTES	(16UL << 10)
 #define SLAB_ORDER	get_order(SLAB_BYTES)
+
+/* Slabs that a pool gets at a time for requests that went without. */
+#define SHORT_SLABS	8U
+
+/* Every pool; changes at load and unload only. */
+static LIST_HEAD(pools);
+/* A hint, by whoever found a pool low; cleared before they are filled. */
+static bool pools_low;
 
 atomic_long_t kspan_sys_bytes[KSPAN_NR_SYS];
 atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
@@ -50,14 +59,20 @@ void kspan_meta_account(enum kspan_sys sys, long bytes)
  * @pool: the pool
  * @size: bytes of a block; a power of two is also its alignment
  * @sys: the statistics line its memory is counted in
+ *
+ * Context: module load; one pool at a time.
  */
 void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys)
 {
 	raw_spin_lock_init(&pool->lock);
 	pool->free = NULL;
 	INIT_LIST_HEAD(&pool->slabs);
+	pool->nr_free = 0;
+	pool->nr_short = 0;
 	pool->size = size;
 	pool->sys = sys;
+	pool->ready = false;
+	list_add_tail(&pool->all, &pools);
 }
 
 /* Give every slab back.  Context: nobody uses the pool any more. */
@@ -66,55 +81,90 @@ void kspan_pool_exit(struct kspan_pool *pool)
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, &pool->slabs, lru) {
+		unsigned int order = page_private(page);
+
 		list_del(&page->lru);
-		__free_pages(page, SLAB_ORDER);
-		kspan_meta_account(pool->sys, -(long)SLAB_BYTES);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+		kspan_meta_account(pool->sys, -(long)(PAGE_SIZE << order));
 	}
+	list_del(&pool->all);
 	pool->free = NULL;
+	pool->nr_free = 0;
 }
 
-/**
- * kspan_pool_refill - add a slab to a pool
- * @pool: the pool
- * @gfp: how hard to try
- *
- * On PREEMPT_RT the page allocator takes sleeping locks, so there a caller
- * that cannot sleep gets nothing and has to live on what the pool holds.
- *
- * Context: Any but NMI.
- * Return: whether there is a block now.
- */
-bool kspan_pool_refill(struct kspan_pool *pool, gfp_t gfp)
+/* Have blocks ready for who cannot sleep.  Context: module load. */
+void kspan_pool_keep_ready(struct kspan_pool *pool)
 {
-	gfp_t flags = GFP_NOWAIT | __GFP_NOWARN;
-	unsigned long flags_irq;
+	pool->ready = true;
+}
+
+/*
+ * Flags for a slab, 0 if there is no asking.  PREEMPT_RT's page allocator takes
+ * sleeping locks, so who is not preemptible there lives on what the pool holds.
+ */
+static gfp_t slab_flags(gfp_t gfp)
+{
+	if (kspan_may_sleep(gfp))
+		return (gfp & (GFP_KERNEL | __GFP_NORETRY)) |
+		       __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
+		return 0;
+	return (gfp & (__GFP_HIGH | __GFP_NOMEMALLOC)) | GFP_NOWAIT |
+	       __GFP_NOWARN;
+}
+
+/* A slab, or a single page where there is no more. */
+static struct page *get_slab(const struct kspan_pool *pool, gfp_t flags)
+{
+	unsigned int order = SLAB_ORDER;
+	struct page *page;
+
+	page = alloc_pages(flags, order);
+	if (!page && pool->size <= PAGE_SIZE) {
+		order = 0;
+		page = alloc_pages(flags, order);
+	}
+	if (page)
+		set_page_private(page, order);
+	return page;
+}
+
+/* Add a slab to a pool.  Context: Any but NMI.  Return: whether it has one. */
+static bool refill(struct kspan_pool *pool, gfp_t gfp)
+{
+	gfp_t flags = slab_flags(gfp);
+	unsigned long flags_irq, bytes;
 	struct page *page;
 	char *block, *end;
 
-	if (kspan_may_sleep(gfp))
-		flags = (gfp & (GFP_KERNEL | __GFP_NORETRY)) |
-			__GFP_RETRY_MAYFAIL | __GFP_NOWARN;
-	else if (IS_ENABLED(CONFIG_PREEMPT_RT))
+	if (!flags)
 		return false;
-	else if (gfp & __GFP_HIGH)
-		flags |= __GFP_HIGH;
-	if (kspan_inject(KSPAN_INJECT_SLAB))
+	if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_SLAB))
 		return false;
-	page = alloc_pages(flags | __GFP_ZERO, SLAB_ORDER);
+	page = get_slab(pool, flags | __GFP_ZERO);
 	if (!page)
 		return false;
-	kspan_meta_account(pool->sys, SLAB_BYTES);
+	bytes = PAGE_SIZE << page_private(page);
+	kspan_meta_account(pool->sys, bytes);
 
 	block = page_address(page);
-	end = block + SLAB_BYTES;
+	end = block + bytes;
 	raw_spin_lock_irqsave(&pool->lock, flags_irq);
 	list_add(&page->lru, &pool->slabs);
 	for (; block + pool->size <= end; block += pool->size) {
 		*(void **)block = pool->free;
 		pool->free = block;
+		pool->nr_free++;
 	}
 	raw_spin_unlock_irqrestore(&pool->lock, flags_irq);
 	return true;
+}
+
+/* Blocks that a pool should have for who cannot sleep: half a slab of them. */
+static unsigned int ready_blocks(const struct kspan_pool *pool)
+{
+	return pool->ready ? SLAB_BYTES / pool->size / 2 : 0;
 }
 
 static void *pool_take(struct kspan_pool *pool)
@@ -124,10 +174,25 @@ static void *pool_take(struct kspan_pool *pool)
 
 	raw_spin_lock_irqsave(&pool->lock, flags);
 	block = pool->free;
-	if (block)
+	if (block) {
 		pool->free = *block;
+		pool->nr_free--;
+	}
+	if (pool->nr_free < ready_blocks(pool))
+		WRITE_ONCE(pools_low, true);
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	return block;
+}
+
+/* Remember for the worker that somebody goes without a block. */
+static void note_short(struct kspan_pool *pool)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	pool->nr_short++;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	WRITE_ONCE(pools_low, true);
 }
 
 /**
@@ -145,9 +210,11 @@ void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp)
 	/* Another CPU may take what a refill brought. */
 	do {
 		block = pool_take(pool);
-	} while (!block && kspan_pool_refill(pool, gfp));
-	if (block)
+	} while (!block && refill(pool, gfp));
+	if (likely(block))
 		atomic_long_add(pool->size, &kspan_inuse_bytes[pool->sys]);
+	else
+		note_short(pool);
 	return block;
 }
 
@@ -159,8 +226,50 @@ void kspan_pool_free(struct kspan_pool *pool, void *block)
 	raw_spin_lock_irqsave(&pool->lock, flags);
 	*(void **)block = pool->free;
 	pool->free = block;
+	pool->nr_free++;
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	atomic_long_sub(pool->size, &kspan_inuse_bytes[pool->sys]);
+}
+
+/* Whether some pool could do with kspan_pools_fill().  Context: Any. */
+bool kspan_pools_are_low(void)
+{
+	return READ_ONCE(pools_low);
+}
+
+/* Blocks a pool should get now.  Context: Any but NMI. */
+static unsigned int take_wish(struct kspan_pool *pool)
+{
+	unsigned int wish, most = SHORT_SLABS * SLAB_BYTES / pool->size;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	wish = ready_blocks(pool) + min(pool->nr_short, most);
+	wish -= min(wish, pool->nr_free);
+	pool->nr_short = 0;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	return wish;
+}
+
+/**
+ * kspan_pools_fill - give pools what callers went without who cannot sleep
+ *
+ * On PREEMPT_RT this is where per-CPU caches have their magazines from.
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_pools_fill(void)
+{
+	struct kspan_pool *pool;
+	unsigned int wish, nr;
+
+	WRITE_ONCE(pools_low, false);
+	list_for_each_entry(pool, &pools, all) {
+		nr = SLAB_BYTES / pool->size;
+		for (wish = take_wish(pool); wish; wish -= min(wish, nr))
+			if (!refill(pool, GFP_KERNEL))
+				return;
+	}
 }
 
 /**

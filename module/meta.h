@@ -32,25 +32,36 @@ extern atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
 
 /**
  * struct kspan_pool - blocks of one size
- * @lock: guards @free, @slabs; a leaf, taken in any context but NMI
+ * @lock: guards @free, @slabs and the numbers; a leaf, taken in any context
+ *	but NMI
  * @free: blocks not in use, linked through their first word
  * @slabs: pages the blocks are cut from, linked through page->lru
+ * @nr_free: blocks not in use
+ * @nr_short: requests that were refused since the worker last came
+ * @all: place in the list of pools; changes at load and unload only
  * @size: bytes of a block, a multiple of the alignment; set once
  * @sys: the statistics line; set once
+ * @ready: whether some blocks are kept ready for who cannot sleep; set at load
  */
 struct kspan_pool {
 	raw_spinlock_t lock;
 	void *free;
 	struct list_head slabs;
+	unsigned int nr_free;
+	unsigned int nr_short;
+	struct list_head all;
 	u32 size;
 	enum kspan_sys sys;
+	bool ready;
 };
 
 void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys);
 void kspan_pool_exit(struct kspan_pool *pool);
+void kspan_pool_keep_ready(struct kspan_pool *pool);
 void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp);
 void kspan_pool_free(struct kspan_pool *pool, void *block);
-bool kspan_pool_refill(struct kspan_pool *pool, gfp_t gfp);
+bool kspan_pools_are_low(void);
+void kspan_pools_fill(void);
 
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp);
 void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys);

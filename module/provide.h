@@ -8,7 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
-int kspan_provide(unsigned int sc, int node, gfp_t gfp);
+int kspan_provide(unsigned int sc, int *node, gfp_t gfp);
 void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
 			  bool zero);
 

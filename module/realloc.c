@@ -105,7 +105,8 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 	preempt_enable();
 	if (unlikely(fault))
 		return NULL;
-	if (resize_in_place((void *)ptr, &object, new_size, gfp & __GFP_ZERO))
+	if (resize_in_place((void *)ptr, &object, new_size,
+			    kspan_want_zero(gfp)))
 		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
 	return realloc_move(ptr, &object, new_size, gfp);
 }

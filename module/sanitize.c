@@ -17,6 +17,7 @@
 
 #include "arena.h"
 #include "lookup.h"
+#include "redzone.h"
 #include "sanitize.h"
 
 /* Bytes of the slot of a small or large object; 0 for a part of a block. */
@@ -54,10 +55,12 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 	span = span_of_live(ptr);
 	room = room_of(span);
 	kspan_shadow_show(ptr, size, room);
-	if (!room)
+	/* On PREEMPT_RT kmemleak takes memory under a lock that sleeps. */
+	if (!room || (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible()))
 		return;
-	kmemleak_alloc(ptr, size, 1, gfp);
-	if (span->kind == KSPAN_DATA)
+	/* All that kspan_size() would say may hold pointers. */
+	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room, 1, gfp);
+	if (span->kind == KSPAN_DATA || (span->kind == KSPAN_LARGE && span->data))
 		kmemleak_no_scan(ptr);
 }
 
@@ -107,7 +110,7 @@ void kspan_sanitize_free_object(const void *ptr)
 	if (ZERO_OR_NULL_PTR(ptr) || in_nmi())
 		return;
 	preempt_disable();
-	if (!kspan_lookup_silent(ptr, &object))
+	if (kspan_lookup_silent(ptr, &object))
 		room = room_of(object.span);
 	/* Not later: the span may end with somebody else's free of it. */
 	if (room)

@@ -12,13 +12,16 @@
  *
  * A kick asks for the reserve to be refilled.  It may come from under any
  * lock and from interrupts, so it goes through an irq_work to a worker.
+ *
+ * The tick's timer is not deferrable: its CPU may sleep for hours, and what
+ * the others free would stay.  Instead it stops when there is nothing left
+ * that could become idle, and the next growth starts it.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
-#include <linux/nodemask.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/workqueue.h>
@@ -29,16 +32,19 @@
 #include "depot.h"
 #include "heap.h"
 #include "inject.h"
+#include "kept.h"
 #include "large.h"
 #include "meta.h"
+#include "node.h"
 #include "params.h"
 #include "scavenge.h"
 #include "tiny.h"
 
-/* A piece of work for one CPU. */
+/* What one CPU has to do: for somebody who waits, and now and then. */
 struct cpu_job {
 	struct work_struct work;
 	void (*fn)(void);
+	struct work_struct drain;
 };
 
 atomic_long_t kspan_nr_scavenge;
@@ -47,7 +53,10 @@ static struct workqueue_struct *scavenge_wq;
 static struct cpu_job __percpu *cpu_jobs;
 static enum cpuhp_state hotplug_state;
 
-/* Guards cpu_jobs; one of tick, release, verify at a time. */
+/* Whether a tick is to come; written by the workers. */
+static bool tick_runs;
+
+/* Guards work and fn of cpu_jobs; one of release, verify at a time. */
 static DEFINE_MUTEX(job_lock);
 
 static void kick_work_fn(struct work_struct *work);
@@ -55,7 +64,7 @@ static void tick_work_fn(struct work_struct *work);
 static void kick_irq_fn(struct irq_work *work);
 
 static DECLARE_WORK(kick_work, kick_work_fn);
-static DECLARE_DEFERRABLE_WORK(tick_work, tick_work_fn);
+static DECLARE_DELAYED_WORK(tick_work, tick_work_fn);
 /* Hard, so that no CPU takes it along when it goes offline, PREEMPT_RT or not. */
 static struct irq_work kick_irq = IRQ_WORK_INIT_HARD(kick_irq_fn);
 
@@ -64,36 +73,28 @@ static void cpu_job_fn(struct work_struct *work)
 	container_of(work, struct cpu_job, work)->fn();
 }
 
-/* Run @fn on those CPUs that @wanted picks; NULL is all of them. */
-static void run_on_cpus(void (*fn)(void), bool (*wanted)(unsigned int cpu))
+/**
+ * kspan_on_each_cpu - run a function in a task on every online CPU
+ * @fn: runs with preemption on, unable to migrate
+ *
+ * Context: Process context that may sleep, is not a hotplug callback and does
+ * not keep CPUs from going.
+ */
+void kspan_on_each_cpu(void (*fn)(void))
 {
 	unsigned int cpu;
 
-	lockdep_assert_held(&job_lock);
+	mutex_lock(&job_lock);
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
 		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
 
-		if (wanted && !wanted(cpu))
-			continue;
 		job->fn = fn;
 		queue_work_on(cpu, scavenge_wq, &job->work);
 	}
 	for_each_online_cpu(cpu)
 		flush_work(&per_cpu_ptr(cpu_jobs, cpu)->work);
 	cpus_read_unlock();
-}
-
-/**
- * kspan_on_each_cpu - run a function in a task on every online CPU
- * @fn: runs with preemption on, unable to migrate
- *
- * Context: Process context that may sleep and is not a hotplug callback.
- */
-void kspan_on_each_cpu(void (*fn)(void))
-{
-	mutex_lock(&job_lock);
-	run_on_cpus(fn, NULL);
 	mutex_unlock(&job_lock);
 }
 
@@ -102,6 +103,30 @@ static void drain_this_cpu(void)
 	/* The tiny allocator's blocks go into the cache: first them, then it. */
 	kspan_tiny_drain_local();
 	kspan_cache_drain_local();
+}
+
+static void drain_work_fn(struct work_struct *work)
+{
+	/* On another CPU if its own has gone meanwhile, which does no harm. */
+	migrate_disable();
+	drain_this_cpu();
+	migrate_enable();
+}
+
+/*
+ * Have CPUs that did nothing since the last call empty their caches.  Nobody
+ * waits for them: one that is all a real-time task's may be long.
+ */
+static void drain_idle_cpus(void)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		if (kspan_cache_is_idle(cpu))
+			queue_work_on(cpu, scavenge_wq,
+				      &per_cpu_ptr(cpu_jobs, cpu)->drain);
+	cpus_read_unlock();
 }
 
 /*
@@ -114,9 +139,9 @@ static void drain_shared(bool all)
 	int node;
 
 	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-		for_each_online_node(node)
+		for_each_kspan_node(node)
 			kspan_depot_drain(node, sc, all);
-		for_each_online_node(node)
+		for_each_kspan_node(node)
 			kspan_central_drain(node, sc);
 	}
 }
@@ -137,9 +162,9 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 	struct kspan_heap *heap;
 	int node;
 
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		heap = kspan_heap_of(node);
-		keep = all ? heap->reserve_pages : kspan_heap_keep(heap);
+		keep = all ? kspan_heap_reserve(heap) : kspan_heap_keep(heap);
 		bytes += kspan_heap_trim(heap, keep, idle_jiffies);
 	}
 	return bytes;
@@ -147,32 +172,75 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 
 static void queue_tick(void)
 {
+	WRITE_ONCE(tick_runs, true);
 	queue_delayed_work(scavenge_wq, &tick_work,
 			   msecs_to_jiffies(kspan_params.scavenge_ms / 2) + 1);
+}
+
+/* Whether there is nothing but the reserve, none of it in use. */
+static bool is_at_rest(void)
+{
+	struct kspan_heap *heap;
+	int node;
+
+	if (atomic_long_read(&kspan_region_sys))
+		return false;
+	for_each_kspan_node(node) {
+		heap = kspan_heap_of(node);
+		if (READ_ONCE(heap->used_pages) || READ_ONCE(heap->free_pages) >=
+		    kspan_heap_reserve(heap) + KSPAN_CHUNK_PAGES)
+			return false;
+	}
+	return true;
+}
+
+/* The next tick, unless there is nothing to wait for. */
+static void queue_tick_if_needed(void)
+{
+	WRITE_ONCE(tick_runs, false);
+	/* Before the look at what there is; see kspan_scavenge_watch(). */
+	smp_mb();
+	if (!is_at_rest())
+		queue_tick();
+}
+
+/**
+ * kspan_scavenge_watch - see to it that memory just obtained is given back
+ *
+ * Context: Any but NMI.
+ */
+void kspan_scavenge_watch(void)
+{
+	/* After the growth; pairs with queue_tick_if_needed(). */
+	smp_mb();
+	if (unlikely(!READ_ONCE(tick_runs)))
+		kspan_kick();
 }
 
 static void tick_work_fn(struct work_struct *work)
 {
 	unsigned long idle = msecs_to_jiffies(kspan_params.scavenge_ms);
 
-	mutex_lock(&job_lock);
-	run_on_cpus(drain_this_cpu, kspan_cache_is_idle);
-	mutex_unlock(&job_lock);
+	drain_idle_cpus();
 	drain_shared(false);
 	kspan_large_trim(idle, ULONG_MAX);
 	trim_heaps(false, idle);
 	kspan_span_quiesce();
 	kspan_heap_fill_reserve();
+	kspan_pools_fill();
 	atomic_long_inc(&kspan_nr_scavenge);
-	queue_tick();
+	queue_tick_if_needed();
 }
 
 static void kick_work_fn(struct work_struct *work)
 {
 	kspan_heap_fill_reserve();
+	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
 	kspan_large_trim(msecs_to_jiffies(kspan_params.scavenge_ms), ULONG_MAX);
 	kspan_span_quiesce();
+	if (!READ_ONCE(tick_runs))
+		queue_tick();
 }
 
 static void kick_irq_fn(struct irq_work *work)
@@ -226,6 +294,7 @@ unsigned long kspan_scavenge_all(void)
 	bytes += trim_heaps(true, 0);
 	kspan_span_quiesce();
 	kspan_heap_fill_reserve();
+	kspan_pools_fill();
 	atomic_long_inc(&kspan_nr_scavenge);
 	return bytes;
 }
@@ -251,8 +320,10 @@ int kspan_scavenge_init(void)
 	cpu_jobs = kspan_meta_percpu(sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	if (!cpu_jobs)
 		return -ENOMEM;
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
 		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->work, cpu_job_fn);
+		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->drain, drain_work_fn);
+	}
 	if (!kspan_inject(KSPAN_INJECT_WORKER))
 		scavenge_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
 	if (!scavenge_wq)
@@ -285,10 +356,14 @@ void kspan_scavenge_exit(void)
 
 	cpuhp_remove_state_nocalls(hotplug_state);
 	irq_work_sync(&kick_irq);
+	cancel_work_sync(&kick_work);
 	cancel_delayed_work_sync(&tick_work);
 	destroy_workqueue(scavenge_wq);
 	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
+	/* Tiny blocks go to the cache of this CPU: all of them before it. */
 	for_each_possible_cpu(cpu)
-		scavenge_cpu_dead(cpu);
+		kspan_tiny_drain_dead(cpu);
+	for_each_possible_cpu(cpu)
+		kspan_cache_drain_dead(cpu);
 	drain_shared(true);
 }

@@ -14,6 +14,7 @@ extern atomic_long_t kspan_nr_scavenge;
 int kspan_scavenge_init(void);
 void kspan_scavenge_exit(void);
 void kspan_kick(void);
+void kspan_scavenge_watch(void);
 void kspan_reclaim(void);
 unsigned long kspan_scavenge_all(void);
 void kspan_drain_shared(void);

@@ -7,9 +7,9 @@
  * large objects, then what depots and central lists hold.  The reserve stays,
  * and so do the caches of CPUs, which only their own CPU may empty.
  */
+#include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
-#include <linux/nodemask.h>
 #include <linux/shrinker.h>
 
 #include "compat.h"
@@ -18,6 +18,7 @@
 #include "inject.h"
 #include "kept.h"
 #include "large.h"
+#include "node.h"
 #include "scavenge.h"
 #include "shrink.h"
 
@@ -30,7 +31,7 @@ static unsigned long surplus_pages(struct kspan_heap *heap)
 {
 	unsigned long free = READ_ONCE(heap->free_pages);
 
-	return free > heap->reserve_pages ? free - heap->reserve_pages : 0;
+	return free - min(free, kspan_heap_reserve(heap));
 }
 
 static unsigned long depot_bytes(int node)
@@ -54,15 +55,15 @@ static unsigned long shrink_heaps(unsigned long want)
 	struct kspan_heap *heap;
 	int node;
 
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		if (bytes >= want)
 			break;
 		heap = kspan_heap_of(node);
 		surplus = surplus_pages(heap);
 		pages = min(surplus, DIV_ROUND_UP(want - bytes, KSPAN_PAGE_SIZE) +
 				     KSPAN_CHUNK_PAGES - 1);
-		bytes += kspan_heap_trim(heap, heap->reserve_pages + surplus - pages,
-					 0);
+		bytes += kspan_heap_trim(heap, kspan_heap_reserve(heap) +
+					 surplus - pages, 0);
 	}
 	return bytes;
 }
@@ -79,7 +80,7 @@ unsigned long kspan_shrink_count(void)
 			      atomic_long_read(&kspan_run_idle);
 	int node;
 
-	for_each_online_node(node)
+	for_each_kspan_node(node)
 		bytes += surplus_pages(kspan_heap_of(node)) * KSPAN_PAGE_SIZE +
 			 depot_bytes(node);
 	return bytes;

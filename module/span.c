@@ -22,10 +22,7 @@
 struct kspan_span kspan_null_span = { .kind = KSPAN_NONE };
 struct kspan_span kspan_idle_span = { .kind = KSPAN_NONE };
 
-/*
- * Large objects' descriptors are apart: only the slow path looks at them, by
- * base and life, so they may be used again at once as what they were.
- */
+/* Large objects' descriptors are apart: they have no states behind them. */
 static struct kspan_pool span_pool;
 static struct kspan_pool large_pool;
 static struct kspan_pool state_pools[STATE_POOLS];
@@ -58,6 +55,18 @@ static struct kspan_pool *state_pool(unsigned int sc)
 	return &state_pools[DIV_ROUND_UP(state_bytes(sc), STATE_STEP) - 1];
 }
 
+/* What the pages of the reserve are of no use without. */
+static void keep_pools_ready(void)
+{
+	unsigned int sc;
+
+	kspan_pool_keep_ready(&span_pool);
+	kspan_pool_keep_ready(&large_pool);
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		if (kspan_sc_info(sc)->size)
+			kspan_pool_keep_ready(state_pool(sc));
+}
+
 /* Set up the pools.  Context: module load. */
 int kspan_span_init(void)
 {
@@ -73,6 +82,8 @@ int kspan_span_init(void)
 	for (i = 0; i < STATE_POOLS; i++)
 		kspan_pool_init(&state_pools[i], (i + 1) * STATE_STEP,
 				KSPAN_SYS_GC);
+	if (kspan_params.reserve_kb)
+		keep_pools_ready();
 	return 0;
 }
 
@@ -121,7 +132,7 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 
 /**
  * kspan_span_free - recycle a descriptor at once
- * @span: a large object's, or a small span's that was never published
+ * @span: one that was never published, or whose readers are gone
  *
  * Context: Any but NMI.
  */

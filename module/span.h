@@ -83,9 +83,9 @@ struct kspan_chunk;
  * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
- * @list: small: place in a partial list, under the central lock; dead: in
- *	the limbo list, under its lock
- * @kept: large: place in the lists of kept.c, under their lock
+ * @list: small: place in a partial list, under the central lock; large: in
+ *	the lists of kept.c, under their lock; dead: in the limbo list, under
+ *	its lock
  * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
@@ -113,10 +113,7 @@ struct kspan_span {
 		bool data;
 	};
 
-	union {
-		struct list_head list;
-		struct hlist_node kept;
-	};
+	struct list_head list;
 	u32 nr_pages;
 	union {
 		struct {
@@ -200,6 +197,10 @@ void kspan_span_free(struct kspan_span *span);
 void kspan_span_setup(struct kspan_span *span, unsigned int sc);
 void kspan_span_retire(struct kspan_span *span);
 unsigned int kspan_span_limbo(void);
+
+/* Dead descriptors that make it worth waiting for a grace period. */
+#define KSPAN_LIMBO_KICK	256U
+
 const char *kspan_span_check(const struct kspan_span *span);
 
 #endif /* KSPAN_SPAN_H */

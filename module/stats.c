@@ -6,7 +6,6 @@
  */
 #include <linux/export.h>
 #include <linux/kspan.h>
-#include <linux/nodemask.h>
 #include <linux/string.h>
 
 #include "cache.h"
@@ -18,6 +17,7 @@
 #include "large.h"
 #include "lookup.h"
 #include "meta.h"
+#include "node.h"
 #include "params.h"
 #include "report.h"
 #include "scavenge.h"
@@ -38,7 +38,7 @@ void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
 		kspan_tiny_read(&out->nmalloc, &out->nfree, &combined);
 	else
 		kspan_cache_count(sc, &out->nmalloc, &out->nfree);
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		central = kspan_central_of(node, sc);
 		out->nr_spans += READ_ONCE(central->nr_spans);
 		out->nr_partial += READ_ONCE(central->nr_partial);
@@ -101,10 +101,10 @@ static void read_memory(struct kspan_stats *out)
 	struct kspan_heap *heap;
 	int node;
 
-	for_each_online_node(node) {
+	for_each_kspan_node(node) {
 		heap = kspan_heap_of(node);
 		used_pages += READ_ONCE(heap->used_pages);
-		out->reserve += heap->reserve_pages * KSPAN_PAGE_SIZE;
+		out->reserve += kspan_heap_reserve(heap) * KSPAN_PAGE_SIZE;
 	}
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -

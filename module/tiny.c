@@ -14,6 +14,8 @@
  */
 #include <linux/atomic.h>
 #include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
 
@@ -114,14 +116,17 @@ static void *cut_part(struct tiny_block *cur, size_t size)
 }
 
 /* An object at the start of a new block, which becomes current if roomier. */
-static void *cut_new(struct tiny_block *cur, size_t size)
+static void *cut_new(struct tiny_block *cur, size_t size, int node)
 {
 	struct kspan_span *span;
 	atomic64_t *word;
 	char *block;
 	u8 was;
 
-	block = kspan_cache_alloc(KSPAN_SC_TINY, &was);
+	if (likely(node == NUMA_NO_NODE))
+		block = kspan_cache_alloc(KSPAN_SC_TINY, &was);
+	else
+		block = kspan_cache_take_node(KSPAN_SC_TINY, node, &was);
 	if (!block)
 		return NULL;
 	span = kspan_span_find(block);
@@ -140,12 +145,13 @@ static void *cut_new(struct tiny_block *cur, size_t size)
 /**
  * kspan_tiny_alloc - a tiny object from memory at hand
  * @size: bytes, 1 … 15
+ * @node: whose blocks, when it takes one, or NUMA_NO_NODE
  * @zero: whether to zero them
  *
  * Context: Any, with preemption off.
  * Return: an object, or NULL: no block is at hand, or this is an NMI.
  */
-void *kspan_tiny_alloc(size_t size, bool zero)
+void *kspan_tiny_alloc(size_t size, int node, bool zero)
 {
 	unsigned int ctx = kspan_context();
 	struct tiny_block *cur;
@@ -156,7 +162,7 @@ void *kspan_tiny_alloc(size_t size, bool zero)
 	cur = &this_cpu_ptr(tiny_cpus)->current_block[ctx];
 	ptr = cut_part(cur, size);
 	if (!ptr)
-		ptr = cut_new(cur, size);
+		ptr = cut_new(cur, size, node);
 	if (ptr && zero)
 		kspan_shadow_set(ptr, 0, size);
 	return ptr;
@@ -190,6 +196,9 @@ enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
 	u64 mask = part_mask(offset), old;
 
 	*block = NULL;
+	/* Before the bytes can be another's. */
+	if (want_init_on_free())
+		kspan_shadow_set((void *)ptr, 0, kspan_tiny_size(span, ptr));
 	old = atomic64_fetch_andnot(mask, word);
 	if (!(old & mask))
 		return inside_part(old, offset) ? KSPAN_FAULT_INTERIOR :

@@ -20,7 +20,7 @@ struct kspan_tiny_count {
 
 int kspan_tiny_init(void);
 void kspan_tiny_exit(void);
-void *kspan_tiny_alloc(size_t size, bool zero);
+void *kspan_tiny_alloc(size_t size, int node, bool zero);
 enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
 				 void **block);
 void kspan_tiny_release(struct kspan_span *span, void *block);

@@ -7,7 +7,6 @@
 #include <linux/align.h>
 #include <linux/kspan.h>
 #include <linux/mutex.h>
-#include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -20,6 +19,7 @@
 #include "heap.h"
 #include "kept.h"
 #include "large.h"
+#include "node.h"
 #include "redzone.h"
 #include "scavenge.h"
 #include "stats.h"
@@ -151,7 +151,7 @@ static const char *compare_sums(const struct kspan_stats *stats,
 		return "stats: live objects differ from the objects' states";
 	if (tally->live_large != stats->large_nmalloc - stats->large_nfree)
 		return "stats: live large objects differ from the arena map";
-	for_each_online_node(node)
+	for_each_kspan_node(node)
 		pages += READ_ONCE(kspan_heap_of(node)->used_pages);
 	if (tally->run_pages != pages)
 		return "heap: pages in use differ from the arena map";
@@ -186,7 +186,7 @@ const char *kspan_verify(void)
 	if (kspan_redzone_on() && kspan_large_sweep())
 		wrong = spoilt;
 	kspan_read_stats(&before);
-	for_each_online_node(node)
+	for_each_kspan_node(node)
 		if (!wrong)
 			wrong = verify_node(node);
 	if (!wrong)

@@ -35,7 +35,7 @@ p << region.p;
 fn << region.fn;
 @@
 
-coccilib.report.print_report(p[0], f"{fn}() outside compat.h: use kspan_vmalloc_chunk()")
+coccilib.report.print_report(p[0], f"{fn}() outside compat.h: use kspan_vmalloc()")
 
 @giveback@
 position p : script:python() { not p[0].file.endswith(("/chunk.c", "/large.c")) };

@@ -179,6 +179,11 @@ static void *call_node(const struct fuzz_step *step, size_t size, gfp_t gfp)
 	int node = (step->y >> 7 & 7) - 1;
 	void *ptr = kspan_alloc_node(size, gfp, node);
 
+	/* Nobody else's memory for who insists on a node that is none. */
+	if (size && (gfp & __GFP_THISNODE) && node >= nr_online_nodes) {
+		SIM_CHECK(!ptr);
+		return NO_PROMISE;
+	}
 	if (ZERO_OR_NULL_PTR(ptr) || !(gfp & __GFP_THISNODE))
 		return ptr;
 	if (nr_online_nodes == 2 && node >= 0 && node < 2)
@@ -214,7 +219,9 @@ static void *call_alloc(const struct fuzz_step *step,
 		request->data = true;
 		return kspan_alloc_data(request->size, gfp);
 	case 3 ... 4:
-		request->tiny = true;
+		/* For who insists on a node it is no part of a block. */
+		request->tiny = !(gfp & __GFP_THISNODE);
+		request->data = true;
 		return kspan_alloc_tiny(request->size, gfp);
 	case 5:
 		return call_node(step, request->size, gfp);

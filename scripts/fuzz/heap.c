@@ -185,7 +185,8 @@ static void check_run(const struct kspan_run *run, unsigned int nr,
 	}
 	SIM_CHECK(run->dirty == dirty);
 	m.peak = max(m.peak, all_pages(true));
-	SIM_CHECK(run->low == (all_pages(false) < m.reserve));
+	SIM_CHECK(run->low == (all_pages(false) < m.reserve ||
+			       best_rank(m.heap.reserve_run) == UINT_MAX));
 	m.run[m.nr_runs++] = (struct model_run){ run->chunk, at, nr };
 	/* It is memory indeed. */
 	*(char *)run->addr = 1;
@@ -240,9 +241,13 @@ static bool is_in_heap(const struct kspan_chunk *chunk)
 	return false;
 }
 
-/* Only chunks without users may go, that have idled, and down to @keep. */
+/*
+ * Only chunks without users may go, that have idled, down to @keep, and not the
+ * one that has the reserve's long run.
+ */
 static void trim(unsigned long keep, unsigned long idle)
 {
+	bool had_run = best_rank(m.heap.reserve_run) != UINT_MAX;
 	unsigned long free = all_pages(false), bytes = 0, returned;
 	unsigned int i;
 
@@ -261,6 +266,8 @@ static void trim(unsigned long keep, unsigned long idle)
 	bytes = (free - all_pages(false)) * KSPAN_PAGE_SIZE;
 	SIM_CHECK(returned == bytes);
 	SIM_CHECK(all_pages(false) >= min(keep, free));
+	SIM_CHECK(!keep || !had_run ||
+		  best_rank(m.heap.reserve_run) != UINT_MAX);
 }
 
 static void check_same(void)

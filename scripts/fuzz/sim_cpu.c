@@ -220,13 +220,18 @@ bool flush_work(struct work_struct *work)
 	return true;
 }
 
-bool cancel_delayed_work_sync(struct delayed_work *work)
+bool cancel_work_sync(struct work_struct *work)
 {
 	might_sleep();
-	if (!unqueue(&work->work))
+	if (!unqueue(work))
 		return false;
-	work->work.queued = false;
+	work->queued = false;
 	return true;
+}
+
+bool cancel_delayed_work_sync(struct delayed_work *work)
+{
+	return cancel_work_sync(&work->work);
 }
 
 void sim_run_workers(void)

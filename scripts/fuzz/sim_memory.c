@@ -190,7 +190,7 @@ static void *get_area(unsigned long bytes, gfp_t gfp, int node)
 
 void *__vmalloc(unsigned long bytes, gfp_t gfp)
 {
-	return get_area(bytes, gfp, 0);
+	return get_area(bytes, gfp, sim_far ? 0 : numa_mem_id());
 }
 
 void *vmalloc_node(unsigned long bytes, int node)

@@ -23,6 +23,11 @@ static inline bool list_empty(const struct list_head *head)
 	return head->next == head;
 }
 
+static inline bool list_is_singular(const struct list_head *head)
+{
+	return !list_empty(head) && head->next == head->prev;
+}
+
 static inline void list_add(struct list_head *new, struct list_head *head)
 {
 	SIM_CHECK(head->next->prev == head && head->next != new);
@@ -51,6 +56,11 @@ static inline void list_del_init(struct list_head *entry)
 {
 	sim_list_unlink(entry);
 	INIT_LIST_HEAD(entry);
+}
+
+static inline void list_add_tail(struct list_head *new, struct list_head *head)
+{
+	list_add(new, head->prev);
 }
 
 static inline void list_move(struct list_head *entry, struct list_head *head)
@@ -88,45 +98,14 @@ static inline void list_splice_init(struct list_head *list,
 	     &pos->member != (head); \
 	     pos = n, n = list_next_entry(n, member))
 
-#define HLIST_HEAD(name)	struct hlist_head name = { NULL }
+#define list_prev_entry(pos, member) \
+	list_entry((pos)->member.prev, typeof(*(pos)), member)
 
-static inline bool hlist_empty(const struct hlist_head *head)
-{
-	return !head->first;
-}
-
-static inline void hlist_add_head(struct hlist_node *node,
-				  struct hlist_head *head)
-{
-	SIM_CHECK(head->first != node);
-	node->next = head->first;
-	if (node->next)
-		node->next->pprev = &node->next;
-	head->first = node;
-	node->pprev = &head->first;
-}
-
-static inline void __hlist_del(struct hlist_node *node)
-{
-	SIM_CHECK(*node->pprev == node);
-	*node->pprev = node->next;
-	if (node->next)
-		node->next->pprev = node->pprev;
-}
-
-#define hlist_entry_safe(ptr, type, member) \
-	({ typeof(ptr) _node = (ptr); \
-	   _node ? container_of(_node, type, member) : NULL; })
-
-#define hlist_for_each_entry(pos, head, member) \
-	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
-	     pos; \
-	     pos = hlist_entry_safe(pos->member.next, typeof(*pos), member))
-
-#define hlist_for_each_entry_safe(pos, n, head, member) \
-	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
-	     pos && ({ n = pos->member.next; 1; }); \
-	     pos = hlist_entry_safe(n, typeof(*pos), member))
+#define list_for_each_entry_safe_reverse(pos, n, head, member) \
+	for (pos = list_entry((head)->prev, typeof(*pos), member), \
+	     n = list_prev_entry(pos, member); \
+	     &pos->member != (head); \
+	     pos = n, n = list_prev_entry(n, member))
 
 struct llist_node {
 	struct llist_node *next;
@@ -138,20 +117,11 @@ struct llist_head {
 
 #define LLIST_HEAD(name)	struct llist_head name = { NULL }
 
-static inline bool llist_add_batch(struct llist_node *first,
-				   struct llist_node *last,
-				   struct llist_head *head)
-{
-	bool empty = !head->first;
-
-	last->next = head->first;
-	head->first = first;
-	return empty;
-}
-
 static inline bool llist_add(struct llist_node *node, struct llist_head *head)
 {
-	return llist_add_batch(node, node, head);
+	node->next = head->first;
+	head->first = node;
+	return !node->next;
 }
 
 static inline struct llist_node *llist_del_all(struct llist_head *head)

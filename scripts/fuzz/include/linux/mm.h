@@ -30,6 +30,7 @@
 #define __GFP_RETRY_MAYFAIL	0x4000U
 #define __GFP_NOFAIL		0x8000U
 #define __GFP_NORETRY		0x10000U
+#define __GFP_NOMEMALLOC	0x80000U
 #define __GFP_THISNODE		0x200000U
 #define __GFP_ACCOUNT		0x400000U
 #define __GFP_RECLAIM		(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
@@ -76,6 +77,7 @@ struct page {
 	struct list_head all;	/* sim_memory.c */
 	void *mem;
 	unsigned int order;
+	unsigned long private;
 	int node;
 };
 
@@ -94,6 +96,8 @@ void __free_pages(struct page *page, unsigned int order);
 #define __free_page(page)	__free_pages(page, 0)
 #define page_address(page)	((page)->mem)
 #define page_to_nid(page)	((page)->node)
+#define page_private(page)	((page)->private)
+#define set_page_private(page, value) ((page)->private = (value))
 
 unsigned long totalram_pages(void);
 long si_mem_available(void);

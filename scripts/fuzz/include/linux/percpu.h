@@ -53,11 +53,20 @@ void free_percpu(void *mem);
 #define cpus_read_lock()	might_sleep()
 #define cpus_read_unlock()	might_sleep()
 
-#define first_online_node	0
-#define num_online_nodes()	nr_online_nodes
-#define node_online(node)	((node) < nr_online_nodes)
-#define for_each_online_node(node) \
-	for ((node) = 0; (node) < nr_online_nodes; (node)++)
+#define cpu_online(cpu)		(!!(sim_online_cpus & (1U << (cpu))))
+
+/* As many nodes as there are online, from 0 on, and each has memory. */
+typedef struct {
+	int nr;
+} nodemask_t;
+
+#define node_states		((nodemask_t[]){ { nr_online_nodes } })
+#define N_MEMORY		0
+#define first_node(mask)	0
+#define nodes_weight(mask)	((mask).nr)
+#define node_isset(node, mask)	((node) < (mask).nr)
+#define for_each_node_mask(node, mask) \
+	for ((node) = 0; (node) < (mask).nr; (node)++)
 #define cpu_to_mem(cpu)		((int)(cpu) % nr_online_nodes)
 #define numa_mem_id()		cpu_to_mem(sim_cpu)
 

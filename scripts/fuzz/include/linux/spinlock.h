@@ -36,6 +36,7 @@ static inline bool sim_may_sleep(void)
 	return !sim_preempt_count && !sim_irqs_off;
 }
 
+#define preemptible()		sim_may_sleep()
 #define might_sleep()		SIM_CHECK(sim_may_sleep())
 #define cond_resched()		might_sleep()
 

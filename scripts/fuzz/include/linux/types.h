@@ -30,14 +30,6 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-struct hlist_node {
-	struct hlist_node *next, **pprev;
-};
-
-struct hlist_head {
-	struct hlist_node *first;
-};
-
 /* The machine: 64 bits, pages of 4 KiB, debug kernel, chunks of 256 KiB. */
 #define CONFIG_64BIT		1
 #define CONFIG_X86		1
@@ -54,6 +46,7 @@ struct hlist_head {
 #define EDQUOT			122
 #define UINT_MAX		(~0U)
 #define ULONG_MAX		(~0UL)
+#define LONG_MAX		((long)(ULONG_MAX >> 1))
 #define U8_MAX			((u8)~0U)
 #define U16_MAX			((u16)~0U)
 #undef SIZE_MAX
@@ -93,6 +86,7 @@ struct hlist_head {
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, val)	(*(volatile typeof(x) *)&(x) = (val))
 #define barrier()		asm volatile("" : : : "memory")
+#define smp_mb()		barrier()
 #define smp_wmb()		barrier()
 #define smp_store_release(ptr, val) WRITE_ONCE(*(ptr), val)
 #define smp_load_acquire(ptr)	READ_ONCE(*(ptr))
@@ -115,6 +109,7 @@ struct hlist_head {
 #define ALIGN_DOWN(x, a)	((x) & ~((typeof(x))(a) - 1))
 #define ALIGN(x, a)		ALIGN_DOWN((x) + ((typeof(x))(a) - 1), a)
 #define PTR_ALIGN(p, a)		((typeof(p))ALIGN((unsigned long)(p), a))
+#define PTR_ALIGN_DOWN(p, a)	((typeof(p))ALIGN_DOWN((unsigned long)(p), a))
 #define IS_ALIGNED(x, a)	(!((x) & ((typeof(x))(a) - 1)))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 

@@ -32,7 +32,7 @@ struct workqueue_struct;
 
 #define DECLARE_WORK(name, function) \
 	struct work_struct name = { .fn = (function) }
-#define DECLARE_DEFERRABLE_WORK(name, function) \
+#define DECLARE_DELAYED_WORK(name, function) \
 	struct delayed_work name = { .work = { .fn = (function) } }
 #define INIT_WORK(work, function) \
 	(*(work) = (struct work_struct){ .fn = (function) })
@@ -46,7 +46,9 @@ bool queue_work_on(int cpu, struct workqueue_struct *wq,
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			unsigned long delay);
 bool flush_work(struct work_struct *work);
+bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *work);
+#define schedule_work(work)	queue_work(NULL, work)
 
 struct irq_work {
 	void (*fn)(struct irq_work *work);
