@@ -24,6 +24,7 @@
 #include "arena.h"
 #include "cache_spare.h"
 #include "cache_tops.h"
+#include "marked.h"
 #include "meta.h"
 #include "params.h"
 #include "redzone.h"
@@ -47,8 +48,8 @@ static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
-	c->counts[KSPAN_LOADED(sc)]--;
-	c->counts[KSPAN_UNLOADED(sc)]--;
+	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], 1);
+	kspan_sub_once(c->counts[KSPAN_UNLOADED(sc)], 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: two frees of one object of class %u at the same time\n",
 		       kspan_sc_class(sc));
@@ -58,10 +59,11 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 		    unsigned int nr)
 {
 	while (nr > 1) {
-		u32 r = c->cpu->random * 1664525U + 1013904223U;
+		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
 		unsigned int i = ((u64)r * nr) >> 32;
 
-		c->cpu->random = r;
+		/* An interrupt may do the same meanwhile: just as random. */
+		WRITE_ONCE(c->cpu->random, r);
 		swap(slots[i], slots[nr - 1]);
 		nr--;
 	}
@@ -89,7 +91,7 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_params.randomize)
 		shuffle(c, &mag->slot[first], nr);
 	kspan_set_a(c, sc, mag, nr);
-	c->counts[KSPAN_LOADED(sc)] += nr;
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr);
 	return true;
 }
 
@@ -100,7 +102,7 @@ static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
 
 	kspan_set_a(c, sc, full, cap);
-	c->counts[KSPAN_LOADED(sc)] += cap;
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], cap);
 	if (drained)
 		kspan_set_f(c, sc, drained, 0);
 }
@@ -140,8 +142,8 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 	if (!kspan_central_fill(node, sc, &slot, 1))
 		return NULL;
 	*was = *slot.state;
-	*slot.state = KSPAN_OBJ_LIVE;
-	c->counts[KSPAN_LOADED(sc)]++;
+	WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], 1);
 	return slot.ptr;
 }
 
@@ -154,7 +156,7 @@ static __always_inline bool pop(struct kspan_slot **tops, unsigned long a,
 	*was = *slot->state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
-	*slot->state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*slot->state, KSPAN_OBJ_LIVE);
 	*ptr = slot->ptr;
 	WRITE_ONCE(tops[a], slot - 1);
 	return true;
@@ -165,7 +167,7 @@ static __always_inline void push(struct kspan_slot **tops, unsigned long f,
 {
 	struct kspan_slot *slot = tops[f];
 
-	*state = KSPAN_OBJ_FREE;
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	WRITE_ONCE(tops[f], slot + 1);
@@ -236,7 +238,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 		was = *state;
 		if (unlikely(was > KSPAN_OBJ_ZEROED))
 			break;
-		*state = KSPAN_OBJ_LIVE;
+		WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 		*obj = slot->ptr;
 		if (zero && was != KSPAN_OBJ_ZEROED)
 			kspan_shadow_set(*obj, 0, kspan_sc_info(sc)->size);
@@ -333,7 +335,7 @@ static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	c->counts[KSPAN_UNLOADED(sc)] += cap;
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], cap);
 	if (kspan_spare_put(c, sc, f, &empty) ||
 	    kspan_depot_put(c->node, sc, f, &empty)) {
 		kspan_set_f(c, sc, empty, 0);
@@ -354,15 +356,15 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_cache_put_guarded(c, sc, ptr, state);
 		return;
 	}
-	c->counts[KSPAN_UNLOADED(sc)]++;
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
 	/* Also what is never used again: what it held is a secret still. */
 	if (want_init_on_free())
 		kspan_shadow_set((void *)ptr, 0, kspan_sc_info(sc)->size);
 	if (kspan_params.sbrk) {
-		*state = KSPAN_OBJ_SPENT;
+		WRITE_ONCE(*state, KSPAN_OBJ_SPENT);
 		return;
 	}
-	*state = want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE;
+	WRITE_ONCE(*state, want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
 	kspan_central_flush(sc, &slot, 1);
 }
 

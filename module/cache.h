@@ -134,7 +134,7 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 	*was = *state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
-	*state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 	slot--;
 	kspan_top_set(top, a, slot);
 	*ptr = slot[1].ptr;
@@ -167,7 +167,7 @@ static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
 	*was = *state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
-	*state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 	WRITE_ONCE(*top, slot - 1);
 	*ptr = slot->ptr;
 	return true;
@@ -208,7 +208,7 @@ static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
 	*was = *state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
-	*state = KSPAN_OBJ_LIVE;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 	*ptr = slot->ptr;
 	__this_cpu_write(kspan_tops[a], slot - 1);
 	__this_cpu_write(kspan_tops[a + 1], drained + 1);
@@ -234,7 +234,7 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
-	*state = KSPAN_OBJ_FREE;
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	kspan_top_set(top, f, slot + 1);
@@ -257,7 +257,7 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
-	*state = KSPAN_OBJ_FREE;
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	WRITE_ONCE(*top, slot + 1);

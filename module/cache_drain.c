@@ -12,6 +12,7 @@
 
 #include "cache_spare.h"
 #include "cache_tops.h"
+#include "marked.h"
 
 /* Bounds of kspan_cache_budget. */
 #define BUDGET_MIN	(64UL << 10)
@@ -47,8 +48,8 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 	full = kspan_spare_take_all(c, sc, &empty);
 	kspan_set_a(c, sc, NULL, 0);
 	kspan_set_f(c, sc, NULL, 0);
-	c->counts[KSPAN_LOADED(sc)] -= nr_a;
-	c->counts[KSPAN_UNLOADED(sc)] += nr_f;
+	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], nr_a);
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], nr_f);
 	if (a)
 		return_mag(c, sc, a, nr_a);
 	if (f)
@@ -79,7 +80,8 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 	struct kspan_cache_cpu *cc = c->cpu;
 	unsigned long bytes;
 
-	cc->nr_events++;
+	/* One that an interrupt makes meanwhile may be lost: enough that it grew. */
+	WRITE_ONCE(cc->nr_events, READ_ONCE(cc->nr_events) + 1);
 	if (c->ctx != KSPAN_CTX_TASK)
 		return; /* interrupts leave this to tasks */
 	cc->hand_bytes += busy->size * busy->mag_cap;
@@ -131,7 +133,7 @@ void kspan_cache_drain_local(void)
 			local_irq_restore(flags);
 		}
 	}
-	c.cpu->nr_seen = c.cpu->nr_events;
+	WRITE_ONCE(c.cpu->nr_seen, READ_ONCE(c.cpu->nr_events));
 }
 
 /* Empty the caches of a CPU that is offline.  Context: Process. */
@@ -175,8 +177,8 @@ bool kspan_cache_is_idle(unsigned int cpu)
 {
 	struct kspan_cache_cpu *cc = per_cpu_ptr(kspan_cache_cpus, cpu);
 	unsigned long events = READ_ONCE(cc->nr_events);
-	bool idle = cc->nr_seen == events;
+	bool idle = READ_ONCE(cc->nr_seen) == events;
 
-	cc->nr_seen = events;
+	WRITE_ONCE(cc->nr_seen, events);
 	return idle && holds_anything(cpu);
 }

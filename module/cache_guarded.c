@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "cache_tops.h"
+#include "marked.h"
 #include "params.h"
 #include "redzone.h"
 #include "shadow.h"
@@ -51,7 +52,7 @@ void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
 		if (zero && *slot.state != KSPAN_OBJ_ZEROED)
 			kspan_shadow_set(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
-		c.counts[KSPAN_LOADED(sc)]++;
+		kspan_add_once(c.counts[KSPAN_LOADED(sc)], 1);
 		/* Its size first, for whoever looks it up. */
 		smp_store_release(slot.state, KSPAN_OBJ_GUARDED);
 		return slot.ptr;
@@ -73,7 +74,7 @@ void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
-	c->counts[KSPAN_UNLOADED(sc)]++;
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
 	if (*state == KSPAN_OBJ_SPENT)
 		return;
 	kspan_redzone_poison(kspan_span_find(ptr), slot.ptr);

@@ -92,8 +92,10 @@ struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
 	*empty = NULL;
 	if (c->ctx != KSPAN_CTX_TASK)
 		return NULL;
-	swap(full, spares->full);
-	swap(*empty, spares->empty);
+	full = spares->full;
+	*empty = spares->empty;
+	WRITE_ONCE(spares->full, NULL);
+	WRITE_ONCE(spares->empty, NULL);
 	WRITE_ONCE(spares->nr_full, 0);
 	return full;
 }

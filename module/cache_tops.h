@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 #include "cache.h"
+#include "marked.h"
 
 /* Contexts whose tops are in kspan_irq_tops. */
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
@@ -169,8 +170,8 @@ static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
 
 	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
 	kspan_set_f(c, sc, a, nr_a);
-	c->counts[KSPAN_LOADED(sc)] += nr_f - nr_a;
-	c->counts[KSPAN_UNLOADED(sc)] += nr_f - nr_a;
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr_f - nr_a);
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], nr_f - nr_a);
 }
 
 void kspan_cache_drain_init(void);

@@ -24,6 +24,7 @@
 #include "arena.h"
 #include "central.h"
 #include "heap.h"
+#include "marked.h"
 #include "meta.h"
 #include "node.h"
 #include "redzone.h"
@@ -107,11 +108,11 @@ static void place_span_locked(struct kspan_central *central,
 		return;
 	if (span->bucket != KSPAN_NO_BUCKET) {
 		list_del(&span->list);
-		central->nr_partial--;
+		kspan_sub_once(central->nr_partial, 1);
 	}
 	if (bucket != KSPAN_NO_BUCKET) {
 		list_add(&span->list, &central->partial[bucket]);
-		central->nr_partial++;
+		kspan_add_once(central->nr_partial, 1);
 	}
 	span->bucket = bucket;
 }
@@ -137,14 +138,14 @@ static void retire_corrupt_locked(struct kspan_central *central,
 		pr_err("corrupt: %s; span of class %u retired\n", what,
 		       kspan_sc_class(span->top / 2));
 	if (span->bucket == KSPAN_CENTRAL_EMPTY)
-		central->nr_empty--;
+		kspan_sub_once(central->nr_empty, 1);
 	if (span->bucket != KSPAN_NO_BUCKET) {
 		list_del_init(&span->list);
-		central->nr_partial--;
+		kspan_sub_once(central->nr_partial, 1);
 		span->bucket = KSPAN_NO_BUCKET;
 	}
-	central->nr_free -= span->nr_free;
-	span->nr_free = 0;
+	kspan_sub_once(central->nr_free, span->nr_free);
+	WRITE_ONCE(span->nr_free, 0);
 	WRITE_ONCE(span->magic, 0);
 }
 
@@ -173,10 +174,10 @@ static unsigned int take_objects_locked(struct kspan_central *central,
 			end->state = span->state + i;
 			taken++;
 		}
-		bitmap[word] = bits;
+		WRITE_ONCE(bitmap[word], bits);
 	}
-	span->nr_free -= taken;
-	central->nr_free -= taken;
+	kspan_sub_once(span->nr_free, taken);
+	kspan_sub_once(central->nr_free, taken);
 	return taken;
 }
 
@@ -219,7 +220,7 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 			continue;
 		}
 		if (span->nr_free == span->nr_objs)
-			central->nr_empty--;
+			kspan_sub_once(central->nr_empty, 1);
 		nr += take_objects_locked(central, span, slots + want - nr,
 					  want - nr);
 		place_span_locked(central, span);
@@ -237,10 +238,10 @@ static void detach_empty_locked(struct kspan_central *central,
 	lockdep_assert_held(&central->lock);
 	list_move(&span->list, to);
 	span->bucket = KSPAN_NO_BUCKET;
-	central->nr_empty--;
-	central->nr_partial--;
-	central->nr_spans--;
-	central->nr_free -= span->nr_objs;
+	kspan_sub_once(central->nr_empty, 1);
+	kspan_sub_once(central->nr_partial, 1);
+	kspan_sub_once(central->nr_spans, 1);
+	kspan_sub_once(central->nr_free, span->nr_objs);
 }
 
 /* Enter a span in its list. */
@@ -249,9 +250,9 @@ static void attach_span(struct kspan_central *central, struct kspan_span *span)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&central->lock, flags);
-	central->nr_spans++;
-	central->nr_empty++;
-	central->nr_free += span->nr_free;
+	kspan_add_once(central->nr_spans, 1);
+	kspan_add_once(central->nr_empty, 1);
+	kspan_add_once(central->nr_free, span->nr_free);
 	place_span_locked(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 }
@@ -267,13 +268,16 @@ static void attach_span(struct kspan_central *central, struct kspan_span *span)
 void kspan_central_spend_locked(struct kspan_central *central,
 				struct kspan_span *span, unsigned int i)
 {
+	unsigned long *word;
+
 	lockdep_assert_held(&central->lock);
 	if (span->nr_free == span->nr_objs)
-		central->nr_empty--;
+		kspan_sub_once(central->nr_empty, 1);
 	WRITE_ONCE(span->state[i], KSPAN_OBJ_SPENT);
-	__clear_bit(i, kspan_span_bitmap(span));
-	span->nr_free--;
-	central->nr_free--;
+	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
+	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
+	kspan_sub_once(span->nr_free, 1);
+	kspan_sub_once(central->nr_free, 1);
 	place_span_locked(central, span);
 }
 
@@ -322,7 +326,7 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 				       const struct kspan_slot *slots,
 				       unsigned int nr)
 {
-	unsigned long *bitmap = kspan_span_bitmap(span);
+	unsigned long *bitmap = kspan_span_bitmap(span), *word;
 	unsigned int done, put = 0;
 
 	lockdep_assert_held(&central->lock);
@@ -332,18 +336,21 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 
 		if (i >= span->nr_objs)
 			break;
-		if (likely(!__test_and_set_bit(i, bitmap)))
-			put++;
-		else
+		word = &bitmap[BIT_WORD(i)];
+		if (unlikely(*word & BIT_MASK(i))) {
 			report_two_hands(span->top / 2);
+			continue;
+		}
+		WRITE_ONCE(*word, *word | BIT_MASK(i));
+		put++;
 	}
 	/* An object whose state is not its span's is nobody's any more. */
 	if (unlikely(!done)) {
 		report_two_hands(span->top / 2);
 		return 1;
 	}
-	span->nr_free += put;
-	central->nr_free += put;
+	kspan_add_once(span->nr_free, put);
+	kspan_add_once(central->nr_free, put);
 	return done;
 }
 
@@ -376,7 +383,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		place_span_locked(central, span);
 		if (span->nr_free != span->nr_objs)
 			continue;
-		central->nr_empty++;
+		kspan_add_once(central->nr_empty, 1);
 		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE)
 			detach_empty_locked(central, span, empty);
 	}

@@ -190,7 +190,8 @@ static unsigned long span_page(unsigned long page)
 			span = READ_ONCE(table[i]);
 			/* A region may begin in the middle of a heap page. */
 			found = span->kind != KSPAN_NONE &&
-				ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE) == addr;
+				ALIGN_DOWN(READ_ONCE(span->base),
+					   KSPAN_PAGE_SIZE) == addr;
 			preempt_enable();
 			if (found)
 				return addr >> KSPAN_PAGE_SHIFT;
@@ -265,8 +266,8 @@ static int spans_show(struct seq_file *m, void *v)
 		for (i = 0, live = 0; i < objs; i++)
 			live += kspan_obj_is_live(READ_ONCE(span->state[i]));
 	}
-	seq_printf(m, "%u %u %u %u %s %s\n", span->nr_pages, class, objs, live,
-		   span_state(span, live), owners[span->kind]);
+	seq_printf(m, "%u %u %u %u %s %s\n", READ_ONCE(span->nr_pages), class,
+		   objs, live, span_state(span, live), owners[span->kind]);
 unlock:
 	preempt_enable();
 	return 0;

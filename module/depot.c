@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "depot.h"
+#include "marked.h"
 #include "meta.h"
 #include "node.h"
 
@@ -137,9 +138,9 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	mag = kspan_mag_pop(&depot->full, sc);
 	if (mag) {
-		depot->nr_swap++;
-		depot->nr_full--;
-		depot->nr_low = min(depot->nr_low, depot->nr_full);
+		kspan_add_once(depot->nr_swap, 1);
+		kspan_sub_once(depot->nr_full, 1);
+		WRITE_ONCE(depot->nr_low, min(depot->nr_low, depot->nr_full));
 		if (empty && depot->nr_empty < EMPTY_MAX) {
 			kspan_mag_push(&depot->empty, empty, sc);
 			depot->nr_empty++;
@@ -174,8 +175,8 @@ bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 	taken = depot->nr_full < depot->limit;
 	if (taken) {
 		kspan_mag_push(&depot->full, mag, sc);
-		depot->nr_swap++;
-		depot->nr_full++;
+		kspan_add_once(depot->nr_swap, 1);
+		kspan_add_once(depot->nr_full, 1);
 		*empty = kspan_mag_pop(&depot->empty, sc);
 		depot->nr_empty -= !!*empty;
 	}
@@ -207,7 +208,7 @@ void kspan_depot_drain(int node, unsigned int sc, bool all)
 		kspan_mag_free(mag);
 	}
 	raw_spin_lock_irqsave(&depot->lock, flags);
-	depot->nr_low = depot->nr_full;
+	WRITE_ONCE(depot->nr_low, depot->nr_full);
 	mag = depot->nr_full && !all ? NULL : depot->empty;
 	if (mag) {
 		depot->empty = NULL;

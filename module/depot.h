@@ -19,6 +19,7 @@
 #define KSPAN_DEPOT_H
 
 #include <linux/cache.h>
+#include <linux/compiler.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -77,7 +78,8 @@ static inline void kspan_mag_push(struct kspan_mag **list,
 				  struct kspan_mag *mag, unsigned int sc)
 {
 	kspan_mag_sentinel(mag, sc)->ptr = *list;
-	*list = mag;
+	/* Whether there is one is looked at without a lock. */
+	WRITE_ONCE(*list, mag);
 }
 
 static inline struct kspan_mag *kspan_mag_pop(struct kspan_mag **list,
@@ -86,7 +88,7 @@ static inline struct kspan_mag *kspan_mag_pop(struct kspan_mag **list,
 	struct kspan_mag *mag = *list;
 
 	if (mag)
-		*list = kspan_mag_sentinel(mag, sc)->ptr;
+		WRITE_ONCE(*list, kspan_mag_sentinel(mag, sc)->ptr);
 	return mag;
 }
 

@@ -405,7 +405,7 @@ static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
 			     span->top != f))
 			break;
-		*state = KSPAN_OBJ_FREE;
+		WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 		slot->ptr = *obj;
 		slot->state = state;
 		slot++;

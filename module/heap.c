@@ -25,6 +25,7 @@
 #include <linux/printk.h>
 
 #include "heap.h"
+#include "marked.h"
 #include "meta.h"
 #include "node.h"
 #include "params.h"
@@ -157,8 +158,8 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 		chunk->longest = longest_run(chunk);
 	refile_chunk_locked(heap, chunk);
 
-	heap->free_pages -= nr_pages;
-	heap->used_pages += nr_pages;
+	kspan_sub_once(heap->free_pages, nr_pages);
+	kspan_add_once(heap->used_pages, nr_pages);
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
 	run->low = heap->free_pages < kspan_heap_reserve(heap) ||
 		   !kspan_heap_has_run(heap, heap->reserve_run);
@@ -234,8 +235,8 @@ void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
 	if (!chunk->used)
 		chunk->idle_since = jiffies;
 	refile_chunk_locked(heap, chunk);
-	heap->free_pages += nr_pages;
-	heap->used_pages -= nr_pages;
+	kspan_add_once(heap->free_pages, nr_pages);
+	kspan_sub_once(heap->used_pages, nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
@@ -248,7 +249,7 @@ void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
 	list_add(&chunk->all, &heap->chunks);
 	file_chunk_locked(heap, chunk);
 	heap->nr_chunks++;
-	heap->free_pages += chunk->nr_pages;
+	kspan_add_once(heap->free_pages, chunk->nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 

@@ -11,6 +11,7 @@
 #include <linux/minmax.h>
 
 #include "heap.h"
+#include "marked.h"
 #include "node.h"
 #include "params.h"
 
@@ -136,7 +137,7 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 			kspan_heap_unfile_locked(heap, chunk);
 			list_move(&chunk->all, gone);
 			heap->nr_chunks--;
-			heap->free_pages -= chunk->nr_pages;
+			kspan_sub_once(heap->free_pages, chunk->nr_pages);
 			nr++;
 		}
 	}

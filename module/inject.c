@@ -60,8 +60,8 @@ static bool is_due(enum kspan_inject_place place)
 	if (--plan.left)
 		return false;
 	plan.left = plan.period;
-	plan.armed = plan.period;
-	plan.nr++;
+	WRITE_ONCE(plan.armed, plan.period != 0);
+	WRITE_ONCE(plan.nr, plan.nr + 1);
 	return true;
 }
 
@@ -100,7 +100,7 @@ static void set_plan(enum kspan_inject_place place, unsigned long nr,
 	plan.place = place;
 	plan.left = nr;
 	plan.period = period;
-	plan.nr = 0;
+	WRITE_ONCE(plan.nr, 0);
 	WRITE_ONCE(plan.armed, nr != 0);
 	raw_spin_unlock_irqrestore(&plan.lock, flags);
 }

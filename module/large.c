@@ -136,10 +136,10 @@ static void adapt(struct kspan_span *span, unsigned long pages, size_t align)
 
 	if (base != span->base) {
 		kspan_arena_withdraw(span);
-		span->base = base;
+		WRITE_ONCE(span->base, base);
 		kspan_arena_publish(span);
 	}
-	span->nr_pages = pages;
+	WRITE_ONCE(span->nr_pages, pages);
 }
 
 /**

@@ -174,7 +174,7 @@ static void queue_tick(void)
 {
 	WRITE_ONCE(tick_runs, true);
 	queue_delayed_work(scavenge_wq, &tick_work,
-			   msecs_to_jiffies(kspan_params.scavenge_ms / 2) + 1);
+			   msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
 }
 
 /* Whether there is nothing but the reserve, none of it in use. */
@@ -219,7 +219,7 @@ void kspan_scavenge_watch(void)
 
 static void tick_work_fn(struct work_struct *work)
 {
-	unsigned long idle = msecs_to_jiffies(kspan_params.scavenge_ms);
+	unsigned long idle = msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms));
 
 	drain_idle_cpus();
 	drain_shared(false);
@@ -237,7 +237,8 @@ static void kick_work_fn(struct work_struct *work)
 	kspan_heap_fill_reserve();
 	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
-	kspan_large_trim(msecs_to_jiffies(kspan_params.scavenge_ms), ULONG_MAX);
+	kspan_large_trim(msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms)),
+			 ULONG_MAX);
 	kspan_span_quiesce();
 	if (!READ_ONCE(tick_runs))
 		queue_tick();

@@ -87,7 +87,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	tally->run_pages += span->nr_pages;
 	if (span->kind != KSPAN_TINY)
 		for (i = 0; i < span->nr_objs; i++)
-			tally->live_small += kspan_obj_is_live(span->state[i]);
+			tally->live_small += kspan_obj_is_live(READ_ONCE(span->state[i]));
 	return NULL;
 }
 
@@ -95,9 +95,10 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 				struct tally *tally)
 {
-	unsigned long bytes = (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	unsigned long bytes = (unsigned long)READ_ONCE(span->nr_pages) <<
+			      KSPAN_PAGE_SHIFT;
 	/* A region may begin in the middle of a heap page. */
-	unsigned long first = ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE);
+	unsigned long first = ALIGN_DOWN(READ_ONCE(span->base), KSPAN_PAGE_SIZE);
 
 	if (span->kind == KSPAN_NONE)
 		return NULL;
@@ -110,7 +111,7 @@ static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 	tally->live_large += READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
 	/* The page heap counts a kept run as in use. */
 	if (!kspan_is_region(span))
-		tally->run_pages += span->nr_pages;
+		tally->run_pages += READ_ONCE(span->nr_pages);
 	return NULL;
 }
 

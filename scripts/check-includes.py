@@ -17,7 +17,7 @@ from csource import matches, read
 # A concept is its .c and its .h, and where it is split also name_part.c and
 # name_part.h.  Concepts of one row know nothing of each other.
 LAYERS = """
-    compat inject node sizeclass_table
+    compat inject marked node sizeclass_table
     meta shadow sizeclass
     params
     span

@@ -77,6 +77,7 @@ config_kasan()
 	CONFIG_KASAN_VMALLOC=y
 	CONFIG_PROVE_LOCKING=y
 	CONFIG_PROVE_RCU=y
+	CONFIG_PROVE_RAW_LOCK_NESTING=y
 	CONFIG_DEBUG_ATOMIC_SLEEP=y
 	CONFIG_DEBUG_OBJECTS=y
 	CONFIG_DEBUG_OBJECTS_FREE=y
@@ -94,13 +95,21 @@ config_kasan()
 }
 
 # Every access that is not marked counts, also a plain write of the same value
-# or of a word.
+# or of a word.  It looks more often and longer than by default: emulated CPUs
+# are slow to come by.
 config_kcsan()
 {
 	cat <<-'END'
 	CONFIG_KCSAN=y
+	CONFIG_KCSAN_EARLY_ENABLE=y
 	CONFIG_KCSAN_STRICT=y
+	CONFIG_KCSAN_WEAK_MEMORY=y
 	CONFIG_KCSAN_SELFTEST=y
+	CONFIG_KCSAN_SKIP_WATCH=500
+	CONFIG_KCSAN_SKIP_WATCH_RANDOMIZE=y
+	CONFIG_KCSAN_UDELAY_TASK=800
+	CONFIG_KCSAN_UDELAY_INTERRUPT=200
+	CONFIG_KCSAN_DELAY_RANDOMIZE=y
 	CONFIG_DEBUG_ATOMIC_SLEEP=y
 	END
 }

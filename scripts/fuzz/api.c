@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "api.h"
+#include "cache_tops.h"
 #include "chunk.h"
 #include "heap.h"
 #include "meta.h"
@@ -21,11 +22,25 @@ static long inuse;
 
 /* --- the world ------------------------------------------------------------- */
 
+/* A CPU that is gone keeps nothing. */
+static void check_bare(unsigned int cpu)
+{
+	struct kspan_ctx_cache c;
+	unsigned int ctx, sc;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(cpu, ctx);
+		for (sc = 1; sc < KSPAN_NR_SC; sc++)
+			SIM_CHECK(kspan_is_bare(&c, sc));
+	}
+}
+
 static void change_cpu(const struct fuzz_step *step)
 {
 	switch (step->x % 4) {
 	case 0:
 		sim_cpu_down();
+		check_bare(1);
 		break;
 	case 1:
 		sim_cpu_up();

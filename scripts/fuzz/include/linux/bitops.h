@@ -8,6 +8,8 @@
 #include <linux/types.h>
 
 #define BIT_ULL(n)		(1ULL << (n))
+#define BIT_WORD(nr)		((nr) / BITS_PER_LONG)
+#define BIT_MASK(nr)		(1UL << ((nr) % BITS_PER_LONG))
 #define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, BITS_PER_LONG)
 #define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
 
@@ -21,32 +23,19 @@ static inline unsigned long __fls(unsigned long word)
 	return BITS_PER_LONG - 1 - __builtin_clzl(word);
 }
 
-static inline unsigned long sim_bit_mask(unsigned long nr)
-{
-	return 1UL << (nr % BITS_PER_LONG);
-}
-
 static inline bool test_bit(unsigned long nr, const unsigned long *map)
 {
-	return map[nr / BITS_PER_LONG] & sim_bit_mask(nr);
+	return map[BIT_WORD(nr)] & BIT_MASK(nr);
 }
 
 static inline void __set_bit(unsigned long nr, unsigned long *map)
 {
-	map[nr / BITS_PER_LONG] |= sim_bit_mask(nr);
+	map[BIT_WORD(nr)] |= BIT_MASK(nr);
 }
 
 static inline void __clear_bit(unsigned long nr, unsigned long *map)
 {
-	map[nr / BITS_PER_LONG] &= ~sim_bit_mask(nr);
-}
-
-static inline bool __test_and_set_bit(unsigned long nr, unsigned long *map)
-{
-	bool was = test_bit(nr, map);
-
-	__set_bit(nr, map);
-	return was;
+	map[BIT_WORD(nr)] &= ~BIT_MASK(nr);
 }
 
 static inline bool __test_and_clear_bit(unsigned long nr, unsigned long *map)
