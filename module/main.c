@@ -61,7 +61,7 @@
  *    new span; it is entered in the arena map.
  * 7. If no chunk has such a run, a caller that may sleep adds a chunk.  One
  *    that may not takes the run from the reserve in step 6, and a worker
- *    fills that up again.
+ *    fills that up again.  What other nodes have is the last resort.
  *
  * A free of a small object:
  *
@@ -98,15 +98,15 @@
  * NMI, except where said.  Order, outermost first:
  *
  * 1. ``verify_lock`` (verify.c), a mutex: one verify at a time
- * 2. ``job_lock`` (scavenge.c), a mutex: work on all CPUs; then
- *    cpus_read_lock()
+ * 2. ``job_lock`` (scavenge.c), a mutex: work on all CPUs that somebody waits
+ *    for; then cpus_read_lock()
  * 3. ``kspan_central.lock``: the spans of one class and node: lists, bitmaps,
  *    free counts
  * 4. leaves, which take nothing else: ``kspan_heap.lock`` (chunks and their
  *    page bitmaps), ``kspan_depot.lock`` (the stack of magazines),
  *    ``kept_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
- *    ``limbo_lock`` (dead descriptors), ``arena_lock`` (placing tables; task
- *    context only)
+ *    ``limbo_lock`` (dead descriptors), ``rest_lock`` (objects freed in NMI),
+ *    ``arena_lock`` (placing tables; task context only)
  *
  * No lock is held while memory is obtained from the kernel or given back.
  *
@@ -125,9 +125,15 @@
  *   by release and never turn NULL.  A span's descriptor is used for another
  *   span only after an RCU grace period.
  *
+ * - Numbers of the statistics, and hints like "has any", are read with
+ *   READ_ONCE() and written by their owner or under their lock with
+ *   WRITE_ONCE(), see marked.h.
+ *
  * On PREEMPT_RT the raw locks stay spinning locks; everything done under them
- * is bounded by a magazine of objects or a chunk's bitmap; with check=2 also by
- * the bytes of a span.
+ * is bounded by a magazine of objects, a chunk's bitmap or a batch of a list;
+ * with check=2 also by the bytes of a span.  Only verify and the debugfs file
+ * arenas go through a whole list of chunks, regions or spans at a stretch: they
+ * are for looking at a machine, not for while it works.
  */
 
 /**

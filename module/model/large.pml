@@ -13,11 +13,10 @@
  * lost; a free that comes before its object is given again harms nobody.
  *
  * A free that began before the object was given again and claims after that
- * takes it from its new owner, as in any allocator (LIMIT_1).  The runs leave
- * out that a descriptor goes to the pool and comes back for another address
+ * takes it from its new owner, as in any allocator (LIMIT_1).  A descriptor
+ * comes back from the pool after a grace period, so not for another address
  * during one free: the claim compares the base and then exchanges the life,
- * and would end the life of an object that the pointer has nothing to do with
- * (LIMIT_2).
+ * and would end the life of an object that the pointer has nothing to do with.
  *
  * Run: two -DALLOCS=3
  */
@@ -57,16 +56,17 @@
 #define WITHDRAW_FIRST	1
 #endif
 
+#ifdef MUTANT_6		/* two: a descriptor is used again during a free */
+#define GRACE		true
+#else
+#define GRACE		(nr_frees == 0)
+#endif
+
 /* Limits: expected to be found as well, see above. */
 #ifdef LIMIT_1		/* two: the new owner's object is claimed by a late free */
 #define late()		assert(false)
 #else
 #define late()		skip
-#endif
-#ifdef LIMIT_2		/* two: a descriptor is used again during a free */
-#define GRACE		true
-#else
-#define GRACE		(nr_frees == 0)
 #endif
 
 byte map[NADDR];		/* the arena map, by an object's first page */
@@ -114,7 +114,7 @@ inline large_free()
 				page_free[base[d]] = 1 }
 			d_step { map[base[d]] = IDLE } /* mutants */
 		fi;
-		d_step {			/* kspan_span_free() */
+		d_step {			/* kspan_span_retire() */
 			assert(!kept[d] && !pooled[d]);
 			pooled[d] = 1 }
 	fi;
