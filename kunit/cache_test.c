@@ -332,9 +332,11 @@ static int compare_pointers(const void *a, const void *b)
 /* With randomize=1 the same objects come, in another order. */
 static void randomize_permutes(struct kunit *test)
 {
+	unsigned long normal = kspan_params.randomize;
 	unsigned int i, ascending = 0;
 
 	begin(test);
+	kspan_params.randomize = 0;
 	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
 	KUNIT_ASSERT_EQ(test, work.nr, CAP);
 	for (i = 1; i < CAP; i++)
@@ -343,7 +345,7 @@ static void randomize_permutes(struct kunit *test)
 	kspan_release();
 	kspan_params.randomize = 1;
 	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
-	kspan_params.randomize = 0;
+	kspan_params.randomize = normal;
 	KUNIT_ASSERT_EQ(test, work.nr, CAP);
 	/* Of 62 steps 31 are upwards on average, never so many by chance. */
 	for (i = 1; i < CAP; i++)

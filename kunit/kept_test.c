@@ -251,8 +251,6 @@ static void regions_within_budget(struct kunit *test)
 /* Those that idled for long go, the others stay. */
 static void the_oldest_go(struct kunit *test)
 {
-	struct kspan_stats before;
-
 	kspan_test_plain_only(test);
 	kspan_release();
 	objs[0] = kspan_alloc(RUN_BYTES, RUN_GFP);
@@ -261,18 +259,20 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
-	kspan_read_stats(&before);
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
-	msleep(400);
-	kspan_free(objs[2]);
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(1000 * HZ, ULONG_MAX), 0UL);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 2L * RUN_BYTES);
-
-	/* A region after as long, a run after half of it. */
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(msecs_to_jiffies(600), ULONG_MAX), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
-	KUNIT_EXPECT_GE(test, kspan_large_trim(msecs_to_jiffies(300), ULONG_MAX),
+
+	/* A run goes one tick before a region. */
+	kspan_kept_grow_older();
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX), 0UL);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 0L);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle),
+			(long)REGION_BYTES);
+	kspan_kept_grow_older();
+	kspan_free(objs[2]);
+	KUNIT_EXPECT_GE(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX),
 			(unsigned long)REGION_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);

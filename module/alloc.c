@@ -96,47 +96,38 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
  * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
  * that is none, or got memory after kspan was loaded.
  */
-static int bound_node(gfp_t gfp, int node)
+static int bound_node(int node)
 {
 	if (kspan_nr_nodes == 1)
 		return NUMA_NO_NODE;
-	if (node == NUMA_NO_NODE && (gfp & __GFP_THISNODE))
-		node = numa_mem_id();
 	return kspan_has_node(node) ? node : NUMA_NO_NODE;
 }
 
-/*
- * What vmalloc() gave for a node may be another's when that one had no more;
- * whoever insists gets none of it.
- */
-static void *insist_on_node(void *ptr, size_t size, gfp_t gfp, int node)
+static noinline void mark_data(void *ptr)
 {
-	if (likely(!ptr || !(gfp & __GFP_THISNODE) || node == NUMA_NO_NODE ||
-		   kspan_is_on_node(ptr, size, node)))
-		return ptr;
-	kspan_free(ptr);
-	kspan_report_fail(size, gfp, -ENOMEM);
-	return NULL;
+	preempt_disable();
+	kspan_span_find(ptr)->data = true;
+	preempt_enable();
 }
 
 /* A large object, which remembers whether it may hold pointers. */
-static void *alloc_large(size_t size, size_t align, gfp_t gfp, int node,
-			 unsigned int tops)
+static __always_inline void *alloc_large(size_t size, size_t align, gfp_t gfp,
+					 int node, unsigned int tops)
 {
-	void *ptr = kspan_provide_large(size, align, gfp, node,
-					kspan_want_zero(gfp));
+	bool zero = kspan_want_zero(gfp);
+	void *ptr;
 
-	if (ptr && tops == DATA_TOPS) {
-		preempt_disable();
-		kspan_span_find(ptr)->data = true;
-		preempt_enable();
-	}
+	if (likely(tops != DATA_TOPS))
+		return kspan_provide_large(size, align, gfp, node, zero);
+	ptr = kspan_provide_large(size, align, gfp, node, zero);
+	if (ptr)
+		mark_data(ptr);
 	return ptr;
 }
 
 /* With check=2: an object and its redzone. */
-static void *alloc_guarded(size_t size, size_t align, gfp_t gfp, int node,
-			   unsigned int tops)
+static noinline void *alloc_guarded(size_t size, size_t align, gfp_t gfp,
+				    int node, unsigned int tops)
 {
 	unsigned int class = kspan_redzone_class(size, align);
 
@@ -146,34 +137,55 @@ static void *alloc_guarded(size_t size, size_t align, gfp_t gfp, int node,
 			   kspan_want_zero(gfp));
 }
 
+static __always_inline void *alloc_any(size_t size, size_t align, gfp_t gfp,
+				       int node, unsigned int tops)
+{
+	if (kspan_redzone_on())
+		return alloc_guarded(size, align, gfp, node, tops);
+	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
+		return alloc_large(size, align, gfp, node, tops);
+	return take_object((top_of(size) + tops) / 2, size, gfp, node,
+			   kspan_want_zero(gfp));
+}
+
+/*
+ * With __GFP_THISNODE.  What vmalloc() gave for a node may be another's when
+ * that one had no more; whoever insists gets none of it.
+ */
+static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
+				    int node, unsigned int tops)
+{
+	void *ptr;
+
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
+	if (!kspan_has_node(node)) {
+		kspan_report_fail(size, gfp, -EINVAL);
+		return NULL;
+	}
+	ptr = alloc_any(size, align, gfp, bound_node(node), tops);
+	if (!ptr || kspan_is_on_node(ptr, size, node))
+		return ptr;
+	kspan_free(ptr);
+	kspan_report_fail(size, gfp, -ENOMEM);
+	return NULL;
+}
+
 /* Everything the fast paths leave out; @align is 0 for a size's own. */
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
 {
-	void *ptr;
-
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return NULL;
 	if (unlikely(in_nmi()))
 		return NULL;
-	if (unlikely((gfp & __GFP_THISNODE) && node != NUMA_NO_NODE &&
-		     !kspan_has_node(node))) {
-		kspan_report_fail(size, gfp, -EINVAL);
-		return NULL;
-	}
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
-	node = bound_node(gfp, node);
-	if (kspan_redzone_on())
-		ptr = alloc_guarded(size, align, gfp, node, tops);
-	else if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
-		ptr = alloc_large(size, align, gfp, node, tops);
-	else
-		ptr = take_object((top_of(size) + tops) / 2, size, gfp, node,
-				  kspan_want_zero(gfp));
-	return insist_on_node(ptr, size, gfp, node);
+	if (unlikely(gfp & __GFP_THISNODE))
+		return alloc_on_node(size, align, gfp, node, tops);
+	return alloc_any(size, align, gfp, bound_node(node), tops);
 }
 
 /*

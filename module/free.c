@@ -66,17 +66,6 @@ static void free_large(struct kspan_span *span)
 		kspan_kick();
 }
 
-/* The rest of the free of a large object that was claimed. */
-static void free_claimed(struct kspan_span *span, const void *ptr)
-{
-	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
-		kspan_large_spend(span);
-	else if (unlikely(in_nmi()))
-		defer((void *)ptr);
-	else
-		free_large(span);
-}
-
 /*
  * Whoever claims an object has its span to himself; so preemption can be on
  * when the object is filled with zeros or poison, which may take long.
@@ -91,8 +80,14 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
 	preempt_enable();
-	if (likely(!fault))
-		free_claimed(span, ptr);
+	if (unlikely(fault))
+		return;
+	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
+		kspan_large_spend(span);
+	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
+		defer((void *)ptr);
+	else
+		free_large(span);
 }
 
 static void free_tiny_slow(struct kspan_span *span, const void *ptr)

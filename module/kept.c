@@ -8,14 +8,15 @@
  * lists an octave, so that a look costs the same at 64 KiB and at 64 MiB.  A
  * run serves requests of its exact length, a region those that use at least
  * 3/4 of it.  They go when they have idled, when memory is short, or, beyond
- * a budget, at once.
+ * a budget, at once.  How long they have idled is told by their list: the tick
+ * moves all of a size to the next age, which costs the same for any number.
  *
  * The map leads to a kept span still: whoever frees it again finds its life
  * over, which is a double free.
  */
 #include <linux/align.h>
 #include <linux/bitops.h>
-#include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
@@ -29,8 +30,6 @@
 #define BUCKETS_ON	2U
 /* Spans looked at in a list: the newest, whose memory is in caches. */
 #define LOOK_MAX	16U
-/* Spans picked at a time, with the lock held. */
-#define PICK_BATCH	32U
 
 #define REGION_BUDGET	SZ_256M
 #define RUN_BUDGET	SZ_8M
@@ -39,9 +38,9 @@ atomic_long_t kspan_region_sys;
 atomic_long_t kspan_region_idle;
 atomic_long_t kspan_run_idle;
 
-/* Kept spans of one sort, newest first. */
+/* Kept spans of one sort, by size and age, newest first. */
 struct kept_lists {
-	struct list_head bucket[NR_BUCKETS];
+	struct hlist_head bucket[NR_BUCKETS][KSPAN_KEPT_AGES];
 };
 
 /*
@@ -50,7 +49,7 @@ struct kept_lists {
  */
 static DEFINE_RAW_SPINLOCK(kept_lock);
 static struct kept_lists regions, runs;
-static LIST_HEAD(live_regions);
+static HLIST_HEAD(live_regions);
 
 /* Bytes kept at most; set at load. */
 static long region_budget;
@@ -114,19 +113,23 @@ static struct kept_lists *lists_of(const struct kspan_span *span)
 	return kspan_is_region(span) ? &regions : &runs;
 }
 
-static struct kspan_span *look_in_locked(struct list_head *list,
-					 unsigned long pages, size_t align,
-					 int node)
+static __always_inline struct kspan_span *
+look_in_locked(struct hlist_head *ages, unsigned long pages, size_t align,
+	       int node)
 {
-	unsigned int looks = LOOK_MAX;
+	struct hlist_head *end = ages + KSPAN_KEPT_AGES;
 	struct kspan_span *span;
+	unsigned int looks;
 
 	lockdep_assert_held(&kept_lock);
-	list_for_each_entry(span, list, list) {
-		if (fits(span, pages, align, node))
-			return span;
-		if (!--looks)
-			break;
+	for (; ages != end; ages++) {
+		looks = LOOK_MAX;
+		hlist_for_each_entry(span, ages, kept) {
+			if (fits(span, pages, align, node))
+				return span;
+			if (!--looks)
+				break;
+		}
 	}
 	return NULL;
 }
@@ -139,10 +142,10 @@ static struct kspan_span *find_locked(unsigned long pages, size_t align, int nod
 
 	lockdep_assert_held(&kept_lock);
 	for (i = bucket; i < end && !span; i++)
-		span = look_in_locked(&regions.bucket[i], pages, align, node);
+		span = look_in_locked(regions.bucket[i], pages, align, node);
 	/* A run is as long as the request, so there is one list to look in. */
 	if (!span)
-		span = look_in_locked(&runs.bucket[bucket], pages, align, node);
+		span = look_in_locked(runs.bucket[bucket], pages, align, node);
 	return span;
 }
 
@@ -152,7 +155,7 @@ static void take_locked(struct kspan_span *span)
 	long bytes = kspan_room_bytes(span);
 
 	lockdep_assert_held(&kept_lock);
-	list_del(&span->list);
+	__hlist_del(&span->kept);
 	atomic_long_sub(bytes, kspan_is_region(span) ? &kspan_region_idle :
 						       &kspan_run_idle);
 }
@@ -176,7 +179,7 @@ struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node)
 	if (span) {
 		take_locked(span);
 		if (kspan_is_region(span))
-			list_add(&span->list, &live_regions);
+			hlist_add_head(&span->kept, &live_regions);
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 	return span;
@@ -199,11 +202,10 @@ enum kspan_keep kspan_kept_put(struct kspan_span *span)
 	if (!region && atomic_long_read(&kspan_run_idle) + bytes > run_budget)
 		return KSPAN_KEEP_DECLINED;
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	span->idle_since = jiffies;
 	if (region)
-		list_del(&span->list);
-	list_add(&span->list,
-		 &lists_of(span)->bucket[bucket_of(room_pages(span))]);
+		__hlist_del(&span->kept);
+	hlist_add_head(&span->kept,
+		       lists_of(span)->bucket[bucket_of(room_pages(span))]);
 	idle = atomic_long_add_return(bytes, region ? &kspan_region_idle :
 						      &kspan_run_idle);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
@@ -218,86 +220,122 @@ void kspan_kept_add_region(struct kspan_span *span)
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
 	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
-	list_add(&span->list, &live_regions);
+	hlist_add_head(&span->kept, &live_regions);
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
+}
+
+/* The next kept span of a size and age, the caller's now; or NULL. */
+static struct kspan_span *pop(struct hlist_head *list)
+{
+	struct kspan_span *span = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kept_lock, flags);
+	if (!hlist_empty(list)) {
+		span = hlist_entry(list->first, struct kspan_span, kept);
+		take_locked(span);
+		/* Neither kept nor in use from here on. */
+		if (kspan_is_region(span))
+			atomic_long_sub(kspan_room_bytes(span),
+					&kspan_region_sys);
+	}
+	raw_spin_unlock_irqrestore(&kept_lock, flags);
+	return span;
 }
 
 /* What to pick of the kept spans. */
 struct pick {
-	unsigned long bytes_left;	/* to pick at most; the last may exceed it */
-	bool surplus;			/* only what is above the budget */
-	struct list_head *gone;		/* where they go */
+	unsigned long bytes_left;	/* at most; the last may exceed it */
+	long keep;			/* bytes of regions that may stay */
+	struct hlist_head *gone;	/* where they go */
 };
 
-/*
- * Pick from the old end of a list, PICK_BATCH at most.  Return: whether it is
- * worth coming again.
- */
-static bool pick_some(struct list_head *list, unsigned long idle_jiffies,
-		      struct pick *pick)
+static void pick_from(struct hlist_head *list, struct pick *pick)
 {
-	struct kspan_span *span, *next;
-	unsigned int left = PICK_BATCH;
-	unsigned long flags, bytes;
+	struct kspan_span *span;
+	unsigned long bytes;
 
-	raw_spin_lock_irqsave(&kept_lock, flags);
-	list_for_each_entry_safe_reverse(span, next, list, list) {
-		if (!left || !pick->bytes_left ||
-		    (u32)jiffies - span->idle_since < idle_jiffies)
-			break;
-		if (pick->surplus &&
-		    atomic_long_read(&kspan_region_idle) <= region_budget)
+	while (pick->bytes_left &&
+	       atomic_long_read(&kspan_region_idle) >= pick->keep) {
+		span = pop(list);
+		if (!span)
 			break;
 		bytes = kspan_room_bytes(span);
 		pick->bytes_left -= min(bytes, pick->bytes_left);
-		take_locked(span);
-		/* Neither kept nor in use from here on. */
-		if (kspan_is_region(span))
-			atomic_long_sub(bytes, &kspan_region_sys);
-		list_add(&span->list, pick->gone);
-		left--;
+		hlist_add_head(&span->kept, pick->gone);
 	}
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
-	return !left;
 }
 
-static void pick_all(struct kept_lists *lists, unsigned long idle_jiffies,
+/* Pick spans of that age and above, the oldest first. */
+static void pick_all(struct kept_lists *lists, unsigned int age,
 		     struct pick *pick)
 {
-	unsigned int i;
+	unsigned int i, old;
 
-	for (i = NR_BUCKETS; i-- > 0;)
-		while (!list_empty(&lists->bucket[i]) &&
-		       pick_some(&lists->bucket[i], idle_jiffies, pick))
-			;
+	for (old = KSPAN_KEPT_AGES; old-- > age;)
+		for (i = NR_BUCKETS; i-- > 0;)
+			if (!hlist_empty(&lists->bucket[i][old]))
+				pick_from(&lists->bucket[i][old], pick);
 }
 
 /**
  * kspan_kept_collect - pick the kept spans that should go
- * @idle_jiffies: those that idled so long, and regions above the budget, the
- *	older first
+ * @age: those of that age and above; and regions above the budget, the older
+ *	first
  * @max_bytes: stop at so many
  * @gone: the list they are moved to, the caller's now
  *
  * Context: Any but NMI.
  */
-void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
-			struct list_head *gone)
+void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
+			struct hlist_head *gone)
 {
 	struct pick pick = {
 		.bytes_left = max_bytes,
 		.gone = gone,
 	};
 
-	pick_all(&regions, idle_jiffies, &pick);
-	/* A run's chunk has yet to idle, so a run goes in half the time. */
-	pick_all(&runs, idle_jiffies / 2, &pick);
-	pick.surplus = true;
-	while (idle_jiffies &&
-	       atomic_long_read(&kspan_region_idle) > region_budget) {
-		idle_jiffies /= 4;
-		pick_all(&regions, idle_jiffies, &pick);
+	pick_all(&regions, age, &pick);
+	/* A run's chunk has yet to idle, so a run goes sooner. */
+	pick_all(&runs, age ? age - 1 : 0, &pick);
+	pick.keep = region_budget + 1;
+	pick_all(&regions, 0, &pick);
+}
+
+/**
+ * kspan_kept_grow_older - let kept spans that stay be one age older
+ *
+ * The scavenger's, once a tick, after those of the last age have gone.
+ *
+ * Context: Any but NMI.
+ */
+void kspan_kept_grow_older(void)
+{
+	struct kept_lists *lists;
+	unsigned int i, age;
+	unsigned long flags;
+
+	for (lists = &regions; lists; lists = lists == &regions ? &runs : NULL) {
+		for (i = 0; i < NR_BUCKETS; i++) {
+			struct hlist_head *ages = lists->bucket[i];
+
+			raw_spin_lock_irqsave(&kept_lock, flags);
+			for (age = KSPAN_KEPT_AGES - 1; age; age--)
+				if (hlist_empty(&ages[age]))
+					hlist_move_list(&ages[age - 1], &ages[age]);
+			raw_spin_unlock_irqrestore(&kept_lock, flags);
+		}
 	}
+}
+
+static void walk_locked(struct hlist_head *list, bool live, kspan_kept_fn fn,
+			void *arg)
+{
+	struct kspan_span *span;
+
+	lockdep_assert_held(&kept_lock);
+	hlist_for_each_entry(span, list, kept)
+		fn(span, live, arg);
 }
 
 /**
@@ -309,32 +347,24 @@ void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
  */
 void kspan_kept_walk(kspan_kept_fn fn, void *arg)
 {
-	struct kspan_span *span;
-	unsigned int bucket;
+	unsigned int i, age;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&kept_lock, flags);
-	list_for_each_entry(span, &live_regions, list)
-		fn(span, true, arg);
-	for (bucket = 0; bucket < NR_BUCKETS; bucket++) {
-		list_for_each_entry(span, &regions.bucket[bucket], list)
-			fn(span, false, arg);
-		list_for_each_entry(span, &runs.bucket[bucket], list)
-			fn(span, false, arg);
+	walk_locked(&live_regions, true, fn, arg);
+	for (i = 0; i < NR_BUCKETS; i++) {
+		for (age = 0; age < KSPAN_KEPT_AGES; age++) {
+			walk_locked(&regions.bucket[i][age], false, fn, arg);
+			walk_locked(&runs.bucket[i][age], false, fn, arg);
+		}
 	}
 	raw_spin_unlock_irqrestore(&kept_lock, flags);
 }
 
-/* Empty lists, budgets for this machine.  Context: module load. */
+/* Budgets for this machine.  Context: module load. */
 void kspan_kept_init(void)
 {
 	unsigned long pages = totalram_pages();
-	unsigned int i;
-
-	for (i = 0; i < NR_BUCKETS; i++) {
-		INIT_LIST_HEAD(&regions.bucket[i]);
-		INIT_LIST_HEAD(&runs.bucket[i]);
-	}
 
 	region_budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 	run_budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;

@@ -29,6 +29,13 @@ static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
 	return pages << KSPAN_PAGE_SHIFT;
 }
 
+/*
+ * Ages of kept spans, in ticks, two of which are scavenge_ms: one of the last
+ * age has idled at least that long at the next tick.
+ */
+#define KSPAN_KEPT_AGES	3U
+#define KSPAN_KEPT_OLD	(KSPAN_KEPT_AGES - 1)
+
 unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
 			     size_t align);
 
@@ -42,8 +49,9 @@ enum kspan_keep {
 struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node);
 enum kspan_keep kspan_kept_put(struct kspan_span *span);
 void kspan_kept_add_region(struct kspan_span *span);
-void kspan_kept_collect(unsigned long idle_jiffies, unsigned long max_bytes,
-			struct list_head *gone);
+void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
+			struct hlist_head *gone);
+void kspan_kept_grow_older(void);
 void kspan_kept_init(void);
 
 /* Called for each region and each kept run; @live: it is in use. */

@@ -276,29 +276,29 @@ bool kspan_large_free(struct kspan_span *span)
 	if (unlikely(kspan_params.sbrk))
 		return false;
 	keep = kspan_kept_put(span);
-	if (keep == KSPAN_KEEP_DECLINED)
-		free_run(span);
-	return keep == KSPAN_KEEP_SURPLUS ||
-	       kspan_span_limbo() > KSPAN_LIMBO_KICK;
+	if (keep != KSPAN_KEEP_DECLINED)
+		return keep == KSPAN_KEEP_SURPLUS;
+	free_run(span);
+	return kspan_span_limbo() > KSPAN_LIMBO_KICK;
 }
 
 /**
  * kspan_large_trim - give kept spans back, regions to the kernel
- * @idle_jiffies: those that idled so long; and regions above the budget
+ * @age: those of that age and above; and regions above the budget
  * @max_bytes: stop when so many were given back
  *
  * Context: Process context that may sleep.
  * Return: bytes the kernel got back; what the page heap got is its to give.
  */
-unsigned long kspan_large_trim(unsigned long idle_jiffies,
-			       unsigned long max_bytes)
+unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 {
-	struct kspan_span *span, *next;
+	struct kspan_span *span;
 	unsigned long bytes = 0;
-	LIST_HEAD(gone);
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
 
-	kspan_kept_collect(idle_jiffies, max_bytes, &gone);
-	list_for_each_entry_safe(span, next, &gone, list) {
+	kspan_kept_collect(age, max_bytes, &gone);
+	hlist_for_each_entry_safe(span, next, &gone, kept) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
 			continue;
@@ -319,13 +319,14 @@ unsigned long kspan_large_trim(unsigned long idle_jiffies,
  */
 unsigned int kspan_large_sweep(void)
 {
-	struct kspan_span *span, *next;
+	struct kspan_span *span;
+	struct hlist_node *next;
 	unsigned int nr = 0;
-	LIST_HEAD(taken);
+	HLIST_HEAD(taken);
 
 	kspan_kept_collect(0, ULONG_MAX, &taken);
-	list_for_each_entry_safe(span, next, &taken, list) {
-		list_del(&span->list);
+	hlist_for_each_entry_safe(span, next, &taken, kept) {
+		__hlist_del(&span->kept);
 		if (kspan_is_region(span))
 			kspan_kept_add_region(span);
 		if (!kspan_redzone_check_poison(span, (void *)span->base))

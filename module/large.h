@@ -39,7 +39,6 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 bool kspan_large_free(struct kspan_span *span);
 void kspan_large_spend(struct kspan_span *span);
 unsigned int kspan_large_sweep(void);
-unsigned long kspan_large_trim(unsigned long idle_jiffies,
-			       unsigned long max_bytes);
+unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes);
 
 #endif /* KSPAN_LARGE_H */

@@ -223,7 +223,8 @@ static void tick_work_fn(struct work_struct *work)
 
 	drain_idle_cpus();
 	drain_shared(false);
-	kspan_large_trim(idle, ULONG_MAX);
+	kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX);
+	kspan_kept_grow_older();
 	trim_heaps(false, idle);
 	kspan_span_quiesce();
 	kspan_heap_fill_reserve();
@@ -237,8 +238,7 @@ static void kick_work_fn(struct work_struct *work)
 	kspan_heap_fill_reserve();
 	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
-	kspan_large_trim(msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms)),
-			 ULONG_MAX);
+	kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX);
 	kspan_span_quiesce();
 	if (!READ_ONCE(tick_runs))
 		queue_tick();

@@ -83,9 +83,9 @@ struct kspan_chunk;
  * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
- * @list: small: place in a partial list, under the central lock; large: in
- *	the lists of kept.c, under their lock; dead: in the limbo list, under
- *	its lock
+ * @list: small: place in a partial list, under the central lock; dead: in
+ *	the limbo list, under its lock
+ * @kept: large: place in the lists of kept.c, under their lock
  * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
@@ -94,7 +94,6 @@ struct kspan_chunk;
  * @data: large: holds no pointers; as @base
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
- * @idle_since: kept: the low bits of jiffies when it was freed
  * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
  * @chunk: small, or a large run: where the pages are from; set once
  * @mem: region: what vmalloc() gave; set once
@@ -113,7 +112,10 @@ struct kspan_span {
 		bool data;
 	};
 
-	struct list_head list;
+	union {
+		struct list_head list;
+		struct hlist_node kept;
+	};
 	u32 nr_pages;
 	union {
 		struct {
@@ -125,7 +127,6 @@ struct kspan_span {
 	s16 node;
 	bool needzero;
 	u8 live;
-	u32 idle_since;
 	union {
 		struct kspan_chunk *chunk;
 		void *mem;

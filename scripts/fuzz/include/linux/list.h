@@ -107,6 +107,58 @@ static inline void list_splice_init(struct list_head *list,
 	     &pos->member != (head); \
 	     pos = n, n = list_prev_entry(n, member))
 
+#define HLIST_HEAD(name)	struct hlist_head name = { NULL }
+
+static inline bool hlist_empty(const struct hlist_head *head)
+{
+	return !head->first;
+}
+
+static inline void hlist_add_head(struct hlist_node *node,
+				  struct hlist_head *head)
+{
+	SIM_CHECK(head->first != node);
+	node->next = head->first;
+	if (node->next)
+		node->next->pprev = &node->next;
+	head->first = node;
+	node->pprev = &head->first;
+}
+
+static inline void __hlist_del(struct hlist_node *node)
+{
+	SIM_CHECK(*node->pprev == node);
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+}
+
+/* The new head has nothing of its own. */
+static inline void hlist_move_list(struct hlist_head *old,
+				   struct hlist_head *new)
+{
+	SIM_CHECK(!new->first);
+	new->first = old->first;
+	if (new->first)
+		new->first->pprev = &new->first;
+	old->first = NULL;
+}
+
+#define hlist_entry(ptr, type, member) container_of(ptr, type, member)
+#define hlist_entry_safe(ptr, type, member) \
+	({ typeof(ptr) _node = (ptr); \
+	   _node ? container_of(_node, type, member) : NULL; })
+
+#define hlist_for_each_entry(pos, head, member) \
+	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
+	     pos; \
+	     pos = hlist_entry_safe(pos->member.next, typeof(*pos), member))
+
+#define hlist_for_each_entry_safe(pos, n, head, member) \
+	for (pos = hlist_entry_safe((head)->first, typeof(*pos), member); \
+	     pos && ({ n = pos->member.next; 1; }); \
+	     pos = hlist_entry_safe(n, typeof(*pos), member))
+
 struct llist_node {
 	struct llist_node *next;
 };

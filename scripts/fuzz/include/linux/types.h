@@ -30,6 +30,14 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 /* The machine: 64 bits, pages of 4 KiB, debug kernel, chunks of 256 KiB. */
 #define CONFIG_64BIT		1
 #define CONFIG_X86		1
