@@ -225,6 +225,13 @@ static void trim_keeps_a_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 8, 0), 0UL);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 2UL);
 	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	KUNIT_EXPECT_FALSE(test, kspan_heap_is_trimmed(heap));
+	for (i = 1; i < 20; i += 2)
+		put(heap, &run[i], 1);
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_is_trimmed(heap),
+			       "either chunk could go");
+	take(test, heap, span, &run[0]);
+	put(heap, &run[0], span);
 	expect_sound(test, heap);
 }
 

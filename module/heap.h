@@ -93,6 +93,7 @@ unsigned int kspan_heap_lacks(struct kspan_heap *heap);
 unsigned long kspan_heap_reserve(const struct kspan_heap *heap);
 unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
 			      unsigned long idle_jiffies);
+bool kspan_heap_is_trimmed(struct kspan_heap *heap);
 unsigned long kspan_heap_keep(struct kspan_heap *heap);
 const char *kspan_heap_check(struct kspan_heap *heap);
 

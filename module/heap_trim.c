@@ -175,6 +175,31 @@ unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
 }
 
 /**
+ * kspan_heap_is_trimmed - whether a heap is its reserve, and no more
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ * Return: true if no page is in a span and no chunk could be given back.
+ */
+bool kspan_heap_is_trimmed(struct kspan_heap *heap)
+{
+	unsigned long flags, reserve = kspan_heap_reserve(heap);
+	struct kspan_chunk *chunk;
+	bool trimmed;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	/* So few that there is no more to look at than a reserve's chunks. */
+	trimmed = !heap->used_pages &&
+		  heap->free_pages < reserve + KSPAN_CHUNK_MAX;
+	if (trimmed)
+		list_for_each_entry(chunk, &heap->chunks, all)
+			trimmed &= heap->free_pages < reserve + chunk->nr_pages ||
+				   is_last_run(heap, chunk);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return trimmed;
+}
+
+/**
  * kspan_heap_keep - free pages a heap should keep when it is trimmed
  * @heap: the heap
  *

@@ -274,7 +274,8 @@ static void pick_all(struct kept_lists *lists, unsigned int age,
 
 	for (old = KSPAN_KEPT_AGES; old-- > age;)
 		for (i = NR_BUCKETS; i-- > 0;)
-			if (!hlist_empty(&lists->bucket[i][old]))
+			/* A hint: most lists are empty, which pop() would see. */
+			if (!data_race(hlist_empty(&lists->bucket[i][old])))
 				pick_from(&lists->bucket[i][old], pick);
 }
 

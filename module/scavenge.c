@@ -180,17 +180,13 @@ static void queue_tick(void)
 /* Whether there is nothing but the reserve, none of it in use. */
 static bool is_at_rest(void)
 {
-	struct kspan_heap *heap;
 	int node;
 
 	if (atomic_long_read(&kspan_region_sys))
 		return false;
-	for_each_kspan_node(node) {
-		heap = kspan_heap_of(node);
-		if (READ_ONCE(heap->used_pages) || READ_ONCE(heap->free_pages) >=
-		    kspan_heap_reserve(heap) + KSPAN_CHUNK_PAGES)
+	for_each_kspan_node(node)
+		if (!kspan_heap_is_trimmed(kspan_heap_of(node)))
 			return false;
-	}
 	return true;
 }
 
