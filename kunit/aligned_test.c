@@ -156,38 +156,69 @@ static void resized_in_place(struct kunit *test)
 /*
  * Any size an aligned object can hold frees it, since the one it was asked
  * for with is not known; but no larger one, nor twice, nor in the middle.
+ * With check=2 it is known.
  */
 static void bad_frees(struct kunit *test)
 {
+	/* By classes; a run of pages; a region, aligned within. */
+	static const size_t aligns[] = { 32, 4096, SZ_16K, SZ_1M };
 	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_test_expect_bad_frees(7 * ARRAY_SIZE(aligns));
+	for (i = 0; i < ARRAY_SIZE(aligns); i++) {
+		u8 *ptr = kspan_alloc_aligned(24, aligns[i], GFP_KERNEL);
+		size_t size;
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		size = kspan_size(ptr);
+		memset(ptr, 0x6b, 24);
+		kspan_read_stats(&before);
+		kspan_free_sized(ptr, size + 1);
+		kspan_free_sized(ptr, 0);
+		kspan_free(ptr + 8);
+		kspan_free(ptr + 23);
+		/* Behind the end, of this object or as the next one's tail. */
+		kspan_free(ptr + kspan_span_size(kspan_test_span(ptr)) - 1);
+		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, bad_free), 5ULL,
+				    "aligned to %zu", aligns[i]);
+		KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x6b, 24));
+		kspan_free_sized(ptr, 24);
+		kspan_free(ptr);
+		kspan_free_sized(ptr, 24);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 5ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -1ULL);
+	}
+}
+
+/* Whoever gets an aligned object's memory next is held to his own size. */
+static void next_owner_has_his_own_size(struct kunit *test)
+{
+	static void *others[300];
+	struct kspan_stats before;
+	unsigned int nr = 0;
 	u8 *ptr, *plain;
 
 	kspan_test_plain_only(test);
-	kspan_test_expect_bad_frees(5);
+	kspan_test_expect_bad_frees(1);
 	kspan_read_stats(&before);
-	ptr = kspan_alloc_aligned(24, 32, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ptr);
-	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)32);
-	kspan_free_sized(ptr, 33);
-	kspan_free_sized(ptr, 0);
-	kspan_free(ptr + 8);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 3ULL);
-	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
-	kspan_free_sized(ptr, 24);
-	kspan_free(ptr);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
-
-	/* Whoever gets it next is held to his own size again. */
 	preempt_disable();
 	ptr = kspan_alloc_aligned(24, 32, GFP_ATOMIC);
 	kspan_free(ptr);
-	plain = kspan_alloc(32, GFP_ATOMIC);
+	/* It comes back when what is before it in the caches is out. */
+	do {
+		plain = kspan_alloc(32, GFP_ATOMIC);
+		others[nr++] = plain;
+	} while (plain && plain != ptr && nr < ARRAY_SIZE(others));
 	preempt_enable();
-	KUNIT_EXPECT_EQ(test, (int)*kspan_test_state(plain),
-			(int)KSPAN_OBJ_LIVE);
+	KUNIT_EXPECT_PTR_EQ(test, plain, ptr);
 	kspan_free_sized(plain, 24);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 1ULL);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(plain));
 	kspan_free_sized(plain, 32);
+	kspan_free_bulk(nr - 1, others);
 }
 
 /* No sum of size and alignment overflows. */
@@ -236,6 +267,7 @@ static struct kunit_case aligned_cases[] = {
 	KUNIT_CASE(zeroed),
 	KUNIT_CASE(resized_in_place),
 	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(next_owner_has_his_own_size),
 	KUNIT_CASE(too_large),
 	KUNIT_CASE(atomic_callers),
 	{}

@@ -6,6 +6,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/preempt.h>
@@ -16,6 +17,7 @@
 #include "central.h"
 #include "depot.h"
 #include "kunit_support.h"
+#include "redzone.h"
 #include "shadow.h"
 
 #define MAX_OBJS	700U
@@ -182,20 +184,19 @@ static void interior(struct kunit *test)
 /* A span's tail behind its last object: there is no object to free. */
 static void behind_the_last_object(struct kunit *test)
 {
-	static const unsigned int classes[] = { 3, 13, 45, 63 };
+	/* Of classes with a tail, as are those they take with check=2. */
+	static const size_t sizes[] = { 40, 100, 1400, 3300, 7600 };
 	unsigned int i;
 
-	kspan_test_plain_only(test);
-	kspan_test_expect_bad_frees(2 * ARRAY_SIZE(classes));
+	kspan_test_expect_bad_frees(2 * ARRAY_SIZE(sizes));
 	kspan_read_stats(&before);
-	for (i = 0; i < ARRAY_SIZE(classes); i++) {
-		const struct kspan_class *info = &kspan_classes[classes[i]];
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct kspan_span *span;
 		u8 *tail, *end;
 
-		alloc_marked(test, 2, info->size);
+		alloc_marked(test, 2, sizes[i]);
 		span = kspan_test_span(objs[0]);
-		tail = (u8 *)span->base + info->nr_objs * info->size;
+		tail = (u8 *)kspan_span_addr(span, span->nr_objs);
 		end = (u8 *)span->base + span->nr_pages * KSPAN_PAGE_SIZE;
 		KUNIT_ASSERT_TRUE(test, tail < end);
 		kspan_free(tail);
@@ -203,7 +204,7 @@ static void behind_the_last_object(struct kunit *test)
 		kspan_free(end - 1);
 		expect_counts(test, "last byte of a tail", 2 * i + 2, 0);
 		KUNIT_EXPECT_FALSE(test, kspan_owns(tail));
-		free_marked(test, 2, info->size, 2);
+		free_marked(test, 2, sizes[i], 2);
 	}
 }
 
@@ -216,15 +217,74 @@ static bool in_span(const void *ptr)
 			kspan_span_bitmap(span));
 }
 
-/* Free all marked objects but two of one span: the victim and its keeper. */
-static void free_others(struct kunit *test, unsigned int nr)
+/* Let the second marked object be of the first one's span, and keep that. */
+static void find_keeper(struct kunit *test, unsigned int nr, size_t size)
 {
+	const struct kspan_span *span = kspan_test_span(objs[0]);
 	unsigned int i;
 
-	KUNIT_ASSERT_PTR_EQ(test, kspan_test_span(objs[0]),
-			    kspan_test_span(objs[1]));
-	for (i = 2; i < nr; i++)
-		kspan_free(objs[i]);
+	for (i = 1; i < nr; i++)
+		if (kspan_test_span(objs[i]) == span)
+			break;
+	KUNIT_ASSERT_LT(test, i, nr);
+	swap(objs[1], objs[i]);
+	memset(objs[1], 1, size);
+}
+
+/* What is freed goes straight to its span, past the caches. */
+static bool is_uncached(void)
+{
+	return kspan_redzone_on() || want_init_on_free();
+}
+
+/* Free @victim again, and expect a double free, the @nr-th since @before. */
+static void free_again(struct kunit *test, const void *victim,
+		       const char *where, unsigned int nr)
+{
+	kspan_free(victim);
+	expect_counts(test, where, 0, nr);
+	KUNIT_EXPECT_FALSE(test, kspan_owns(victim));
+}
+
+static void twice_in_caches(struct kunit *test, unsigned int nr)
+{
+	unsigned int sc = kspan_test_span(objs[0])->top / 2;
+	u8 *victim = objs[0];
+
+	kspan_free(victim);
+	free_again(test, victim, "at once", 1);
+	kspan_free_bulk(nr - 2, (void **)objs + 2);
+	free_again(test, victim, "after others", 2);
+
+	drain_cache();
+	KUNIT_EXPECT_EQ(test, kspan_cache_held(sc), 0UL);
+	KUNIT_EXPECT_EQ(test, in_span(victim), is_uncached());
+	free_again(test, victim, "in a depot", 3);
+}
+
+static void twice_in_spans(struct kunit *test, size_t size)
+{
+	unsigned int sc = kspan_test_span(objs[0])->top / 2;
+	u8 *victim = objs[0], *keeper = objs[1];
+
+	drain_spans(sc);
+	KUNIT_EXPECT_TRUE(test, in_span(victim));
+	free_again(test, victim, "in its span", 4);
+
+	KUNIT_EXPECT_NULL(test, memchr_inv(keeper, 1, size));
+	kspan_free(keeper);
+	drain_cache();
+	drain_spans(sc);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(victim), &kspan_idle_span);
+	free_again(test, victim, "in the page heap", 5);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+
+	expect_distinct(test, size);
+	/* The memory may be the kernel's by now, or the reserve. */
+	kspan_release();
+	kspan_free(victim);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free) +
+			KSPAN_SINCE(&before, double_free), 6ULL);
 }
 
 /*
@@ -234,56 +294,48 @@ static void free_others(struct kunit *test, unsigned int nr)
  */
 static void twice_at_every_stage(struct kunit *test)
 {
-	static const size_t sizes[] = { 8, 80, 2048 };
-	unsigned int k, sc, nr;
-	u8 *victim, *keeper;
+	static const size_t sizes[] = { 5, 8, 80, 2048 };
+	unsigned int k, nr;
 
-	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(6 * ARRAY_SIZE(sizes));
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
-		sc = kspan_size_to_class(sizes[k]);
-		nr = 3 * kspan_classes[sc].mag_cap;
+		nr = 3 * kspan_classes[kspan_size_to_class(sizes[k])].mag_cap;
 		kspan_release();
 		kspan_read_stats(&before);
 		alloc_marked(test, nr, sizes[k]);
-		victim = objs[0];
-		keeper = objs[1];
-
-		kspan_free(victim);
-		kspan_free(victim);
-		expect_counts(test, "at once", 0, 1);
-		free_others(test, nr);
-		kspan_free(victim);
-		expect_counts(test, "after others", 0, 2);
-
-		drain_cache();
-		KUNIT_EXPECT_EQ(test, kspan_cache_held(sc), 0UL);
-		KUNIT_EXPECT_FALSE(test, in_span(victim));
-		kspan_free(victim);
-		expect_counts(test, "in a depot", 0, 3);
-
-		drain_spans(sc);
-		KUNIT_EXPECT_TRUE(test, in_span(victim));
-		kspan_free(victim);
-		expect_counts(test, "in its span", 0, 4);
-
-		KUNIT_EXPECT_NULL(test, memchr_inv(keeper, 1, sizes[k]));
-		kspan_free(keeper);
-		drain_cache();
-		drain_spans(sc);
-		KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(victim),
-				    &kspan_idle_span);
-		kspan_free(victim);
-		expect_counts(test, "in the page heap", 0, 5);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
-
-		expect_distinct(test, sizes[k]);
-		/* The memory may be the kernel's by now, or the reserve. */
-		kspan_release();
-		kspan_free(victim);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free) +
-				KSPAN_SINCE(&before, double_free), 6ULL);
+		find_keeper(test, nr, sizes[k]);
+		twice_in_caches(test, nr);
+		twice_in_spans(test, sizes[k]);
 	}
+}
+
+/* With check=2 a tiny object is one like any other, alone in its slot. */
+static void tiny_with_a_slot_of_its_own(struct kunit *test)
+{
+	unsigned int i;
+
+	if (!kspan_redzone_on())
+		kunit_skip(test, "tiny objects share blocks");
+	kspan_test_expect_bad_frees(6);
+	kspan_release();
+	kspan_read_stats(&before);
+	for (i = 0; i < 3; i++) {
+		objs[i] = kspan_alloc_tiny(5, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		memset(objs[i], i, 5);
+	}
+	kspan_free(objs[1] + 1);
+	kspan_free(objs[1] + 5);
+	kspan_free_sized(objs[1], 4);
+	kspan_free_sized(objs[1], 8);
+	expect_counts(test, "inside and with other sizes", 4, 0);
+	KUNIT_EXPECT_EQ(test, kspan_size(objs[1]), (size_t)5);
+	KUNIT_EXPECT_NULL(test, memchr_inv(objs[1], 1, 5));
+	kspan_free_sized(objs[1], 5);
+	kspan_free(objs[1]);
+	kspan_free_sized(objs[1], 5);
+	expect_counts(test, "twice", 4, 2);
+	free_marked(test, 3, 5, 1);
 }
 
 /* Memory that was given back to the kernel is not kspan's any more. */
@@ -377,13 +429,16 @@ static void wrong_size(struct kunit *test)
 	}
 }
 
-/* Not inlined, so that the compiler does not know the object is gone. */
+/*
+ * Whether none of the bytes 0x3c is there any more.  Not inlined, so that the
+ * compiler does not know the object is gone.
+ */
 static noinline bool is_wiped(const u8 *ptr, size_t size)
 {
 	bool wiped;
 
 	kspan_shadow_pause();
-	wiped = !memchr_inv(ptr, 0, size);
+	wiped = !memchr(ptr, 0x3c, size);
 	kspan_shadow_resume();
 	return wiped;
 }
@@ -395,22 +450,23 @@ static void sensitive(struct kunit *test)
 	unsigned int i;
 	u8 *tiny;
 
-	kspan_test_plain_only(test);
 	kspan_test_expect_bad_frees(1);
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t usable;
+
 		alloc_marked(test, 3, sizes[i]);
-		memset(objs[1], 0xa5, kspan_size(objs[1]));
+		usable = kspan_size(objs[1]);
+		memset(objs[1], 0x3c, usable);
 		kspan_free_sensitive(objs[1]);
 		KUNIT_EXPECT_FALSE(test, kspan_owns(objs[1]));
-		KUNIT_EXPECT_TRUE_MSG(test, is_wiped(objs[1],
-						     kspan_size_roundup(sizes[i])),
+		KUNIT_EXPECT_TRUE_MSG(test, is_wiped(objs[1], usable),
 				      "%zu bytes", sizes[i]);
 		free_marked(test, 3, sizes[i], 1);
 	}
 	tiny = kspan_alloc_tiny(11, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, tiny);
-	memset(tiny, 0xa5, 11);
+	memset(tiny, 0x3c, 11);
 	kspan_free_sensitive(tiny);
 	KUNIT_EXPECT_TRUE(test, is_wiped(tiny, 11));
 
@@ -423,6 +479,7 @@ static struct kunit_case badfree_cases[] = {
 	KUNIT_CASE(interior),
 	KUNIT_CASE(behind_the_last_object),
 	KUNIT_CASE(twice_at_every_stage),
+	KUNIT_CASE(tiny_with_a_slot_of_its_own),
 	KUNIT_CASE(after_its_chunk),
 	KUNIT_CASE(given_to_one_only),
 	KUNIT_CASE(sizes_of_the_class_are_right),

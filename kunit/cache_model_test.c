@@ -302,4 +302,5 @@ static struct kunit_case cache_model_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(cache_model, cache_model_cases);
+KSPAN_TEST_SUITE_WITH(cache_model, cache_model_cases, kspan_test_cached_init,
+		      kspan_test_exit);

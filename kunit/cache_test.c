@@ -501,4 +501,5 @@ static struct kunit_case cache_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(cache, cache_cases);
+KSPAN_TEST_SUITE_WITH(cache, cache_cases, kspan_test_cached_init,
+		      kspan_test_exit);

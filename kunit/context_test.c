@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts: what may be called where.  An NMI is simulated: preempt_count()
- * says so, with interrupts off, and that is all kspan looks at.
+ * Contexts: what may be called where.  For NMIs see nmi_test.c.
  */
 #include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/lockdep.h>
 #include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/topology.h>
 
-#include "free.h"
 #include "kunit_support.h"
 
 static const size_t sizes[] = {
@@ -79,6 +81,56 @@ static void free_everything(void *arg)
 	}
 }
 
+/* What else there is to call, on objects of its own. */
+static void call_the_rest(void *arg)
+{
+	static const char text[] = "longer than a tiny object";
+	static struct kspan_stats stats;
+	char **objs = (char **)work.objs;
+	unsigned int i;
+
+	objs[0] = kspan_alloc_node(300, GFP_ATOMIC, numa_mem_id());
+	objs[1] = kspan_alloc_array(3, 100, GFP_ATOMIC);
+	objs[2] = kspan_calloc(3, 100, GFP_NOWAIT);
+	objs[3] = kspan_memdup(text, sizeof(text), GFP_ATOMIC);
+	objs[4] = kspan_strdup(text, GFP_ATOMIC);
+	objs[5] = kspan_strndup(text, 5, GFP_ATOMIC);
+	for (i = 0; i < 6; i++)
+		work.wrong += !kspan_owns(objs[i]);
+	if (work.wrong)
+		return;
+	/* In its place, moved, moved among large ones, and to nothing. */
+	objs[3] = kspan_realloc(objs[3], sizeof(text) - 1, GFP_ATOMIC);
+	objs[4] = kspan_realloc(objs[4], 3000, GFP_ATOMIC | __GFP_ZERO);
+	objs[1] = kspan_realloc_array(objs[1], 400, 100, GFP_ATOMIC);
+	objs[1] = kspan_realloc_array(objs[1], 1000, 100, GFP_ATOMIC);
+	objs[2] = kspan_realloc(objs[2], 0, GFP_ATOMIC);
+	work.wrong += objs[2] != ZERO_SIZE_PTR || !objs[3] || !objs[4];
+	work.wrong += kspan_size(objs[1]) < 100000;
+	work.wrong += memcmp(objs[3] ?: "", text, sizeof(text) - 1) != 0;
+	work.wrong += strcmp(objs[4] ?: "", text) != 0;
+	work.wrong += kspan_size_roundup(300) < 300;
+	kspan_read_stats(&stats);
+	kspan_free_bulk(6, work.objs);
+}
+
+static void rest_in_every_place(struct kunit *test)
+{
+	enum kspan_test_place place;
+	struct kspan_stats before;
+
+	kspan_read_stats(&before);
+	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
+		memset(&work, 0, sizeof(work));
+		kspan_release();
+		kspan_test_run_in(test, place, call_the_rest, NULL);
+		KUNIT_EXPECT_EQ_MSG(test, work.wrong, 0U, "%s",
+				    kspan_test_place_names[place]);
+	}
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 0ULL);
+}
+
 /* From each context to each: allocate here, free there, nothing is lost. */
 static void anywhere_to_anywhere(struct kunit *test)
 {
@@ -119,6 +171,7 @@ static void under_spinlocks(struct kunit *test)
 	spin_unlock_bh(&lock);
 	raw_spin_lock_irqsave(&raw_lock, flags);
 	free_everything(NULL);
+	call_the_rest(NULL);
 	raw_spin_unlock_irqrestore(&raw_lock, flags);
 	KUNIT_EXPECT_EQ(test, work.wrong, 0U);
 
@@ -128,8 +181,70 @@ static void under_spinlocks(struct kunit *test)
 	raw_spin_unlock_irqrestore(&raw_lock, flags);
 	spin_lock(&lock);
 	free_everything(NULL);
+	call_the_rest(NULL);
 	spin_unlock(&lock);
 	KUNIT_EXPECT_EQ(test, work.wrong, 0U);
+}
+
+/* Readers of RCU may be preempted, but not sleep. */
+static void in_rcu_read_section(struct kunit *test)
+{
+	struct kspan_stats before;
+
+	memset(&work, 0, sizeof(work));
+	kspan_release();
+	kspan_read_stats(&before);
+	rcu_read_lock();
+	alloc_everything(NULL);
+	free_everything(NULL);
+	call_the_rest(NULL);
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, work.wrong, 0U);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 0ULL);
+}
+
+/*
+ * A caller with GFP_KERNEL where nothing may sleep.  Debug kernels complain,
+ * rightly, so their checks are off meanwhile.
+ */
+static void call_misled(void *arg)
+{
+	lockdep_off();
+	oops_in_progress++;
+	work.objs[0] = kspan_alloc(100, GFP_KERNEL);
+	work.objs[1] = kspan_zalloc(5000, GFP_KERNEL);
+	work.objs[2] = kspan_alloc_tiny(7, GFP_KERNEL);
+	work.objs[3] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	work.objs[4] = kspan_realloc(NULL, 700, GFP_KERNEL);
+	work.objs[5] = kspan_alloc_aligned(SZ_32K, SZ_32K, GFP_KERNEL);
+	/* Only for who can wait for it. */
+	work.objs[6] = kspan_alloc(SZ_2M, GFP_KERNEL | __GFP_NOWARN);
+	oops_in_progress--;
+	lockdep_on();
+}
+
+/* It is served like an atomic one. */
+static void flags_promise_too_much(struct kunit *test)
+{
+	enum kspan_test_place place;
+	struct kspan_stats before;
+
+	for (place = 1; place < KSPAN_TEST_NR_PLACES; place++) {
+		if (place == KSPAN_TEST_PREEMPT_OFF &&
+		    !IS_ENABLED(CONFIG_PREEMPT_COUNT))
+			continue;	/* nobody can know */
+		memset(&work, 0, sizeof(work));
+		kspan_release();
+		kspan_read_stats(&before);
+		kspan_test_run_in(test, place, call_misled, NULL);
+		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_objects),
+				    6ULL, "%s", kspan_test_place_names[place]);
+		KUNIT_EXPECT_NULL(test, work.objs[6]);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, oom_fail), 0ULL);
+		kspan_free_bulk(7, work.objs);
+	}
 }
 
 /* A caller within a scope, or with flags, that forbids I/O: it may sleep. */
@@ -191,111 +306,6 @@ static void refused_flags(struct kunit *test)
 		}
 	}
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
-}
-
-/* --- NMI ---------------------------------------------------------------------- */
-
-static unsigned long nmi_begin(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
-	return flags;
-}
-
-static void nmi_end(unsigned long flags)
-{
-	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
-	local_irq_restore(flags);
-}
-
-/* NULL, whatever is at hand. */
-static void nmi_allocates_nothing(struct kunit *test)
-{
-	void *got[8] = {};
-	unsigned long flags;
-	size_t bulk;
-	unsigned int i;
-
-	for (i = 0; i < NR_SIZES; i++) {
-		size_t size = sizes[i];
-
-		kspan_free(kspan_alloc(size, GFP_KERNEL));
-		kspan_free(kspan_alloc_data(size, GFP_KERNEL));
-		kspan_free(kspan_alloc_tiny(size, GFP_KERNEL));
-		flags = nmi_begin();
-		got[0] = kspan_alloc(size, QUIET);
-		got[1] = kspan_zalloc(size, QUIET);
-		got[2] = kspan_alloc_data(size, QUIET);
-		got[3] = kspan_alloc_aligned(size, 64, QUIET);
-		got[4] = kspan_alloc_tiny(size, QUIET);
-		got[5] = kspan_alloc_node(size, QUIET, 0);
-		bulk = kspan_alloc_bulk(size, QUIET, 2, &got[6]);
-		nmi_end(flags);
-		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(got, 0, 6 * sizeof(got[0])),
-				      "%zu bytes", size);
-		KUNIT_EXPECT_EQ(test, bulk, (size_t)0);
-	}
-}
-
-/* Whatever was there at the same time is freed a moment later, once. */
-static void nmi_frees_later(struct kunit *test)
-{
-	struct kspan_stats before;
-	unsigned int i, owned = 0;
-	unsigned long flags;
-
-	kspan_test_expect_bad_frees(2);
-	memset(&work, 0, sizeof(work));
-	kspan_read_stats(&before);
-	alloc_everything(NULL);
-	work.objs[work.nr++] = kspan_alloc(SZ_2M, GFP_KERNEL);
-	KUNIT_ASSERT_EQ(test, work.wrong, 0U);
-
-	flags = nmi_begin();
-	for (i = 0; i < work.nr; i++)
-		kspan_free(work.objs[i]);
-	for (i = 0; i < work.nr; i++)
-		owned += kspan_owns(work.objs[i]);
-	kspan_free(work.objs[0]);
-	nmi_end(flags);
-	KUNIT_EXPECT_EQ(test, owned, 0U);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
-
-	/* That may still be so, and is a double free all the same. */
-	kspan_free(work.objs[work.nr - 1]);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
-	kspan_free_exit();
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, alloc), 0ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
-}
-
-/* An object on its way back is nobody's until it has arrived. */
-static void nmi_defers(struct kunit *test)
-{
-	struct kspan_stats before;
-	unsigned long flags;
-	u8 state, *ptr, *large;
-	int live;
-
-	ptr = kspan_alloc(300, GFP_KERNEL);
-	large = kspan_alloc(SZ_64K, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ptr);
-	KUNIT_ASSERT_NOT_NULL(test, large);
-	kspan_read_stats(&before);
-	flags = nmi_begin();
-	kspan_free(ptr);
-	kspan_free_sized(large, SZ_64K);
-	state = *kspan_test_state(ptr);
-	live = kspan_test_span(large)->live;
-	nmi_end(flags);
-	KUNIT_EXPECT_EQ(test, (int)state, (int)KSPAN_OBJ_DEFERRED);
-	KUNIT_EXPECT_EQ(test, live, (int)KSPAN_LIFE_DEFERRED);
-	kspan_free_exit();
-	KUNIT_EXPECT_TRUE(test, kspan_obj_is_free(*kspan_test_state(ptr)));
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
 }
 
 /* --- the reserve -------------------------------------------------------------- */
@@ -364,12 +374,12 @@ static void reserve_is_for_them_alone(struct kunit *test)
 
 static struct kunit_case context_cases[] = {
 	KUNIT_CASE(anywhere_to_anywhere),
+	KUNIT_CASE(rest_in_every_place),
 	KUNIT_CASE(under_spinlocks),
+	KUNIT_CASE(in_rcu_read_section),
+	KUNIT_CASE(flags_promise_too_much),
 	KUNIT_CASE(without_io),
 	KUNIT_CASE(refused_flags),
-	KUNIT_CASE(nmi_allocates_nothing),
-	KUNIT_CASE(nmi_frees_later),
-	KUNIT_CASE(nmi_defers),
 	KUNIT_CASE(reserve_serves_atomic_callers),
 	KUNIT_CASE(reserve_is_for_them_alone),
 	{}

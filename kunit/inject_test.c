@@ -5,12 +5,17 @@
  * more.  It succeeds or gives NULL, counts that, and leaves everything sound;
  * what a failed load leaves behind is for the guest to see, faults.sh.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "depot.h"
 #include "inject.h"
 #include "kunit_support.h"
+#include "redzone.h"
 #include "sizeclass.h"
 #include "verify.h"
 
@@ -270,6 +275,177 @@ static void nofail(struct kunit *test)
 		kunit_skip(test, "nothing was asked for that may fail");
 }
 
+/* --- requests that fail while objects are freed, and others ----------------- */
+
+/* Some class; its magazines are those of all classes. */
+#define SC	8U
+
+/* All magazines that there are; more can be had no more. */
+static struct kspan_mag *hoard_mags(void)
+{
+	struct kspan_mag *mag, *hoard = NULL;
+
+	while ((mag = kspan_mag_alloc(SC, GFP_NOWAIT)))
+		kspan_mag_push(&hoard, mag, SC);
+	return hoard;
+}
+
+static void return_mags(struct kspan_mag *hoard)
+{
+	while (hoard)
+		kspan_mag_free(kspan_mag_pop(&hoard, SC));
+}
+
+/* Small and tiny objects, and a large one. */
+static void alloc_mixed(struct kunit *test)
+{
+	static const size_t sizes[] = { 64, 5, 3000, 8192, 700 };
+	unsigned int i;
+
+	for (i = 0; i < 500; i++)
+		objs[i] = kspan_alloc_tiny(sizes[i % 5], GFP_KERNEL);
+	objs[i] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, count_null(501), 0U);
+}
+
+static void free_mixed(void *arg)
+{
+	kspan_free_bulk(250, objs);
+	memset(objs, 0, 250 * sizeof(*objs));
+	free_all();
+}
+
+/* Nothing of a free depends on memory, in any context. */
+static void frees_without_magazines(struct kunit *test)
+{
+	enum kspan_test_place place;
+	struct kspan_stats before;
+	struct kspan_mag *hoard;
+	unsigned long nr;
+
+	kspan_read_stats(&before);
+	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
+		alloc_mixed(test);
+		kspan_release();
+		KUNIT_ASSERT_EQ(test, kspan_inject_set("slab/1"), 0);
+		hoard = hoard_mags();
+		nr = kspan_inject_count();
+		kspan_test_run_in(test, place, free_mixed, NULL);
+		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_objects),
+				    0ULL, "%s", kspan_test_place_names[place]);
+		/* With check=2 or init_on_free there are none anyway. */
+		if (!kspan_redzone_on() && !want_init_on_free())
+			KUNIT_EXPECT_GT(test, kspan_inject_count(), nr);
+		KUNIT_EXPECT_NULL(test, kspan_verify());
+		kspan_inject_set("off");
+		return_mags(hoard);
+	}
+}
+
+/* Nor does an allocation, while a span has objects. */
+static void allocs_without_magazines(struct kunit *test)
+{
+	struct kspan_mag *hoard;
+
+	kspan_release();
+	KUNIT_ASSERT_EQ(test, fill(1, 64, GFP_KERNEL), 0U);
+	objs[40] = objs[0];
+	/* The caches have no magazines any more, and get none. */
+	kspan_release();
+	KUNIT_ASSERT_EQ(test, kspan_inject_set("slab/1"), 0);
+	hoard = hoard_mags();
+	KUNIT_EXPECT_EQ(test, fill(40, 64, GFP_ATOMIC | __GFP_NOWARN), 0U);
+	kspan_inject_set("off");
+	free_all();
+	return_mags(hoard);
+}
+
+/* Giving back, looking and counting ask the kernel for nothing they need. */
+static void control_functions(struct kunit *test)
+{
+	struct kspan_stats before, after;
+	size_t bytes;
+
+	KUNIT_ASSERT_EQ(test, fill(MAX_OBJS, 8192, GFP_KERNEL), 0U);
+	objs[0] = kspan_realloc(objs[0], SZ_2M, GFP_KERNEL);
+	free_all();
+	kspan_read_stats(&before);
+	KUNIT_ASSERT_EQ(test, kspan_inject_set("any/1"), 0);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	bytes = kspan_release();
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	kspan_read_stats(&after);
+	kspan_inject_set("off");
+	KUNIT_EXPECT_GT(test, bytes, (size_t)SZ_8M);
+	/* A worker may be at it as well. */
+	KUNIT_EXPECT_GE(test, after.heap_released - before.heap_released,
+			(u64)bytes);
+	KUNIT_EXPECT_GE(test, before.heap_sys - after.heap_sys, (u64)bytes);
+}
+
+/* Descriptors for a size, all that there are, so that their pools are dry. */
+static void hoard_spans(struct list_head *hoard, size_t size)
+{
+	struct kspan_span *span;
+	unsigned int sc = 0;
+
+	if (size <= KSPAN_SMALL_MAX)
+		sc = kspan_redzone_on() ? kspan_redzone_class(size, 0) :
+					  kspan_size_to_class(size);
+	kspan_inject_set("slab/1");
+	while ((span = kspan_span_alloc(sc, GFP_NOWAIT)))
+		list_add(&span->list, hoard);
+	kspan_inject_set("off");
+}
+
+static void return_spans(struct list_head *hoard)
+{
+	struct kspan_span *span, *next;
+
+	list_for_each_entry_safe(span, next, hoard, list)
+		kspan_span_free(span);
+}
+
+/* An atomic caller whom the kernel gives nothing, as on PREEMPT_RT always. */
+static void *alloc_without_slabs(size_t size)
+{
+	void *ptr;
+
+	kspan_inject_set("slab/1");
+	ptr = kspan_alloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	kspan_inject_set("off");
+	return ptr;
+}
+
+/* An atomic caller who lacks a descriptor fails, and the next one does not. */
+static void atomic_metadata_is_refilled(struct kunit *test)
+{
+	static const size_t sizes[] = { 1600, 200, SZ_64K };
+	struct kspan_stats before;
+	unsigned int i, tries;
+	void *ptr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		LIST_HEAD(hoard);
+
+		/* Spans of the class and runs that are kept go, too. */
+		kspan_release();
+		hoard_spans(&hoard, sizes[i]);
+		kspan_read_stats(&before);
+		ptr = alloc_without_slabs(sizes[i]);
+		KUNIT_EXPECT_NULL(test, ptr);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+		for (tries = 0; tries < 100 && !ptr; tries++) {
+			msleep(20);
+			ptr = alloc_without_slabs(sizes[i]);
+		}
+		KUNIT_EXPECT_NOT_NULL_MSG(test, ptr, "%zu bytes: no descriptor",
+					  sizes[i]);
+		kspan_free(ptr);
+		return_spans(&hoard);
+	}
+}
+
 /* What the parameter takes, and what it does not. */
 static void plans(struct kunit *test)
 {
@@ -314,6 +490,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(all_from_one_on, op_gen_params),
 	KUNIT_CASE(each_place),
 	KUNIT_CASE(nofail),
+	KUNIT_CASE(frees_without_magazines),
+	KUNIT_CASE(allocs_without_magazines),
+	KUNIT_CASE(control_functions),
+	KUNIT_CASE(atomic_metadata_is_refilled),
 	{}
 };
 

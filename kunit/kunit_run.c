@@ -42,12 +42,15 @@ enum levels {
 	X(tiny, PLAIN)			\
 	X(data, ANY)			\
 	X(zero, ANY)			\
+	X(wipe, ANY)			\
 	X(realloc, ANY)			\
 	X(array, ANY)			\
 	X(bulk, ANY)			\
 	X(aligned, ANY)			\
 	X(badfree, ANY)			\
 	X(context, ANY)			\
+	X(nmi, ANY)			\
+	X(node, ANY)			\
 	X(limit, ANY)			\
 	X(scavenge, ANY)		\
 	X(shrink, ANY)			\
@@ -55,6 +58,7 @@ enum levels {
 	X(verify, ANY)			\
 	X(inject, ANY)			\
 	X(sanitize, ANY)		\
+	X(report, ANY)			\
 	/* Last: they leave spans with retired objects. */ \
 	X(poison, GUARDED)		\
 	X(redzone, GUARDED)

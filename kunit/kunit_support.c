@@ -6,6 +6,7 @@
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
+#include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
 
@@ -78,6 +79,22 @@ void kspan_test_plain_only(struct kunit *test)
 {
 	if (kspan_redzone_on())
 		kunit_skip(test, "objects have redzones");
+}
+
+void kspan_test_cached_only(struct kunit *test)
+{
+	kspan_test_plain_only(test);
+	if (want_init_on_free())
+		kunit_skip(test, "frees go past the magazines");
+}
+
+int kspan_test_cached_init(struct kunit *test)
+{
+	int err = kspan_test_init(test);
+
+	if (!err)
+		kspan_test_cached_only(test);
+	return err;
 }
 
 void kspan_test_expect_bad_frees(unsigned int nr)

@@ -45,6 +45,14 @@ void kspan_test_exit(struct kunit *test);
  */
 void kspan_test_plain_only(struct kunit *test);
 
+/*
+ * Skip this case where frees go past the magazines: with check=2, and in a
+ * kernel with init_on_free=1.
+ */
+void kspan_test_cached_only(struct kunit *test);
+/* The init of a suite all of whose cases are like that. */
+int kspan_test_cached_init(struct kunit *test);
+
 /* This case makes @nr bad or double frees, no more and no fewer. */
 void kspan_test_expect_bad_frees(unsigned int nr);
 /* This case damages @nr objects, with check=2. */

@@ -4,14 +4,20 @@
  * the page heap up to half a chunk for who cannot sleep.
  */
 #include <linux/align.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 
 #include "chunk.h"
 #include "kept.h"
 #include "kunit_support.h"
 #include "large.h"
+#include "redzone.h"
 #include "verify.h"
 
 /* The largest run. */
@@ -255,46 +261,136 @@ static void too_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, delta.mspan_inuse, 0ULL);
 }
 
-/* Each bad free of a run and of a region is counted once, in its counter. */
+/* The wrong ones: inside, and with the size of another object. */
+static void expect_bad_frees(struct kunit *test, char *ptr, size_t size)
+{
+	struct kspan_stats before;
+
+	kspan_read_stats(&before);
+	memset(ptr, 0x77, size);
+	kspan_free(ptr + 8);
+	kspan_free(ptr + 3 * KSPAN_PAGE_SIZE);
+	kspan_free(ptr + size - 1);
+	kspan_free_sized(ptr, size - KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 0ULL);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x77, size));
+	/* Any size that takes as many pages will do, where none is remembered. */
+	kspan_free_sized(ptr, kspan_redzone_on() ? size : size - 1);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)0);
+}
+
+/*
+ * Each bad free of a run and of a region is counted once, in its counter; also
+ * a second one, whether the memory is kept or gone.
+ */
 static void bad_frees(struct kunit *test)
 {
-	static const size_t kinds[] = { RUN_MAX, SZ_2M };
+	static const size_t kinds[] = { RUN_MAX - KSPAN_PAGE_SIZE, SZ_2M };
 	static const gfp_t gfps[] = { GFP_ATOMIC | __GFP_NOWARN, GFP_KERNEL };
 	struct kspan_stats before;
 	unsigned int i;
 
-	kspan_test_plain_only(test);
-	kspan_release();
-	kspan_test_expect_bad_frees(5 * ARRAY_SIZE(kinds) + 1);
+	kspan_test_expect_bad_frees(8 * ARRAY_SIZE(kinds));
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t size = kinds[i];
-		char *ptr = kspan_alloc(size, gfps[i]);
+		char *ptr;
 
+		kspan_release();
+		ptr = kspan_alloc(size, gfps[i]);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		KUNIT_EXPECT_EQ(test, !kspan_test_span(ptr)->region_pages, !i);
-		kspan_read_stats(&before);
-		memset(ptr, 0x77, size);
-		kspan_free(ptr + 8);
-		kspan_free(ptr + 3 * KSPAN_PAGE_SIZE);
-		kspan_free(ptr + size - 1);
-		kspan_free_sized(ptr, size - KSPAN_PAGE_SIZE);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 0ULL);
-		KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
-		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x77, size));
+		expect_bad_frees(test, ptr, size);
 
-		kspan_free_sized(ptr, size - 1);
+		kspan_read_stats(&before);
 		kspan_free(ptr);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
-		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
-		KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)0);
-		objs[0] = ptr;
+		kspan_free_sized(ptr, size);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
+		kspan_release();
+		/* Of a run the pages are there yet, of a region nothing is. */
+		kspan_free(ptr);
+		kspan_free(ptr + KSPAN_PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free) +
+				KSPAN_SINCE(&before, bad_free), 4ULL);
+		if (i)
+			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free),
+					2ULL);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 	}
-	/* The region is not kspan's any more. */
+}
+
+/* --- what is not kspan's, next to what is ------------------------------------- */
+
+/* Nanoseconds that so many questions about a pointer take, the best of a few. */
+static u64 time_to_ask(const void *ptr)
+{
+	u64 best = U64_MAX, begun;
+	unsigned int round, i;
+
+	for (round = 0; round < 10; round++) {
+		preempt_disable();
+		begun = ktime_get_ns();
+		for (i = 0; i < 100; i++)
+			kspan_owns(ptr);
+		best = min(best, ktime_get_ns() - begun);
+		preempt_enable();
+	}
+	return best;
+}
+
+/* Expect that @ptr is nobody's, and known for that without much ado. */
+static void expect_nobodys(struct kunit *test, const void *ptr, const char *what,
+			   u64 limit)
+{
+	u64 ns = time_to_ask(ptr);
+
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_owns(ptr), "%s", what);
+	KUNIT_EXPECT_EQ_MSG(test, kspan_size(ptr), (size_t)0, "%s", what);
+	KUNIT_EXPECT_LT_MSG(test, ns, limit, "%s: too slow", what);
+}
+
+/*
+ * Asking costs the same wherever a pointer leads: inside a large object, into
+ * the guard pages around it, to memory of others in the same frame.
+ */
+static void neighbours_are_nobodys(struct kunit *test)
+{
+	char *large, *small, *others, *run;
+	struct kspan_stats before;
+	u64 limit;
+
+	large = kspan_alloc(SZ_16M, GFP_KERNEL);
+	others = vmalloc(SZ_1M);
+	small = kspan_alloc(8192, GFP_KERNEL);
+	run = kspan_alloc(SZ_64K, GFP_ATOMIC);
+	KUNIT_ASSERT_TRUE(test, large && others && small && run);
+	kspan_read_stats(&before);
+	/* Much more than noise, much less than a walk over its pages. */
+	limit = 20 * time_to_ask(small + 8) + 20000;
+	expect_nobodys(test, large + 1, "second byte", limit);
+	expect_nobodys(test, large + SZ_8M, "middle", limit);
+	expect_nobodys(test, large + SZ_16M - 1, "last byte", limit);
+	expect_nobodys(test, large + SZ_16M + 8, "behind a region", limit);
+	expect_nobodys(test, large - 8, "before a region", limit);
+	expect_nobodys(test, large + SZ_32M, "far behind a region", limit);
+	expect_nobodys(test, others, "others' memory", limit);
+	expect_nobodys(test, others + SZ_1M - 1, "the end of others'", limit);
+	expect_nobodys(test, small + 8191, "end of a small one", limit);
+	expect_nobodys(test, run + SZ_32K, "inside a run", limit);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(large));
+	vfree(others);
+	kspan_free(run);
+	kspan_free(small);
+	kspan_free(large);
+	/* Kept for the next one, and gone. */
+	expect_nobodys(test, large + SZ_8M, "middle of a kept one", limit);
 	kspan_release();
-	kspan_free(objs[0]);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 5ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+	expect_nobodys(test, large, "first byte of what is gone", limit);
+	expect_nobodys(test, large + SZ_8M, "middle of what is gone", limit);
 }
 
 /* Random lives side by side: nothing overlaps, everything adds up. */
@@ -364,6 +460,7 @@ static struct kunit_case large_cases[] = {
 	KUNIT_CASE(release_returns_regions),
 	KUNIT_CASE(too_large),
 	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(neighbours_are_nobodys),
 	KUNIT_CASE(many_together),
 	KUNIT_CASE(atomic_callers),
 	{}

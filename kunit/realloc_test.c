@@ -3,11 +3,13 @@
  * Resizing: the content survives, the object stays where its new size belongs
  * and moves otherwise, and a failure leaves everything as it was.
  */
+#include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "kunit_support.h"
+#include "redzone.h"
 
 #define NR_SLOTS	32U
 #define STEPS		4000U
@@ -206,28 +208,83 @@ static void large_objects(struct kunit *test)
 	kspan_free_sized(slot.ptr, slot.size);
 }
 
+/* Resize @ptr, which is no object, each way: NULL, and nothing else. */
+static void expect_refused(struct kunit *test, void *ptr, const char *what)
+{
+	static const size_t sizes[] = { 1, 200, 300, 50000 };
+	struct kspan_stats before;
+	unsigned int i;
+
+	kspan_read_stats(&before);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		KUNIT_EXPECT_NULL_MSG(test, kspan_realloc(ptr, sizes[i],
+							  GFP_KERNEL),
+				      "%s to %zu bytes", what, sizes[i]);
+	KUNIT_EXPECT_NULL_MSG(test, kspan_realloc(ptr, 200, GFP_KERNEL | __GFP_ZERO),
+			      "%s with zeros", what);
+	KUNIT_EXPECT_NULL_MSG(test, kspan_realloc_array(ptr, 20, 10, GFP_ATOMIC),
+			      "%s as an array", what);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, bad_free) +
+			    KSPAN_SINCE(&before, double_free), 6ULL, "%s", what);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
+}
+
 /* A pointer that is no object: NULL, counted, and nobody is hurt. */
 static void bad_pointers(struct kunit *test)
 {
 	struct kspan_stats before;
-	char *ptr, *beside;
+	u8 *ptr, *tiny, *large;
 
-	kspan_test_expect_bad_frees(4);
+	kspan_test_expect_bad_frees(9 * 6);
 	ptr = kspan_alloc(200, GFP_KERNEL);
-	beside = kspan_alloc(200, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ptr);
-	KUNIT_ASSERT_NOT_NULL(test, beside);
+	tiny = kspan_alloc_tiny(9, GFP_KERNEL);
+	large = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, ptr && tiny && large);
+	fill(ptr, 200, 1);
+	fill(tiny, 9, 2);
+	fill(large, SZ_64K, 3);
 	kspan_read_stats(&before);
-	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr + 8, 300, GFP_KERNEL));
-	KUNIT_EXPECT_NULL(test, kspan_realloc(&before, 300, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 2ULL);
+	expect_refused(test, test, "foreign");
+	expect_refused(test, (void *)0x400000UL, "user space");
+	expect_refused(test, ERR_PTR(-ENOMEM), "error");
+	expect_refused(test, ptr + 8, "interior");
+	expect_refused(test, tiny + 4, "in a tiny one");
+	expect_refused(test, large + SZ_32K, "in a large one");
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 6 * 6ULL);
+	KUNIT_EXPECT_EQ(test, check(ptr, 200, 1), (size_t)200);
+	KUNIT_EXPECT_EQ(test, check(tiny, 9, 2), (size_t)9);
+	KUNIT_EXPECT_EQ(test, check(large, SZ_64K, 3), (size_t)SZ_64K);
 	kspan_free(ptr);
-	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, 300, GFP_KERNEL));
-	KUNIT_EXPECT_NULL(test, kspan_realloc(ptr, 200, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
-	KUNIT_EXPECT_TRUE(test, kspan_owns(beside));
-	kspan_free(beside);
+	kspan_free(tiny);
+	kspan_free(large);
+	expect_refused(test, ptr, "freed");
+	expect_refused(test, tiny, "freed tiny one");
+	expect_refused(test, large, "freed large one");
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 3 * 6ULL);
+}
+
+/* To 0 bytes it is a free, bad or not. */
+static void bad_pointers_to_nothing(struct kunit *test)
+{
+	struct kspan_stats before;
+	u8 *ptr;
+
+	kspan_test_expect_bad_frees(3);
+	ptr = kspan_alloc(200, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_read_stats(&before);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr + 8, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc_array(&before, 0, 9, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 2ULL);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+	kspan_free(ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 0, GFP_KERNEL),
+			    ZERO_SIZE_PTR);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);
 }
 
 /* Without memory for the new size the object stays, bytes and all. */
@@ -322,15 +379,55 @@ static void grows_with_zeros(struct kunit *test)
 	kspan_free(ptr);
 }
 
+/*
+ * In its place, in every class and in large ones; with check=2 over what was
+ * the redzone, which moves.
+ */
+static void grows_in_place_with_zeros(struct kunit *test)
+{
+	size_t room = kspan_redzone_on() ? KSPAN_REDZONE_MIN : 0;
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	unsigned int class;
+	size_t size;
+	u8 *ptr;
+
+	/* One beyond the classes is a large one of two pages more. */
+	for (class = 2; class <= KSPAN_NR_CLASSES + 1; class++) {
+		size = class > KSPAN_NR_CLASSES ?
+		       KSPAN_SMALL_MAX + 2 * KSPAN_PAGE_SIZE :
+		       kspan_classes[class].size;
+		size -= room + 1;
+		ptr = kspan_alloc(size - 5, gfp);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		/* It will have more, which the compiler cannot know. */
+		OPTIMIZER_HIDE_VAR(ptr);
+		memset(ptr, 0xdd, size - 5);
+		KUNIT_ASSERT_PTR_EQ(test, kspan_realloc(ptr, size - 2, gfp),
+				    (void *)ptr);
+		KUNIT_EXPECT_EQ(test, ptr[size - 5] | ptr[size - 3], 0);
+		memset(ptr, 0xdd, size - 2);
+		KUNIT_ASSERT_PTR_EQ(test, kspan_realloc(ptr, size - 5, gfp),
+				    (void *)ptr);
+		KUNIT_ASSERT_PTR_EQ(test, kspan_realloc(ptr, size, gfp),
+				    (void *)ptr);
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0xdd, size - 5));
+		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(ptr + size - 5, 0, 5),
+				      "class %u", class);
+		kspan_free_sized(ptr, size);
+	}
+}
+
 static struct kunit_case realloc_cases[] = {
 	KUNIT_CASE(same_as_the_model),
 	KUNIT_CASE(from_and_to_nothing),
 	KUNIT_CASE(stays_within_its_class),
 	KUNIT_CASE(large_objects),
 	KUNIT_CASE(bad_pointers),
+	KUNIT_CASE(bad_pointers_to_nothing),
 	KUNIT_CASE(failure_keeps_the_object),
 	KUNIT_CASE(kind_is_kept),
 	KUNIT_CASE(grows_with_zeros),
+	KUNIT_CASE(grows_in_place_with_zeros),
 	{}
 };
 

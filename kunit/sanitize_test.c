@@ -6,12 +6,15 @@
  * The kernel must run with kasan_multi_shot, or KASAN falls silent after the
  * first report.
  */
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <trace/events/error_report.h>
 
 #include "kunit_support.h"
+#include "params.h"
+#include "redzone.h"
 #include "shadow.h"
 
 #define MAX_OBJS	300U
@@ -172,63 +175,164 @@ static void never_allocated(struct kunit *test)
 	kspan_free(ptr);
 }
 
-static void *get(unsigned int way)
+#define NR_WAYS	10U
+
+static void *get(unsigned int way, size_t size)
 {
 	switch (way) {
 	case 0:
-		return kspan_alloc(100, GFP_KERNEL);
+		return kspan_alloc(size, GFP_KERNEL);
 	case 1:
-		return kspan_zalloc(100, GFP_KERNEL);
+		return kspan_zalloc(size, GFP_KERNEL);
 	case 2:
-		return kspan_alloc_data(100, GFP_KERNEL);
+		return kspan_alloc_data(size, GFP_KERNEL);
 	case 3:
-		return kspan_alloc_node(100, GFP_KERNEL, 0);
+		return kspan_alloc_node(size, GFP_KERNEL, 0);
 	case 4:
-		return kspan_alloc_aligned(100, 128, GFP_KERNEL);
+		return kspan_alloc_aligned(size, 128, GFP_KERNEL);
 	case 5:
-		return kspan_calloc(10, 10, GFP_KERNEL);
+		return kspan_calloc(size / 10, 10, GFP_KERNEL);
 	case 6:
-		return kspan_alloc_array(10, 10, GFP_KERNEL);
+		return kspan_alloc_array(size / 10, 10, GFP_KERNEL);
 	case 7:
-		return kspan_alloc_tiny(100, GFP_KERNEL);
+		return kspan_alloc_tiny(size, GFP_KERNEL);
 	case 8:
-		return kspan_alloc(100, GFP_ATOMIC);
+		return kspan_alloc(size, GFP_ATOMIC);
 	default:
-		return kspan_realloc(NULL, 100, GFP_KERNEL);
+		return kspan_realloc(NULL, size, GFP_KERNEL);
 	}
 }
 
 /* Every way to get an object unpoisons it, and only as much as was asked. */
 static void every_way(struct kunit *test)
 {
-	unsigned int way;
+	static const size_t some_sizes[] = { 100, 5010, 70020 };
+	unsigned int way, i;
 
 	kasan_only(test);
-	for (way = 0; way < 10; way++) {
-		u8 *ptr = get(way);
+	for (way = 0; way < NR_WAYS; way++) {
+		for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+			size_t size = some_sizes[i];
+			u8 *ptr = get(way, size);
 
+			KUNIT_ASSERT_NOT_NULL(test, ptr);
+			expect_live(test, ptr, size);
+			expect_reported(test, ptr, size);
+			kspan_free(ptr);
+			expect_gone(test, ptr, size);
+		}
+	}
+}
+
+/* Whole pages with an alignment, for which a region has room in front. */
+static void aligned_pages(struct kunit *test)
+{
+	static const size_t aligns[] = { SZ_16K, SZ_64K, SZ_1M };
+	const struct kspan_span *span;
+	unsigned int i;
+	u8 *ptr;
+
+	kasan_only(test);
+	for (i = 0; i < ARRAY_SIZE(aligns); i++) {
+		ptr = kspan_alloc_aligned(70000, aligns[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		expect_live(test, ptr, 100);
-		expect_reported(test, ptr, 100);
+		expect_live(test, ptr, 70000);
+		expect_reported(test, ptr, 70000);
+		span = kspan_test_span(ptr);
+		if (span->region_pages && (u8 *)span->mem < ptr)
+			expect_reported(test, ptr, -600);
 		kspan_free(ptr);
-		expect_gone(test, ptr, 100);
+		expect_gone(test, ptr, 70000);
 	}
 }
 
 static void bulk(struct kunit *test)
 {
+	static const size_t some_sizes[] = { 50, 3000, 70000 };
 	static void *objs[MAX_OBJS];
-	unsigned int i;
+	unsigned int i, k, nr;
 
 	kasan_only(test);
-	KUNIT_ASSERT_EQ(test, kspan_alloc_bulk(50, GFP_KERNEL, MAX_OBJS, objs),
-			(size_t)MAX_OBJS);
-	for (i = 0; i < MAX_OBJS; i++)
-		expect_live(test, objs[i], 50);
-	expect_reported(test, objs[MAX_OBJS / 2], 50);
-	kspan_free_bulk(MAX_OBJS, objs);
-	expect_gone(test, objs[0], 50);
-	expect_gone(test, objs[MAX_OBJS - 1], 50);
+	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+		size_t size = some_sizes[i];
+
+		nr = min_t(unsigned int, MAX_OBJS, SZ_1M / size);
+		KUNIT_ASSERT_EQ(test, kspan_alloc_bulk(size, GFP_KERNEL, nr,
+						       objs), (size_t)nr);
+		for (k = 0; k < nr; k++)
+			expect_live(test, objs[k], size);
+		expect_reported(test, objs[nr / 2], size);
+		kspan_free_bulk(nr, objs);
+		for (k = 0; k < nr; k += nr / 10)
+			expect_gone(test, objs[k], size);
+	}
+}
+
+/* Two objects of a new span, the second right behind the first one's slot. */
+static void get_neighbours(struct kunit *test, size_t size, u8 **low, u8 **high)
+{
+	if (kspan_params.randomize && !kspan_redzone_on())
+		kunit_skip(test, "objects come in no order");
+	kspan_release();
+	*low = kspan_alloc(size, GFP_KERNEL);
+	*high = kspan_alloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, *low);
+	KUNIT_ASSERT_NOT_NULL(test, *high);
+	KUNIT_ASSERT_PTR_EQ(test, *low + kspan_span_size(kspan_test_span(*low)),
+			    *high);
+}
+
+/*
+ * The byte before an object is the last one of a slot: of no live object,
+ * unless the one in it asked for all of it.
+ */
+static void before_the_start(struct kunit *test)
+{
+	static const size_t some_sizes[] = { 20, 60, 100, 1000, 2500, 3000 };
+	unsigned int i;
+	u8 *low, *high;
+
+	kasan_only(test);
+	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+		get_neighbours(test, some_sizes[i], &low, &high);
+		expect_reported(test, high, -1);
+		kspan_free(low);
+		expect_reported(test, high, -1);
+		expect_live(test, high, some_sizes[i]);
+		kspan_free(high);
+		expect_reported(test, high, -1);
+	}
+}
+
+/*
+ * Below check=2 the neighbour of an object that fills its slot follows at
+ * once: what is behind is the neighbour's while it lives, and nobody's then.
+ */
+static void neighbour_follows(struct kunit *test)
+{
+	static const size_t some_sizes[] = { 32, 64, 1024, 2304 };
+	unsigned int i;
+	u8 *low, *high;
+
+	kasan_only(test);
+	kspan_test_plain_only(test);
+	for (i = 0; i < ARRAY_SIZE(some_sizes); i++) {
+		long size = some_sizes[i];
+
+		get_neighbours(test, size, &low, &high);
+		KUNIT_EXPECT_FALSE(test, is_reported(test, low, size));
+		KUNIT_EXPECT_FALSE(test, is_reported(test, high, -1));
+		kspan_free(high);
+		expect_reported(test, low, size);
+		expect_live(test, low, size);
+		high = kspan_alloc(size - 3, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, high);
+		expect_live(test, high, size - 3);
+		expect_reported(test, high, size - 3);
+		kspan_free(low);
+		expect_live(test, high, size - 3);
+		kspan_free(high);
+	}
 }
 
 /* A block of tiny objects is gone with the last of them. */
@@ -359,7 +463,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(behind_the_end),
 	KUNIT_CASE(never_allocated),
 	KUNIT_CASE(every_way),
+	KUNIT_CASE(aligned_pages),
 	KUNIT_CASE(bulk),
+	KUNIT_CASE(before_the_start),
+	KUNIT_CASE(neighbour_follows),
 	KUNIT_CASE(tiny),
 	KUNIT_CASE(resized),
 	KUNIT_CASE(usable_size),

@@ -194,7 +194,7 @@ static void depots(struct kunit *test)
 	struct kspan_mag *mag, *empty;
 	void **objs;
 
-	kspan_test_plain_only(test);
+	kspan_test_cached_only(test);
 	objs = kunit_kmalloc_array(test, nr, sizeof(*objs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < nr; i++)

@@ -3,8 +3,11 @@
  * Zeroing: whoever asks for zeros gets them, by every way there is to ask and
  * whatever was in the memory before.  All usable bytes are zeroed, not only
  * those asked for, so that an object can grow in place with zeros behind.
+ *
+ * A kernel that runs with init_on_alloc=1 asks for everybody.
  */
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/topology.h>
@@ -18,70 +21,59 @@
 /* One case at a time. */
 static void *objs[MAX_OBJS];
 
-/* A way to ask for zeros. */
+/* A way to get an object. */
 struct way {
 	const char *name;
-	void *(*alloc)(size_t size);
+	void *(*alloc)(size_t size, gfp_t gfp);
 };
 
-static void *by_zalloc(size_t size)
+static void *by_node(size_t size, gfp_t gfp)
 {
-	return kspan_zalloc(size, GFP_KERNEL);
+	return kspan_alloc_node(size, gfp, numa_mem_id());
 }
 
-static void *by_zalloc_twice(size_t size)
+static void *by_any_node(size_t size, gfp_t gfp)
 {
-	return kspan_zalloc(size, GFP_KERNEL | __GFP_ZERO);
+	return kspan_alloc_node(size, gfp, NUMA_NO_NODE);
 }
 
-static void *by_flag(size_t size)
+static void *by_aligned(size_t size, gfp_t gfp)
 {
-	return kspan_alloc(size, GFP_KERNEL | __GFP_ZERO);
+	return kspan_alloc_aligned(size, 64, gfp);
 }
 
-static void *by_node(size_t size)
+static void *by_calloc(size_t size, gfp_t gfp)
 {
-	return kspan_alloc_node(size, GFP_KERNEL | __GFP_ZERO, numa_mem_id());
+	return kspan_calloc(1, size, gfp);
 }
 
-static void *by_any_node(size_t size)
+static void *by_array(size_t size, gfp_t gfp)
 {
-	return kspan_alloc_node(size, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE);
+	return kspan_alloc_array(size, 1, gfp);
 }
 
-static void *by_aligned(size_t size)
-{
-	return kspan_alloc_aligned(size, 64, GFP_KERNEL | __GFP_ZERO);
-}
-
-static void *by_calloc(size_t size)
-{
-	return kspan_calloc(1, size, GFP_KERNEL);
-}
-
-static void *by_array(size_t size)
-{
-	return kspan_alloc_array(size, 1, GFP_KERNEL | __GFP_ZERO);
-}
-
-static void *by_bulk(size_t size)
+static void *by_bulk(size_t size, gfp_t gfp)
 {
 	void *obj;
 
-	if (kspan_alloc_bulk(size, GFP_KERNEL | __GFP_ZERO, 1, &obj) != 1)
-		return NULL;
-	return obj;
+	return kspan_alloc_bulk(size, gfp, 1, &obj) == 1 ? obj : NULL;
 }
 
-static void *by_realloc(size_t size)
+static void *by_realloc(size_t size, gfp_t gfp)
 {
-	return kspan_realloc(NULL, size, GFP_KERNEL | __GFP_ZERO);
+	return kspan_realloc(NULL, size, gfp);
+}
+
+static void *by_realloc_array(size_t size, gfp_t gfp)
+{
+	return kspan_realloc_array(NULL, 1, size, gfp);
 }
 
 static const struct way ways[] = {
-	{ "zalloc", by_zalloc },
-	{ "zalloc_with_flag", by_zalloc_twice },
-	{ "alloc", by_flag },
+	{ "zalloc", kspan_zalloc },
+	{ "alloc", kspan_alloc },
+	{ "alloc_data", kspan_alloc_data },
+	{ "alloc_tiny", kspan_alloc_tiny },
 	{ "alloc_node", by_node },
 	{ "alloc_any_node", by_any_node },
 	{ "alloc_aligned", by_aligned },
@@ -89,6 +81,7 @@ static const struct way ways[] = {
 	{ "alloc_array", by_array },
 	{ "alloc_bulk", by_bulk },
 	{ "realloc", by_realloc },
+	{ "realloc_array", by_realloc_array },
 };
 
 static void way_name(const struct way *way, char *name)
@@ -97,6 +90,12 @@ static void way_name(const struct way *way, char *name)
 }
 
 KUNIT_ARRAY_PARAM(way, ways, way_name);
+
+static void init_on_alloc_only(struct kunit *test)
+{
+	if (!want_init_on_alloc(GFP_KERNEL))
+		kunit_skip(test, "the kernel runs without init_on_alloc=1");
+}
 
 /* Not inlined, so that the compiler does not judge by the size asked for. */
 static noinline void soil(void *ptr)
@@ -115,12 +114,13 @@ static void expect_clean(struct kunit *test, void *ptr, size_t size)
 }
 
 /* Leave dirty free objects behind, in cache and spans. */
-static void leave_dirt(struct kunit *test, size_t size, unsigned int nr)
+static void leave_dirt(struct kunit *test, const struct way *way, size_t size,
+		       unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		objs[i] = way->alloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 		soil(objs[i]);
 	}
@@ -128,7 +128,7 @@ static void leave_dirt(struct kunit *test, size_t size, unsigned int nr)
 }
 
 /* A whole span of every class, asked for one byte short of its size. */
-static void every_class_after_use(struct kunit *test)
+static void expect_small_zero(struct kunit *test, gfp_t gfp)
 {
 	const struct way *way = test->param_value;
 	unsigned int class, i;
@@ -137,9 +137,9 @@ static void every_class_after_use(struct kunit *test)
 		const struct kspan_class *info = &kspan_classes[class];
 		unsigned int nr = info->nr_objs + 2;
 
-		leave_dirt(test, info->size, nr);
+		leave_dirt(test, way, info->size, nr);
 		for (i = 0; i < nr; i++) {
-			objs[i] = way->alloc(info->size - i % 2);
+			objs[i] = way->alloc(info->size - i % 2, gfp);
 			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 			if (!is_clean(objs[i]))
 				break;
@@ -149,8 +149,19 @@ static void every_class_after_use(struct kunit *test)
 	}
 }
 
+static void every_class_after_use(struct kunit *test)
+{
+	expect_small_zero(test, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void init_on_alloc_every_class(struct kunit *test)
+{
+	init_on_alloc_only(test);
+	expect_small_zero(test, GFP_KERNEL);
+}
+
 /* Large ones: a run and a region that were in use before. */
-static void large_after_use(struct kunit *test)
+static void expect_large_zero(struct kunit *test, gfp_t gfp)
 {
 	static const size_t sizes[] = {
 		SZ_64K, KSPAN_CHUNK_PAGES / 2 * KSPAN_PAGE_SIZE, SZ_2M,
@@ -160,52 +171,65 @@ static void large_after_use(struct kunit *test)
 	void *ptr;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		soil(ptr);
-		kspan_free(ptr);
-		ptr = way->alloc(sizes[i] - 1);
+		leave_dirt(test, way, sizes[i], 1);
+		ptr = way->alloc(sizes[i] - 1, gfp);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		expect_clean(test, ptr, sizes[i]);
 		kspan_free(ptr);
 	}
 }
 
-/* Data objects and what the tiny allocator passes on have ways of their own. */
-static void data_after_use(struct kunit *test)
+static void large_after_use(struct kunit *test)
 {
-	unsigned int class, i;
+	expect_large_zero(test, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void init_on_alloc_large(struct kunit *test)
+{
+	init_on_alloc_only(test);
+	expect_large_zero(test, GFP_KERNEL);
+}
+
+/* Tiny objects: each part of a block, and the block from its start again. */
+static void expect_tiny_zero(struct kunit *test, gfp_t gfp)
+{
+	static const struct way tiny = { "alloc_tiny", kspan_alloc_tiny };
+	unsigned int i;
 	size_t size;
 
-	for (class = 2; class <= KSPAN_NR_CLASSES; class++) {
-		size = kspan_classes[class].size;
-		for (i = 0; i < 8; i++) {
-			objs[i] = kspan_alloc_data(size, GFP_KERNEL);
-			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
-			soil(objs[i]);
-		}
-		kspan_free_bulk(8, objs);
-		for (i = 0; i < 8; i++) {
-			objs[i] = i % 2 ?
-				kspan_alloc_tiny(size, GFP_KERNEL | __GFP_ZERO) :
-				kspan_alloc_data(size, GFP_KERNEL | __GFP_ZERO);
+	for (size = 1; size < KSPAN_TINY_MAX; size++) {
+		leave_dirt(test, &tiny, size, 100);
+		for (i = 0; i < 100; i++) {
+			objs[i] = kspan_alloc_tiny(size, gfp);
 			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 			expect_clean(test, objs[i], size);
 		}
-		kspan_free_bulk(8, objs);
+		kspan_free_bulk(100, objs);
 	}
 }
 
+static void tiny_after_use(struct kunit *test)
+{
+	expect_tiny_zero(test, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void init_on_alloc_tiny(struct kunit *test)
+{
+	init_on_alloc_only(test);
+	expect_tiny_zero(test, GFP_KERNEL);
+	expect_tiny_zero(test, GFP_ATOMIC);
+}
+
 /* Bulk across magazines: the used objects in front, fresh ones behind. */
-static void bulk_after_use(struct kunit *test)
+static void expect_bulk_zero(struct kunit *test, gfp_t gfp)
 {
 	static const size_t sizes[] = { 8, 64, 520, 4096, 32768 };
+	static const struct way plain = { "alloc", kspan_alloc };
 	unsigned int i, k, nr;
 
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
-		leave_dirt(test, sizes[k], 100);
-		nr = kspan_alloc_bulk(sizes[k], GFP_KERNEL | __GFP_ZERO, 200,
-				      objs);
+		leave_dirt(test, &plain, sizes[k], 100);
+		nr = kspan_alloc_bulk(sizes[k], gfp, 200, objs);
 		KUNIT_ASSERT_EQ(test, nr, 200U);
 		for (i = 0; i < nr; i++)
 			expect_clean(test, objs[i], sizes[k]);
@@ -213,26 +237,78 @@ static void bulk_after_use(struct kunit *test)
 	}
 }
 
-/* An object that grows has zeros behind its old end, in every class. */
-static void grown_after_use(struct kunit *test)
+static void bulk_after_use(struct kunit *test)
 {
+	expect_bulk_zero(test, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void init_on_alloc_bulk(struct kunit *test)
+{
+	init_on_alloc_only(test);
+	expect_bulk_zero(test, GFP_KERNEL);
+}
+
+/* Fill an object, resize it, and expect zeros behind its old end. */
+static void *grow(struct kunit *test, char *ptr, size_t old, size_t new,
+		  gfp_t gfp)
+{
+	memset(ptr, 0xee, old);
+	ptr = kspan_realloc(ptr, new, gfp);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0xee, old));
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(ptr + old, 0, new - old),
+			      "from %zu to %zu bytes", old, new);
+	return ptr;
+}
+
+/* An object that grows: to the next class, and in its place. */
+static void expect_grown_zero(struct kunit *test, gfp_t gfp)
+{
+	static const struct way plain = { "alloc", kspan_alloc };
 	unsigned int class;
-	size_t old, new;
+	size_t size, next;
 	char *ptr;
 
-	for (class = 1; class < KSPAN_NR_CLASSES; class++) {
-		old = kspan_classes[class].size;
-		new = kspan_classes[class + 1].size;
-		leave_dirt(test, new, 4);
-		ptr = kspan_zalloc(old, GFP_KERNEL);
+	for (class = 2; class < KSPAN_NR_CLASSES; class++) {
+		size = kspan_classes[class].size - 8;
+		next = kspan_classes[class + 1].size;
+		leave_dirt(test, &plain, size, 4);
+		leave_dirt(test, &plain, next, 4);
+		ptr = kspan_alloc(size - 5, gfp);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		memset(ptr, 0xee, old);
-		ptr = kspan_realloc(ptr, new, GFP_KERNEL | __GFP_ZERO);
-		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0xee, old));
-		KUNIT_EXPECT_NULL_MSG(test, memchr_inv(ptr + old, 0, new - old),
-				      "from class %u to the next", class);
+		ptr = grow(test, ptr, size - 5, size, gfp);
+		ptr = grow(test, ptr, size, next, gfp);
 		kspan_free(ptr);
+	}
+}
+
+static void grown_after_use(struct kunit *test)
+{
+	expect_grown_zero(test, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void init_on_alloc_grown(struct kunit *test)
+{
+	init_on_alloc_only(test);
+	expect_grown_zero(test, GFP_KERNEL);
+}
+
+/* As krealloc() of newer kernels: what an object gives up does not come back. */
+static void init_on_alloc_shrunk_and_grown(struct kunit *test)
+{
+	unsigned int class;
+	size_t size;
+	char *ptr;
+
+	init_on_alloc_only(test);
+	for (class = 2; class < KSPAN_NR_CLASSES; class++) {
+		size = kspan_classes[class].size - 8;
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0xdd, size);
+		ptr = kspan_realloc(ptr, size - 5, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_free(grow(test, ptr, size - 5, size, GFP_KERNEL));
 	}
 }
 
@@ -289,11 +365,17 @@ static void mark_ends_with_use(struct kunit *test)
 static struct kunit_case zero_cases[] = {
 	KUNIT_CASE_PARAM(every_class_after_use, way_gen_params),
 	KUNIT_CASE_PARAM(large_after_use, way_gen_params),
-	KUNIT_CASE(data_after_use),
+	KUNIT_CASE(tiny_after_use),
 	KUNIT_CASE(bulk_after_use),
 	KUNIT_CASE(grown_after_use),
 	KUNIT_CASE(fresh_memory),
 	KUNIT_CASE(mark_ends_with_use),
+	KUNIT_CASE_PARAM(init_on_alloc_every_class, way_gen_params),
+	KUNIT_CASE_PARAM(init_on_alloc_large, way_gen_params),
+	KUNIT_CASE(init_on_alloc_tiny),
+	KUNIT_CASE(init_on_alloc_bulk),
+	KUNIT_CASE(init_on_alloc_grown),
+	KUNIT_CASE(init_on_alloc_shrunk_and_grown),
 	{}
 };
 

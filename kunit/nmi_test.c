@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NMIs, which may have stopped anything: they get no memory, and what they
+ * free is free a moment later.  One is simulated: preempt_count() says so, with
+ * interrupts off, and that is all kspan looks at.
+ */
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "free.h"
+#include "kept.h"
+#include "kunit_support.h"
+
+static const size_t sizes[] = {
+	1, 8, 100, 1024, 1100, 4096, 20000, 32768, 32769, SZ_64K,
+};
+
+#define NR_SIZES	ARRAY_SIZE(sizes)
+#define MAX_OBJS	100U
+
+/* Atomic, and a failure is no surprise. */
+#define QUIET		(GFP_ATOMIC | __GFP_NOWARN)
+
+/* One case at a time. */
+static struct {
+	void *objs[MAX_OBJS];
+	unsigned int nr;
+	unsigned int wrong;
+} work;
+
+static unsigned long nmi_begin(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+	return flags;
+}
+
+static void nmi_end(unsigned long flags)
+{
+	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	local_irq_restore(flags);
+}
+
+/* NULL, whatever is at hand, and nobody is asked for more. */
+static void expect_nothing(struct kunit *test, size_t size)
+{
+	struct kspan_stats before;
+	void *got[12] = {};
+	unsigned long flags;
+	size_t bulk;
+
+	kspan_read_stats(&before);
+	flags = nmi_begin();
+	got[0] = kspan_alloc(size, QUIET);
+	got[1] = kspan_zalloc(size, QUIET);
+	got[2] = kspan_alloc_data(size, QUIET);
+	got[3] = kspan_alloc_aligned(size, 64, QUIET);
+	got[4] = kspan_alloc_tiny(size, QUIET);
+	got[5] = kspan_alloc_node(size, QUIET, 0);
+	got[6] = kspan_alloc_array(size, 1, QUIET);
+	got[7] = kspan_calloc(size, 1, QUIET);
+	got[8] = kspan_realloc(NULL, size, QUIET);
+	got[9] = kspan_realloc_array(ZERO_SIZE_PTR, 1, size, QUIET);
+	got[10] = kspan_memdup(work.objs, size % 1000 + 1, QUIET);
+	got[11] = kspan_strdup("a", QUIET);
+	bulk = kspan_alloc_bulk(size, QUIET, 2, &work.objs[0]);
+	nmi_end(flags);
+	KUNIT_EXPECT_NULL_MSG(test, memchr_inv(got, 0, sizeof(got)),
+			      "%zu bytes", size);
+	KUNIT_EXPECT_EQ(test, bulk, (size_t)0);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_inuse), 0ULL,
+			    "%zu bytes", size);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, mspan_inuse), 0ULL);
+}
+
+static void allocates_nothing(struct kunit *test)
+{
+	unsigned int i;
+
+	kspan_release();
+	for (i = 0; i < NR_SIZES; i++)
+		expect_nothing(test, sizes[i]);
+	for (i = 0; i < NR_SIZES; i++) {
+		size_t size = sizes[i];
+
+		kspan_free(kspan_alloc(size, GFP_KERNEL));
+		kspan_free(kspan_alloc_data(size, GFP_KERNEL));
+		kspan_free(kspan_alloc_tiny(size, GFP_KERNEL));
+		expect_nothing(test, size);
+	}
+}
+
+/* An object that would have to move stays as it is; one can end. */
+static void moves_nothing(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned long flags;
+	void *moved, *ended;
+	unsigned int i;
+
+	for (i = 0; i < NR_SIZES; i++) {
+		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0x5a, sizes[i]);
+		kspan_read_stats(&before);
+		flags = nmi_begin();
+		moved = kspan_realloc(ptr, 3 * sizes[i] + 20000, QUIET);
+		nmi_end(flags);
+		KUNIT_EXPECT_NULL(test, moved);
+		KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x5a, sizes[i]));
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
+
+		flags = nmi_begin();
+		ended = kspan_realloc(ptr, 0, QUIET);
+		nmi_end(flags);
+		KUNIT_EXPECT_PTR_EQ(test, ended, ZERO_SIZE_PTR);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
+		kspan_free_exit();
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -1ULL);
+	}
+}
+
+/* One object of every size by every way; what is missing counts as wrong. */
+static void alloc_everything(void)
+{
+	void **objs = work.objs;
+	unsigned int i;
+
+	for (i = 0; i < NR_SIZES; i++) {
+		*objs++ = kspan_alloc(sizes[i], GFP_KERNEL);
+		*objs++ = kspan_zalloc(sizes[i], GFP_KERNEL);
+		*objs++ = kspan_alloc_data(sizes[i], GFP_ATOMIC);
+		*objs++ = kspan_alloc_aligned(sizes[i], 64, GFP_KERNEL);
+		*objs++ = kspan_alloc_tiny(1 + i, GFP_KERNEL);
+	}
+	*objs++ = kspan_alloc(SZ_2M, GFP_KERNEL);
+	work.nr = objs - work.objs;
+	for (i = 0; i < work.nr; i++)
+		work.wrong += !kspan_owns(work.objs[i]);
+}
+
+/* Each way to free. */
+static void free_some_way(unsigned int i)
+{
+	if (i % 4 == 0)
+		kspan_free_sized(work.objs[i], kspan_size(work.objs[i]));
+	else if (i % 4 == 1)
+		kspan_free_sensitive(work.objs[i]);
+	else if (i % 4 == 2)
+		kspan_free(work.objs[i]);
+	else
+		kspan_free_bulk(1, &work.objs[i]);
+}
+
+/* Whatever was there at the same time is freed a moment later, once. */
+static void frees_later(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i, owned = 0;
+	unsigned long flags;
+
+	kspan_test_expect_bad_frees(2);
+	memset(&work, 0, sizeof(work));
+	kspan_read_stats(&before);
+	alloc_everything();
+	KUNIT_ASSERT_EQ(test, work.wrong, 0U);
+
+	flags = nmi_begin();
+	for (i = 0; i < work.nr; i++)
+		free_some_way(i);
+	for (i = 0; i < work.nr; i++)
+		owned += kspan_owns(work.objs[i]);
+	kspan_free(work.objs[0]);
+	nmi_end(flags);
+	KUNIT_EXPECT_EQ(test, owned, 0U);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+
+	/* That may still be so, and is a double free all the same. */
+	kspan_free(work.objs[work.nr - 1]);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
+	kspan_free_exit();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, alloc), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
+}
+
+/*
+ * Every kind of object once more: in the same NMI, in a later one, and in one
+ * after a free in a task; inside it, too.
+ */
+static void finds_bad_frees(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i, nr = 0;
+	unsigned long flags;
+
+	kspan_test_expect_bad_frees(5 * 6 + 1);
+	memset(&work, 0, sizeof(work));
+	work.objs[nr++] = kspan_alloc(300, GFP_KERNEL);
+	work.objs[nr++] = kspan_alloc_data(300, GFP_KERNEL);
+	work.objs[nr++] = kspan_alloc_tiny(9, GFP_KERNEL);
+	work.objs[nr++] = kspan_alloc_aligned(300, 4096, GFP_KERNEL);
+	work.objs[nr++] = kspan_alloc(SZ_64K, GFP_ATOMIC);
+	work.objs[nr++] = kspan_alloc(SZ_2M, GFP_KERNEL);
+	kspan_read_stats(&before);
+	flags = nmi_begin();
+	for (i = 0; i < nr; i++)
+		kspan_free((char *)work.objs[i] + 4);
+	kspan_free(&before);
+	nmi_end(flags);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), nr + 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
+
+	flags = nmi_begin();
+	kspan_free_bulk(nr, work.objs);
+	kspan_free_bulk(nr, work.objs);
+	nmi_end(flags);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL * nr);
+	flags = nmi_begin();
+	for (i = 0; i < nr; i++)
+		kspan_free(work.objs[i]);
+	nmi_end(flags);
+	kspan_free_exit();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL * nr);
+	flags = nmi_begin();
+	for (i = 0; i < nr; i++)
+		kspan_free_sized(work.objs[i], 9);
+	kspan_free_sensitive(work.objs[0]);
+	nmi_end(flags);
+	kspan_free_bulk(nr - 1, work.objs + 1);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 4ULL * nr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), nr + 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL * nr);
+}
+
+/* An object on its way back is nobody's until it has arrived. */
+static void defers(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned long flags;
+	u8 state, *ptr, *large;
+	long idle_before, idle;
+	int live;
+
+	ptr = kspan_alloc(300, GFP_KERNEL);
+	large = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	kspan_read_stats(&before);
+	flags = nmi_begin();
+	kspan_free(ptr);
+	idle_before = atomic_long_read(&kspan_region_idle);
+	kspan_free_sized(large, SZ_64K);
+	idle = atomic_long_read(&kspan_region_idle);
+	state = *kspan_test_state(ptr);
+	live = kspan_test_span(large)->live;
+	nmi_end(flags);
+	KUNIT_EXPECT_EQ_MSG(test, idle, idle_before, "kept for the next one");
+	KUNIT_EXPECT_EQ(test, (int)state, (int)KSPAN_OBJ_DEFERRED);
+	KUNIT_EXPECT_EQ(test, live, (int)KSPAN_LIFE_DEFERRED);
+	kspan_free_exit();
+	KUNIT_EXPECT_TRUE(test, kspan_obj_is_free(*kspan_test_state(ptr)));
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(allocates_nothing),
+	KUNIT_CASE(moves_nothing),
+	KUNIT_CASE(frees_later),
+	KUNIT_CASE(defers),
+	KUNIT_CASE(finds_bad_frees),
+	{}
+};
+
+KSPAN_TEST_SUITE(nmi, cases);

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel's log says of failures and of bad frees, in the words of
+ * Documentation/debugfs.rst.  A console of the suite's own reads along.
+ */
+#include <linux/console.h>
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "kunit_support.h"
+
+/* Reports are limited for 5 seconds; and a bit more. */
+#define PERIOD_MS	5200
+
+/* Lines of kspan's, without what stands before them; printk() writes it. */
+static struct {
+	unsigned int nr;
+	char line[8][160];
+} heard;
+
+static void hear(struct console *console, const char *text, unsigned int len)
+{
+	const char *line = strnstr(text, "kspan: ", len);
+
+	if (!line)
+		return;
+	len -= line - text;
+	if (heard.nr < ARRAY_SIZE(heard.line))
+		snprintf(heard.line[heard.nr], sizeof(heard.line[0]), "%.*s",
+			 (int)len, line);
+	heard.nr++;
+}
+
+static struct console ear;
+
+static int report_init(struct kunit *test)
+{
+	int err = kspan_test_init(test);
+
+	if (err)
+		return err;
+	if (console_loglevel <= LOGLEVEL_WARNING)
+		kunit_skip(test, "consoles see no warnings");
+	ear = (struct console){
+		.name = "kspan_ear",
+		.write = hear,
+		.flags = CON_ENABLED | CON_ANYTIME,
+		.index = -1,
+	};
+	register_console(&ear);
+	return 0;
+}
+
+static void report_exit(struct kunit *test)
+{
+	if (console_loglevel > LOGLEVEL_WARNING)
+		unregister_console(&ear);
+	kspan_test_exit(test);
+}
+
+/* Forget what was heard. */
+static void listen(void)
+{
+	console_lock();
+	heard.nr = 0;
+	console_unlock();
+}
+
+/* How many lines were heard since; whoever has the lock prints them first. */
+static unsigned int nr_heard(void)
+{
+	console_lock();
+	console_unlock();
+	return heard.nr;
+}
+
+/* --- failures ----------------------------------------------------------------- */
+
+/* Requests that no machine can meet. */
+static void fail(struct kunit *test, gfp_t gfp, unsigned int nr)
+{
+	size_t size = SIZE_MAX / 2;
+
+	OPTIMIZER_HIDE_VAR(size);
+	while (nr--)
+		KUNIT_EXPECT_NULL(test, kspan_alloc(size, gfp));
+}
+
+/* One line for many failures, and none for those that nobody is to know of. */
+static void one_line_for_failures(struct kunit *test)
+{
+	char want[120];
+
+	snprintf(want, sizeof(want),
+		 ": allocation of %zu bytes failed, gfp GFP_KERNEL: the request cannot be met\n",
+		 (size_t)SIZE_MAX / 2);
+	listen();
+	fail(test, GFP_KERNEL | __GFP_NOWARN, 20);
+	KUNIT_EXPECT_EQ(test, nr_heard(), 0U);
+	fail(test, GFP_KERNEL, 1);
+	if (!nr_heard()) {
+		/* Another failure was told a moment ago. */
+		msleep(PERIOD_MS);
+		fail(test, GFP_KERNEL | __GFP_NOWARN, 20);
+		KUNIT_EXPECT_EQ(test, nr_heard(), 0U);
+		fail(test, GFP_KERNEL, 1);
+	}
+	KUNIT_ASSERT_EQ(test, nr_heard(), 1U);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heard.line[0], want), "%s",
+				  heard.line[0]);
+	fail(test, GFP_KERNEL, 20);
+	KUNIT_EXPECT_EQ(test, nr_heard(), 1U);
+}
+
+/* --- bad frees ------------------------------------------------------------------ */
+
+/* What is freed, and with which size, 0 for none. */
+static void free_badly(const void *ptr, size_t size)
+{
+	if (size)
+		kspan_free_sized(ptr, size);
+	else
+		kspan_free(ptr);
+}
+
+/*
+ * Expect a report of @nr lines that begins and ends with these words, and
+ * nothing after it.  Return: how many bad frees that took.
+ */
+static unsigned int expect_report(struct kunit *test, const void *ptr,
+				  size_t size, unsigned int nr,
+				  const char *first, const char *last)
+{
+	unsigned int nr_frees = 1;
+
+	listen();
+	free_badly(ptr, size);
+	if (!nr_heard()) {
+		/* Others had so many that there is no room for a while. */
+		msleep(PERIOD_MS);
+		free_badly(ptr, size);
+		nr_frees++;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, nr_heard(), nr, "%s", first);
+	if (nr_heard() != nr)
+		return nr_frees;
+	KUNIT_EXPECT_TRUE_MSG(test, strstarts(heard.line[0], first), "%s",
+			      heard.line[0]);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.line[0], " on CPU "));
+	if (nr > 1)
+		KUNIT_EXPECT_STREQ(test, heard.line[nr - 1], last);
+	return nr_frees;
+}
+
+/* Where in its span, in the words of a report. */
+static const char *place_of(const void *ptr, const char *kind)
+{
+	const struct kspan_span *span = kspan_test_span(ptr);
+	unsigned long offset = (unsigned long)ptr - span->base;
+	unsigned long size = kspan_span_size(span);
+	static char text[160];
+
+	if (span->kind == KSPAN_LARGE)
+		snprintf(text, sizeof(text),
+			 "kspan:   large object of %u pages, byte %lu of it\n",
+			 span->nr_pages, offset);
+	else if (offset / size >= span->nr_objs)
+		snprintf(text, sizeof(text),
+			 "kspan:   class %u (%lu bytes), %s span of %u pages, behind its last object\n",
+			 kspan_sc_class(span->top / 2), size, kind,
+			 span->nr_pages);
+	else
+		snprintf(text, sizeof(text),
+			 "kspan:   class %u (%lu bytes), %s span of %u pages, byte %lu of object %lu of %u\n",
+			 kspan_sc_class(span->top / 2), size, kind,
+			 span->nr_pages, offset % size, offset / size,
+			 span->nr_objs);
+	return text;
+}
+
+/* Each kind of fault: which it is, and what lies there. */
+static void bad_frees_name_the_place(struct kunit *test)
+{
+	static const char inside[] =
+		"kspan: free of a pointer that is not an object's start: ";
+	u8 *first, *ptr, *data, *large, *end;
+	const struct kspan_span *span;
+	unsigned int nr = 0;
+
+	/* One at least of two is not the first one of its span. */
+	first = kspan_alloc(100, GFP_KERNEL);
+	ptr = kspan_alloc(100, GFP_KERNEL);
+	if (kspan_test_span(ptr)->base == (unsigned long)ptr)
+		swap(first, ptr);
+	data = kspan_alloc_data(3000, GFP_KERNEL);
+	large = kspan_alloc(SZ_1M, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, first && ptr && data && large);
+	span = kspan_test_span(ptr);
+	end = (u8 *)kspan_span_addr(span, span->nr_objs);
+
+	nr += expect_report(test, test, 0, 1,
+			    "kspan: free of memory that is not kspan's: ", NULL);
+	nr += expect_report(test, ptr + 1, 0, 2, inside,
+			    place_of(ptr + 1, "pointer"));
+	nr += expect_report(test, end, 0, 2, inside, place_of(end, "pointer"));
+	nr += expect_report(test, data + 99, 0, 2, inside,
+			    place_of(data + 99, "data"));
+	nr += expect_report(test, large + 77, 0, 2, inside,
+			    place_of(large + 77, "large"));
+	nr += expect_report(test, data, 5000, 3,
+			    "kspan: free with a size of another class: ",
+			    place_of(data, "data"));
+	KUNIT_EXPECT_STREQ(test, heard.line[1], "kspan:   size given: 5000\n");
+	kspan_free(ptr);
+	nr += expect_report(test, ptr, 0, 2, "kspan: double free: ",
+			    place_of(ptr, "pointer"));
+	kspan_free(data);
+	kspan_free(large);
+	nr += expect_report(test, large, 0, 2, "kspan: double free: ",
+			    place_of(large, "large"));
+	kspan_free(first);
+	kspan_test_expect_bad_frees(nr);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(one_line_for_failures),
+	KUNIT_CASE(bad_frees_name_the_place),
+	{}
+};
+
+KSPAN_TEST_SUITE_WITH(report, cases, report_init, report_exit);
