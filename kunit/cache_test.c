@@ -196,8 +196,11 @@ static void depot_swaps_empty_for_full(struct kunit *test)
 	unsigned int i;
 
 	begin(test);
+	/* All from one CPU, whose own magazines are too few. */
+	migrate_disable();
 	work.nr = take(work.obj, (OWN_MAGS + 4) * CAP);
 	put(work.obj, work.nr);
+	migrate_enable();
 	for (i = 0; i < 2; i++) {
 		full[i] = kspan_depot_get(node, SC, NULL);
 		KUNIT_ASSERT_NOT_NULL(test, full[i]);

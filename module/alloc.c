@@ -28,7 +28,6 @@
 #include "redzone.h"
 #include "report.h"
 #include "sanitize.h"
-#include "tiny.h"
 
 /* Flags that take a request off the fast path. */
 #define SPECIAL_GFP (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
@@ -52,13 +51,6 @@ static __always_inline unsigned int top_of(size_t size)
 	if (likely(size <= KSPAN_SIZE8_MAX))
 		return kspan_top8[(size + 7) >> 3];
 	return kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
-}
-
-/* Debug kernels check the caller's context on every call, as kmalloc() does. */
-static __always_inline void check_context(gfp_t gfp)
-{
-	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
-		might_alloc(gfp);
 }
 
 /* An object from any place but the fast path; NULL is reported. */
@@ -302,7 +294,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	void *ptr;
 	u8 was;
 
-	check_context(gfp);
+	kspan_check_context(gfp);
 	if (static_branch_unlikely(&alloc_init_key) ||
 	    unlikely(gfp & SPECIAL_GFP))
 		return alloc_special(size, gfp, tops);
@@ -362,7 +354,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
  */
 void *kspan_zalloc(size_t size, gfp_t gfp)
 {
-	check_context(gfp);
+	kspan_check_context(gfp);
 	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS),
 				    size, gfp);
 }
@@ -455,58 +447,6 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	return kspan_sanitize_alloc(alloc_aligned(size, align, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
-
-static void *alloc_tiny(size_t size, gfp_t gfp)
-{
-	bool zero = kspan_want_zero(gfp);
-	int node = NUMA_NO_NODE, err = 0;
-	void *ptr;
-
-	if (size >= KSPAN_TINY_MAX)
-		return alloc_plain(size, gfp, DATA_TOPS);
-	if (unlikely(!size))
-		return ZERO_SIZE_PTR;
-	/*
-	 * With check=2 it has a slot of its own, for its redzone.  A block may
-	 * be any node's.
-	 */
-	if (kspan_redzone_on() || (gfp & __GFP_THISNODE))
-		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, DATA_TOPS);
-	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
-		return NULL;
-	check_context(gfp);
-	for (;;) {
-		preempt_disable();
-		ptr = kspan_tiny_alloc(size, node, zero);
-		preempt_enable();
-		if (likely(ptr || err))
-			break;
-		gfp = current_gfp_context(gfp);
-		might_alloc(gfp);
-		err = kspan_provide(KSPAN_SC_TINY, &node, gfp);
-	}
-	if (unlikely(!ptr))
-		kspan_report_fail(size, gfp, err);
-	return ptr;
-}
-
-/**
- * kspan_alloc_tiny - allocate a few bytes
- * @size: bytes; from 16 on the same as kspan_alloc_data()
- * @gfp: as for kmalloc()
- *
- * Several objects share a block of 16 bytes, which is used again when all of
- * them are freed; so they should live about equally long.  Aligned by the low
- * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
- *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
- * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
- */
-void *kspan_alloc_tiny(size_t size, gfp_t gfp)
-{
-	return kspan_sanitize_alloc(alloc_tiny(size, gfp), size, gfp);
-}
-EXPORT_SYMBOL_GPL(kspan_alloc_tiny);
 
 /**
  * kspan_size_roundup - what a request really gets

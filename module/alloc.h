@@ -15,6 +15,13 @@ static inline bool kspan_want_zero(gfp_t gfp)
 	return (gfp & __GFP_ZERO) || want_init_on_alloc(gfp);
 }
 
+/* Debug kernels check the caller's context on every call, as kmalloc() does. */
+static __always_inline void kspan_check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
 void kspan_alloc_init(void);
 void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data);
 

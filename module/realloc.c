@@ -96,7 +96,7 @@ void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 		kspan_free(ptr);
 		return ZERO_SIZE_PTR;
 	}
-	if (!(gfp & __GFP_ZERO) && stays(ptr, new_size))
+	if (!kspan_want_zero(gfp) && stays(ptr, new_size))
 		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);

@@ -11,6 +11,7 @@
  * must not see two objects at one address, does not know them.
  */
 #include <linux/debug_locks.h>
+#include <linux/irqflags.h>
 #include <linux/kmemleak.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
@@ -37,6 +38,18 @@ static const struct kspan_span *span_of_live(const void *ptr)
 	return span;
 }
 
+/*
+ * kmemleak takes memory for each object, under locks that sleep on PREEMPT_RT;
+ * lockdep minds elsewhere, too, where those would be fatal.  What it is not told
+ * of it does not know.
+ */
+static bool may_tell_kmemleak(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return preemptible();
+	return !in_hardirq() && !irqs_disabled();
+}
+
 /**
  * kspan_sanitize_object - an object goes to a client
  * @ptr: the object, NULL or ZERO_SIZE_PTR
@@ -55,8 +68,7 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 	span = span_of_live(ptr);
 	room = room_of(span);
 	kspan_shadow_show(ptr, size, room);
-	/* On PREEMPT_RT kmemleak takes memory under a lock that sleeps. */
-	if (!room || (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible()))
+	if (!room || !may_tell_kmemleak())
 		return;
 	/* All that kspan_size() would say may hold pointers. */
 	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room, 1, gfp);

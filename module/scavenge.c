@@ -285,6 +285,9 @@ unsigned long kspan_scavenge_all(void)
 {
 	unsigned long bytes;
 
+	/* What a worker has in its hands would be missed. */
+	flush_work(&kick_work);
+	flush_work(&tick_work.work);
 	kspan_on_each_cpu(drain_this_cpu);
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);
