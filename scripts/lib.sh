@@ -242,19 +242,23 @@ kernel_arch()
 # --- guests ---------------------------------------------------------------
 
 # make_initramfs OUT JOB FILE...: busybox, that of $BUSYBOX if it is set,
-# scripts/guest, JOB as /job.sh and the files, all at the root.
+# scripts/guest, JOB as /job.sh and the files, all at the root.  Modules go there
+# without what only debuggers read, which is most of them, by $STRIP.
 make_initramfs()
 {
-	local out=$1 job=$2 dir
+	local out=$1 job=$2 dir module
 
 	shift 2
 	temp_dir dir
 	mkdir -p "$dir"/{bin,dev,proc,sys,host}
 	cp "${BUSYBOX:-/bin/busybox}" "$dir/bin/busybox"
-	cp "$SCRIPTS"/guest/*.awk "$SCRIPTS/guest/lib.sh" "$dir/"
+	cp "$SCRIPTS"/guest/*.awk "$SCRIPTS"/guest/{lib,stress}.sh "$dir/"
 	cp "$SCRIPTS/guest/init" "$dir/init"
 	cp "$job" "$dir/job.sh"
 	[ $# -eq 0 ] || cp "$@" "$dir/"
+	for module in "$dir"/*.ko; do
+		[ ! -e "$module" ] || "${STRIP:-strip}" -g "$module"
+	done
 	chmod 755 "$dir/init"
 	(cd "$dir" && find . | cpio --quiet -R 0:0 -o -H newc) >"$out"
 }
@@ -263,19 +267,38 @@ make_initramfs()
 #
 # A report of a bad free or of a damaged object ends in a stack trace.  With
 # REPORTS=1 that one trace after each report is expected; anything else is not.
-# Nor is it a complaint there that KASAN finds what the suite about it does.
+# The guest can say so for a while, see expect_reports() there.  Nor is it a
+# complaint then that KASAN finds what the suite about it does.
+#
+# KCSAN finds races in the kernel itself; they count if one of the accesses is
+# by the module, or by what it calls.
 check_log()
 {
 	awk -v reports="${REPORTS:-0}" '
+	/guest: reports are expected/ { reports++ }
+	/guest: no more reports/ { reports-- }
 	/kspan: (double free|free of|free with|write behind|write to)/ { if (reports) expected++ }
+	function complain(line)
+	{
+		if (++bad <= 20)
+			print "    line " NR ": " line
+	}
+	/BUG: KCSAN: / { race = $0; ours = 0; next }
+	race && / to 0x[0-9a-f]+ of .* by / { frames = 3; next }
+	race && frames > 0 { frames--; ours = ours || /\[kspan/; next }
+	race && /Reported by Kernel Concurrency/ {
+		if (ours)
+			complain(race)
+		race = ""
+		next
+	}
 	/BUG: KASAN: .* in kspan_test_touch\+/ && reports { expected++; next }
 	/Call Trace/ && expected { expected--; next }
 	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
 	/oom-killer|Out of memory/ ||
 	/possible recursive locking|inconsistent lock state|circular locking/ ||
 	/detected( expedited)? stall|blocked for more than|unable to handle|Unable to handle/ {
-		if (++bad <= 20)
-			print "    line " NR ": " $0
+		complain($0)
 	}
 	END { exit bad > 0 }' "$1" >&2
 }
@@ -299,6 +322,12 @@ judge_guest()
 	if ! grep -qE 'reboot: (Power down|System halted)' "$log"; then
 		say "the guest was not switched off in order; its last words:"
 		tail -n 15 "$log" | sed 's/^/    /' >&2
+		rc=1
+	fi
+	# %p gives hashes, of 32 bits, but shows what can only be an error.
+	if grep -nE 'kspan: .*ffff[0-9a-f]{12}' "$log" |
+		grep -vE 'f{13}[0-9a-f]{3}' >&2; then
+		say "kspan shows kernel addresses, see above"
 		rc=1
 	fi
 	if ! check_log "$log"; then

@@ -57,15 +57,16 @@ out=${out:-${log%.log}.out}
 kernel=$(kernel_name "$kernel")
 arch=$(kernel_arch "$kernel")
 "$SCRIPTS/setup.sh" qemu
-[ "$arch" != arm64 ] || "$SCRIPTS/setup.sh" arm64
+if [ "$arch" = arm64 ]; then
+	"$SCRIPTS/setup.sh" arm64
+	STRIP=aarch64-linux-gnu-strip
+fi
 dir=$("$SCRIPTS/kernels.sh" image "$kernel")
 BUSYBOX=$("$SCRIPTS/kernels.sh" busybox "$kernel")
 mkdir -p "$(dirname "$log")" "$(dirname "$out")"
 tmp=
 temp_dir tmp
 make_initramfs "$tmp/initrd" "$@"
-: >"$log"
-: >"$out"
 
 if [ -n "$icount" ]; then
 	accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -smp 1)
@@ -112,16 +113,33 @@ append="console=$log_port guest.out=/dev/$out_port loglevel=7 panic=-1 oops=pani
 panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
-status=0
-timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" "${numa[@]}" \
-	-display none -monitor none -no-reboot -nic none \
-	-chardev "file,id=out,path=$out" -serial "file:$log" "${machine[@]}" \
-	-kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
-	-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
-pid=$!
-kill_later "$pid"
-wait "$pid" || status=$?
-forget "$pid"
+# boot: run the guest until it ends, and leave its status in $status.
+boot()
+{
+	local pid
+
+	status=0
+	: >"$log"
+	: >"$out"
+	timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" \
+		"${numa[@]}" -display none -monitor none -no-reboot -nic none \
+		-chardev "file,id=out,path=$out" -serial "file:$log" \
+		"${machine[@]}" -kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
+		-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
+	pid=$!
+	kill_later "$pid"
+	wait "$pid" || status=$?
+	forget "$pid"
+}
+
+boot
+# With several CPUs the emulator now and then lets one of them run into the
+# breakpoint that another has just replaced by a patched instruction, which
+# kills the kernel.  Before the job began that has nothing to do with it.
+if ! grep -qx begun "$out" && grep -q 'Oops: int3' "$log"; then
+	say "the emulator broke the kernel before the job began; once more"
+	boot
+fi
 
 [ ! -s "$tmp/qemu" ] || sed 's/^/qemu: /' "$tmp/qemu" >&2
 judge_guest "$log" "$out" "$status"

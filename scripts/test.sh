@@ -11,18 +11,27 @@
 #                             against the limits of scripts/bench/limits
 # and, if they are named only:
 #   kunit-newest              the suites on the newest kernel
+#   kunit-6.12+init           the suites with init_on_alloc=1 init_on_free=1
 #   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
 #                             newest 6.1-arm64 6.1-i386
-#   torture-6.12+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
-#                             small (96 MiB); or with module parameters: check2
+#   torture-NAME+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
+#                             small (96 MiB), 64m; with other words for the
+#                             kernel: init (init_on_alloc=1 init_on_free=1); or
+#                             with module parameters: check2, random
+#   faults-6.1                requests that fail, on another kernel
 #   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
 #   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
 #                             see debug-kernel.sh
 #   torture-6.12-kasan        the stress there
+#   faults-6.12-kasan         requests that fail, there
 #   torture-6.12-kcsan        the stress with data races looked for
+#   fuzz                      random operations, the module in user space
+#   fuzz-mutants              that those find what they should
+#   model-mutants             that the models do
 #   --all                     all of these
 #   --seconds N               how long the torture runs (20)
 #   --params P=V[,P=V...]     module parameters it runs with
+#   --torture P=V[,P=V...]    parameters of the torture itself
 #
 # What is missing is installed, fetched or built first; a leg that cannot run
 # fails.  Logs are in build/test/.  The last line is `N passed, N failed`.
@@ -31,19 +40,23 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
-MORE_LEGS=(kunit-newest torture-6.1-rt torture-6.12-rt torture-newest
-	torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa torture-6.12+8cpu
-	torture-6.12+1cpu torture-6.12+small torture-6.12+check2
-	kunit-6.12-uml-kasan kunit-6.12-kasan torture-6.12-kasan
-	torture-6.12-kcsan)
+MORE_LEGS=(kunit-newest kunit-6.12+init torture-6.1-rt torture-6.12-rt
+	torture-newest torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa
+	torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
+	torture-6.1-i386+64m torture-6.1-arm64+64m torture-6.12+check2 torture-6.12+random
+	torture-6.12+init faults-6.1 kunit-6.12-uml-kasan kunit-6.12-kasan
+	torture-6.12-kasan faults-6.12-kasan torture-6.12-kcsan fuzz
+	fuzz-mutants model-mutants)
 LOGS=$BUILD/test
 seconds=20
 params=
+torture_params=
 legs=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds) seconds=$2; shift ;;
 	--params) params=$2; shift ;;
+	--torture) torture_params=$2; shift ;;
 	--all) legs=("${LEGS[@]}" "${MORE_LEGS[@]}") ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	*)
@@ -95,17 +108,24 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME: set guest to the command that boots that kernel, kdir to
-# where it was built and build_args to what the module's build takes.
+# kunit_guest NAME[+init]: set guest to the command that boots that kernel, kdir
+# to where it was built and build_args to what the module's build takes.
 kunit_guest()
 {
-	local version=${1%-uml-*} flavour=test cpus=1
+	local name=${1%+init} version flavour=test cpus=1
+	# Every report of KASAN counts, not only the first.
+	local cmdline="kasan_multi_shot log_buf_len=8M"
+
+	[ "$name" = "$1" ] || cmdline+=" init_on_alloc=1 init_on_free=1"
+	set -- "$name"
+	version=${1%-uml-*}
 
 	if "$SCRIPTS/debug-kernel.sh" knows "$1"; then
 		kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
-		# Every report of KASAN counts, not only the first.
+		# Slow; the others run under User Mode Linux with KASAN.
+		cmdline+=" guest.loads=check=1,check=2"
 		guest=("$SCRIPTS/qemu.sh" --kernel "$1" --smp 2 --mem 1G
-			--timeout 900 --cmdline "kasan_multi_shot log_buf_len=8M")
+			--timeout 900 --cmdline "$cmdline")
 		build_args=()
 		return
 	fi
@@ -113,7 +133,7 @@ kunit_guest()
 	[ "$1" != newest ] || cpus=2
 	kdir=$("$SCRIPTS/kernels.sh" uml "$version" "$flavour") || return
 	guest=("$SCRIPTS/uml.sh" --kernel "$version" --flavour "$flavour"
-		--cpus "$cpus" --timeout 240 --cmdline "kasan_multi_shot log_buf_len=8M")
+		--cpus "$cpus" --timeout 240 --cmdline "$cmdline")
 	build_args=(ARCH=um)
 }
 
@@ -140,7 +160,7 @@ leg_kunit()
 	local leg=kunit-$1 kdir work status=0 line guest build_args
 
 	kunit_guest "$1" || return
-	work=$(work_dir "kunit-$1")
+	work=$(work_dir "kunit-${1%+init}")
 	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" "${build_args[@]}" \
 		KSPAN_KUNIT=1 || return
 	say "$leg: running the suites"
@@ -155,13 +175,21 @@ leg_kunit()
 			fail "$leg: no report says '$line'"
 			status=1
 		}
-	done < <(reports)
+	done < <(reports "$1")
 	return "$status"
 }
 
-# What Documentation/debugfs.rst promises of reports, by line.
+# What Documentation/debugfs.rst promises of reports, by line; and what KASAN
+# calls the accesses that the suite about it makes, if NAME is such a kernel.
+# reports NAME
 reports()
 {
+	case $1 in
+	*-kasan)
+		echo "use-after-free in kspan_test_touch"
+		echo "out-of-bounds in kspan_test_touch"
+		;;
+	esac
 	cat <<-'END'
 	kspan: double free:
 	kspan: free of memory that is not kspan's:
@@ -182,30 +210,72 @@ nr_suites()
 	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
-# leg_stock JOB KERNEL[+MACHINE]: run scripts/guest/JOB.sh on a stock kernel.
-leg_stock()
-{
-	local leg=$1-$2 job=$1 kernel=${2%%+*} kdir work status=0
-	local machine=(--smp 4) params=$params timeout=$((seconds * 4 + 240))
-	local torture=
-	local CLIENT_DIRS=(Documentation/example scripts/torture)
+# The machine of leg_stock(), each word of it in one of: what QEMU is told, the
+# kernel, kspan.ko, kspan_torture.ko.
+machine=()
+cmdline=
+module=()
+torture=()
 
-	case $2 in
+# choose_machine NAME
+choose_machine()
+{
+	machine=(--smp 4)
+	cmdline=
+	module=()
+	torture=()
+	case $1 in
 	*+numa) machine+=(--nodes 2) ;;
 	*+8cpu) machine=(--smp 8) ;;
 	*+1cpu) machine=(--smp 1) ;;
 	*+small)
 		machine+=(--mem 96M)
-		torture=max_live=3000
+		torture=(max_live=3000)
 		;;
-	*+check2) params=${params:+$params,}check=2 ;;
+	*+64m)
+		machine+=(--mem 64M)
+		torture=(max_live=1000)
+		;;
+	*+check2) module=(check=2) ;;
+	*+random) module=(randomize=1) ;;
+	*+init)
+		cmdline="init_on_alloc=1 init_on_free=1"
+		torture=(zeroed=1)
+		;;
+	*-kasan | *-kcsan)
+		# Slow: less to check, less memory to fill, and interrupts
+		# that leave time for the rest.
+		machine+=(--mem 200M)
+		torture=(light=1 irq_us=20000)
+		cmdline=guest.slow=1
+		;;
 	esac
-	if "$SCRIPTS/debug-kernel.sh" knows "$kernel"; then
-		# Slow: less to check, and less memory to fill.
-		machine+=(--mem 400M)
-		torture=light=1
-		timeout=$((seconds * 10 + 600))
-	fi
+	# KASAN needs much for itself.
+	[[ $1 != *-kasan ]] || machine+=(--mem 400M)
+	# The kernel's own races are none of kspan's.
+	[[ $1 != *-kcsan ]] || cmdline+=" panic_on_warn=0"
+	[ -z "$params" ] || module+=("$params")
+	[ -z "$torture_params" ] || torture+=("$torture_params")
+}
+
+# commas WORD...: as the guest takes lists of parameters.
+commas()
+{
+	local IFS=,
+
+	echo "$*"
+}
+
+# leg_stock JOB KERNEL[+MACHINE]: run scripts/guest/JOB.sh on a stock kernel.
+leg_stock()
+{
+	local leg=$1-$2 job=$1 kernel=${2%%+*} kdir work status=0
+	local timeout=$((seconds * 4 + 300))
+	local CLIENT_DIRS=(Documentation/example scripts/torture)
+
+	choose_machine "$2"
+	! "$SCRIPTS/debug-kernel.sh" knows "$kernel" ||
+		timeout=$((seconds * 10 + 900))
 
 	"$SCRIPTS/setup.sh" build qemu || return
 	kdir=$("$SCRIPTS/kernels.sh" headers "$kernel") || return
@@ -215,11 +285,11 @@ leg_stock()
 	watched "$leg" "$LOGS/$leg-run.log" \
 		"$SCRIPTS/qemu.sh" --kernel "$kernel" "${machine[@]}" \
 		--timeout "$timeout" \
-		--cmdline "guest.seconds=$seconds guest.params=$params guest.torture=$torture" \
+		--cmdline "$cmdline guest.seconds=$seconds guest.params=$(commas "${module[@]}") guest.torture=$(commas "${torture[@]}")" \
 		--log "$LOGS/$leg.log" \
 		"$SCRIPTS/guest/$job.sh" "$work/kspan.ko" \
 		"$work/Documentation/example/kspan_client.ko" \
-		"$work/scripts/torture/kspan_torture.ko" || status=1
+		"$work"/scripts/torture/kspan_{torture,forgotten}.ko || status=1
 	count_reports "$LOGS/$leg.out"
 	return "$status"
 }
@@ -267,18 +337,38 @@ leg_icount()
 	return "$status"
 }
 
+# leg_lines NAME COMMAND...: what prints a line `ok ...` or `FAIL ...` for each
+# thing it looks at.
+leg_lines()
+{
+	local leg=$1 log=$LOGS/$1-run.log status=0 nr
+
+	shift
+	watched "$leg" "$log" "$@" || status=1
+	grep '^FAIL' "$log" || true
+	nr=$(grep -c '^ok ' "$log") || return 1
+	passed=$((passed + nr))
+	nr=$(grep -c '^FAIL' "$log") || true
+	failed=$((failed + nr))
+	return "$status"
+}
+
 mkdir -p "$LOGS"
 for leg in "${legs[@]}"; do
+	begun=$(date +%s)
 	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
 	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
+	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
+	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
+	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/check-model.py" --mutants) ;;
 	*) run=("leg_$leg") ;;
 	esac
 	before=$failed
 	# `if` turns off `set -e`: what can fail in a leg says so by itself.
 	if "${run[@]}"; then
-		pass "$leg"
+		pass "$leg, $(($(date +%s) - begun)) s"
 	elif [ "$failed" -eq "$before" ]; then
 		fail "$leg, see $LOGS/$leg*"
 	else

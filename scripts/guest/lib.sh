@@ -5,6 +5,7 @@
 
 # Where kspan shows itself.
 DIR=/sys/kernel/debug/kspan
+KMEMLEAK=/sys/kernel/debug/kmemleak
 nr_failed=0
 
 ok()
@@ -89,6 +90,7 @@ release()
 	echo 1 >"$DIR/release"
 }
 
+# not_above LOW HIGH
 not_above()
 {
 	[ "$1" -le "$2" ] && return
@@ -96,12 +98,131 @@ not_above()
 	return 1
 }
 
-# memory: kB of MemFree, Slab, Percpu and VmallocUsed, in this order.
+# mask N: of the CPU with that number.
+mask()
+{
+	printf %x $((1 << $1))
+}
+
+# pin MASK: this job and what it starts from now on runs on those CPUs.
+pin()
+{
+	taskset -p "$1" $$ >/dev/null
+}
+
+# expect_reports, expect_no_reports: until the other one, the kernel's log may
+# have reports of bad frees; the host's judge of that log reads these lines.
+expect_reports()
+{
+	echo "guest: reports are expected from here on" >/dev/kmsg
+}
+
+expect_no_reports()
+{
+	echo "guest: no more reports are expected" >/dev/kmsg
+}
+
+# debugfs_files: the mode and name of each file there may be.  A file that is in
+# no such list shows who knows what to whom.
+debugfs_files()
+{
+	cat <<-'END'
+	755 .
+	400 stats
+	400 by_size
+	400 caches
+	400 arenas
+	400 spans
+	400 verify
+	400 profile
+	600 profile_rate
+	600 memory_limit
+	200 release
+	END
+}
+
+# debugfs_is_shut: only root gets there, and the modes are as promised.
+debugfs_is_shut()
+{
+	is 700 stat -c %a /sys/kernel/debug || return
+	for shut_file in "$DIR" "$DIR"/*; do
+		shut_name=${shut_file#"$DIR"}
+		shut_name=${shut_name#/}
+		shut_mode=$(stat -c %a "$shut_file")
+		debugfs_files | grep -qx "$shut_mode ${shut_name:-.}" && continue
+		echo "$shut_name has mode $shut_mode"
+		return 1
+	done
+}
+
+# no_addresses FILE...: of the kernel, raw.
+no_addresses()
+{
+	case $(uname -m) in
+	i?86) no_pattern='[c-f][0-9a-f]{7}' ;;
+	*) no_pattern='ffff[0-9a-f]{12}' ;;
+	esac
+	for no_file; do
+		grep -E "(^|[^0-9a-f])(0x)?$no_pattern([^0-9a-f]|$)" "$no_file" ||
+			continue
+		echo "a kernel address in $no_file"
+		return 1
+	done
+}
+
+# limit_refuses TEXT...: memory_limit does, and stays as it is.
+limit_refuses()
+{
+	limit_before=$(cat "$DIR/memory_limit")
+	for limit_text; do
+		if echo "$limit_text" 2>/dev/null >"$DIR/memory_limit"; then
+			echo "took '$limit_text'"
+			return 1
+		fi
+		is "$limit_before" cat "$DIR/memory_limit" || return
+	done
+}
+
+# memory NAME...: kB of these, as in /proc/meminfo, in this order.
 memory()
 {
-	for name in MemFree Slab Percpu VmallocUsed; do
+	for name; do
 		awk -v name="$name:" '$1 == name { print $2 }' /proc/meminfo
 	done
+}
+
+# leak_scan: have kmemleak look.  What is younger than 5 s is not looked at; the
+# second scan reports.
+leak_scan()
+{
+	sleep 6
+	echo scan >$KMEMLEAK
+	echo scan >$KMEMLEAK
+}
+
+# leaks_of_kspan: how many objects that kmemleak knows of nobody points to, and
+# kspan, a client or the torture has allocated: their backtraces say so, or that
+# the code is gone.
+leaks_of_kspan()
+{
+	awk '
+	/^unreferenced object/ { nr += mine; mine = 0 }
+	/kspan|\] 0x/ { mine = 1 }
+	END { print nr + mine }' $KMEMLEAK
+}
+
+# leaks_of_size BYTES: how many of them have that size.
+leaks_of_size()
+{
+	grep -c "^unreferenced object .* (size $1):" $KMEMLEAK
+}
+
+leaks_nothing()
+{
+	leak_scan
+	is 0 leaks_of_kspan && return
+	head -n 20 $KMEMLEAK
+	return 1
 }
 
 # settle: let deferred frees happen before memory is compared.  CPUs keep up to
@@ -120,11 +241,11 @@ keeps_memory()
 	keeps_what=$1
 	shift
 	settle
-	keeps_before=$(memory)
+	keeps_before=$(memory MemFree Slab Percpu VmallocUsed)
 	"$@" || return
 	settle
 	# shellcheck disable=SC2046,SC2086 # four numbers each
-	set -- $keeps_before $(memory)
+	set -- $keeps_before $(memory MemFree Slab Percpu VmallocUsed)
 	info "$keeps_what, kB before and after: MemFree $1 $5, Slab $2 $6," \
 		"Percpu $3 $7, VmallocUsed $4 $8"
 	# Each load takes its reserve, 2 MiB, from vmalloc: ten leak 20 MiB. What

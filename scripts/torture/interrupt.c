@@ -12,8 +12,6 @@
 
 #include "torture.h"
 
-#define PERIOD_MIN_NS	(300 * NSEC_PER_USEC)
-#define PERIOD_MAX_NS	(1500 * NSEC_PER_USEC)
 #define STEPS_MAX	12
 #define SIZE_BITS	12	/* mostly below 4 KiB */
 #define BIG_BITS	16
@@ -31,6 +29,14 @@ static void torture_timer_init(struct hrtimer *timer,
 	timer->function = fn;
 }
 #endif
+
+/* From a third of the mean to five thirds. */
+static ktime_t any_period(struct torture_ctx *ctx)
+{
+	u32 third = torture_irq_us * (NSEC_PER_USEC / 3);
+
+	return ns_to_ktime(third + torture_pick(ctx, 4 * third));
+}
 
 static struct torture_mailbox *any_mailbox(struct torture_ctx *ctx)
 {
@@ -64,7 +70,7 @@ static void irq_alloc(struct torture_ctx *ctx)
 		torture_count(ctx, TORTURE_NULL_ATOMIC, 1);
 		return;
 	}
-	torture_obj_born(ctx, &obj, zero);
+	torture_obj_born(ctx, &obj, zero || torture_zeroed);
 	if (!torture_mail_post(any_mailbox(ctx), &obj))
 		irq_free(ctx, &obj);
 }
@@ -87,7 +93,6 @@ static enum hrtimer_restart irq_fire(struct hrtimer *timer)
 	struct torture_mailbox *mail = &torture_cpus[irq->home].mail;
 	struct torture_ctx *ctx = &irq->ctx;
 	struct torture_obj obj;
-	u64 ns = PERIOD_MIN_NS;
 	unsigned int i;
 
 	for (i = 1 + torture_pick(ctx, STEPS_MAX); i; i--) {
@@ -98,14 +103,14 @@ static enum hrtimer_restart irq_fire(struct hrtimer *timer)
 	}
 	maybe_nmi(irq);
 	/* From now on, so that a slow machine is never all interrupts. */
-	ns += torture_pick(ctx, PERIOD_MAX_NS - PERIOD_MIN_NS);
-	hrtimer_forward_now(timer, ns_to_ktime(ns));
+	hrtimer_forward_now(timer, any_period(ctx));
 	return HRTIMER_RESTART;
 }
 
 /* Context: Module load. */
 void torture_irq_init(struct torture_cpu *cpu, unsigned int home)
 {
+	mutex_init(&cpu->lock);
 	cpu->hard.home = home;
 	cpu->soft.home = home;
 	torture_timer_init(&cpu->hard.timer, irq_fire,
@@ -114,18 +119,51 @@ void torture_irq_init(struct torture_cpu *cpu, unsigned int home)
 			   HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* Context: Task on @cpu. */
-void torture_irq_start(struct torture_cpu *cpu)
+static void start_timers(struct torture_cpu *cpu)
 {
-	hrtimer_start(&cpu->hard.timer, ns_to_ktime(PERIOD_MIN_NS),
+	hrtimer_start(&cpu->hard.timer, any_period(&cpu->hard.ctx),
 		      HRTIMER_MODE_REL_PINNED_HARD);
-	hrtimer_start(&cpu->soft.timer, ns_to_ktime(PERIOD_MIN_NS),
+	hrtimer_start(&cpu->soft.timer, any_period(&cpu->soft.ctx),
 		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* Wait for the timers to be over.  Context: Task. */
-void torture_irq_stop(struct torture_cpu *cpu)
+static void stop_timers(struct torture_cpu *cpu)
 {
 	hrtimer_cancel(&cpu->hard.timer);
 	hrtimer_cancel(&cpu->soft.timer);
+}
+
+/* The run begins here.  Context: Task on @cpu. */
+void torture_irq_begin(struct torture_cpu *cpu)
+{
+	mutex_lock(&cpu->lock);
+	cpu->firing = true;
+	start_timers(cpu);
+	mutex_unlock(&cpu->lock);
+}
+
+/* The CPU is back, unless the run is over.  Context: Task on @cpu. */
+void torture_irq_resume(struct torture_cpu *cpu)
+{
+	mutex_lock(&cpu->lock);
+	if (cpu->firing)
+		start_timers(cpu);
+	mutex_unlock(&cpu->lock);
+}
+
+/* The CPU goes.  Context: Task. */
+void torture_irq_pause(struct torture_cpu *cpu)
+{
+	mutex_lock(&cpu->lock);
+	stop_timers(cpu);
+	mutex_unlock(&cpu->lock);
+}
+
+/* The run is over here, once the timers are.  Context: Task. */
+void torture_irq_end(struct torture_cpu *cpu)
+{
+	mutex_lock(&cpu->lock);
+	cpu->firing = false;
+	stop_timers(cpu);
+	mutex_unlock(&cpu->lock);
 }

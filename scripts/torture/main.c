@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/jiffies.h>
 #include <linux/kspan.h>
@@ -20,6 +21,7 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -46,6 +48,14 @@ MODULE_PARM_DESC(threads_per_cpu, "threads on each CPU, 1 to 64 (1)");
 bool torture_light;
 module_param_named(light, torture_light, bool, 0444);
 MODULE_PARM_DESC(light, "check 8 bytes and the last one only, for speed (0)");
+
+unsigned int torture_irq_us = 900;
+module_param_named(irq_us, torture_irq_us, uint, 0444);
+MODULE_PARM_DESC(irq_us, "mean microseconds from one interrupt to the next, 3 to 100000 (900)");
+
+bool torture_zeroed;
+module_param_named(zeroed, torture_zeroed, bool, 0444);
+MODULE_PARM_DESC(zeroed, "demand zeros of every new object, as init_on_alloc and init_on_free promise (0)");
 
 static bool forget;
 static void *forgotten[3];
@@ -146,13 +156,24 @@ static void finish(void)
 			 reason, sum_up(TORTURE_OPS), seed);
 	else
 		snprintf(verdict, sizeof(verdict),
-			 "PASS ops=%lu seed=%llu threads=%u nmis=%lu null=%lu atomic_null=%lu",
+			 "PASS ops=%lu seed=%llu threads=%u nmis=%lu returns=%lu null=%lu atomic_null=%lu",
 			 sum_up(TORTURE_OPS), seed, nr_threads,
-			 torture_nr_nmis(), sum_up(TORTURE_NULL),
-			 sum_up(TORTURE_NULL_ATOMIC));
+			 torture_nr_nmis(), torture_nr_returns(),
+			 sum_up(TORTURE_NULL), sum_up(TORTURE_NULL_ATOMIC));
 	pr_info("%s\n", verdict);
 	/* Pairs with the acquire in result_show(). */
 	smp_store_release(&finished, true);
+}
+
+/* Let the threads of a CPU run there again.  Context: Hotplug callback. */
+void torture_threads_come_home(const struct torture_cpu *cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_threads; i++)
+		if (&torture_cpus[threads[i].home] == cpu)
+			set_cpus_allowed_ptr(threads[i].task,
+					     cpumask_of(cpu->cpu));
 }
 
 /* A thread has freed all it had. */
@@ -256,6 +277,7 @@ static void cleanup(void)
 {
 	unsigned int i;
 
+	torture_hotplug_exit();
 	WRITE_ONCE(stop_early, true);
 	for (i = 0; i < nr_threads; i++) {
 		if (!threads[i].task)
@@ -277,8 +299,9 @@ static int __init torture_init(void)
 	unsigned int i;
 	int err;
 
-	if (!threads_per_cpu || threads_per_cpu > 64 || sabotage > 1) {
-		pr_err("threads_per_cpu is not 1 to 64, or sabotage not 0 or 1\n");
+	if (!threads_per_cpu || threads_per_cpu > 64 || sabotage > 1 ||
+	    torture_irq_us < 3 || torture_irq_us > 100000) {
+		pr_err("a parameter is out of range\n");
 		return -EINVAL;
 	}
 	if (!seed)
@@ -295,7 +318,9 @@ static int __init torture_init(void)
 		return err;
 	}
 
-	err = torture_nmi_init();
+	err = torture_hotplug_init();
+	if (!err)
+		err = torture_nmi_init();
 	if (err) {
 		cleanup();
 		return err;

@@ -12,6 +12,7 @@
 #include <linux/irqflags.h>
 #include <linux/kspan.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -27,6 +28,7 @@
 #define ODD_SHARE_LIGHT	64
 #define PLAIN_BITS	11	/* plain objects are below 2 KiB */
 #define SMALL_BITS	16	/* up to here NULL is a surprise */
+#define LARGE_BITS	18	/* at times for who cannot have it */
 #define BULK_MAX	64
 #define ATOMIC_MAX	8	/* steps in a row that may not sleep */
 #define SABOTAGE_AFTER	100
@@ -79,7 +81,7 @@ static void slot_alloc(struct torture_thread *t, struct torture_obj *slot,
 	slot->ptr = kspan_alloc(slot->size, gfp);
 	torture_count(ctx, TORTURE_OPS, 1);
 	if (likely(slot->ptr))
-		torture_obj_born(ctx, slot, false);
+		torture_obj_born(ctx, slot, torture_zeroed);
 	else
 		count_null(ctx, slot->size, gfp);
 }
@@ -113,9 +115,16 @@ static void alloc_node(struct torture_ctx *ctx, struct torture_obj *obj,
 {
 	int node = torture_pick(ctx, nr_node_ids);
 
+	if (!node_online(node))
+		node = NUMA_NO_NODE;
+	else if (torture_once_in(ctx, 2))
+		gfp |= __GFP_THISNODE;
 	obj->size = torture_pick_size(ctx, SMALL_BITS);
-	obj->ptr = kspan_alloc_node(obj->size, gfp,
-				    node_online(node) ? node : NUMA_NO_NODE);
+	obj->ptr = kspan_alloc_node(obj->size, gfp, node);
+	if (obj->ptr && gfp & __GFP_THISNODE &&
+	    page_to_nid(vmalloc_to_page(obj->ptr)) != node)
+		torture_fail("%s: %zu bytes are not on node %d", ctx->name,
+			     obj->size, node);
 }
 
 static void alloc_aligned(struct torture_ctx *ctx, struct torture_obj *obj,
@@ -167,12 +176,15 @@ static void odd_alloc(struct torture_thread *t, struct torture_obj *slot)
 	struct torture_ctx *ctx = &t->ctx;
 	unsigned int way = torture_pick(ctx, ARRAY_SIZE(ways));
 	gfp_t gfp = any_gfp(ctx);
-	bool zeroed = ways[way] == alloc_zeroed;
+	bool zeroed = ways[way] == alloc_zeroed || torture_zeroed;
 
-	if (ways[way] != alloc_string && torture_once_in(ctx, 8)) {
+	if (torture_once_in(ctx, 8)) {
 		gfp |= __GFP_ZERO;
 		zeroed = true;
 	}
+	/* Its text is there already. */
+	if (ways[way] == alloc_string)
+		zeroed = false;
 	slot->kind = TORTURE_PLAIN;
 	ways[way](ctx, slot, gfp);
 	torture_count(ctx, TORTURE_OPS, 1);
@@ -253,7 +265,7 @@ static void op_bulk(struct torture_thread *t)
 		struct torture_obj *slot = any_slot(t);
 
 		obj.ptr = ptrs[i];
-		torture_obj_born(ctx, &obj, false);
+		torture_obj_born(ctx, &obj, torture_zeroed);
 		if (slot->ptr) {
 			torture_obj_check(ctx, slot);
 			ptrs[nr_old++] = slot->ptr;
@@ -344,10 +356,25 @@ static void op_preempt_off(struct torture_thread *t)
 	preempt_enable();
 }
 
+/*
+ * A bug of a client's that kspan lives with: flags that allow what the place
+ * does not.  Kernels that look for it would say so.
+ */
+static void op_wrong_flags(struct torture_thread *t)
+{
+	struct torture_obj *slot = any_slot(t);
+
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || slot->ptr)
+		return;
+	preempt_disable();
+	slot_alloc(t, slot, LARGE_BITS, GFP_KERNEL | __GFP_NOWARN);
+	preempt_enable();
+}
+
 static void (*const ops[])(struct torture_thread *t) = {
 	op_odd, op_odd, op_odd, op_odd, op_odd, op_odd,
 	op_realloc, op_bulk, op_edges, op_send, op_send, op_send, op_receive,
-	op_irqs_off, op_bh_locked, op_rcu, op_preempt_off,
+	op_irqs_off, op_bh_locked, op_rcu, op_preempt_off, op_wrong_flags,
 };
 
 static void step(struct torture_thread *t)
@@ -387,7 +414,7 @@ int torture_thread_run(void *arg)
 	unsigned int i;
 
 	if (t->leader)
-		torture_irq_start(&torture_cpus[t->home]);
+		torture_irq_begin(&torture_cpus[t->home]);
 	while (!torture_stopping()) {
 		for (i = 0; i < STEPS; i++)
 			step(t);
@@ -396,7 +423,7 @@ int torture_thread_run(void *arg)
 		cond_resched();
 	}
 	if (t->leader)
-		torture_irq_stop(&torture_cpus[t->home]);
+		torture_irq_end(&torture_cpus[t->home]);
 
 	for (i = 0; i < t->nr_slots; i++) {
 		if (t->slots[i].ptr)

@@ -3,13 +3,15 @@
  * What the parts of kspan_torture share.
  *
  * main.c starts and ends a run; thread.c, interrupt.c, nmi.c allocate and free;
- * mailbox.c passes objects from CPU to CPU; object.c fills and checks them.
+ * mailbox.c passes objects from CPU to CPU; object.c fills and checks them;
+ * hotplug.c brings threads and timers back to a CPU that was away.
  */
 #ifndef KSPAN_TORTURE_H
 #define KSPAN_TORTURE_H
 
 #include <linux/compiler.h>
 #include <linux/hrtimer.h>
+#include <linux/mutex.h>
 #include <linux/prandom.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -66,6 +68,8 @@ struct torture_cpu {
 	struct torture_mailbox mail;
 	struct torture_irq hard;
 	struct torture_irq soft;
+	struct mutex lock;		/* guards @firing; its timers start, end */
+	bool firing;			/* the run has begun here and not ended */
 };
 
 struct torture_thread {
@@ -80,9 +84,12 @@ struct torture_thread {
 
 /* main.c */
 extern bool torture_light;
+extern bool torture_zeroed;
+extern unsigned int torture_irq_us;
 extern struct torture_cpu *torture_cpus;
 extern unsigned int torture_nr_cpus;
 bool torture_stopping(void);
+void torture_threads_come_home(const struct torture_cpu *cpu);
 void torture_thread_done(void);
 __printf(1, 2) void torture_fail(const char *fmt, ...);
 
@@ -104,8 +111,15 @@ void torture_mail_drain(struct torture_ctx *ctx, struct torture_mailbox *mail);
 
 /* interrupt.c */
 void torture_irq_init(struct torture_cpu *cpu, unsigned int home);
-void torture_irq_start(struct torture_cpu *cpu);
-void torture_irq_stop(struct torture_cpu *cpu);
+void torture_irq_begin(struct torture_cpu *cpu);
+void torture_irq_resume(struct torture_cpu *cpu);
+void torture_irq_pause(struct torture_cpu *cpu);
+void torture_irq_end(struct torture_cpu *cpu);
+
+/* hotplug.c */
+int torture_hotplug_init(void);
+void torture_hotplug_exit(void);
+unsigned long torture_nr_returns(void);
 
 /* nmi.c, for x86 */
 #ifdef CONFIG_X86_LOCAL_APIC
