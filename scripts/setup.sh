@@ -38,7 +38,9 @@ group_packages()
 		;;
 	check)
 		group_packages build
-		echo sparse coccinelle clang-tidy codespell shellcheck git perl
+		# Two of the kernel's rules for coccinelle have to be compiled.
+		echo sparse coccinelle ocaml-nox clang-tidy codespell shellcheck
+		echo git perl
 		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
 	fuzz)

@@ -362,12 +362,13 @@ static void op_preempt_off(struct torture_thread *t)
  */
 static void op_wrong_flags(struct torture_thread *t)
 {
+	const gfp_t sleeping = GFP_KERNEL | __GFP_NOWARN;
 	struct torture_obj *slot = any_slot(t);
 
 	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || slot->ptr)
 		return;
 	preempt_disable();
-	slot_alloc(t, slot, LARGE_BITS, GFP_KERNEL | __GFP_NOWARN);
+	slot_alloc(t, slot, LARGE_BITS, sleeping);
 	preempt_enable();
 }
 
