@@ -61,7 +61,7 @@ help:
 	@echo 'make                build kspan.ko; KDIR=<kernel build dir> for another kernel'
 	@echo 'make demo           show it at work on a stock kernel in QEMU'
 	@echo 'make test           all tests; ends with "N passed, N failed"'
-	@echo 'make test-all       the same on more kernels and machines, half an hour'
+	@echo 'make test-all       the same on more kernels and machines, an hour'
 	@echo 'make check          all static checks'
 	@echo 'make bench          kspan beside the kernel'"'"'s allocators, in one boot'
 	@echo 'make install        install the module for the kernel that runs'

@@ -103,7 +103,7 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 		return true;
 	if (!room && span->nr_pages != pages)
 		return false;
-	if (room && (pages > room || pages < room - room / 4))
+	if (room && pages < room - room / 4)
 		return false;
 	return kspan_place_in(span, pages, align) != 0;
 }

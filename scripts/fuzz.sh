@@ -12,10 +12,11 @@
 #   --seconds N   how long for each target (60)
 #   --replay      only the inputs in scripts/fuzz/corpus/, once each
 #   --input FILE  one input, with what the module says; needs one TARGET
-#   --minimize    choose anew what scripts/fuzz/corpus/ has, but for found cases:
+#   --minimize    choose anew what scripts/fuzz/corpus/ has below its mark,
 #                 of its inputs and those of earlier runs
 #   --mutants     the faults listed in scripts/fuzz/mutants, of the named targets
-#                 or all: each must be found, within --seconds
+#                 or all: each must be found, by the corpus or within --seconds;
+#                 in the latter case the input is printed, to be kept there
 #
 # An input that finds something is left in build/fuzz/found/, its log beside
 # it.  The last line is `N passed, N failed`.
@@ -96,7 +97,15 @@ unpack()
 	done <"$SCRIPTS/fuzz/corpus/$1"
 }
 
-# pack TARGET FILE...: make these the inputs in the repository, beside the found.
+# steps NAME FILE: an input as the repository has it.
+steps()
+{
+	printf '%s %s\n' "$1" "$(od -An -v -tx1 "$2" | tr -d ' \n' |
+		sed 's/.\{12\}/& /g; s/ $//')"
+}
+
+# pack TARGET FILE...: make these the inputs in the repository, beside those that
+# people named, which have a dash in it.
 pack()
 {
 	local text=$SCRIPTS/fuzz/corpus/$1 file new
@@ -105,10 +114,8 @@ pack()
 	sed "/^$MARKER\$/q" "$text" >"$new/text"
 	shift
 	for file; do
-		[[ $file != */found-* ]] || continue
-		printf '%s %s\n' "$(basename "$file" | cut -c1-8)" \
-			"$(od -An -v -tx1 "$file" | tr -d ' \n' |
-				sed 's/.\{12\}/& /g; s/ $//')"
+		[[ $(basename "$file") != *-* ]] || continue
+		steps "$(basename "$file" | cut -c1-8)" "$file"
 	done >>"$new/text"
 	cp "$new/text" "$text"
 }
@@ -185,16 +192,44 @@ minimize_target()
 	result 0 "$1: $nr inputs before, $(count_inputs "$1") now"
 }
 
+# find_mutant TARGET BINARY: set how to which inputs find the fault in it, those
+# in the corpus or a new one, left in $OUT/mutant/; fails if none does in time.
+find_mutant()
+{
+	local options=(-artifact_prefix="$OUT/mutant/" -timeout=20
+		-rss_limit_mb=2048 -max_len="$MAX_BYTES" -len_control=0)
+
+	if ! watched "$1" "$OUT/mutant.log" "$2" "${options[@]}" -runs=0 \
+		"$CORPUS/$1" 2>/dev/null; then
+		how="by the corpus"
+		return 0
+	fi
+	mkdir -p "$OUT/mutant/new"
+	! watched "$1" "$OUT/mutant.log" timeout "$((seconds + 60))" "$2" \
+		"${options[@]}" -max_total_time="$seconds" "$OUT/mutant/new" \
+		"$CORPUS/$1" 2>/dev/null || return 1
+	how="by a new input"
+}
+
+# shorten BINARY INPUT OUTPUT: the shortest that is found to fail as well, for
+# people to read.
+shorten()
+{
+	cp "$2" "$3"
+	"$1" -minimize_crash=1 -exact_artifact_path="$3" -max_total_time=20 \
+		"$2" >"$OUT/shorten.log" 2>&1 || true
+}
+
 # mutant TARGET FILE WHAT SED: whether the fuzzer finds the fault.
 #
 # The built target is copied, so that only the one file is compiled again.
 mutant()
 {
-	local target=$1 file=$2 what=$3 change=$4 dir=$OUT/mutant rc=0
-	local log=$OUT/mutant.log begun
+	local target=$1 file=$2 what=$3 change=$4 dir=$OUT/mutant how new
+	local log=$OUT/mutant.log
 
 	rm -rf "$dir"
-	mkdir -p "$dir/out" "$dir/new"
+	mkdir -p "$dir/out"
 	cp -a "$OUT"/*.o "$OUT/include" "$OUT/module" "$dir/out"
 	cp -a "$ROOT/module" "$dir/module"
 	sed -i "$change" "$dir/module/$file"
@@ -203,14 +238,18 @@ mutant()
 		result 1 "$target, $file: $what: no such line, or no C"
 		return
 	fi
-	begun=$(date +%s)
-	watched "$file" "$log" timeout "$((seconds + 60))" "$dir/out/$target" \
-		-artifact_prefix="$dir/" -max_total_time="$seconds" \
-		-timeout=20 -rss_limit_mb=2048 -max_len="$MAX_BYTES" \
-		-len_control=0 "$dir/new" "$CORPUS/$target" 2>/dev/null || rc=$?
-	result "$((rc == 0))" "$target, $file: $what ($(($(date +%s) - begun)) s$(
+	if ! find_mutant "$target" "$dir/out/$target"; then
+		result 1 "$target, $file: $what: not found in $seconds s"
+		return
+	fi
+	result 0 "$target, $file: $what: $how$(
 		grep -m1 -oE 'FOUND [^ ]*|runtime error: .{0,30}|ERROR: [A-Za-z]+: [a-zA-Z-]+' \
-			"$log" | sed 's,^FOUND .*/,: ,; s/^/: /' || true))"
+			"$log" | sed 's,^FOUND .*/,: ,; s/^/: /' || true)"
+	[ "$how" = "by a new input" ] || return 0
+	shorten "$dir/out/$target" "$(find "$dir" -maxdepth 1 -name '*-*' -type f |
+		head -n 1)" "$dir/short"
+	echo "    for scripts/fuzz/corpus/$target:"
+	steps "mutant-${what//[^a-zA-Z0-9]/-}" "$dir/short" | sed 's/^/    /'
 }
 
 mutants_target()

@@ -55,8 +55,7 @@ static void check_freed(const struct live *was, enum sim_context context)
 
 	if (!was->spoilt || context != SIM_NMI)
 		SIM_CHECK(!kspan_owns(was->ptr));
-	if (!there || live_guarded() || context == SIM_NMI ||
-	    was->kind == LIVE_TINY)
+	if (!there || live_guarded() || context == SIM_NMI)
 		return;
 	if (sim_init_on_free)
 		SIM_CHECK(!live_not_zero(was->ptr, was->usable));

@@ -49,6 +49,7 @@ void sim_cpu_up(void);
 
 /* Ask the shrinker for pages, as often as it has some. */
 void sim_shrink(unsigned long nr_pages);
+bool sim_has_shrinker(void);
 
 /*
  * One bit for each of the next requests for memory, or for anything else that

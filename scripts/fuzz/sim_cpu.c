@@ -316,6 +316,11 @@ void shrinker_free(struct shrinker *shrinker)
 	the_shrinker = (struct shrinker){};
 }
 
+bool sim_has_shrinker(void)
+{
+	return the_shrinker.count_objects;
+}
+
 void sim_shrink(unsigned long nr_pages)
 {
 	struct shrink_control control = { .nr_to_scan = nr_pages };

@@ -109,6 +109,7 @@ int fuzz_load(const struct kspan_params *params)
 		SIM_CHECK(sim_nr_refused || params->memory_limit);
 		SIM_CHECK(!sim_bytes_held());
 	}
+	SIM_CHECK(sim_has_shrinker() == !err);
 	return err;
 }
 
