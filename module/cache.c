@@ -189,8 +189,8 @@ noinline bool kspan_cache_trade_free(unsigned long f)
 	if (kspan_slot_index(a) >= half_slot[f / 2] ||
 	    kspan_mag_of(last) == &kspan_no_mag)
 		return false;
-	__this_cpu_write(kspan_tops[f - 1], last);
-	__this_cpu_write(kspan_tops[f], a + 1);
+	kspan_top_write(f - 1, last);
+	kspan_top_write(f, a + 1);
 	__this_cpu_add(kspan_task_counts[f - 1], diff);
 	__this_cpu_add(kspan_task_counts[f], diff);
 	return true;

@@ -102,12 +102,22 @@ static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
 	return READ_ONCE(*top);
 }
 
+/*
+ * A function of its own, since the macro casts its argument as it stands on
+ * 32-bit x86, where a + 1 is a byte on instead of a slot.
+ */
+static __always_inline void kspan_top_write(unsigned long i,
+					    struct kspan_slot *slot)
+{
+	__this_cpu_write(kspan_tops[i], slot);
+}
+
 static __always_inline void kspan_top_set(struct kspan_slot **top,
 					  unsigned long i,
 					  struct kspan_slot *slot)
 {
 	if (IS_ENABLED(CONFIG_X86))
-		__this_cpu_write(kspan_tops[i], slot);
+		kspan_top_write(i, slot);
 	else
 		WRITE_ONCE(*top, slot);
 }
@@ -210,8 +220,8 @@ static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
 		return false;
 	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 	*ptr = slot->ptr;
-	__this_cpu_write(kspan_tops[a], slot - 1);
-	__this_cpu_write(kspan_tops[a + 1], drained + 1);
+	kspan_top_write(a, slot - 1);
+	kspan_top_write(a + 1, drained + 1);
 	__this_cpu_add(kspan_task_counts[a], diff);
 	__this_cpu_add(kspan_task_counts[a + 1], diff);
 	return true;

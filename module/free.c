@@ -405,7 +405,7 @@ static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 		slot->state = state;
 		slot++;
 	}
-	__this_cpu_write(kspan_tops[f], slot);
+	kspan_top_write(f, slot);
 	return obj - objs;
 }
 

@@ -4,8 +4,8 @@
 
 versions  only module/compat.h looks at the kernel's version
 words     no BUG() or panic(), no notes to self, no paths of one machine, no
-          conditional compilation inside a function, no file of module/ that
-          is too long
+          conditional compilation inside a function, no expression as the
+          value of this_cpu_write(), no file of module/ that is too long
 locked    every *_locked function of the module asserts that its lock is held
 spdx      every file names its licence where the kernel's files do
 api       every exported function is declared in <linux/kspan.h>, has a
@@ -32,6 +32,8 @@ NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)")
 NOTES = r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b"
 # Not after a name or a variable: build/work/ is nobody's home.
 PLACES = r"(?<![\w.})~*-])/(work|root|home)/|\.\./[s]hared\b"
+# What the kernel's macros cast as it stands: (u32)a + 1, on some machines.
+BARE = r"this_cpu_(?:write|add|sub|and|or|xchg)\([^;]*,(?!\s*-?\w+\)\s*;)\s*([^,;]*)\)\s*;"
 FATAL = r"\b(BUG(_ON)?|panic)\s*\("
 
 
@@ -59,6 +61,9 @@ def words(path, text):
         return
     for line, match in matches(FATAL, without_comments(text)):
         yield line, f"{match.group()}...) stops the machine"
+    if not path.startswith(KERNEL):
+        for line, match in matches(BARE, without_comments(text)):
+            yield line, f"an expression in a macro that casts: {match.group(1)}"
     for func in functions(text):
         for at, body in enumerate(func.body):
             if re.match(r"\s*#\s*(if|ifdef|ifndef|elif|else)\b", body):
