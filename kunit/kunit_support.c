@@ -3,11 +3,14 @@
  * What the suites share: the checks around every case, a generator of random
  * numbers, and ways into every context.
  */
+#include <linux/cpumask.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include "arena.h"
@@ -37,10 +40,17 @@ const char * const kspan_test_place_names[KSPAN_TEST_NR_PLACES] = {
 	[KSPAN_TEST_HARDIRQ] = "hardirq",
 };
 
-/* Remember how things were.  The init of every suite. */
+/*
+ * Remember how things were.  The init of every suite, in the thread of the case,
+ * which stays on its CPU: a case looks at that CPU's cache.  Nothing is kept
+ * from before, or the worker would bring that below its budget meanwhile, with
+ * what the case has just freed.
+ */
 int kspan_test_init(struct kunit *test)
 {
 	memset(&running, 0, sizeof(running));
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	kspan_release();
 	kspan_read_stats(&running.before);
 	running.params = kspan_params;
 	return 0;

@@ -163,9 +163,9 @@ static int add_table(unsigned long addr, gfp_t gfp)
 	} else if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_TABLE)) {
 		err = -ENOMEM;
 	} else {
-		/* Its nodes have a constructor, and cannot be zeroed. */
+		/* Without __GFP_ZERO: its nodes have a constructor. */
 		err = xa_insert_irq(&far_frames, addr >> KSPAN_FRAME_SHIFT,
-				    table, gfp & ~__GFP_ZERO);
+				    table, kspan_gentle(gfp));
 	}
 	if (err)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);

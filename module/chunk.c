@@ -26,6 +26,14 @@ atomic_long_t kspan_heap_released;
 atomic_long_t kspan_nr_grow;
 atomic_long_t kspan_nr_release;
 
+/*
+ * Bytes that all who ask right now want, since each of them may see the same
+ * free memory.  What one gets it has, and is no longer free, while it still
+ * asks for the rest; so nobody counts for more than ASKED_MAX.
+ */
+static atomic_long_t asked;
+#define ASKED_MAX	SZ_4M
+
 static struct kspan_pool chunk_pool;
 
 /* vmalloc() aligns to PAGE_SIZE; what a heap page may lose to alignment. */
@@ -56,12 +64,42 @@ unsigned long kspan_sys_total(void)
 	return total;
 }
 
-/* Whether the kernel would have to go to extremes for so many bytes. */
+/*
+ * Whether the kernel would have to go to extremes for so many bytes.  What of
+ * its caches is slab it may not get back, which matters where memory is small.
+ */
 static bool is_short(unsigned long bytes)
 {
 	long margin = totalram_pages() / 64 + SZ_2M / PAGE_SIZE;
+	long slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
 
-	return si_mem_available() < (long)(bytes >> PAGE_SHIFT) + margin;
+	return si_mem_available() - min_t(long, slab, SZ_16M / PAGE_SIZE) <
+	       (long)(bytes >> PAGE_SHIFT) + margin;
+}
+
+/* Memory from vmalloc(), unless that is short of it. */
+static void *ask(unsigned long bytes, gfp_t gfp, int node)
+{
+	long own = min_t(unsigned long, bytes, ASKED_MAX);
+	long all = atomic_long_add_return(own, &asked);
+	unsigned int scope = 0;
+	void *mem = NULL;
+
+	if (is_short(bytes + all - own) && !(gfp & __GFP_NOFAIL))
+		goto out;
+	/* vmalloc() takes page tables with GFP_KERNEL: narrow that as well. */
+	if (!(gfp & __GFP_IO))
+		scope = memalloc_noio_save();
+	else if (!(gfp & __GFP_FS))
+		scope = memalloc_nofs_save();
+	mem = kspan_vmalloc(bytes, kspan_gentle(gfp | GFP_KERNEL), node);
+	if (!(gfp & __GFP_IO))
+		memalloc_noio_restore(scope);
+	else if (!(gfp & __GFP_FS))
+		memalloc_nofs_restore(scope);
+out:
+	atomic_long_sub(own, &asked);
+	return mem;
 }
 
 /**
@@ -103,8 +141,6 @@ bool kspan_is_on_node(const void *mem, unsigned long bytes, int node)
 void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 {
 	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
-	unsigned int scope = 0;
-	gfp_t flags = GFP_KERNEL | __GFP_NOWARN;
 	void *mem;
 
 	*err = -EDQUOT;
@@ -113,25 +149,9 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 		return NULL;
 
 	*err = -ENOMEM;
-	if (!(gfp & __GFP_NOFAIL) &&
-	    (is_short(bytes) || kspan_inject(KSPAN_INJECT_CHUNK)))
+	if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_CHUNK))
 		return NULL;
-	if (gfp & __GFP_NOFAIL)
-		flags |= __GFP_NOFAIL;
-	else if (gfp & __GFP_NORETRY)
-		flags |= __GFP_NORETRY;
-	else
-		flags |= __GFP_RETRY_MAYFAIL;
-	/* vmalloc() takes page tables with GFP_KERNEL: narrow that as well. */
-	if (!(gfp & __GFP_IO))
-		scope = memalloc_noio_save();
-	else if (!(gfp & __GFP_FS))
-		scope = memalloc_nofs_save();
-	mem = kspan_vmalloc(bytes, flags, node);
-	if (!(gfp & __GFP_IO))
-		memalloc_noio_restore(scope);
-	else if (!(gfp & __GFP_FS))
-		memalloc_nofs_restore(scope);
+	mem = ask(bytes, gfp, node);
 	/* Where vmalloc() was asked for, it may have looked elsewhere as well. */
 	if (mem && (gfp & __GFP_THISNODE) &&
 	    !kspan_is_on_node(mem, bytes, node)) {

@@ -286,7 +286,7 @@ void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
 	void *mem = NULL;
 
 	if ((gfp & __GFP_NOFAIL) || !kspan_inject(KSPAN_INJECT_TABLE))
-		mem = kvzalloc(bytes, gfp | __GFP_NOWARN);
+		mem = kvzalloc(bytes, kspan_gentle(gfp));
 	if (mem) {
 		kspan_meta_account(sys, bytes);
 		atomic_long_add(bytes, &kspan_inuse_bytes[sys]);

@@ -70,6 +70,19 @@ void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
 			    enum kspan_sys sys);
 void kspan_meta_account(enum kspan_sys sys, long bytes);
 
+/*
+ * Flags to ask the kernel with, for a client that asks with @gfp and may sleep:
+ * one that can do without must not cost a process its life.
+ */
+static inline gfp_t kspan_gentle(gfp_t gfp)
+{
+	gfp_t flags = (gfp & GFP_KERNEL) | __GFP_NOWARN;
+
+	if (gfp & __GFP_NOFAIL)
+		return flags | __GFP_NOFAIL;
+	return flags | (gfp & __GFP_NORETRY ? : __GFP_RETRY_MAYFAIL);
+}
+
 bool kspan_may_sleep(gfp_t gfp);
 
 #endif /* KSPAN_META_H */

@@ -43,10 +43,10 @@ LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
 MORE_LEGS=(kunit-newest kunit-6.12+init torture-6.1-rt torture-6.12-rt
 	torture-newest torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa
 	torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
-	torture-6.1-i386+64m torture-6.1-arm64+64m torture-6.12+check2 torture-6.12+random
-	torture-6.12+init faults-6.1 kunit-6.12-uml-kasan kunit-6.12-kasan
-	torture-6.12-kasan faults-6.12-kasan torture-6.12-kcsan fuzz
-	fuzz-mutants model-mutants)
+	torture-6.1-i386+64m torture-6.1-arm64+small torture-6.12+check2
+	torture-6.12+random torture-6.12+init faults-6.1 kunit-6.12-uml-kasan
+	kunit-6.12-kasan torture-6.12-kasan faults-6.12-kasan torture-6.12-kcsan
+	fuzz fuzz-mutants model-mutants)
 LOGS=$BUILD/test
 seconds=20
 params=

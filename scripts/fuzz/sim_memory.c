@@ -100,6 +100,13 @@ long si_mem_available(void)
 	return max(left, 0L);
 }
 
+/* Who can do without must say so, or the kernel ends a process to find some. */
+static void check_gentle(gfp_t gfp)
+{
+	SIM_CHECK(!gfpflags_allow_blocking(gfp) ||
+		  gfp & (__GFP_NOFAIL | __GFP_NORETRY | __GFP_RETRY_MAYFAIL));
+}
+
 /* Whether the machine has so much left; otherwise the request fails. */
 static bool has_room(size_t bytes)
 {
@@ -190,6 +197,7 @@ static void *get_area(unsigned long bytes, gfp_t gfp, int node)
 
 void *__vmalloc(unsigned long bytes, gfp_t gfp)
 {
+	check_gentle(gfp);
 	return get_area(bytes, gfp, sim_far ? 0 : numa_mem_id());
 }
 
@@ -241,6 +249,7 @@ static void *get_table(size_t bytes)
 void *kvzalloc(size_t bytes, gfp_t gfp)
 {
 	might_sleep();
+	check_gentle(gfp);
 	if (sim_refused(gfp) || !has_room(bytes))
 		return NULL;
 	return memset(get_table(bytes), 0, bytes);

@@ -101,6 +101,11 @@ void __free_pages(struct page *page, unsigned int order);
 
 unsigned long totalram_pages(void);
 long si_mem_available(void);
+enum { NR_SLAB_RECLAIMABLE_B };
+static inline unsigned long global_node_page_state_pages(int item)
+{
+	return 0;
+}
 
 void *kvzalloc(size_t bytes, gfp_t gfp);
 void kvfree(const void *mem);

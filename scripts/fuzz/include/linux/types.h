@@ -123,6 +123,8 @@ struct hlist_head {
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
 #define SZ_2M			0x200000UL
+#define SZ_4M		(4UL << 20)
+#define SZ_16M		(16UL << 20)
 #define SZ_8M			0x800000UL
 #define SZ_256M			0x10000000UL
 
