@@ -101,7 +101,8 @@ void kspan_pool_keep_ready(struct kspan_pool *pool)
 
 /*
  * Flags for a slab, 0 if there is no asking.  PREEMPT_RT's page allocator takes
- * sleeping locks, so who is not preemptible there lives on what the pool holds.
+ * sleeping locks, so who is not preemptible there lives on what the pool holds;
+ * and so do interrupts, where lockdep is told to judge as if it were that.
  */
 static gfp_t slab_flags(gfp_t gfp)
 {
@@ -109,6 +110,8 @@ static gfp_t slab_flags(gfp_t gfp)
 		return (gfp & (GFP_KERNEL | __GFP_NORETRY)) |
 		       __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
+		return 0;
+	if (IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING) && in_hardirq())
 		return 0;
 	return (gfp & (__GFP_HIGH | __GFP_NOMEMALLOC)) | GFP_NOWAIT |
 	       __GFP_NOWARN;

@@ -17,6 +17,8 @@
 #include <linux/slab.h>
 
 #include "arena.h"
+#include "chunk.h"
+#include "kept.h"
 #include "lookup.h"
 #include "redzone.h"
 #include "sanitize.h"
@@ -50,6 +52,22 @@ static bool may_tell_kmemleak(void)
 	return !in_hardirq() && !irqs_disabled();
 }
 
+/*
+ * How many pointers to a live object there are at least.  What begins an area
+ * of vmalloc() has one in the kernel's description of that, which would hide
+ * that nobody else has any.
+ */
+static int min_pointers(const struct kspan_span *span, const void *ptr)
+{
+	const void *area;
+
+	if (span->kind == KSPAN_LARGE && kspan_is_region(span))
+		area = span->mem;
+	else
+		area = span->chunk->mem;
+	return ptr == area ? 2 : 1;
+}
+
 /**
  * kspan_sanitize_object - an object goes to a client
  * @ptr: the object, NULL or ZERO_SIZE_PTR
@@ -71,7 +89,8 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 	if (!room || !may_tell_kmemleak())
 		return;
 	/* All that kspan_size() would say may hold pointers. */
-	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room, 1, gfp);
+	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room,
+		       min_pointers(span, ptr), gfp);
 	if (span->kind == KSPAN_DATA || (span->kind == KSPAN_LARGE && span->data))
 		kmemleak_no_scan(ptr);
 }
