@@ -224,12 +224,10 @@ static void surplus_goes_to_the_spans(struct kunit *test)
 	/* Of 2048 bytes a magazine holds 8, a depot some 256 KiB. */
 	unsigned int nr = 400, sc = kspan_size_to_class(2048), i, in_depot;
 	struct kspan_stats before;
+	void **objs = work.obj;
 	unsigned long held;
-	void **objs;
 
 	begin(test);
-	objs = kunit_kmalloc_array(test, nr, sizeof(*objs), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < nr; i++) {
 		objs[i] = kspan_alloc(2048, GFP_KERNEL);
 		KUNIT_EXPECT_NOT_NULL(test, objs[i]);
@@ -319,12 +317,6 @@ static void idle_caches_are_known(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, seen[3], "there is nothing to drain");
 }
 
-static void take_ordered(void *arg)
-{
-	work.nr = take(work.obj, CAP);
-	put(work.obj, work.nr);
-}
-
 static int compare_pointers(const void *a, const void *b)
 {
 	const unsigned long *x = a, *y = b;
@@ -340,14 +332,14 @@ static void randomize_permutes(struct kunit *test)
 
 	begin(test);
 	kspan_params.randomize = 0;
-	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, fill_and_free, NULL);
 	KUNIT_ASSERT_EQ(test, work.nr, CAP);
 	for (i = 1; i < CAP; i++)
 		KUNIT_EXPECT_EQ_MSG(test, work.obj[i] - work.obj[i - 1],
 				    (long)SIZE, "not in address order");
 	kspan_release();
 	kspan_params.randomize = 1;
-	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_ordered, NULL);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, fill_and_free, NULL);
 	kspan_params.randomize = normal;
 	KUNIT_ASSERT_EQ(test, work.nr, CAP);
 	/* Of 62 steps 31 are upwards on average, never so many by chance. */
@@ -394,10 +386,14 @@ static void plant(void *arg)
 {
 	const char **wrong = arg;
 	struct kspan_slot *top, saved;
+	struct kspan_span *span;
+	unsigned int index;
 
 	take(work.obj, CAP);
 	put(work.obj, CAP);
 	top = __this_cpu_read(kspan_tops[KSPAN_TOP_F(SC)]) - 1;
+	span = kspan_test_span(top->ptr);
+	index = kspan_span_index(span, (unsigned long)top->ptr);
 	saved = *top;
 	wrong[0] = kspan_cache_check_local();
 	*top->state = KSPAN_OBJ_LIVE;
@@ -409,13 +405,9 @@ static void plant(void *arg)
 	top->ptr += 8;
 	wrong[3] = kspan_cache_check_local();
 	*top = saved;
-	__set_bit(kspan_span_index(kspan_test_span(top->ptr),
-				   (unsigned long)top->ptr),
-		  kspan_span_bitmap(kspan_test_span(top->ptr)));
+	__set_bit(index, kspan_span_bitmap(span));
 	wrong[4] = kspan_cache_check_local();
-	__clear_bit(kspan_span_index(kspan_test_span(top->ptr),
-				     (unsigned long)top->ptr),
-		    kspan_span_bitmap(kspan_test_span(top->ptr)));
+	__clear_bit(index, kspan_span_bitmap(span));
 	top -= CAP;
 	saved = *top;
 	top->state = kspan_test_state(work.obj[0]);

@@ -35,9 +35,6 @@ usage()
 
 # --- clean-up -------------------------------------------------------------
 
-cleanup_paths=()
-cleanup_pids=()
-
 # kill_tree PID: end a process and all that descends from it.
 kill_tree()
 {
@@ -61,11 +58,11 @@ is_one_of()
 	return 1
 }
 
-# is_child PID: whether it is a process, and this script's.  The number of one
+# is_child PID: whether it is a process, and this shell's.  The number of one
 # that has ended may be anybody's by now.
 is_child()
 {
-	[ "$(ps -o ppid= -p "$1" | tr -d ' ')" = $$ ]
+	[ "$(ps -o ppid= -p "$1" | tr -d ' ')" = "$BASHPID" ]
 }
 
 run_cleanup()
@@ -81,19 +78,33 @@ run_cleanup()
 	[ ${#cleanup_paths[@]} -eq 0 ] || rm -rf "${cleanup_paths[@]}"
 }
 
-trap run_cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# own_cleanup: a subshell has none of its parent's traps and must not do what
+# they do; this gives it its own.
+own_cleanup()
+{
+	[ "$cleanup_owner" != "$BASHPID" ] || return 0
+	cleanup_owner=$BASHPID
+	cleanup_paths=()
+	cleanup_pids=()
+	trap run_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
 
-# remove_later PATH...: gone when the script ends, however it ends.
+cleanup_owner=
+own_cleanup
+
+# remove_later PATH...: gone when this shell ends, however it ends.
 remove_later()
 {
+	own_cleanup
 	cleanup_paths+=("$@")
 }
 
 # kill_later PID...: as above; only for children of this shell.
 kill_later()
 {
+	own_cleanup
 	cleanup_pids+=("$@")
 }
 
