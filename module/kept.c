@@ -103,9 +103,10 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 		return true;
 	if (!room && span->nr_pages != pages)
 		return false;
-	if (room && pages < room - room / 4)
+	/* From 3/4 of the room to all of it; less wraps around. */
+	if (room && pages - (room - room / 4) > room / 4)
 		return false;
-	return kspan_place_in(span, pages, align) != 0;
+	return !align || kspan_place_in(span, pages, align);
 }
 
 static struct kept_lists *lists_of(const struct kspan_span *span)
