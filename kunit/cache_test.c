@@ -17,7 +17,6 @@
 #include "depot.h"
 #include "kunit_support.h"
 #include "params.h"
-#include "shadow.h"
 
 /* 128 objects of 64 bytes a span, 63 in a magazine. */
 #define SIZE	64U
@@ -430,56 +429,6 @@ static void check_finds_wrong_slots(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, wrong[6]);
 }
 
-static void take_directly(void *arg)
-{
-	u8 was[2] = { 0xff, 0xff };
-	u64 nmalloc[2], nfree;
-
-	kspan_cache_drain_local();
-	kspan_cache_count(SC, &nmalloc[0], &nfree);
-	work.obj[0] = kspan_cache_take_node(SC, numa_mem_id(), &was[0]);
-	work.held = kspan_cache_held(SC);
-	work.obj[1] = kspan_cache_alloc(SC, &was[1]);
-	work.nr = kspan_cache_alloc_many(SC, work.obj + 2, 70, true);
-	kspan_cache_count(SC, &nmalloc[1], &nfree);
-	work.swap[0] = nmalloc[1] - nmalloc[0];
-	work.depot[0] = was[0] <= KSPAN_OBJ_ZEROED && was[1] <= KSPAN_OBJ_ZEROED;
-}
-
-/* The other ways to an object: counted, live, and zeroed if so wished. */
-static void single_and_many(struct kunit *test)
-{
-	unsigned int i;
-	void *keep;
-
-	begin(test);
-	/* So that the spans have some at hand. */
-	keep = kspan_alloc(SIZE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, keep);
-	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_directly, NULL);
-	KUNIT_ASSERT_NOT_NULL(test, work.obj[0]);
-	KUNIT_ASSERT_NOT_NULL(test, work.obj[1]);
-	KUNIT_EXPECT_EQ_MSG(test, work.held, 0UL, "more than one was taken");
-	KUNIT_EXPECT_EQ(test, work.nr, 70U);
-	KUNIT_EXPECT_EQ(test, work.swap[0], 72UL);
-	KUNIT_EXPECT_EQ(test, work.depot[0], 1U);
-	for (i = 0; i < 72; i++)
-		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
-				(u8)KSPAN_OBJ_LIVE);
-	/* They were given to nobody. */
-	kspan_shadow_pause();
-	for (i = 2; i < 72; i++)
-		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
-	kspan_shadow_resume();
-	/* Span class 0 has nothing, ever. */
-	preempt_disable();
-	work.other[0] = kspan_cache_alloc(0, (u8 *)&work.depot[1]);
-	preempt_enable();
-	KUNIT_EXPECT_NULL(test, work.other[0]);
-	put(work.obj, 72);
-	kspan_free(keep);
-}
-
 static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(last_freed_is_first_allocated),
 	KUNIT_CASE(bursts_stay_in_the_cache),
@@ -492,7 +441,6 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(randomize_permutes),
 	KUNIT_CASE(duplicate_is_given_once),
 	KUNIT_CASE(check_finds_wrong_slots),
-	KUNIT_CASE(single_and_many),
 	{}
 };
 

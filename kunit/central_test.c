@@ -394,6 +394,50 @@ static void object_in_two_hands(struct kunit *test)
 	end(test);
 }
 
+/* Nor is a span that it emptied already empty twice. */
+static void twice_to_an_empty_span(struct kunit *test)
+{
+	kspan_test_expect_corrupt(1);
+	begin(test);
+	grow(test);
+	take(test, 0, 1);
+	put(0, 1);
+	KUNIT_EXPECT_EQ(test, central()->nr_empty, 1UL);
+	put(0, 1);
+	KUNIT_EXPECT_EQ(test, central()->nr_empty, 1UL);
+	expect_sound(test);
+	end(test);
+}
+
+/* An object whose span has ended, and whose page is another class's by now. */
+static void page_is_another_class_s(struct kunit *test)
+{
+	struct kspan_central *other;
+	unsigned long nr_spans;
+	void *ptr;
+
+	kspan_test_expect_corrupt(1);
+	begin(test);
+	grow(test);
+	take(test, 0, 1);
+	take(test, 2, 1);
+	ptr = kspan_alloc_data(64, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	other = kspan_central_of(numa_mem_id(), kspan_test_span(ptr)->top / 2);
+	nr_spans = other->nr_spans;
+	slots[1].ptr = ptr;
+	slots[1].state = slots[0].state + MAX_OBJS;
+	/* Those before and behind it go home. */
+	put(0, 3);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, 1UL);
+	KUNIT_EXPECT_EQ(test, central()->nr_free, (unsigned long)NR_OBJS);
+	expect_sound(test);
+	KUNIT_EXPECT_EQ(test, other->nr_spans, nr_spans);
+	KUNIT_EXPECT_NULL(test, kspan_central_check(other));
+	kspan_free(ptr);
+	end(test);
+}
+
 static struct kunit_case central_cases[] = {
 	KUNIT_CASE(fill_in_address_order),
 	KUNIT_CASE(fill_is_exact),
@@ -405,6 +449,8 @@ static struct kunit_case central_cases[] = {
 	KUNIT_CASE(check_finds_wrong_figures),
 	KUNIT_CASE(corrupt_span_is_retired),
 	KUNIT_CASE(object_in_two_hands),
+	KUNIT_CASE(twice_to_an_empty_span),
+	KUNIT_CASE(page_is_another_class_s),
 	{}
 };
 

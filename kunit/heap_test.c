@@ -403,6 +403,7 @@ static void trim_returns_idle_chunks(struct kunit *test)
 			4 * pages * KSPAN_PAGE_SIZE);
 	expect_sound(test, heap);
 	take(test, heap, 1, &run);
+	KUNIT_EXPECT_FALSE_MSG(test, run.low, "there is nothing to be below of");
 	chunk = run.chunk;
 
 	KUNIT_EXPECT_EQ_MSG(test, kspan_heap_trim(heap, 0, HZ * 3600), 0UL,
@@ -418,8 +419,11 @@ static void trim_returns_idle_chunks(struct kunit *test)
 						   struct kspan_chunk, all),
 			    chunk);
 	put(heap, &run, 1);
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_is_trimmed(heap),
+			       "without a reserve the last one goes, too");
 	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 0, 0),
 			pages * KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, kspan_heap_is_trimmed(heap));
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys), (long)sys);
 	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));

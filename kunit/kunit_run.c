@@ -37,6 +37,7 @@ enum levels {
 	X(central, ANY)			\
 	X(cache, PLAIN)			\
 	X(cache_model, PLAIN)		\
+	X(cache_take, PLAIN)		\
 	X(kept, ANY)			\
 	X(large, ANY)			\
 	X(tiny, PLAIN)			\

@@ -30,6 +30,12 @@
 #include "redzone.h"
 #include "shadow.h"
 
+/*
+ * Magazines are asked for without a word to kswapd, which a free must not wake:
+ * its caller may hold a lock of the scheduler's.
+ */
+#define MAG_GFP		__GFP_NOMEMALLOC
+
 DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
 struct kspan_slot * __percpu *kspan_irq_tops;
 unsigned long __percpu *kspan_task_counts;
@@ -45,14 +51,20 @@ static bool direct_free __read_mostly;
 static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 
 /* A free object that an alloc found to be somebody's: two frees raced. */
-static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+static void count_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
-	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], 1);
 	kspan_sub_once(c->counts[KSPAN_UNLOADED(sc)], 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: two frees of one object of class %u at the same time\n",
 		       kspan_sc_class(sc));
+}
+
+/* The same for one in A. */
+static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
+	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], 1);
+	count_duplicate(c, sc);
 }
 
 static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
@@ -69,6 +81,18 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 	}
 }
 
+/*
+ * A probe in the page allocator may use kspan while it is asked for @mag, and
+ * have put a magazine where that was to go.  Return: whether the caller has
+ * what it needs.
+ */
+static bool came_in_between(struct kspan_mag *mag, bool enough)
+{
+	if (mag)
+		kspan_mag_free(mag);
+	return enough;
+}
+
 /* Fill A from the spans.  Return: whether there was an object. */
 static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -77,9 +101,11 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	struct kspan_mag *mag = kspan_a_mag(c, sc);
 
 	if (!mag) {
-		mag = kspan_mag_alloc(sc, GFP_NOWAIT | __GFP_NOMEMALLOC);
+		mag = kspan_mag_alloc(sc, MAG_GFP);
 		if (!mag)
 			return false;
+		if (unlikely(kspan_a_mag(c, sc)))
+			return came_in_between(mag, kspan_a_count(c, sc));
 		kspan_set_a(c, sc, mag, 0);
 	}
 	nr = kspan_central_fill(c->node, sc, &mag->slot[first], cap);
@@ -139,12 +165,17 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 {
 	struct kspan_slot slot;
 
-	if (!kspan_central_fill(node, sc, &slot, 1))
-		return NULL;
-	*was = *slot.state;
-	WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
-	kspan_add_once(c->counts[KSPAN_LOADED(sc)], 1);
-	return slot.ptr;
+	while (kspan_central_fill(node, sc, &slot, 1)) {
+		*was = *slot.state;
+		if (unlikely(*was > KSPAN_OBJ_ZEROED)) {
+			count_duplicate(c, sc);
+			continue;
+		}
+		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
+		kspan_add_once(c->counts[KSPAN_LOADED(sc)], 1);
+		return slot.ptr;
+	}
+	return NULL;
 }
 
 /* kspan_cache_pop() and _push() for any cache. */
@@ -306,7 +337,10 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_mag *a = kspan_a_mag(c, sc), *f;
 
-	f = kspan_mag_alloc(sc, GFP_NOWAIT | __GFP_NOMEMALLOC);
+	f = kspan_mag_alloc(sc, MAG_GFP);
+	if (unlikely(kspan_f_mag(c, sc)))
+		return came_in_between(f, kspan_f_count(c, sc) <
+					  kspan_sc_info(sc)->mag_cap);
 	if (!f && a && !kspan_a_count(c, sc)) {
 		f = a;
 		kspan_set_a(c, sc, NULL, 0);

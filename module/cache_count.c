@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "cache_spare.h"
 #include "cache_tops.h"
+#include "marked.h"
 
 /* Objects of a span class ever allocated and freed.  Context: Any. */
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
@@ -28,8 +29,7 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 				    kspan_f_count(&c, sc);
 		}
 	}
-	*nmalloc = loaded;
-	*nfree = unloaded;
+	kspan_pair_counts(loaded, unloaded, nmalloc, nfree);
 }
 
 /* Objects of a span class in the magazines of all CPUs.  Context: Any. */

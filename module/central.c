@@ -320,19 +320,22 @@ static void report_two_hands(unsigned int sc)
 		       kspan_sc_class(sc));
 }
 
-/* Return the objects of @slots that lie in @span, the first ones. */
+/*
+ * Return objects from slots[*done] on, as far as they lie in @span.
+ * Return: how many of them it did not have.
+ */
 static unsigned int put_objects_locked(struct kspan_central *central,
 				       struct kspan_span *span,
 				       const struct kspan_slot *slots,
-				       unsigned int nr)
+				       unsigned int nr, unsigned int *done)
 {
 	unsigned long *bitmap = kspan_span_bitmap(span), *word;
-	unsigned int done, put = 0;
+	unsigned int put = 0, first = *done;
 
 	lockdep_assert_held(&central->lock);
-	for (done = 0; done < nr; done++) {
+	for (; *done < nr; ++*done) {
 		/* The state byte says which span and which object at once. */
-		unsigned long i = slots[done].state - span->state;
+		unsigned long i = slots[*done].state - span->state;
 
 		if (i >= span->nr_objs)
 			break;
@@ -345,16 +348,16 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 		put++;
 	}
 	/* An object whose state is not its span's is nobody's any more. */
-	if (unlikely(!done)) {
+	if (unlikely(*done == first)) {
 		report_two_hands(span->top / 2);
-		return 1;
+		++*done;
 	}
 	kspan_add_once(span->nr_free, put);
 	kspan_add_once(central->nr_free, put);
-	return done;
+	return put;
 }
 
-/* Whether @span was found corrupt; its objects are never used again. */
+/* Found corrupt: its objects are never used again. */
 static bool span_is_retired(const struct kspan_span *span)
 {
 	return span->kind != KSPAN_TINY && !span->magic;
@@ -374,12 +377,19 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		span = kspan_span_find(slots[done].ptr);
 		if (kspan_central_of(span->node, sc) != central)
 			break;
+		/* Its own has ended, and the page is another's, with other locks. */
+		if (unlikely(span->top != 2 * sc + 1)) {
+			report_two_hands(sc);
+			done++;
+			continue;
+		}
 		if (unlikely(span_is_retired(span))) {
 			done++;
 			continue;
 		}
-		done += put_objects_locked(central, span, slots + done,
-					   nr - done);
+		/* A span that got nothing is filed, and counted if empty. */
+		if (unlikely(!put_objects_locked(central, span, slots, nr, &done)))
+			continue;
 		place_span_locked(central, span);
 		if (span->nr_free != span->nr_objs)
 			continue;

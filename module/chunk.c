@@ -22,7 +22,7 @@
 #include "shadow.h"
 
 atomic_long_t kspan_heap_sys;
-atomic_long_t kspan_heap_released;
+atomic64_t kspan_heap_released;
 atomic_long_t kspan_nr_grow;
 atomic_long_t kspan_nr_release;
 
@@ -179,7 +179,7 @@ void kspan_backing_put(void *mem, unsigned long heap_bytes)
 {
 	vfree(mem);
 	atomic_long_sub(heap_bytes, &kspan_heap_sys);
-	atomic_long_add(heap_bytes, &kspan_heap_released);
+	atomic64_add(heap_bytes, &kspan_heap_released);
 	atomic_long_inc(&kspan_nr_release);
 }
 

@@ -66,7 +66,7 @@ struct kspan_chunk {
 
 /* Bytes of heap pages now; bytes ever given back; how often each way. */
 extern atomic_long_t kspan_heap_sys;
-extern atomic_long_t kspan_heap_released;
+extern atomic64_t kspan_heap_released;
 extern atomic_long_t kspan_nr_grow;
 extern atomic_long_t kspan_nr_release;
 

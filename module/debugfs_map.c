@@ -259,7 +259,7 @@ static int spans_show(struct seq_file *m, void *v)
 	if (span->kind == KSPAN_NONE)
 		goto unlock;
 	if (span->kind == KSPAN_LARGE) {
-		live = READ_ONCE(span->live) != KSPAN_LIFE_NONE;
+		live = READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
 	} else {
 		class = kspan_sc_class(span->top / 2);
 		objs = span->nr_objs;

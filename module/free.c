@@ -229,6 +229,13 @@ static void fill_deferred(struct work_struct *work)
 	}
 }
 
+/* Many descriptors wait for a grace period, which only workers wait for. */
+static void kick_if_many_ended(void)
+{
+	if (unlikely(kspan_span_limbo() > KSPAN_LIMBO_KICK))
+		kspan_kick();
+}
+
 /*
  * The fast path after its commoner failures: a full F, a large object.  Apart
  * from it, and called last, so that the fast path needs no stack frame.
@@ -244,13 +251,14 @@ static noinline void free_trade(const void *ptr)
 		if (!kspan_cache_trade_free(span->top) ||
 		    !kspan_cache_push(span->top, ptr, state))
 			kspan_cache_free(span->top / 2, ptr, state);
-	} else if (span->kind != KSPAN_LARGE) {
-		kspan_free_slow(ptr);
-	} else {
+		kick_if_many_ended();
+		preempt_enable();
+	} else if (likely(span->kind == KSPAN_LARGE)) {
 		free_large_slow(span, ptr);
-		return;
+	} else {
+		preempt_enable();
+		kspan_free_slow(ptr);
 	}
-	preempt_enable();
 }
 
 /* The fast path of interrupts, in which nothing preempts. */
@@ -259,10 +267,12 @@ static noinline void free_in_irq(const void *ptr)
 	struct kspan_span *span = kspan_span_of(ptr);
 	u8 *state;
 
-	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi()))
+	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi())) {
 		kspan_free_slow(ptr);
-	else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state)))
+	} else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state))) {
 		kspan_cache_free(span->top / 2, ptr, state);
+		kick_if_many_ended();
+	}
 }
 
 /**
@@ -370,7 +380,16 @@ EXPORT_SYMBOL_GPL(kspan_size);
  */
 bool kspan_owns(const void *ptr)
 {
-	return kspan_size(ptr) != 0;
+	struct kspan_object object;
+	bool live;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return false;
+	/* Not by its size: asking for that is a promise to use it. */
+	preempt_disable();
+	live = kspan_lookup_live(ptr, &object);
+	preempt_enable();
+	return live;
 }
 EXPORT_SYMBOL_GPL(kspan_owns);
 
@@ -409,26 +428,29 @@ static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 	return obj - objs;
 }
 
-/* Free objects one by one or by rows; in task context with preemption off. */
+/* Free objects by rows; preemption is on before what may take long. */
 static void free_batch(void **objs, unsigned int nr)
 {
+	void **end = objs + nr;
 	unsigned int done;
 
-	if (unlikely(!kspan_in_task())) {
-		for (; nr; nr--, objs++)
-			free_in_irq(*objs);
-		return;
+	while (objs != end) {
+		preempt_disable();
+		do {
+			done = free_row(objs, end - objs);
+			objs += done;
+		} while (done && objs != end);
+		preempt_enable();
+		/* A full F, or anything but a plain small object. */
+		if (objs != end)
+			free_trade(*objs++);
 	}
-	while (nr) {
-		done = free_row(objs, nr);
-		if (unlikely(!done)) {
-			/* A full F, or anything but a plain small object. */
-			free_trade(*objs);
-			done = 1;
-		}
-		objs += done;
-		nr -= done;
-	}
+}
+
+static void free_batch_in_irq(void **objs, unsigned int nr)
+{
+	for (; nr; nr--, objs++)
+		free_in_irq(*objs);
 }
 
 /**
@@ -443,12 +465,13 @@ void kspan_free_bulk(size_t n, void **objs)
 	while (n) {
 		size_t batch = min_t(size_t, n, FREE_BATCH);
 
-		n -= batch;
 		kspan_sanitize_free_many(objs, batch);
-		preempt_disable();
-		free_batch(objs, batch);
+		if (likely(kspan_in_task()))
+			free_batch(objs, batch);
+		else
+			free_batch_in_irq(objs, batch);
 		objs += batch;
-		preempt_enable();
+		n -= batch;
 	}
 }
 EXPORT_SYMBOL_GPL(kspan_free_bulk);

@@ -161,8 +161,9 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 	kspan_sub_once(heap->free_pages, nr_pages);
 	kspan_add_once(heap->used_pages, nr_pages);
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
-	run->low = heap->free_pages < kspan_heap_reserve(heap) ||
-		   !kspan_heap_has_run(heap, heap->reserve_run);
+	run->low = kspan_heap_reserve(heap) &&
+		   (heap->free_pages < kspan_heap_reserve(heap) ||
+		    !kspan_heap_has_run(heap, heap->reserve_run));
 }
 
 /**

@@ -194,7 +194,7 @@ bool kspan_heap_is_trimmed(struct kspan_heap *heap)
 	if (trimmed)
 		list_for_each_entry(chunk, &heap->chunks, all)
 			trimmed &= heap->free_pages < reserve + chunk->nr_pages ||
-				   is_last_run(heap, chunk);
+				   (reserve && is_last_run(heap, chunk));
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return trimmed;
 }

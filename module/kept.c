@@ -68,45 +68,26 @@ static unsigned long room_pages(const struct kspan_span *span)
 	return span->region_pages ?: span->nr_pages;
 }
 
-/**
- * kspan_place_in - where in a large span an object may begin
- * @span: the span
- * @pages: length of the object in heap pages
- * @align: its alignment, 0 for none beyond a page's
- *
- * Context: Any.
- * Return: the first such address, or 0 if there is none.
+/*
+ * Its objects begin where the first one did: a late second free of that has
+ * looked for it there, and must not end another's life.
  */
-unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
-			     size_t align)
-{
-	unsigned long mem, base;
-
-	if (!kspan_is_region(span))
-		return IS_ALIGNED(span->base, max_t(size_t, align, 1)) ?
-		       span->base : 0;
-	mem = (unsigned long)span->mem;
-	base = ALIGN(mem, max_t(size_t, align, PAGE_SIZE));
-	return base + (pages << KSPAN_PAGE_SHIFT) <= mem + kspan_room_bytes(span) ?
-	       base : 0;
-}
-
 static bool fits(const struct kspan_span *span, unsigned long pages,
 		 size_t align, int node)
 {
-	unsigned long room = span->region_pages;
+	unsigned long room = span->region_pages, end;
 
 	if (node != NUMA_NO_NODE && span->node != node)
 		return false;
+	if (align && !IS_ALIGNED(span->base, align))
+		return false;
 	/* As the last request, most often. */
-	if (likely(span->nr_pages == pages && !align))
+	if (likely(span->nr_pages == pages))
 		return true;
-	if (!room && span->nr_pages != pages)
+	if (pages < room - room / 4)
 		return false;
-	/* From 3/4 of the room to all of it; less wraps around. */
-	if (room && pages - (room - room / 4) > room / 4)
-		return false;
-	return !align || kspan_place_in(span, pages, align);
+	end = (unsigned long)span->mem + (room << KSPAN_PAGE_SHIFT);
+	return room && span->base + (pages << KSPAN_PAGE_SHIFT) <= end;
 }
 
 static struct kept_lists *lists_of(const struct kspan_span *span)

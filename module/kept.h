@@ -36,9 +36,6 @@ static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
 #define KSPAN_KEPT_AGES	3U
 #define KSPAN_KEPT_OLD	(KSPAN_KEPT_AGES - 1)
 
-unsigned long kspan_place_in(const struct kspan_span *span, unsigned long pages,
-			     size_t align);
-
 /* What became of a span that was given to be kept. */
 enum kspan_keep {
 	KSPAN_KEEP_DECLINED,	/* a run: the page heap should have it */

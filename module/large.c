@@ -71,7 +71,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
 	span->nr_pages = pages;
-	span->base = kspan_place_in(span, pages, align);
+	span->base = ALIGN((unsigned long)span->mem, align ?: PAGE_SIZE);
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	atomic_long_add(bytes, &kspan_heap_sys);
@@ -129,19 +129,6 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	return (void *)span->base;
 }
 
-/* Put a kept span to the measure of a request that differs from its last. */
-static void adapt(struct kspan_span *span, unsigned long pages, size_t align)
-{
-	unsigned long base = kspan_place_in(span, pages, align);
-
-	if (base != span->base) {
-		kspan_arena_withdraw(span);
-		WRITE_ONCE(span->base, base);
-		kspan_arena_publish(span);
-	}
-	WRITE_ONCE(span->nr_pages, pages);
-}
-
 /**
  * kspan_large_reuse - a large object from a span that was kept
  * @size: bytes, not 0
@@ -164,8 +151,8 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
 		 !kspan_redzone_check_poison(span, (void *)span->base));
 	if (unlikely(!span))
 		return NULL;
-	if (unlikely(span->nr_pages != pages || align))
-		adapt(span, pages, align);
+	if (unlikely(span->nr_pages != pages))
+		WRITE_ONCE(span->nr_pages, pages);
 	span->needzero = true;
 	return begin(span, size, zero);
 }

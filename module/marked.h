@@ -11,9 +11,21 @@
 #define KSPAN_MARKED_H
 
 #include <linux/compiler.h>
+#include <linux/types.h>
 
 /* Change such a number.  Context: that of its one writer at a time. */
 #define kspan_add_once(number, by)	WRITE_ONCE(number, (number) + (by))
 #define kspan_sub_once(number, by)	WRITE_ONCE(number, (number) - (by))
+
+/*
+ * What was begun and what has ended, from counters that may have begun anew at
+ * 2^32, each at another time: the difference is right, as it fits a long.
+ */
+static inline void kspan_pair_counts(unsigned long begun, unsigned long ended,
+				     u64 *nr_begun, u64 *nr_ended)
+{
+	*nr_ended = ended;
+	*nr_begun = *nr_ended + (long)(begun - ended);
+}
 
 #endif /* KSPAN_MARKED_H */

@@ -113,7 +113,7 @@ static gfp_t slab_flags(gfp_t gfp)
 		return 0;
 	if (IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING) && in_hardirq())
 		return 0;
-	return (gfp & (__GFP_HIGH | __GFP_NOMEMALLOC)) | GFP_NOWAIT |
+	return (gfp & (__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_KSWAPD_RECLAIM)) |
 	       __GFP_NOWARN;
 }
 

@@ -49,7 +49,9 @@ struct cpu_job {
 
 atomic_long_t kspan_nr_scavenge;
 
-static struct workqueue_struct *scavenge_wq;
+/* For what is about one CPU, and for all else: that waits for no busy CPU. */
+static struct workqueue_struct *percpu_wq;
+static struct workqueue_struct *unbound_wq;
 static struct cpu_job __percpu *cpu_jobs;
 static enum cpuhp_state hotplug_state;
 
@@ -90,7 +92,7 @@ void kspan_on_each_cpu(void (*fn)(void))
 		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
 
 		job->fn = fn;
-		queue_work_on(cpu, scavenge_wq, &job->work);
+		queue_work_on(cpu, percpu_wq, &job->work);
 	}
 	for_each_online_cpu(cpu)
 		flush_work(&per_cpu_ptr(cpu_jobs, cpu)->work);
@@ -124,7 +126,7 @@ static void drain_idle_cpus(void)
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		if (kspan_cache_is_idle(cpu))
-			queue_work_on(cpu, scavenge_wq,
+			queue_work_on(cpu, percpu_wq,
 				      &per_cpu_ptr(cpu_jobs, cpu)->drain);
 	cpus_read_unlock();
 }
@@ -173,7 +175,7 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 static void queue_tick(void)
 {
 	WRITE_ONCE(tick_runs, true);
-	queue_delayed_work(scavenge_wq, &tick_work,
+	queue_delayed_work(unbound_wq, &tick_work,
 			   msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
 }
 
@@ -242,7 +244,7 @@ static void kick_work_fn(struct work_struct *work)
 
 static void kick_irq_fn(struct irq_work *work)
 {
-	queue_work(scavenge_wq, &kick_work);
+	queue_work(unbound_wq, &kick_work);
 }
 
 /**
@@ -278,7 +280,8 @@ void kspan_reclaim(void)
 /**
  * kspan_scavenge_all - give everything idle back, but for the reserve
  *
- * Context: Process context that may sleep and is not a hotplug callback.
+ * Context: Process context that may sleep, is not a hotplug callback and does
+ * not keep CPUs from going: it waits for those who do.
  * Return: bytes given back.
  */
 unsigned long kspan_scavenge_all(void)
@@ -325,21 +328,27 @@ int kspan_scavenge_init(void)
 		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->drain, drain_work_fn);
 	}
 	if (!kspan_inject(KSPAN_INJECT_WORKER))
-		scavenge_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
-	if (!scavenge_wq)
+		percpu_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
+	if (!percpu_wq)
 		goto free_jobs;
+	if (!kspan_inject(KSPAN_INJECT_WORKER))
+		unbound_wq = alloc_workqueue("kspan_unbound", WQ_UNBOUND, 0);
+	if (!unbound_wq)
+		goto free_percpu;
 	if (!kspan_inject(KSPAN_INJECT_CPUHP))
 		ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN,
 						"kspan:dead", NULL,
 						scavenge_cpu_dead);
 	if (ret < 0)
-		goto free_wq;
+		goto free_unbound;
 	hotplug_state = ret;
 	queue_tick();
 	return 0;
 
-free_wq:
-	destroy_workqueue(scavenge_wq);
+free_unbound:
+	destroy_workqueue(unbound_wq);
+free_percpu:
+	destroy_workqueue(percpu_wq);
 free_jobs:
 	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	return ret;
@@ -358,7 +367,8 @@ void kspan_scavenge_exit(void)
 	irq_work_sync(&kick_irq);
 	cancel_work_sync(&kick_work);
 	cancel_delayed_work_sync(&tick_work);
-	destroy_workqueue(scavenge_wq);
+	destroy_workqueue(unbound_wq);
+	destroy_workqueue(percpu_wq);
 	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
 	/* Tiny blocks go to the cache of this CPU: all of them before it. */
 	for_each_possible_cpu(cpu)

@@ -16,6 +16,7 @@
 #include "kept.h"
 #include "large.h"
 #include "lookup.h"
+#include "marked.h"
 #include "meta.h"
 #include "node.h"
 #include "params.h"
@@ -63,9 +64,10 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 	}
 }
 
+/* Of 32 bits it counts to 2^32 and begins anew. */
 static u64 count(const atomic_long_t *counter)
 {
-	return atomic_long_read(counter);
+	return (unsigned long)atomic_long_read(counter);
 }
 
 static void read_objects(struct kspan_stats *out)
@@ -75,8 +77,9 @@ static void read_objects(struct kspan_stats *out)
 	unsigned int class;
 
 	kspan_tiny_read(&tiny_nmalloc, &tiny_nfree, &out->tinyallocs);
-	out->large_nmalloc = count(&kspan_large_nmalloc);
-	out->large_nfree = count(&kspan_large_nfree);
+	kspan_pair_counts(count(&kspan_large_nmalloc),
+			  count(&kspan_large_nfree), &out->large_nmalloc,
+			  &out->large_nfree);
 	out->total_alloc = atomic64_read(&kspan_large_alloc_bytes);
 	freed_bytes = atomic64_read(&kspan_large_free_bytes);
 	out->large_alloc = out->total_alloc - freed_bytes;
@@ -111,7 +114,7 @@ static void read_memory(struct kspan_stats *out)
 			  count(&kspan_run_idle) + count(&kspan_region_sys) -
 			  count(&kspan_region_idle);
 	out->heap_idle = out->heap_sys - out->heap_inuse;
-	out->heap_released = count(&kspan_heap_released);
+	out->heap_released = atomic64_read(&kspan_heap_released);
 	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);
 	out->mspan_sys = count(&kspan_sys_bytes[KSPAN_SYS_MSPAN]);
 	out->mcache_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MCACHE]);

@@ -21,6 +21,7 @@
 
 #include "arena.h"
 #include "cache.h"
+#include "marked.h"
 #include "meta.h"
 #include "shadow.h"
 #include "tiny.h"
@@ -256,19 +257,19 @@ void kspan_tiny_drain_dead(unsigned int cpu)
 /* Sums over all CPUs.  Context: Any. */
 void kspan_tiny_read(u64 *nmalloc, u64 *nfree, u64 *combined)
 {
+	unsigned long begun = 0, ended = 0, together = 0;
 	unsigned int cpu;
 
-	*nmalloc = 0;
-	*nfree = 0;
-	*combined = 0;
 	for_each_possible_cpu(cpu) {
 		const struct kspan_tiny_count *count;
 
 		count = &per_cpu_ptr(tiny_cpus, cpu)->count;
-		*nmalloc += READ_ONCE(count->nmalloc);
-		*nfree += READ_ONCE(count->nfree);
-		*combined += READ_ONCE(count->combined);
+		begun += READ_ONCE(count->nmalloc);
+		ended += READ_ONCE(count->nfree);
+		together += READ_ONCE(count->combined);
 	}
+	kspan_pair_counts(begun, ended, nmalloc, nfree);
+	*combined = together;
 }
 
 /**

@@ -185,8 +185,9 @@ static void check_run(const struct kspan_run *run, unsigned int nr,
 	}
 	SIM_CHECK(run->dirty == dirty);
 	m.peak = max(m.peak, all_pages(true));
-	SIM_CHECK(run->low == (all_pages(false) < m.reserve ||
-			       best_rank(m.heap.reserve_run) == UINT_MAX));
+	SIM_CHECK(run->low ==
+		  (m.reserve && (all_pages(false) < m.reserve ||
+				 best_rank(m.heap.reserve_run) == UINT_MAX)));
 	m.run[m.nr_runs++] = (struct model_run){ run->chunk, at, nr };
 	/* It is memory indeed. */
 	*(char *)run->addr = 1;

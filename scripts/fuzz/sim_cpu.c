@@ -16,6 +16,7 @@
 #define FIRST_JIFFIES	((unsigned long)-1000)	/* wraps around soon */
 
 unsigned int sim_preempt_count;
+unsigned int sim_preempt_outside;
 unsigned int sim_pinned;
 unsigned int sim_nr_locks;
 bool sim_irqs_off;
@@ -107,6 +108,7 @@ void sim_enter(enum sim_context context)
 {
 	SIM_CHECK(!sim_preempt_count && !sim_irqs_off);
 	sim_preempt_count = counts[context];
+	sim_preempt_outside = sim_preempt_count;
 	sim_irqs_off = has_irqs_off(context);
 }
 
@@ -116,6 +118,7 @@ void sim_leave(enum sim_context context)
 	SIM_CHECK(sim_preempt_count == counts[context]);
 	SIM_CHECK(sim_irqs_off == has_irqs_off(context));
 	sim_preempt_count = 0;
+	sim_preempt_outside = 0;
 	sim_irqs_off = false;
 }
 

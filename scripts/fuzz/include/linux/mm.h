@@ -5,6 +5,7 @@
 #ifndef SIM_MM_H
 #define SIM_MM_H
 
+#include <string.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -143,5 +144,15 @@ void shrinker_free(struct shrinker *shrinker);
 /* <linux/kasan.h>: the shadow is that of the compiler's sanitizer, elsewhere. */
 #define kasan_disable_current()	((void)0)
 #define kasan_enable_current()	((void)0)
+
+/* What takes long is done with preemption as it was when kspan was called. */
+static inline void *sim_fill(void *mem, int byte, size_t bytes)
+{
+	SIM_CHECK(bytes <= 65536 ||
+		  sim_preempt_count == sim_preempt_outside);
+	return memset(mem, byte, bytes);
+}
+
+#define memset sim_fill
 
 #endif /* SIM_MM_H */

@@ -20,6 +20,8 @@
 
 /* The state of the CPU that runs. */
 extern unsigned int sim_preempt_count;
+/* What it was when the code that runs was called. */
+extern unsigned int sim_preempt_outside;
 extern unsigned int sim_pinned;		/* nesting of migrate_disable() */
 extern unsigned int sim_nr_locks;	/* spinlocks held */
 extern bool sim_irqs_off;

@@ -29,6 +29,7 @@ struct delayed_work {
 };
 
 struct workqueue_struct;
+#define WQ_UNBOUND 2
 
 #define DECLARE_WORK(name, function) \
 	struct work_struct name = { .fn = (function) }

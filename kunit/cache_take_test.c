@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ways to an object that leave the magazines out: a single one straight
+ * from the spans, and many at once.
+ */
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "cache.h"
+#include "kunit_support.h"
+#include "shadow.h"
+#include "verify.h"
+
+/* 128 objects a span. */
+#define SIZE	64U
+#define SC	8U
+#define NR_MANY	70U
+
+/* What the cases work on; one at a time. */
+static struct {
+	void *obj[2 + NR_MANY];
+	u8 was[2];
+	unsigned int nr;
+	unsigned long held;
+	u64 nmalloc;
+} work;
+
+/* Begin with nothing in a magazine, and some objects in a span. */
+static void *begin(struct kunit *test)
+{
+	void *keep;
+
+	kspan_release();
+	memset(&work, 0, sizeof(work));
+	KUNIT_ASSERT_EQ(test, kspan_size_to_class(SIZE), SC);
+	keep = kspan_alloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, keep);
+	return keep;
+}
+
+static void *take_one(unsigned int i)
+{
+	return kspan_cache_take_node(SC, numa_mem_id(), &work.was[i]);
+}
+
+static void take_directly(void *arg)
+{
+	u64 nmalloc[2], nfree;
+
+	kspan_cache_drain_local();
+	kspan_cache_count(SC, &nmalloc[0], &nfree);
+	work.obj[0] = take_one(0);
+	work.held = kspan_cache_held(SC);
+	work.obj[1] = kspan_cache_alloc(SC, &work.was[1]);
+	work.nr = kspan_cache_alloc_many(SC, work.obj + 2, NR_MANY, true);
+	kspan_cache_count(SC, &nmalloc[1], &nfree);
+	work.nmalloc = nmalloc[1] - nmalloc[0];
+}
+
+/* Counted, live, and zeroed if so wished. */
+static void single_and_many(struct kunit *test)
+{
+	void *keep = begin(test), *none;
+	unsigned int i;
+	u8 was;
+
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, take_directly, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[0]);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[1]);
+	KUNIT_EXPECT_EQ_MSG(test, work.held, 0UL, "more than one was taken");
+	KUNIT_EXPECT_EQ(test, work.nr, NR_MANY);
+	KUNIT_EXPECT_EQ(test, work.nmalloc, 2ULL + NR_MANY);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_LE(test, work.was[i], (u8)KSPAN_OBJ_ZEROED);
+	for (i = 0; i < 2 + NR_MANY; i++)
+		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
+				(u8)KSPAN_OBJ_LIVE);
+	/* They were given to nobody. */
+	kspan_shadow_pause();
+	for (i = 2; i < 2 + NR_MANY; i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
+	kspan_shadow_resume();
+	/* Span class 0 has nothing, ever. */
+	preempt_disable();
+	none = kspan_cache_alloc(0, &was);
+	preempt_enable();
+	KUNIT_EXPECT_NULL(test, none);
+	for (i = 0; i < 2 + NR_MANY; i++)
+		kspan_free(work.obj[i]);
+	kspan_free(keep);
+}
+
+static void free_twice_at_once(void *arg)
+{
+	u8 *state;
+
+	kspan_cache_drain_local();
+	work.obj[0] = take_one(0);
+	if (!work.obj[0])
+		return;
+	state = kspan_test_state(work.obj[0]);
+	kspan_free(work.obj[0]);
+	/* It is in its span again, and somebody has it from another magazine. */
+	kspan_cache_drain_local();
+	*state = KSPAN_OBJ_LIVE;
+	work.obj[1] = take_one(1);
+}
+
+/* What a span has while it is somebody's is given to nobody else. */
+static void single_is_given_once(struct kunit *test)
+{
+	void *keep = begin(test);
+
+	kspan_test_expect_corrupt(1);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, free_twice_at_once, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[1]);
+	KUNIT_EXPECT_PTR_NE(test, work.obj[1], work.obj[0]);
+	KUNIT_EXPECT_LE(test, work.was[1], (u8)KSPAN_OBJ_ZEROED);
+	kspan_free(work.obj[0]);
+	kspan_free(work.obj[1]);
+	kspan_free(keep);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+}
+
+static struct kunit_case cache_take_cases[] = {
+	KUNIT_CASE(single_and_many),
+	KUNIT_CASE(single_is_given_once),
+	{}
+};
+
+KSPAN_TEST_SUITE_WITH(cache_take, cache_take_cases, kspan_test_cached_init,
+		      kspan_test_exit);
