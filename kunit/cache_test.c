@@ -17,6 +17,8 @@
 #include "depot.h"
 #include "kunit_support.h"
 #include "params.h"
+#include "stats.h"
+#include "verify.h"
 
 /* 128 objects of 64 bytes a span, 63 in a magazine. */
 #define SIZE	64U
@@ -351,7 +353,7 @@ static void randomize_permutes(struct kunit *test)
 				    (long)SIZE, "not a permutation");
 }
 
-static void free_in_two_magazines(void *arg)
+static void free_into_two_magazines(void *arg)
 {
 	u8 *state;
 
@@ -362,6 +364,11 @@ static void free_in_two_magazines(void *arg)
 	*state = KSPAN_OBJ_LIVE;
 	work.nr = kspan_cache_push(KSPAN_TOP_F(SC), work.obj[3], state);
 	put(work.obj + CAP / 2, CAP - CAP / 2);
+}
+
+static void free_twice_and_take(void *arg)
+{
+	free_into_two_magazines(NULL);
 	take(work.other, 2 * CAP);
 }
 
@@ -372,13 +379,29 @@ static void duplicate_is_given_once(struct kunit *test)
 
 	kspan_test_expect_corrupt(1);
 	begin(test);
-	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, free_in_two_magazines,
-			  NULL);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, free_twice_and_take, NULL);
 	KUNIT_EXPECT_EQ_MSG(test, work.nr, 1U, "it was not planted");
 	for (i = 0; i < 2 * CAP; i++)
 		for (k = 0; k < i; k++)
 			KUNIT_EXPECT_PTR_NE(test, work.other[i], work.other[k]);
 	put(work.other, 2 * CAP);
+}
+
+/* Nor is it counted as two when it comes back from both. */
+static void duplicate_is_counted_once(struct kunit *test)
+{
+	struct kspan_class_stats before, after;
+
+	kspan_test_expect_corrupt(1);
+	begin(test);
+	kspan_read_sc(SC, &before);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, free_into_two_magazines,
+			  NULL);
+	kspan_release();
+	kspan_read_sc(SC, &after);
+	KUNIT_EXPECT_EQ(test, after.nmalloc - before.nmalloc, (u64)CAP);
+	KUNIT_EXPECT_EQ(test, after.nfree - before.nfree, (u64)CAP);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
 }
 
 static void plant(void *arg)
@@ -440,6 +463,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(idle_caches_are_known),
 	KUNIT_CASE(randomize_permutes),
 	KUNIT_CASE(duplicate_is_given_once),
+	KUNIT_CASE(duplicate_is_counted_once),
 	KUNIT_CASE(check_finds_wrong_slots),
 	{}
 };

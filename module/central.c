@@ -313,17 +313,16 @@ static void drop_spans(struct list_head *empty)
 	}
 }
 
-static void report_two_hands(unsigned int sc)
+static void report_twice_locked(struct kspan_central *central, unsigned int sc)
 {
+	lockdep_assert_held(&central->lock);
+	kspan_add_once(central->nr_twice, 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: an object of class %u was in two hands\n",
 		       kspan_sc_class(sc));
 }
 
-/*
- * Return objects from slots[*done] on, as far as they lie in @span.
- * Return: how many of them it did not have.
- */
+/* Return objects from slots[*done] on that lie in @span.  Return: how many. */
 static unsigned int put_objects_locked(struct kspan_central *central,
 				       struct kspan_span *span,
 				       const struct kspan_slot *slots,
@@ -341,7 +340,7 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 			break;
 		word = &bitmap[BIT_WORD(i)];
 		if (unlikely(*word & BIT_MASK(i))) {
-			report_two_hands(span->top / 2);
+			report_twice_locked(central, span->top / 2);
 			continue;
 		}
 		WRITE_ONCE(*word, *word | BIT_MASK(i));
@@ -349,7 +348,7 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 	}
 	/* An object whose state is not its span's is nobody's any more. */
 	if (unlikely(*done == first)) {
-		report_two_hands(span->top / 2);
+		report_twice_locked(central, span->top / 2);
 		++*done;
 	}
 	kspan_add_once(span->nr_free, put);
@@ -379,7 +378,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 			break;
 		/* Its own has ended, and the page is another's, with other locks. */
 		if (unlikely(span->top != 2 * sc + 1)) {
-			report_two_hands(sc);
+			report_twice_locked(central, sc);
 			done++;
 			continue;
 		}

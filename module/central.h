@@ -40,6 +40,7 @@ struct kspan_slot {
  * @nr_partial: spans in @partial
  * @nr_empty: those of them without an object outside
  * @nr_free: objects free in spans
+ * @nr_twice: objects that came back when they were nobody's, ever
  */
 struct kspan_central {
 	raw_spinlock_t lock;
@@ -48,6 +49,7 @@ struct kspan_central {
 	unsigned long nr_partial;
 	unsigned long nr_empty;
 	unsigned long nr_free;
+	unsigned long nr_twice;
 } ____cacheline_aligned_in_smp;
 
 /* Magazines filled from and emptied into spans, ever. */

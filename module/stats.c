@@ -43,6 +43,8 @@ void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
 		central = kspan_central_of(node, sc);
 		out->nr_spans += READ_ONCE(central->nr_spans);
 		out->nr_partial += READ_ONCE(central->nr_partial);
+		/* Each was freed by two who raced, and counted by both. */
+		out->nfree -= READ_ONCE(central->nr_twice);
 	}
 }
 
