@@ -250,11 +250,17 @@ static void kick_irq_fn(struct irq_work *work)
 /**
  * kspan_kick - have the reserve refilled and surplus returned, soon
  *
+ * Cheap while the worker has yet to begin, for a caller who meets the same
+ * shortage again and again before it gets a CPU.
+ *
  * Context: Any, NMI too.
  */
 void kspan_kick(void)
 {
-	irq_work_queue(&kick_irq);
+	/* What is short before whether the worker will see it. */
+	smp_mb();
+	if (!work_pending(&kick_work))
+		irq_work_queue(&kick_irq);
 }
 
 /**

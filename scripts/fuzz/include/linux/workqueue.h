@@ -49,6 +49,7 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 bool flush_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *work);
+#define work_pending(work)	((work)->queued)
 #define schedule_work(work)	queue_work(NULL, work)
 
 struct irq_work {
