@@ -38,6 +38,7 @@ enum levels {
 	X(cache, PLAIN)			\
 	X(cache_model, PLAIN)		\
 	X(cache_take, PLAIN)		\
+	X(probe, PLAIN)			\
 	X(kept, ANY)			\
 	X(large, ANY)			\
 	X(tiny, PLAIN)			\

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A probe in the page allocator that uses kspan itself, as a tracing program
+ * may: it comes while a cache asks for a magazine, in the midst of its change.
+ */
+#include <linux/err.h>
+#include <linux/kconfig.h>
+#include <linux/kspan.h>
+#include <linux/list.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include "cache.h"
+#include "depot.h"
+#include "inject.h"
+#include "kunit_support.h"
+
+/* 128 objects a span. */
+#define SIZE	64U
+#define SC	8U
+#define NR_MAX	128U
+
+/* What the cases work on; one at a time. */
+static struct {
+	struct tracepoint *point;
+	struct task_struct *task;	/* whose next page the probe waits for */
+	void *obj[NR_MAX + 1];		/* the last one is not the probe's */
+	unsigned int nr;		/* how many are */
+	bool frees;			/* does the probe free or allocate? */
+	unsigned int nr_came;
+} work;
+
+/* trace_mm_page_alloc() */
+static void probe(void *unused, struct page *page, unsigned int order, gfp_t gfp,
+		  int migratetype)
+{
+	unsigned int i;
+
+	/* Once, and not for what it asks for itself. */
+	if (!in_task() || READ_ONCE(work.task) != current)
+		return;
+	WRITE_ONCE(work.task, NULL);
+	work.nr_came++;
+	for (i = 0; i < work.nr; i++) {
+		if (work.frees)
+			kspan_free(work.obj[i]);
+		else
+			work.obj[i] = kspan_alloc(SIZE, GFP_NOWAIT);
+	}
+}
+
+static void is_it(struct tracepoint *point, void *unused)
+{
+	if (!strcmp(point->name, "mm_page_alloc"))
+		work.point = point;
+}
+
+static int probe_init(struct kunit *test)
+{
+	int err = kspan_test_cached_init(test);
+
+	if (err)
+		return err;
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "a kernel without tracepoints");
+	memset(&work, 0, sizeof(work));
+	for_each_kernel_tracepoint(is_it, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, work.point);
+	KUNIT_ASSERT_EQ(test, kspan_size_to_class(SIZE), SC);
+	err = tracepoint_probe_register(work.point, probe, NULL);
+	if (err)
+		work.point = NULL;
+	return err;
+}
+
+static void probe_exit(struct kunit *test)
+{
+	if (work.point) {
+		tracepoint_probe_unregister(work.point, probe, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	kspan_test_exit(test);
+}
+
+/* Do as the case wishes, with no magazine at hand.  Context: preemption off. */
+static void do_without_magazines(void *arg)
+{
+	struct kspan_mag *mag, *held = NULL;
+
+	kspan_cache_drain_local();
+	kspan_inject_set("slab/1");
+	while ((mag = kspan_mag_alloc(SC, GFP_NOWAIT))) {
+		*(struct kspan_mag **)mag = held;
+		held = mag;
+	}
+	kspan_inject_set("off");
+	work.task = current;
+	if (work.frees)
+		kspan_free(work.obj[NR_MAX]);
+	else
+		work.obj[NR_MAX] = kspan_alloc(SIZE, GFP_NOWAIT);
+	work.task = NULL;
+	while ((mag = held)) {
+		held = *(struct kspan_mag **)mag;
+		kspan_mag_free(mag);
+	}
+}
+
+static void drain_local(void *arg)
+{
+	kspan_cache_drain_local();
+}
+
+/* All of a span is taken and goes back; nothing of it is lost or given twice. */
+static void expect_whole(struct kunit *test)
+{
+	static void *obj[NR_MAX];
+	struct kspan_span *span;
+	unsigned int i;
+
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, drain_local, NULL);
+	KUNIT_EXPECT_EQ(test, kspan_cache_held(SC), 0UL);
+	for (i = 0; i < NR_MAX; i++) {
+		obj[i] = kspan_alloc(SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj[i]);
+	}
+	span = kspan_test_span(obj[0]);
+	for (i = 0; i < NR_MAX; i++)
+		KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(obj[i]), span);
+	for (i = 0; i < NR_MAX; i++)
+		kspan_free(obj[i]);
+}
+
+/* Fewer than a magazine, a magazine, more. */
+static const unsigned int numbers[] = { 1, KSPAN_MAG_SLOTS / 2,
+					KSPAN_MAG_SLOTS, NR_MAX - 1 };
+
+static void number_name(const unsigned int *nr, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u", *nr);
+}
+
+KUNIT_ARRAY_PARAM(number, numbers, number_name);
+
+static void allocates(struct kunit *test)
+{
+	unsigned int i;
+
+	/* No other span, so that the count below is of all there is. */
+	kspan_release();
+	kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
+	work.nr = *(const unsigned int *)test->param_value;
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, do_without_magazines,
+			  NULL);
+	KUNIT_EXPECT_EQ(test, work.nr_came, 1U);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[NR_MAX]);
+	for (i = 0; i < work.nr; i++) {
+		KUNIT_EXPECT_NOT_NULL(test, work.obj[i]);
+		KUNIT_EXPECT_PTR_NE(test, work.obj[i], work.obj[NR_MAX]);
+		kspan_free(work.obj[i]);
+	}
+	kspan_free(work.obj[NR_MAX]);
+	expect_whole(test);
+}
+
+static void frees(struct kunit *test)
+{
+	unsigned int i;
+
+	kspan_release();
+	work.nr = *(const unsigned int *)test->param_value;
+	work.frees = true;
+	for (i = 0; i < work.nr; i++) {
+		work.obj[i] = kspan_alloc(SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, work.obj[i]);
+	}
+	work.obj[NR_MAX] = kspan_alloc(SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, work.obj[NR_MAX]);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, do_without_magazines,
+			  NULL);
+	KUNIT_EXPECT_EQ(test, work.nr_came, 1U);
+	expect_whole(test);
+}
+
+static struct kunit_case probe_cases[] = {
+	KUNIT_CASE_PARAM(allocates, number_gen_params),
+	KUNIT_CASE_PARAM(frees, number_gen_params),
+	{}
+};
+
+KSPAN_TEST_SUITE_WITH(probe, probe_cases, probe_init, probe_exit);
