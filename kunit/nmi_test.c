@@ -272,11 +272,39 @@ static void defers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -2ULL);
 }
 
+/* Until a large one is gone somebody writes to it; that breaks no list. */
+static void late_write_is_harmless(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned long flags;
+	u8 *large[2];
+	unsigned int i;
+
+	large[0] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	large[1] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, large[0]);
+	KUNIT_ASSERT_NOT_NULL(test, large[1]);
+	kspan_read_stats(&before);
+	/* No worker takes it away meanwhile. */
+	preempt_disable();
+	flags = nmi_begin();
+	kspan_free(large[0]);
+	kspan_free(large[1]);
+	nmi_end(flags);
+	for (i = 0; i < sizeof(void *); i++)
+		kspan_test_spoil(large[1], i);
+	preempt_enable();
+	kspan_free_exit();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -2ULL);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(allocates_nothing),
 	KUNIT_CASE(moves_nothing),
 	KUNIT_CASE(frees_later),
 	KUNIT_CASE(defers),
+	KUNIT_CASE(late_write_is_harmless),
 	KUNIT_CASE(finds_bad_frees),
 	{}
 };

@@ -31,10 +31,12 @@
 #define FREE_BATCH	64U
 
 static void free_deferred(struct irq_work *work);
-static void fill_deferred(struct work_struct *work);
+static void free_deferred_large(struct work_struct *work);
 
 /*
  * Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred.
+ * They are linked through their own first bytes, for the moment from an NMI to
+ * the interrupt behind it: who writes to such a free object breaks the list.
  * Hard, as PREEMPT_RT leaves other irq_works to a thread of the CPU, which is
  * parked with the work in its hands when the CPU goes offline.
  */
@@ -48,15 +50,24 @@ static struct irq_work deferred_irq = IRQ_WORK_INIT_HARD(free_deferred);
 static DEFINE_RAW_SPINLOCK(rest_lock);
 static struct llist_node *rest;
 
-/* Large ones that have to be filled first, which is no work for an interrupt. */
-static LLIST_HEAD(to_fill);
-static DECLARE_WORK(fill_work, fill_deferred);
+/*
+ * Spans of large ones.  They go by a worker: filling one takes long, and who
+ * still writes to it must not meet a link there all that time.
+ */
+static LLIST_HEAD(deferred_large);
+static DECLARE_WORK(deferred_work, free_deferred_large);
 
 static void defer(void *mem)
 {
 	kspan_shadow_show(mem, sizeof(struct llist_node),
 			  sizeof(struct llist_node));
 	llist_add(mem, &deferred);
+	irq_work_queue(&deferred_irq);
+}
+
+static void defer_large(struct kspan_span *span)
+{
+	llist_add(&span->deferred, &deferred_large);
 	irq_work_queue(&deferred_irq);
 }
 
@@ -85,7 +96,7 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
 		kspan_large_spend(span);
 	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
-		defer((void *)ptr);
+		defer_large(span);
 	else
 		free_large(span);
 }
@@ -166,25 +177,11 @@ static struct llist_node *take_deferred(void)
 	return node;
 }
 
-static void free_deferred_large(struct kspan_span *span, struct llist_node *node)
-{
-	kspan_sanitize_deferred(node, kspan_span_size(span));
-	if (!kspan_redzone_on() && !want_init_on_free()) {
-		free_large(span);
-		return;
-	}
-	kspan_shadow_show(node, sizeof(*node), sizeof(*node));
-	if (llist_add(node, &to_fill))
-		schedule_work(&fill_work);
-}
-
 static void free_deferred_one(struct llist_node *node)
 {
 	struct kspan_span *span = kspan_span_find(node);
 
-	if (span->kind == KSPAN_LARGE) {
-		free_deferred_large(span, node);
-	} else if (span->kind == KSPAN_TINY) {
+	if (span->kind == KSPAN_TINY) {
 		kspan_tiny_release(span, node);
 	} else {
 		kspan_sanitize_deferred(node, kspan_span_size(span));
@@ -202,6 +199,8 @@ static void free_deferred(struct irq_work *work)
 	struct llist_node *node;
 	unsigned int nr = 0;
 
+	if (!llist_empty(&deferred_large))
+		schedule_work(&deferred_work);
 	preempt_disable();
 	while ((node = take_deferred())) {
 		free_deferred_one(node);
@@ -213,17 +212,14 @@ static void free_deferred(struct irq_work *work)
 	preempt_enable();
 }
 
-static void fill_deferred(struct work_struct *work)
+static void free_deferred_large(struct work_struct *work)
 {
-	struct llist_node *node, *next;
-	struct kspan_span *span;
+	struct kspan_span *span, *next;
 
-	llist_for_each_safe(node, next, llist_del_all(&to_fill)) {
-		preempt_disable();
-		span = kspan_span_find(node);
-		preempt_enable();
-		/* All of it is filled now, the link as well. */
-		kspan_shadow_hide(node, kspan_span_size(span));
+	llist_for_each_entry_safe(span, next, llist_del_all(&deferred_large),
+				  deferred) {
+		kspan_sanitize_deferred((void *)span->base,
+					kspan_span_size(span));
 		free_large(span);
 		cond_resched();
 	}
@@ -487,5 +483,6 @@ void kspan_free_exit(void)
 		free_deferred_one(node);
 	preempt_enable();
 	irq_work_sync(&deferred_irq);
-	flush_work(&fill_work);
+	cancel_work_sync(&deferred_work);
+	free_deferred_large(NULL);
 }

@@ -34,6 +34,7 @@
 #include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 
 #include "sizeclass.h"
@@ -79,6 +80,7 @@ struct kspan_chunk;
  * @base: address of the first object
  * @state: object states, @nr_objs of them and a NONE behind
  * @asked: large: bytes asked for, with check=2 only; as @base
+ * @deferred: large, freed in NMI: place in the list of free.c
  * @magic: the class's, or 0: every free of it takes the slow path
  * @top: 2 * span class + 1, the index of its F in a cache; set once
  * @kind: enum kspan_kind; set once
@@ -103,6 +105,7 @@ struct kspan_span {
 	union {
 		u8 *state;
 		size_t asked;
+		struct llist_node deferred;
 	};
 	u32 magic;
 	u16 top;

@@ -35,12 +35,12 @@
 #else
 #define EXCHANGED	1
 #endif
-#ifdef MUTANT_2		/* two: an NMI leaves the object LIVE for irq_work */
+#ifdef MUTANT_2		/* two: an NMI leaves the object LIVE for the worker */
 #define DEFERRED	LIFE_LIVE
 #else
 #define DEFERRED	LIFE_DEFERRED
 #endif
-#ifdef MUTANT_3		/* two: irq_work claims what the NMI has claimed */
+#ifdef MUTANT_3		/* two: the worker claims what the NMI has claimed */
 #define IS_CLAIMED(x)	(live[x] == LIFE_LIVE)
 #else
 #define IS_CLAIMED(x)	true
@@ -75,7 +75,7 @@ byte live[NSPAN];
 bit kept[NSPAN];		/* in a list of kept.c */
 bit pooled[NSPAN];		/* in large_pool */
 bit page_free[NADDR];		/* in the page heap */
-bit deferred[NADDR];		/* in the list of free.c */
+bit deferred[NSPAN];		/* in the list of free.c */
 
 /* What the code cannot see. */
 bit hand[NADDR];
@@ -172,11 +172,11 @@ inline free(p, nr, in_nmi)
 				ended[b]++;
 				assert(ended[b] == life[b]);
 				hand[b] = 0;
-				/* defer() links the pointer's own memory. */
+				/* defer_large() */
 				if
 				:: in_nmi ->
-					assert(!deferred[b]);
-					deferred[b] = 1
+					assert(!deferred[d]);
+					deferred[d] = 1
 				:: else -> skip
 				fi;
 				b = 0
@@ -287,14 +287,16 @@ end:
 	od
 }
 
-/* free_deferred(); NMIs free object 0 only */
-proctype irq_work()
+/* free_deferred_large() */
+proctype worker()
 {
 	byte d = NOTHING;
 end:
 	do
-	:: atomic { deferred[0] -> deferred[0] = 0; nr_busy++ }
-		d_step { d = map[0] }
+	:: atomic { deferred[0] || deferred[1] ->
+			d = (deferred[0] -> 0 : 1);
+			deferred[d] = 0;
+			nr_busy++ }
 		if
 		:: IS_CLAIMED(d) -> large_free()
 		:: else
@@ -320,6 +322,6 @@ init {
 		fi;
 		run client(ALLOCS);
 		run client(1);
-		run irq_work()
+		run worker()
 	}
 }

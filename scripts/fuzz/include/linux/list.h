@@ -184,7 +184,13 @@ static inline struct llist_node *llist_del_all(struct llist_head *head)
 	return first;
 }
 
-#define llist_for_each_safe(pos, n, node) \
-	for (pos = (node); pos && (n = pos->next, true); pos = n)
+#define llist_empty(head)	(!(head)->first)
+
+#define llist_for_each_entry_safe(pos, n, node, member) \
+	for (struct llist_node *at_ = (node); \
+	     at_ && (pos = container_of(at_, __typeof__(*pos), member), \
+		     at_ = at_->next, \
+		     n = at_ ? container_of(at_, __typeof__(*n), member) : NULL, \
+		     true); )
 
 #endif /* SIM_LIST_H */
