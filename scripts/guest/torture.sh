@@ -52,10 +52,14 @@ fails_stress()
 }
 
 # leaks_forgotten: kmemleak finds the three objects that forget=1 leaves behind,
-# by the sizes of their classes as check=1 is on, and nothing else.
+# by the sizes of their classes as check=1 is on, and nothing else.  It takes an
+# old value on the stack of some worker for a pointer, until that is overwritten.
 leaks_forgotten()
 {
-	leak_scan
+	for i in 1 2 3 4 5; do
+		leak_scan
+		[ "$(leaks_of_kspan)" -lt 3 ] || break
+	done
 	is 2 leaks_of_size 104 && is 1 leaks_of_size 1048576 &&
 		is 3 leaks_of_kspan
 }
