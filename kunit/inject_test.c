@@ -388,7 +388,7 @@ static void control_functions(struct kunit *test)
 	KUNIT_EXPECT_GE(test, before.heap_sys - after.heap_sys, bytes);
 }
 
-/* Descriptors for a size, all that there are, so that their pools are dry. */
+/* All descriptors for a size; their pools stay dry until injection is off. */
 static void hoard_spans(struct list_head *hoard, size_t size)
 {
 	struct kspan_span *span;
@@ -400,7 +400,6 @@ static void hoard_spans(struct list_head *hoard, size_t size)
 	kspan_inject_set("slab/1");
 	while ((span = kspan_span_alloc(sc, GFP_NOWAIT)))
 		list_add(&span->list, hoard);
-	kspan_inject_set("off");
 }
 
 static void return_spans(struct list_head *hoard)

@@ -13,6 +13,7 @@
 #include "kept.h"
 #include "kunit_support.h"
 #include "large.h"
+#include "params.h"
 #include "verify.h"
 
 #define RUN_BYTES	SZ_64K
@@ -248,7 +249,11 @@ static void regions_within_budget(struct kunit *test)
 /* Those that idled for long go, the others stay. */
 static void the_oldest_go(struct kunit *test)
 {
+	unsigned long normal = kspan_params.scavenge_ms;
+
 	kspan_test_plain_only(test);
+	/* Nobody else lets them grow older in the next two seconds. */
+	kspan_test_tick(test, 4000);
 	kspan_release();
 	objs[0] = kspan_alloc(RUN_BYTES, RUN_GFP);
 	objs[1] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
@@ -276,6 +281,7 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, RUN_GFP),
 			    (void *)objs[2]);
 	kspan_free(objs[2]);
+	kspan_test_set_pace(normal);
 }
 
 static struct kunit_case kept_cases[] = {

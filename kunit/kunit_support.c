@@ -4,9 +4,11 @@
  * numbers, and ways into every context.
  */
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -18,6 +20,7 @@
 #include "kunit_support.h"
 #include "params.h"
 #include "redzone.h"
+#include "scavenge.h"
 #include "shadow.h"
 #include "verify.h"
 
@@ -115,6 +118,36 @@ void kspan_test_expect_bad_frees(unsigned int nr)
 void kspan_test_expect_damage(unsigned int nr)
 {
 	running.damage = nr;
+}
+
+void kspan_test_set_pace(unsigned long ms)
+{
+	WRITE_ONCE(kspan_params.scavenge_ms, ms);
+}
+
+bool kspan_test_wait_for_ticks(unsigned int nr)
+{
+	long until = atomic_long_read(&kspan_nr_scavenge) + nr;
+	unsigned long end = jiffies + KSPAN_TEST_PATIENCE;
+
+	while (atomic_long_read(&kspan_nr_scavenge) < until) {
+		if (time_after(jiffies, end))
+			return false;
+		msleep(20);
+	}
+	return true;
+}
+
+/*
+ * The tick sets its own pace anew at each run: the first one under a shorter
+ * scavenge_ms may be as far away as the old one said.
+ */
+void kspan_test_tick(struct kunit *test, unsigned long ms)
+{
+	kspan_test_set_pace(ms);
+	/* At rest there is none. */
+	kspan_kick();
+	KUNIT_ASSERT_TRUE_MSG(test, kspan_test_wait_for_ticks(1), "no tick");
 }
 
 /* What is there neither compiler nor KASAN must know. */

@@ -57,6 +57,18 @@ int kspan_test_cached_init(struct kunit *test);
 void kspan_test_expect_bad_frees(unsigned int nr);
 /* This case damages @nr objects, with check=2. */
 void kspan_test_expect_damage(unsigned int nr);
+/* Longest wait for something that is sure to come, in jiffies. */
+#define KSPAN_TEST_PATIENCE	(20 * HZ)
+
+/* Set scavenge_ms; the case that does sets it back. */
+void kspan_test_set_pace(unsigned long ms);
+/* Wait for the scavenger to tick @nr times.  Return: false if it does not. */
+bool kspan_test_wait_for_ticks(unsigned int nr);
+/*
+ * Wait until the scavenger has this pace, twice in @ms: one tick has just been,
+ * and the next one is half of that away.
+ */
+void kspan_test_tick(struct kunit *test, unsigned long ms);
 /* Change a byte of an object, in it or near it. */
 void kspan_test_spoil(void *ptr, long offset);
 /* This case makes kspan find @nr structures corrupt. */

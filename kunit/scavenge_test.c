@@ -2,10 +2,8 @@
 /*
  * The scavenger: what comes back by itself, what on request, and what stays.
  *
- * The tick sets its own pace anew at each run, so that the first one under a
- * shorter scavenge_ms may be as far away as the old one said.  Times are only
- * compared with what they must be at least; for what has to happen there is
- * ample time.
+ * Times are only compared with what they must be at least; for what has to
+ * happen there is ample time.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -27,43 +25,12 @@
 #define MAX_OBJS	1000U
 #define CHUNK_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 
-/* Longest wait for something that is sure to come. */
-#define PATIENCE	(20 * HZ)
-
 /* 128 objects of 64 bytes a span. */
 #define SIZE		64U
 #define SC		8U
 
 /* One case at a time. */
 static void *objs[MAX_OBJS];
-
-static void set_pace(unsigned long ms)
-{
-	WRITE_ONCE(kspan_params.scavenge_ms, ms);
-}
-
-/* Wait for the tick to run @nr times.  Return: false if it does not. */
-static bool wait_for_ticks(unsigned int nr)
-{
-	long until = atomic_long_read(&kspan_nr_scavenge) + nr;
-	unsigned long end = jiffies + PATIENCE;
-
-	while (atomic_long_read(&kspan_nr_scavenge) < until) {
-		if (time_after(jiffies, end))
-			return false;
-		msleep(20);
-	}
-	return true;
-}
-
-/* Wait until the tick has this pace: twice in @ms. */
-static void begin_ticking(struct kunit *test, unsigned long ms)
-{
-	set_pace(ms);
-	/* At rest there is none. */
-	kspan_kick();
-	KUNIT_ASSERT_TRUE_MSG(test, wait_for_ticks(1), "no tick");
-}
 
 static void alloc_some(struct kunit *test, unsigned int nr, size_t size)
 {
@@ -88,19 +55,19 @@ static void comes_back_by_itself(struct kunit *test)
 	struct kspan_stats before;
 	unsigned long end;
 
-	begin_ticking(test, 30);
+	kspan_test_tick(test, 30);
 	alloc_some(test, MAX_OBJS, 4096);
 	kspan_free_bulk(MAX_OBJS, objs);
 	kspan_free(kspan_alloc(SZ_64K, GFP_KERNEL));
 	kspan_free(kspan_alloc(SZ_2M, GFP_KERNEL));
 	kspan_read_stats(&before);
-	for (end = jiffies + PATIENCE; time_before(jiffies, end); msleep(20))
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
 		if (only_the_reserve())
 			break;
 	KUNIT_EXPECT_TRUE(test, only_the_reserve());
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, heap_released), 0ULL);
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, scavenge_runs), 0ULL);
-	set_pace(normal);
+	kspan_test_set_pace(normal);
 }
 
 /* Not before it has idled for scavenge_ms. */
@@ -111,12 +78,12 @@ static void stays_for_its_time(struct kunit *test)
 	void *ptr;
 
 	kspan_release();
-	begin_ticking(test, 300);
+	kspan_test_tick(test, 300);
 	ptr = kspan_alloc(SZ_2M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	freed = jiffies;
 	kspan_free(ptr);
-	for (end = freed + PATIENCE; time_before(jiffies, end); msleep(10)) {
+	for (end = freed + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(10)) {
 		if (!atomic_long_read(&kspan_region_idle)) {
 			gone = jiffies;
 			break;
@@ -124,7 +91,7 @@ static void stays_for_its_time(struct kunit *test)
 	}
 	KUNIT_ASSERT_NE_MSG(test, gone, 0UL, "the region stays for ever");
 	KUNIT_EXPECT_GE(test, gone - freed, msecs_to_jiffies(300));
-	set_pace(normal);
+	kspan_test_set_pace(normal);
 }
 
 /* The caches of a CPU that allocates nothing are emptied. */
@@ -134,10 +101,10 @@ static void idle_caches_are_drained(struct kunit *test)
 	unsigned long end;
 
 	kspan_test_plain_only(test);
-	begin_ticking(test, 30);
+	kspan_test_tick(test, 30);
 	alloc_some(test, 100, SIZE);
 	kspan_free_bulk(100, objs);
-	for (end = jiffies + PATIENCE; time_before(jiffies, end); msleep(20))
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
 		if (!kspan_cache_held(SC) &&
 		    !kspan_depot_count(numa_mem_id(), SC) &&
 		    !kspan_central_of(numa_mem_id(), SC)->nr_spans)
@@ -145,7 +112,7 @@ static void idle_caches_are_drained(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_cache_held(SC), 0UL);
 	KUNIT_EXPECT_EQ(test, kspan_depot_count(numa_mem_id(), SC), 0U);
 	KUNIT_EXPECT_EQ(test, kspan_central_of(numa_mem_id(), SC)->nr_spans, 0UL);
-	set_pace(normal);
+	kspan_test_set_pace(normal);
 }
 
 /* What lives is left alone by tick and release. */
@@ -154,14 +121,14 @@ static void live_memory_stays(struct kunit *test)
 	unsigned long normal = kspan_params.scavenge_ms;
 	unsigned int i;
 
-	begin_ticking(test, 20);
+	kspan_test_tick(test, 20);
 	alloc_some(test, MAX_OBJS, 520);
 	for (i = 0; i < MAX_OBJS; i++)
 		memset(objs[i], i, 520);
 	/* Every other one: no span is without a live object. */
 	for (i = 0; i < MAX_OBJS; i += 2)
 		kspan_free(objs[i]);
-	KUNIT_EXPECT_TRUE(test, wait_for_ticks(4));
+	KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(4));
 	kspan_release();
 	for (i = 1; i < MAX_OBJS; i += 2) {
 		if (memchr_inv(objs[i], i, 520))
@@ -169,7 +136,7 @@ static void live_memory_stays(struct kunit *test)
 		kspan_free(objs[i]);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, i, MAX_OBJS + 1, "a live object was taken");
-	set_pace(normal);
+	kspan_test_set_pace(normal);
 }
 
 /* A release says what it gave back, and then there is no more to give. */
@@ -222,7 +189,7 @@ static void keeps_a_tenth_of_the_peak(struct kunit *test)
 	unsigned int i;
 
 	/* Nobody else lets the peak decay in the next two seconds. */
-	begin_ticking(test, 4000);
+	kspan_test_tick(test, 4000);
 	kspan_release();
 	alloc_some(test, MAX_OBJS, 8192);
 	peak = READ_ONCE(heap->used_pages);
@@ -237,15 +204,18 @@ static void keeps_a_tenth_of_the_peak(struct kunit *test)
 		last = keep;
 	}
 	KUNIT_EXPECT_EQ(test, last, heap->reserve_pages);
-	set_pace(normal);
+	kspan_test_set_pace(normal);
 }
 
 /* Regions above the budget go at once, not when they have idled. */
 static void surplus_regions_go_soon(struct kunit *test)
 {
+	unsigned long normal = kspan_params.scavenge_ms;
 	unsigned long budget, end;
 	unsigned int i, nr;
 
+	/* No tick in the next four seconds, and none of them idles for eight. */
+	kspan_test_tick(test, 8000);
 	kspan_release();
 	budget = min(totalram_pages() / 16, (256UL << 20) / PAGE_SIZE) * PAGE_SIZE;
 	nr = budget / SZ_2M + 2;
@@ -255,7 +225,7 @@ static void surplus_regions_go_soon(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
 	kspan_free_bulk(nr, objs);
-	for (end = jiffies + HZ; time_before(jiffies, end); msleep(10))
+	for (end = jiffies + 3 * HZ; time_before(jiffies, end); msleep(10))
 		if (atomic_long_read(&kspan_region_idle) <= budget)
 			break;
 	KUNIT_EXPECT_LE(test, (unsigned long)atomic_long_read(&kspan_region_idle),
@@ -263,6 +233,7 @@ static void surplus_regions_go_soon(struct kunit *test)
 	/* But no more than those. */
 	KUNIT_EXPECT_GT(test, (unsigned long)atomic_long_read(&kspan_region_idle),
 			budget / 2);
+	kspan_test_set_pace(normal);
 }
 
 static struct kunit_case scavenge_cases[] = {
