@@ -13,7 +13,7 @@
 #include "kept.h"
 #include "kunit_support.h"
 #include "large.h"
-#include "params.h"
+#include "scavenge.h"
 #include "verify.h"
 
 #define RUN_BYTES	SZ_64K
@@ -139,6 +139,7 @@ static void freed_twice(struct kunit *test)
 		char *one, *two, *ptr = kspan_alloc(sizes[i], gfps[i]);
 
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_scavenge_settle();
 		kspan_free(ptr);
 		kspan_free(ptr);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), i + 1ULL);
@@ -160,7 +161,7 @@ static void freed_twice(struct kunit *test)
 static void region_keeps_its_base(struct kunit *test)
 {
 	struct kspan_span *span = NULL;
-	char *high = NULL, *low;
+	char *high = NULL, *low, *again;
 	unsigned int i, nr;
 
 	kspan_test_plain_only(test);
@@ -188,12 +189,12 @@ static void region_keeps_its_base(struct kunit *test)
 	kspan_free(high);
 	KUNIT_EXPECT_TRUE(test, kspan_owns(low));
 	KUNIT_EXPECT_NULL(test, kspan_verify());
-	kspan_free(low);
 	/* It fits an aligned request as before. */
-	low = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
-	KUNIT_EXPECT_PTR_EQ(test, low, high);
+	again = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
+	KUNIT_EXPECT_PTR_EQ(test, again, high);
+	kspan_free(low);
 	for (i = 0; i < nr; i++)
-		kspan_free(objs[i] == high ? low : objs[i]);
+		kspan_free(objs[i] == high ? again : objs[i]);
 }
 
 /* Runs beyond the budget are the page heap's at once. */
@@ -249,11 +250,7 @@ static void regions_within_budget(struct kunit *test)
 /* Those that idled for long go, the others stay. */
 static void the_oldest_go(struct kunit *test)
 {
-	unsigned long normal = kspan_params.scavenge_ms;
-
 	kspan_test_plain_only(test);
-	/* Nobody else lets them grow older in the next two seconds. */
-	kspan_test_tick(test, 4000);
 	kspan_release();
 	objs[0] = kspan_alloc(RUN_BYTES, RUN_GFP);
 	objs[1] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
@@ -261,6 +258,8 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
+	/* A worker who was told of so much would trim them as well. */
+	kspan_scavenge_settle();
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
 	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX), 0UL);
@@ -281,7 +280,6 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, kspan_alloc(RUN_BYTES, RUN_GFP),
 			    (void *)objs[2]);
 	kspan_free(objs[2]);
-	kspan_test_set_pace(normal);
 }
 
 static struct kunit_case kept_cases[] = {

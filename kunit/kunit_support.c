@@ -47,12 +47,13 @@ const char * const kspan_test_place_names[KSPAN_TEST_NR_PLACES] = {
  * Remember how things were.  The init of every suite, in the thread of the case,
  * which stays on its CPU: a case looks at that CPU's cache.  Nothing is kept
  * from before, or the worker would bring that below its budget meanwhile, with
- * what the case has just freed.
+ * what the case has just freed; and no tick comes in between.
  */
 int kspan_test_init(struct kunit *test)
 {
 	memset(&running, 0, sizeof(running));
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	kspan_scavenge_stop();
 	kspan_release();
 	kspan_read_stats(&running.before);
 	running.params = kspan_params;
@@ -83,6 +84,7 @@ void kspan_test_exit(struct kunit *test)
 					    sizeof(kspan_params)),
 			      "module parameters left changed");
 	kspan_params = running.params;
+	kspan_scavenge_start();
 	if (test->status == KUNIT_FAILURE && running.seed)
 		kunit_info(test, "random numbers from seed %llu\n",
 			   running.seed);
@@ -138,15 +140,10 @@ bool kspan_test_wait_for_ticks(unsigned int nr)
 	return true;
 }
 
-/*
- * The tick sets its own pace anew at each run: the first one under a shorter
- * scavenge_ms may be as far away as the old one said.
- */
 void kspan_test_tick(struct kunit *test, unsigned long ms)
 {
 	kspan_test_set_pace(ms);
-	/* At rest there is none. */
-	kspan_kick();
+	kspan_scavenge_start();
 	KUNIT_ASSERT_TRUE_MSG(test, kspan_test_wait_for_ticks(1), "no tick");
 }
 

@@ -65,8 +65,8 @@ void kspan_test_set_pace(unsigned long ms);
 /* Wait for the scavenger to tick @nr times.  Return: false if it does not. */
 bool kspan_test_wait_for_ticks(unsigned int nr);
 /*
- * Wait until the scavenger has this pace, twice in @ms: one tick has just been,
- * and the next one is half of that away.
+ * Let the scavenger tick, which it does not while a case runs, twice in @ms; one
+ * tick has been when this returns.
  */
 void kspan_test_tick(struct kunit *test, unsigned long ms);
 /* Change a byte of an object, in it or near it. */

@@ -9,7 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "free.h"
+#include "deferred.h"
 #include "kept.h"
 #include "kunit_support.h"
 
@@ -122,7 +122,7 @@ static void moves_nothing(struct kunit *test)
 		nmi_end(flags);
 		KUNIT_EXPECT_PTR_EQ(test, ended, ZERO_SIZE_PTR);
 		KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
-		kspan_free_exit();
+		kspan_deferred_exit();
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -1ULL);
 	}
 }
@@ -185,7 +185,7 @@ static void frees_later(struct kunit *test)
 	/* That may still be so, and is a double free all the same. */
 	kspan_free(work.objs[work.nr - 1]);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
-	kspan_free_exit();
+	kspan_deferred_exit();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, alloc), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
@@ -227,7 +227,7 @@ static void finds_bad_frees(struct kunit *test)
 	for (i = 0; i < nr; i++)
 		kspan_free(work.objs[i]);
 	nmi_end(flags);
-	kspan_free_exit();
+	kspan_deferred_exit();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL * nr);
 	flags = nmi_begin();
 	for (i = 0; i < nr; i++)
@@ -265,7 +265,7 @@ static void defers(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, idle, idle_before, "kept for the next one");
 	KUNIT_EXPECT_EQ(test, (int)state, (int)KSPAN_OBJ_DEFERRED);
 	KUNIT_EXPECT_EQ(test, live, (int)KSPAN_LIFE_DEFERRED);
-	kspan_free_exit();
+	kspan_deferred_exit();
 	/* Its state may have ended with its span: a tick may come in between. */
 	KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
@@ -294,9 +294,73 @@ static void late_write_is_harmless(struct kunit *test)
 	for (i = 0; i < sizeof(void *); i++)
 		kspan_test_spoil(large[1], i);
 	preempt_enable();
-	kspan_free_exit();
+	kspan_deferred_exit();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -2ULL);
+}
+
+/*
+ * One who writes to a small one breaks the list, and no more: the object itself
+ * is freed, those freed before it are lost.
+ */
+static void broken_list_ends(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned long flags, nmi;
+	u8 was, *first, *last;
+	unsigned int i;
+
+	kspan_test_expect_corrupt(1);
+	first = kspan_alloc(300, GFP_KERNEL);
+	last = kspan_alloc(300, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	KUNIT_ASSERT_NOT_NULL(test, last);
+	was = *kspan_test_state(first);
+	kspan_read_stats(&before);
+	/* No irq_work comes in between. */
+	local_irq_save(flags);
+	nmi = nmi_begin();
+	kspan_free(first);
+	kspan_free(last);
+	nmi_end(nmi);
+	for (i = 0; i < sizeof(void *); i++)
+		kspan_test_spoil(last, i);
+	local_irq_restore(flags);
+	kspan_deferred_flush();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, corrupt), 1ULL);
+	KUNIT_EXPECT_EQ(test, (int)*kspan_test_state(first),
+			(int)KSPAN_OBJ_DEFERRED);
+
+	/* The next ones are freed as ever, tiny blocks too; then the lost one. */
+	last = kspan_alloc_tiny(15, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, last);
+	nmi = nmi_begin();
+	kspan_free(last);
+	nmi_end(nmi);
+	kspan_deferred_flush();
+	WRITE_ONCE(*kspan_test_state(first), was);
+	kspan_free(first);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -2ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, corrupt), 1ULL);
+}
+
+/* A release gives back what was freed in NMI just before it. */
+static void release_waits(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned long flags;
+	void *ptr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	ptr = kspan_alloc(SZ_2M, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	flags = nmi_begin();
+	kspan_free(ptr);
+	nmi_end(flags);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 }
 
 static struct kunit_case cases[] = {
@@ -305,6 +369,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(frees_later),
 	KUNIT_CASE(defers),
 	KUNIT_CASE(late_write_is_harmless),
+	KUNIT_CASE(broken_list_ends),
+	KUNIT_CASE(release_waits),
 	KUNIT_CASE(finds_bad_frees),
 	{}
 };

@@ -11,7 +11,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "free.h"
+#include "deferred.h"
 #include "kunit_support.h"
 #include "params.h"
 #include "redzone.h"
@@ -418,7 +418,7 @@ static void nmi_checks_first(struct kunit *test)
 		kspan_free(objs[1]);
 		__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
 		local_irq_restore(flags);
-		kspan_free_exit();
+		kspan_deferred_exit();
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, overrun), 1ULL);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
 		KUNIT_EXPECT_NULL(test, kspan_verify());

@@ -183,13 +183,10 @@ static void reclaim_empties_this_cpu(struct kunit *test)
 /* A tenth of the recent peak is kept by the tick, less each time. */
 static void keeps_a_tenth_of_the_peak(struct kunit *test)
 {
-	unsigned long normal = kspan_params.scavenge_ms;
 	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
 	unsigned long keep, last, peak;
 	unsigned int i;
 
-	/* Nobody else lets the peak decay in the next two seconds. */
-	kspan_test_tick(test, 4000);
 	kspan_release();
 	alloc_some(test, MAX_OBJS, 8192);
 	peak = READ_ONCE(heap->used_pages);
@@ -204,18 +201,14 @@ static void keeps_a_tenth_of_the_peak(struct kunit *test)
 		last = keep;
 	}
 	KUNIT_EXPECT_EQ(test, last, heap->reserve_pages);
-	kspan_test_set_pace(normal);
 }
 
-/* Regions above the budget go at once, not when they have idled. */
+/* Regions above the budget go at once; there is no tick to wait for. */
 static void surplus_regions_go_soon(struct kunit *test)
 {
-	unsigned long normal = kspan_params.scavenge_ms;
 	unsigned long budget, end;
 	unsigned int i, nr;
 
-	/* No tick in the next four seconds, and none of them idles for eight. */
-	kspan_test_tick(test, 8000);
 	kspan_release();
 	budget = min(totalram_pages() / 16, (256UL << 20) / PAGE_SIZE) * PAGE_SIZE;
 	nr = budget / SZ_2M + 2;
@@ -225,7 +218,8 @@ static void surplus_regions_go_soon(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
 	kspan_free_bulk(nr, objs);
-	for (end = jiffies + 3 * HZ; time_before(jiffies, end); msleep(10))
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end);
+	     msleep(10))
 		if (atomic_long_read(&kspan_region_idle) <= budget)
 			break;
 	KUNIT_EXPECT_LE(test, (unsigned long)atomic_long_read(&kspan_region_idle),
@@ -233,7 +227,6 @@ static void surplus_regions_go_soon(struct kunit *test)
 	/* But no more than those. */
 	KUNIT_EXPECT_GT(test, (unsigned long)atomic_long_read(&kspan_region_idle),
 			budget / 2);
-	kspan_test_set_pace(normal);
 }
 
 static struct kunit_case scavenge_cases[] = {

@@ -9,6 +9,7 @@
 
 #include "chunk.h"
 #include "kunit_support.h"
+#include "scavenge.h"
 #include "stats.h"
 
 #define MAX_OBJS	600U
@@ -31,6 +32,7 @@ static void expect_at_rest(struct kunit *test)
 	struct kspan_stats stats;
 	unsigned int class;
 
+	kspan_scavenge_settle();
 	kspan_read_stats(&stats);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		kspan_read_class(class, &row);

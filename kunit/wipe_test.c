@@ -12,7 +12,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "free.h"
+#include "deferred.h"
 #include "kunit_support.h"
 #include "shadow.h"
 
@@ -101,7 +101,7 @@ static void end_in_nmi(void *ptr, size_t size)
 	kspan_free(ptr);
 	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
 	local_irq_restore(flags);
-	kspan_free_exit();
+	kspan_deferred_exit();
 }
 
 /* A way to free one. */

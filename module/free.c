@@ -3,21 +3,15 @@
  * Frees.  See DOC: Overview in main.c for the steps.
  *
  * An NMI may have stopped its CPU in the middle of anything, so a free from
- * there only claims the object, by one cmpxchg, and links it in a list that
- * an irq_work empties.  The object's own memory holds the link.
+ * there only claims the object, by one cmpxchg; the rest is deferred.c's.
  */
-#include <linux/cpumask.h>
 #include <linux/export.h>
-#include <linux/irq_work.h>
 #include <linux/kspan.h>
-#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
-#include <linux/smp.h>
-#include <linux/spinlock.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 
+#include "deferred.h"
 #include "free.h"
 #include "large.h"
 #include "lookup.h"
@@ -27,49 +21,8 @@
 #include "scavenge.h"
 #include "tiny.h"
 
-/* Objects freed with preemption off at a stretch. */
+/* Objects of a bulk free that are told of at a stretch. */
 #define FREE_BATCH	64U
-
-static void free_deferred(struct irq_work *work);
-static void free_deferred_large(struct work_struct *work);
-
-/*
- * Objects freed in NMI; pushed by any CPU's NMIs, emptied by free_deferred.
- * They are linked through their own first bytes, for the moment from an NMI to
- * the interrupt behind it: who writes to such a free object breaks the list.
- * Hard, as PREEMPT_RT leaves other irq_works to a thread of the CPU, which is
- * parked with the work in its hands when the CPU goes offline.
- */
-static LLIST_HEAD(deferred);
-static struct irq_work deferred_irq = IRQ_WORK_INIT_HARD(free_deferred);
-
-/*
- * What an irq_work took off that list and left to the next, under the lock; a
- * leaf, taken in hardirq.
- */
-static DEFINE_RAW_SPINLOCK(rest_lock);
-static struct llist_node *rest;
-
-/*
- * Spans of large ones.  They go by a worker: filling one takes long, and who
- * still writes to it must not meet a link there all that time.
- */
-static LLIST_HEAD(deferred_large);
-static DECLARE_WORK(deferred_work, free_deferred_large);
-
-static void defer(void *mem)
-{
-	kspan_shadow_show(mem, sizeof(struct llist_node),
-			  sizeof(struct llist_node));
-	llist_add(mem, &deferred);
-	irq_work_queue(&deferred_irq);
-}
-
-static void defer_large(struct kspan_span *span)
-{
-	llist_add(&span->deferred, &deferred_large);
-	irq_work_queue(&deferred_irq);
-}
 
 static void free_large(struct kspan_span *span)
 {
@@ -96,7 +49,7 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
 		kspan_large_spend(span);
 	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
-		defer_large(span);
+		kspan_defer_large(span);
 	else
 		free_large(span);
 }
@@ -110,7 +63,7 @@ static void free_tiny_slow(struct kspan_span *span, const void *ptr)
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
 	else if (block && in_nmi())
-		defer(block);
+		kspan_defer(block);
 	else if (block)
 		kspan_tiny_release(span, block);
 }
@@ -128,7 +81,7 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr))
 		WRITE_ONCE(*object->state, KSPAN_OBJ_SPENT);
 	if (in_nmi())
-		defer((void *)ptr);
+		kspan_defer((void *)ptr);
 	else
 		kspan_cache_free(object->span->top / 2, ptr, object->state);
 }
@@ -159,70 +112,6 @@ noinline void kspan_free_slow(const void *ptr)
 	else
 		free_small_slow(&object, ptr);
 	preempt_enable();
-}
-
-/* The next object freed in NMI, or NULL. */
-static struct llist_node *take_deferred(void)
-{
-	struct llist_node *node;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&rest_lock, flags);
-	if (!rest)
-		rest = llist_del_all(&deferred);
-	node = rest;
-	if (node)
-		rest = node->next;
-	raw_spin_unlock_irqrestore(&rest_lock, flags);
-	return node;
-}
-
-static void free_deferred_one(struct llist_node *node)
-{
-	struct kspan_span *span = kspan_span_find(node);
-
-	if (span->kind == KSPAN_TINY) {
-		kspan_tiny_release(span, node);
-	} else {
-		kspan_sanitize_deferred(node, kspan_span_size(span));
-		kspan_cache_free(span->top / 2, node, span->state +
-				 kspan_span_index(span, (unsigned long)node));
-	}
-}
-
-/*
- * A batch; the rest waits for the next interrupt, so that none is long.  Not so
- * on a CPU that goes: its next interrupt is when it has come back.
- */
-static void free_deferred(struct irq_work *work)
-{
-	struct llist_node *node;
-	unsigned int nr = 0;
-
-	if (!llist_empty(&deferred_large))
-		schedule_work(&deferred_work);
-	preempt_disable();
-	while ((node = take_deferred())) {
-		free_deferred_one(node);
-		if (++nr < FREE_BATCH || !cpu_online(smp_processor_id()))
-			continue;
-		irq_work_queue(&deferred_irq);
-		break;
-	}
-	preempt_enable();
-}
-
-static void free_deferred_large(struct work_struct *work)
-{
-	struct kspan_span *span, *next;
-
-	llist_for_each_entry_safe(span, next, llist_del_all(&deferred_large),
-				  deferred) {
-		kspan_sanitize_deferred((void *)span->base,
-					kspan_span_size(span));
-		free_large(span);
-		cond_resched();
-	}
 }
 
 /* Many descriptors wait for a grace period, which only workers wait for. */
@@ -471,18 +360,3 @@ void kspan_free_bulk(size_t n, void **objs)
 	}
 }
 EXPORT_SYMBOL_GPL(kspan_free_bulk);
-
-/* Wait for objects freed in NMI.  Context: module unload; may sleep. */
-void kspan_free_exit(void)
-{
-	struct llist_node *node;
-
-	irq_work_sync(&deferred_irq);
-	preempt_disable();
-	while ((node = take_deferred()))
-		free_deferred_one(node);
-	preempt_enable();
-	irq_work_sync(&deferred_irq);
-	cancel_work_sync(&deferred_work);
-	free_deferred_large(NULL);
-}

@@ -54,6 +54,5 @@ static __always_inline bool kspan_free_to(struct kspan_span *span,
 }
 
 void kspan_free_slow(const void *ptr);
-void kspan_free_exit(void);
 
 #endif /* KSPAN_FREE_H */

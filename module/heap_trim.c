@@ -130,7 +130,8 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 			if (nr == TRIM_BATCH ||
 			    heap->free_pages < keep + chunk->nr_pages)
 				return nr;
-			if (time_before(jiffies, chunk->idle_since + idle_jiffies))
+			/* No time_before(): on 32 bits that fails after months. */
+			if (jiffies - chunk->idle_since < idle_jiffies)
 				break;
 			if (keep && is_last_run(heap, chunk))
 				break;

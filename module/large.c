@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -85,7 +86,7 @@ free_span:
 
 /* A run of what the page heap has. */
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
-				  int node, bool *low)
+				  int node, bool use_reserve, bool *low)
 {
 	unsigned int align_pages = max_t(size_t, align >> KSPAN_PAGE_SHIFT, 1);
 	struct kspan_heap *heap = kspan_heap_of(node);
@@ -99,8 +100,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 		*low = true;
 		return NULL;
 	}
-	if (!kspan_heap_alloc(heap, pages, align_pages, !kspan_may_sleep(gfp),
-			      &run)) {
+	if (!kspan_heap_alloc(heap, pages, align_pages, use_reserve, &run)) {
 		*low = true;
 		kspan_span_free(span);
 		return NULL;
@@ -129,17 +129,44 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	return (void *)span->base;
 }
 
+static void free_run(struct kspan_span *span)
+{
+	kspan_arena_withdraw(span);
+	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
+			span->nr_pages);
+	kspan_span_retire(span);
+}
+
+/*
+ * vmalloc() may have given another node's memory when @span's had none.  Such a
+ * span is put where who insists on a node does not meet it again.
+ */
+static bool is_elsewhere(struct kspan_span *span)
+{
+	if (kspan_is_on_node((void *)span->base, span_bytes(span), span->node))
+		return false;
+	if (kspan_is_region(span)) {
+		span->node = NUMA_NO_NODE;
+		kspan_kept_put(span);
+	} else {
+		free_run(span);
+	}
+	return true;
+}
+
 /**
  * kspan_large_reuse - a large object from a span that was kept
  * @size: bytes, not 0
  * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
  * @node: the only node that will do, or NUMA_NO_NODE
+ * @insist: whether all of its memory must be @node's
  * @zero: whether to zero it
  *
  * Context: Any but NMI.
  * Return: the object, or NULL if no kept span will do.
  */
-void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
+void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
+			bool zero)
 {
 	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
@@ -147,14 +174,28 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool zero)
 	/* A spoilt one is in nobody's list any more, and stays there. */
 	do {
 		span = kspan_kept_take(pages, align, node);
-	} while (span && kspan_redzone_on() &&
-		 !kspan_redzone_check_poison(span, (void *)span->base));
+	} while (span && ((kspan_redzone_on() &&
+			   !kspan_redzone_check_poison(span,
+						       (void *)span->base)) ||
+			  (unlikely(insist) && is_elsewhere(span))));
 	if (unlikely(!span))
 		return NULL;
 	if (unlikely(span->nr_pages != pages))
 		WRITE_ONCE(span->nr_pages, pages);
 	span->needzero = true;
 	return begin(span, size, zero);
+}
+
+/* The same with a span that nobody knows yet, or NULL. */
+static void *begin_new(struct kspan_span *span, size_t size, bool zero)
+{
+	void *ptr;
+
+	if (!span)
+		return NULL;
+	ptr = begin(span, size, zero);
+	kspan_arena_publish(span);
+	return ptr;
 }
 
 /**
@@ -175,7 +216,6 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 {
 	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
-	void *ptr;
 
 	*err = -EINVAL;
 	/* What vmalloc() would refuse anyway, and what a sum could overflow by. */
@@ -184,12 +224,29 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 		return NULL;
 	span = get_region(pages, align, gfp, node, err);
 	if (!span)
-		span = get_run(pages, align, gfp, node, low);
-	if (!span)
-		return NULL;
-	ptr = begin(span, size, zero);
-	kspan_arena_publish(span);
-	return ptr;
+		span = get_run(pages, align, gfp, node, !kspan_may_sleep(gfp),
+			       low);
+	return begin_new(span, size, zero);
+}
+
+/**
+ * kspan_large_alloc_run - a large object of what a node's heap has
+ * @size: bytes, not 0, and no more than can be
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @gfp: flags for the descriptor
+ * @node: the node
+ * @zero: whether to zero it
+ * @use_reserve: whether the caller may go below the reserve
+ * @low: set when the heap fell below its reserve, or metadata is short
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: the object, or NULL.
+ */
+void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
+			    bool zero, bool use_reserve, bool *low)
+{
+	return begin_new(get_run(kspan_large_pages(size), align, gfp, node,
+				 use_reserve, low), size, zero);
 }
 
 static void count_free(const struct kspan_span *span)
@@ -216,14 +273,6 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 		return KSPAN_FAULT_DOUBLE;
 	count_free(span);
 	return KSPAN_FAULT_NONE;
-}
-
-static void free_run(struct kspan_span *span)
-{
-	kspan_arena_withdraw(span);
-	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
-			span->nr_pages);
-	kspan_span_retire(span);
 }
 
 static void free_region(struct kspan_span *span)

@@ -31,9 +31,12 @@ static inline unsigned long kspan_large_pages(size_t size)
 
 int kspan_large_init(void);
 void kspan_large_exit(void);
-void *kspan_large_reuse(size_t size, size_t align, int node, bool zero);
+void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
+			bool zero);
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err);
+void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
+			    bool zero, bool use_reserve, bool *low);
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next);
 bool kspan_large_free(struct kspan_span *span);

@@ -16,7 +16,7 @@
 #include "chunk.h"
 #include "debugfs.h"
 #include "depot.h"
-#include "free.h"
+#include "deferred.h"
 #include "heap.h"
 #include "large.h"
 #include "meta.h"
@@ -147,6 +147,7 @@
  */
 size_t kspan_release(void)
 {
+	kspan_deferred_flush();
 	return kspan_scavenge_all();
 }
 EXPORT_SYMBOL_GPL(kspan_release);
@@ -230,7 +231,7 @@ static int __init kspan_init(void)
 static void __exit kspan_exit(void)
 {
 	kspan_debugfs_exit();
-	kspan_free_exit();
+	kspan_deferred_exit();
 	report_live();
 	end_parts(ARRAY_SIZE(parts));
 }

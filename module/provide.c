@@ -189,15 +189,15 @@ static void *large_elsewhere(size_t size, size_t align, bool zero,
 			     struct effort *effort)
 {
 	void *ptr = NULL;
-	int other, err;
+	int other;
 
 	if (effort->gfp & __GFP_THISNODE)
 		return NULL;
 	for_each_kspan_node(other)
 		if (!ptr && other != effort->node)
-			ptr = kspan_large_alloc(size, align,
-						effort->gfp & ~__GFP_DIRECT_RECLAIM,
-						other, zero, &effort->low, &err);
+			ptr = kspan_large_alloc_run(size, align, effort->gfp,
+						    other, zero, !effort->sleep,
+						    &effort->low);
 	return ptr;
 }
 
@@ -243,7 +243,9 @@ static int reuse_node(int node)
 void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
 			  bool zero)
 {
-	void *ptr = kspan_large_reuse(size, align, reuse_node(node), zero);
+	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
+	void *ptr = kspan_large_reuse(size, align, reuse_node(node), insist,
+				      zero);
 
 	if (likely(ptr))
 		return ptr;

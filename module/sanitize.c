@@ -159,7 +159,8 @@ void kspan_sanitize_free_object(const void *ptr)
  */
 void kspan_sanitize_resize_object(void *ptr, size_t size, gfp_t gfp)
 {
-	if (span_of_live(ptr)->kind != KSPAN_TINY)
+	/* Where it could not be told again it stays as it was known. */
+	if (span_of_live(ptr)->kind != KSPAN_TINY && may_tell_kmemleak())
 		kmemleak_free(ptr);
 	kspan_sanitize_object(ptr, size, gfp);
 }

@@ -264,6 +264,17 @@ void kspan_kick(void)
 }
 
 /**
+ * kspan_queue_work - have a worker do something, on whichever CPU has time
+ * @work: not the scavenger's own; its owner sees that it ends before it does
+ *
+ * Context: Any but NMI.
+ */
+void kspan_queue_work(struct work_struct *work)
+{
+	queue_work(unbound_wq, work);
+}
+
+/**
  * kspan_reclaim - give memory back because there is none
  *
  * Leaves out what would mean waiting: other CPUs' caches, and descriptors
@@ -284,6 +295,38 @@ void kspan_reclaim(void)
 }
 
 /**
+ * kspan_scavenge_settle - wait until what was kicked for is done
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_scavenge_settle(void)
+{
+	irq_work_sync(&kick_irq);
+	flush_work(&kick_work);
+}
+
+/* Let the scavenger tick.  Context: Any but NMI. */
+void kspan_scavenge_start(void)
+{
+	queue_tick();
+}
+
+/**
+ * kspan_scavenge_stop - no tick from here on
+ *
+ * Context: Process context that may sleep; until kspan_scavenge_start().
+ */
+void kspan_scavenge_stop(void)
+{
+	/* A growth finds no tick to start. */
+	WRITE_ONCE(tick_runs, true);
+	kspan_scavenge_settle();
+	cancel_delayed_work_sync(&tick_work);
+	/* The last one may have said that there is none. */
+	WRITE_ONCE(tick_runs, true);
+}
+
+/**
  * kspan_scavenge_all - give everything idle back, but for the reserve
  *
  * Context: Process context that may sleep, is not a hotplug callback and does
@@ -295,7 +338,7 @@ unsigned long kspan_scavenge_all(void)
 	unsigned long bytes;
 
 	/* What a worker has in its hands would be missed. */
-	flush_work(&kick_work);
+	kspan_scavenge_settle();
 	flush_work(&tick_work.work);
 	kspan_on_each_cpu(drain_this_cpu);
 	drain_shared(true);
@@ -348,7 +391,7 @@ int kspan_scavenge_init(void)
 	if (ret < 0)
 		goto free_unbound;
 	hotplug_state = ret;
-	queue_tick();
+	kspan_scavenge_start();
 	return 0;
 
 free_unbound:
@@ -370,9 +413,7 @@ void kspan_scavenge_exit(void)
 	unsigned int cpu;
 
 	cpuhp_remove_state_nocalls(hotplug_state);
-	irq_work_sync(&kick_irq);
-	cancel_work_sync(&kick_work);
-	cancel_delayed_work_sync(&tick_work);
+	kspan_scavenge_stop();
 	destroy_workqueue(unbound_wq);
 	destroy_workqueue(percpu_wq);
 	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);

@@ -212,6 +212,25 @@ enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
 	return KSPAN_FAULT_NONE;
 }
 
+/**
+ * kspan_tiny_is_bare - whether a block waits for kspan_tiny_release()
+ * @span: its span
+ * @ptr: any address in it
+ *
+ * Context: Any, with preemption off.
+ * Return: whether @ptr is a block that is taken, no CPU's current one and
+ * without objects.
+ */
+bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr)
+{
+	const u8 *state = span->state + ((unsigned long)ptr - span->base) /
+			  KSPAN_TINY_MAX;
+
+	return IS_ALIGNED((unsigned long)ptr, KSPAN_TINY_MAX) &&
+	       !atomic64_read(word_of(span, ptr)) &&
+	       kspan_obj_is_live(READ_ONCE(*state));
+}
+
 /* Whether @ptr is inside an object but not its first byte.  Context: Any. */
 bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr)
 {

@@ -24,6 +24,7 @@ void *kspan_tiny_alloc(size_t size, int node, bool zero);
 enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
 				 void **block);
 void kspan_tiny_release(struct kspan_span *span, void *block);
+bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr);
 bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr);
 size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr);
 void kspan_tiny_drain_local(void);

@@ -31,6 +31,7 @@ LAYERS = """
     tiny
     lookup scavenge
     sanitize
+    deferred
     shrink
     provide
     alloc free

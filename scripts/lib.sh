@@ -281,6 +281,8 @@ make_initramfs()
 # The guest can say so for a while, see expect_reports() there.  Nor is it a
 # complaint then that KASAN finds what the suite about it does.
 #
+# What a job's shell complains of, as a command that is none, counts as well.
+#
 # KCSAN finds races in the kernel itself; they count if one of the accesses is
 # by the module, or by what it calls.
 check_log()
@@ -308,6 +310,7 @@ check_log()
 	/BUG:|WARNING:|Oops|Call Trace|Kernel panic|general protection/ ||
 	/oom-killer|Out of memory/ ||
 	/possible recursive locking|inconsistent lock state|circular locking/ ||
+	/^\/[a-z]+\.sh: / ||
 	/detected( expedited)? stall|blocked for more than|unable to handle|Unable to handle/ {
 		complain($0)
 	}

@@ -11,13 +11,15 @@
 #                             against the limits of scripts/bench/limits
 # and, if they are named only:
 #   kunit-newest              the suites on the newest kernel
+#   kunit-6.12+alloc          the suites with init_on_alloc=1
 #   kunit-6.12+init           the suites with init_on_alloc=1 init_on_free=1
 #   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
 #                             newest 6.1-arm64 6.1-i386
 #   torture-NAME+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
 #                             small (96 MiB), 64m; with other words for the
-#                             kernel: init (init_on_alloc=1 init_on_free=1); or
-#                             with module parameters: check2, random
+#                             kernel: alloc (init_on_alloc=1), init (and
+#                             init_on_free=1); or with module parameters:
+#                             check2, random
 #   faults-6.1                requests that fail, on another kernel
 #   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
 #   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
@@ -40,13 +42,13 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
-MORE_LEGS=(kunit-newest kunit-6.12+init torture-6.1-rt torture-6.12-rt
-	torture-newest torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa
-	torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
+MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init torture-6.1-rt
+	torture-6.12-rt torture-newest torture-6.1-arm64 torture-6.1-i386
+	torture-6.12+numa torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
 	torture-6.1-i386+64m torture-6.1-arm64+small torture-6.12+check2
-	torture-6.12+random torture-6.12+init faults-6.1 kunit-6.12-uml-kasan
-	kunit-6.12-kasan torture-6.12-kasan faults-6.12-kasan torture-6.12-kcsan
-	fuzz fuzz-mutants model-mutants)
+	torture-6.12+random torture-6.12+alloc torture-6.12+init faults-6.1
+	kunit-6.12-uml-kasan kunit-6.12-kasan torture-6.12-kasan
+	faults-6.12-kasan torture-6.12-kcsan fuzz fuzz-mutants model-mutants)
 LOGS=$BUILD/test
 seconds=20
 params=
@@ -108,15 +110,18 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME[+init]: set guest to the command that boots that kernel, kdir
+# kunit_guest NAME[+alloc|+init]: set guest to the command that boots that kernel, kdir
 # to where it was built and build_args to what the module's build takes.
 kunit_guest()
 {
-	local name=${1%+init} version flavour=test cpus=1
+	local name=${1%%+*} version flavour=test cpus=1
 	# Every report of KASAN counts, not only the first.
 	local cmdline="kasan_multi_shot log_buf_len=8M"
 
-	[ "$name" = "$1" ] || cmdline+=" init_on_alloc=1 init_on_free=1"
+	case $1 in
+	*+alloc) cmdline+=" init_on_alloc=1" ;;
+	*+init) cmdline+=" init_on_alloc=1 init_on_free=1" ;;
+	esac
 	set -- "$name"
 	version=${1%-uml-*}
 
@@ -133,7 +138,9 @@ kunit_guest()
 	[ "$1" != newest ] || cpus=2
 	kdir=$("$SCRIPTS/kernels.sh" uml "$version" "$flavour") || return
 	guest=("$SCRIPTS/uml.sh" --kernel "$version" --flavour "$flavour"
-		--cpus "$cpus" --timeout 240 --cmdline "$cmdline")
+		--cpus "$cpus" --timeout 600 --cmdline "$cmdline")
+	# What is found damaged is never used again, and KASAN needs much itself.
+	[ "$flavour" = test ] || guest+=(--mem 512M)
 	build_args=(ARCH=um)
 }
 
@@ -160,7 +167,7 @@ leg_kunit()
 	local leg=kunit-$1 kdir work status=0 line guest build_args
 
 	kunit_guest "$1" || return
-	work=$(work_dir "kunit-${1%+init}")
+	work=$(work_dir "kunit-${1%%+*}")
 	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" "${build_args[@]}" \
 		KSPAN_KUNIT=1 || return
 	say "$leg: running the suites"
@@ -238,6 +245,10 @@ choose_machine()
 		;;
 	*+check2) module=(check=2) ;;
 	*+random) module=(randomize=1) ;;
+	*+alloc)
+		cmdline="init_on_alloc=1"
+		torture=(zeroed=1)
+		;;
 	*+init)
 		cmdline="init_on_alloc=1 init_on_free=1"
 		torture=(zeroed=1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * large.pml - a Spin model of how a large object's life ends and begins again:
- * kspan_large_claim() of large.c between lookup.c, free.c and kept.c.
+ * kspan_large_claim() of large.c between lookup.c, free.c, deferred.c and kept.c.
  *
  * Two clients free one object at the same time, one of them perhaps in NMI,
  * while others allocate, so that the span is given again with or without a
@@ -75,7 +75,7 @@ byte live[NSPAN];
 bit kept[NSPAN];		/* in a list of kept.c */
 bit pooled[NSPAN];		/* in large_pool */
 bit page_free[NADDR];		/* in the page heap */
-bit deferred[NSPAN];		/* in the list of free.c */
+bit deferred[NSPAN];		/* in the list of deferred.c */
 
 /* What the code cannot see. */
 bit hand[NADDR];
@@ -287,7 +287,7 @@ end:
 	od
 }
 
-/* free_deferred_large() */
+/* free_deferred_large() of deferred.c */
 proctype worker()
 {
 	byte d = NOTHING;

@@ -33,6 +33,7 @@ struct api_attempt {
 	unsigned long refused;
 	long failures;
 	long heap_sys;
+	unsigned long free_pages[2];	/* of each node's heap */
 };
 
 struct api_attempt api_try(const struct fuzz_step *step, size_t size);

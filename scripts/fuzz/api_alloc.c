@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "chunk.h"
+#include "heap.h"
 #include "report.h"
 #include "sizeclass.h"
 
@@ -77,8 +78,26 @@ static long nr_failures(void)
 	       atomic_long_read(&kspan_nr_limit_fail);
 }
 
+/* Who may sleep takes nothing of any node's reserve. */
+static void check_reserves(const struct api_attempt *attempt)
+{
+	struct kspan_heap *heap;
+	int node;
+
+	if (attempt->context != SIM_TASK || attempt->gfp & __GFP_NOFAIL ||
+	    !gfpflags_allow_blocking(attempt->gfp))
+		return;
+	for (node = 0; node < nr_online_nodes; node++) {
+		heap = kspan_heap_of(node);
+		SIM_CHECK(heap->free_pages >= min(attempt->free_pages[node],
+						  kspan_heap_reserve(heap)));
+	}
+}
+
 struct api_attempt api_try(const struct fuzz_step *step, size_t size)
 {
+	struct kspan_heap *second = kspan_heap_of(nr_online_nodes - 1);
+
 	return (struct api_attempt){
 		.gfp = api_gfp(step),
 		.size = size,
@@ -87,6 +106,8 @@ struct api_attempt api_try(const struct fuzz_step *step, size_t size)
 		.refused = sim_nr_refused,
 		.failures = nr_failures(),
 		.heap_sys = atomic_long_read(&kspan_heap_sys),
+		.free_pages = { kspan_heap_of(0)->free_pages,
+				second->free_pages },
 	};
 }
 
@@ -108,6 +129,7 @@ void api_tried(const struct api_attempt *attempt, bool success)
 	bool never = attempt->size >> PAGE_SHIFT > totalram_pages();
 
 	check_limit(attempt);
+	check_reserves(attempt);
 	if (success) {
 		SIM_CHECK(!failed && !never);
 		SIM_CHECK(attempt->context != SIM_NMI);
@@ -123,7 +145,8 @@ void api_tried(const struct api_attempt *attempt, bool success)
 		return;
 	SIM_CHECK(sim_nr_refused > attempt->refused ||
 		  kspan_params.memory_limit ||
-		  attempt->gfp & __GFP_THISNODE ||
+		  (attempt->gfp & __GFP_THISNODE &&
+		   (sim_far || attempt->size <= KSPAN_SMALL_MAX)) ||
 		  sim_bytes_held() + attempt->all >
 		  totalram_pages() * PAGE_SIZE / 4 * 3);
 }

@@ -31,6 +31,23 @@ is_wiping()
 	grep -qw init_on_free=1 /proc/cmdline
 }
 
+# has_magazines: whether objects come from magazines, which is not so with check=2.
+has_magazines()
+{
+	fails eval 'arg params "" | grep -qw check=2' >/dev/null
+}
+
+# magazines_alloc, magazines_free: magazines were filled, and emptied.
+magazines_alloc()
+{
+	not_above 1 $(($(kstat refill) + $(kstat swap)))
+}
+
+magazines_free()
+{
+	not_above 1 $(($(kstat flush) + $(kstat swap)))
+}
+
 # has_nmis: whether the stress can send some.
 has_nmis()
 {
