@@ -115,6 +115,30 @@ static void idle_caches_are_drained(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
+/* So is the block that tiny objects are cut from, with nothing beside it. */
+static void idle_tiny_block_is_drained(struct kunit *test)
+{
+	unsigned long normal = kspan_params.scavenge_ms;
+	struct kspan_central *central;
+	unsigned long end;
+
+	kspan_test_plain_only(test);
+	central = kspan_central_of(numa_mem_id(), KSPAN_SC_TINY);
+	kspan_free(kspan_alloc_tiny(5, GFP_KERNEL));
+	migrate_disable();
+	kspan_cache_drain_local();
+	migrate_enable();
+	kspan_drain_shared();
+	KUNIT_EXPECT_EQ(test, READ_ONCE(central->nr_spans), 1UL);
+	kspan_test_tick(test, 30);
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end);
+	     msleep(20))
+		if (!READ_ONCE(central->nr_spans))
+			break;
+	KUNIT_EXPECT_EQ(test, READ_ONCE(central->nr_spans), 0UL);
+	kspan_test_set_pace(normal);
+}
+
 /* What lives is left alone by tick and release. */
 static void live_memory_stays(struct kunit *test)
 {
@@ -233,6 +257,7 @@ static struct kunit_case scavenge_cases[] = {
 	KUNIT_CASE(comes_back_by_itself),
 	KUNIT_CASE(stays_for_its_time),
 	KUNIT_CASE(idle_caches_are_drained),
+	KUNIT_CASE(idle_tiny_block_is_drained),
 	KUNIT_CASE(live_memory_stays),
 	KUNIT_CASE(release_tells_its_bytes),
 	KUNIT_CASE(reclaim_empties_this_cpu),

@@ -286,6 +286,7 @@ void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
 			       bool zero);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
+bool kspan_cache_holds(unsigned int cpu);
 bool kspan_cache_is_idle(unsigned int cpu);
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
 unsigned long kspan_cache_held(unsigned int sc);

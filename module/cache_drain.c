@@ -152,7 +152,8 @@ void kspan_cache_drain_dead(unsigned int cpu)
 	}
 }
 
-static bool holds_anything(unsigned int cpu)
+/* Whether a CPU's caches hold anything.  Context: Any; a hint. */
+bool kspan_cache_holds(unsigned int cpu)
 {
 	unsigned int ctx, sc;
 	struct kspan_ctx_cache c;
@@ -167,11 +168,11 @@ static bool holds_anything(unsigned int cpu)
 }
 
 /**
- * kspan_cache_is_idle - whether a CPU's caches hold memory for nobody
+ * kspan_cache_is_idle - whether a CPU allocates and frees nothing
  * @cpu: the CPU
  *
  * Context: Process; the scavenger only, which compares with its last call.
- * Return: true if no slow path ran since then and there is something to free.
+ * Return: true if no slow path ran since then.
  */
 bool kspan_cache_is_idle(unsigned int cpu)
 {
@@ -180,5 +181,5 @@ bool kspan_cache_is_idle(unsigned int cpu)
 	bool idle = READ_ONCE(cc->nr_seen) == events;
 
 	WRITE_ONCE(cc->nr_seen, events);
-	return idle && holds_anything(cpu);
+	return idle;
 }

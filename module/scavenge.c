@@ -125,7 +125,8 @@ static void drain_idle_cpus(void)
 
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
-		if (kspan_cache_is_idle(cpu))
+		if (kspan_cache_is_idle(cpu) &&
+		    (kspan_cache_holds(cpu) || kspan_tiny_holds(cpu)))
 			queue_work_on(cpu, percpu_wq,
 				      &per_cpu_ptr(cpu_jobs, cpu)->drain);
 	cpus_read_unlock();

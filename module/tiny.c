@@ -247,6 +247,18 @@ size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr)
 	       (4 * offset);
 }
 
+/* Whether a CPU has a current block.  Context: Any; a hint. */
+bool kspan_tiny_holds(unsigned int cpu)
+{
+	const struct tiny_cpu *tc = per_cpu_ptr(tiny_cpus, cpu);
+	unsigned int ctx;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
+		if (data_race(tc->current_block[ctx].block))
+			return true;
+	return false;
+}
+
 /* Retire the current blocks of this CPU.  Context: Task, no migration. */
 void kspan_tiny_drain_local(void)
 {
