@@ -116,8 +116,9 @@
  *   with preemption off.  Nothing can nest into it: a hardirq has a cache of
  *   its own, so has a softirq, and an NMI uses none; but a probe in the page
  *   allocator can, while a magazine is asked for, so who asked looks again.
- *   Others read its tops with READ_ONCE() for statistics.  Draining it happens on its CPU with
- *   interrupts off, or after that CPU is offline.
+ *   (A probe at a contended lock must use kspan as little as kmalloc().)
+ *   Others read its tops with READ_ONCE() for statistics.  Draining it happens
+ *   on its CPU with interrupts off, or after that CPU is offline.
  * - An object's state byte is written by whoever holds the object: the client
  *   through alloc and free, then the magazine's owner.  With check=2 the same
  *   goes for its asked size and its redzone; poison is looked at under the
