@@ -66,12 +66,11 @@ refuses()
 	return 1
 }
 
-# fault_stress: the run ends well, although every N-th request fails, N as given.
-fault_stress()
+# fault_run: a run ends well, although every N-th request fails, N as given.
+fault_run()
 {
 	load_torture seconds="$RUN" || return
 	stress_left=$((RUN * 3 + 60))
-	stress_failed=0
 	while :; do
 		result=$(cat $TORTURE_DIR/result)
 		case $result in
@@ -91,7 +90,19 @@ fault_stress()
 		[ "$stress_left" -gt 0 ] || { echo "does not end: $result"; return 1; }
 	done
 	info "$result; $stress_failed requests failed"
-	rmmod kspan_torture && not_above $((SLOW ? 5 : 100)) "$stress_failed"
+	rmmod kspan_torture
+}
+
+# fault_stress: enough requests fail in such runs, of which a kernel that looks
+# for bugs may need some: it does little, and may ask for nothing at that moment.
+fault_stress()
+{
+	stress_failed=0
+	for i in $(seq $((SLOW ? 4 : 1))); do
+		fault_run "$@" || { echo "in run $i"; return 1; }
+		[ "$stress_failed" -lt 5 ] || break
+	done
+	not_above $((SLOW ? 5 : 100)) "$stress_failed"
 }
 
 check "load and unload" load_unload
