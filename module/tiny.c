@@ -254,6 +254,7 @@ bool kspan_tiny_holds(unsigned int cpu)
 	unsigned int ctx;
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
+		/* The owner may change it meanwhile; the next look sees that. */
 		if (data_race(tc->current_block[ctx].block))
 			return true;
 	return false;
