@@ -11,6 +11,8 @@
 
 #include "arena.h"
 #include "chunk.h"
+#include "depot.h"
+#include "kept.h"
 #include "kunit_support.h"
 
 #define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
@@ -320,6 +322,40 @@ static void frames_outside_the_window(struct kunit *test)
 	kspan_arena_mark(addr, 2, &kspan_null_span);
 }
 
+static void expect_elsewhere(struct kunit *test, const void *ptr)
+{
+	KUNIT_EXPECT_PTR_EQ(test, look_up(test, (unsigned long)ptr),
+			    &kspan_null_span);
+}
+
+/* No structure of kspan's lies where an overrun of an object could reach it. */
+static void metadata_lies_elsewhere(struct kunit *test)
+{
+	static const size_t sizes[] = { 8, 100, 4096, 32768, 40000, 4 << 20 };
+	const struct kspan_span *span;
+	struct kspan_mag *mag;
+	unsigned int i;
+	void *ptr;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		span = kspan_test_span(ptr);
+		expect_elsewhere(test, span);
+		if (span->kind != KSPAN_LARGE) {
+			expect_elsewhere(test, span->state);
+			expect_elsewhere(test, kspan_span_bitmap(span));
+		}
+		if (span->kind != KSPAN_LARGE || !kspan_is_region(span))
+			expect_elsewhere(test, span->chunk);
+		kspan_free(ptr);
+	}
+	mag = kspan_mag_alloc(1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mag);
+	expect_elsewhere(test, mag);
+	kspan_mag_free(mag);
+}
+
 static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(foreign_memory),
 	KUNIT_CASE(wild_values),
@@ -331,6 +367,7 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(every_byte_of_an_object),
 	KUNIT_CASE(around_a_large_object),
 	KUNIT_CASE(frames_outside_the_window),
+	KUNIT_CASE(metadata_lies_elsewhere),
 	{}
 };
 

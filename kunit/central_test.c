@@ -323,21 +323,25 @@ static void check_finds_wrong_figures(struct kunit *test)
 	end(test);
 }
 
-/* Undo the retirement of a span all of whose objects are free. */
-static void revive(struct kspan_span *span)
+/* Ways in which a span can contradict itself. */
+static void lose_a_bit(struct kspan_span *span)
 {
-	struct kspan_central *c = central();
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&c->lock, flags);
-	kspan_span_setup(span, SC);
-	span->bucket = KSPAN_CENTRAL_BUCKETS - 1;
-	list_add(&span->list, &c->partial[span->bucket]);
-	c->nr_partial++;
-	c->nr_empty++;
-	c->nr_free += span->nr_free;
-	raw_spin_unlock_irqrestore(&c->lock, flags);
+	__clear_bit(20, kspan_span_bitmap(span));
 }
+
+static void count_too_few(struct kspan_span *span)
+{
+	span->nr_free -= 2;
+}
+
+static void count_too_many(struct kspan_span *span)
+{
+	span->nr_free += 2;
+}
+
+static void (*const damages[])(struct kspan_span *span) = {
+	lose_a_bit, count_too_few, count_too_many,
+};
 
 /*
  * A span that contradicts itself is taken out of use, once, and others serve
@@ -346,33 +350,36 @@ static void revive(struct kspan_span *span)
 static void corrupt_span_is_retired(struct kunit *test)
 {
 	struct kspan_span *bad;
-	unsigned int i;
+	unsigned int i, k;
 
-	kspan_test_expect_corrupt(1);
-	begin(test);
-	grow(test);
-	take(test, 0, 4);
-	bad = span_of(0);
-	grow(test);
-	/* It claims to have one object more than its bitmap says. */
-	__clear_bit(20, kspan_span_bitmap(bad));
-	take(test, 4, NR_OBJS);
-	for (i = 4; i < 4 + NR_OBJS; i++)
-		KUNIT_EXPECT_PTR_NE_MSG(test, span_of(i), bad,
-					"an object of the corrupt span");
-	KUNIT_EXPECT_EQ(test, kspan_central_fill(numa_mem_id(), SC,
-						 slots + 4 + NR_OBJS, 1), 0U);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(bad->magic), 0U);
-	expect_sound(test);
-	/* Neither can its objects be freed any more, nor do they return. */
-	KUNIT_EXPECT_FALSE(test, kspan_owns(slots[0].ptr));
-	put(0, 4);
-	KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
-	KUNIT_EXPECT_EQ(test, bad->nr_free, (u16)0);
-	expect_sound(test);
-	put(4, NR_OBJS);
-	revive(bad);
-	end(test);
+	kspan_test_expect_corrupt(ARRAY_SIZE(damages));
+	for (k = 0; k < ARRAY_SIZE(damages); k++) {
+		begin(test);
+		grow(test);
+		take(test, 0, 4);
+		bad = span_of(0);
+		grow(test);
+		damages[k](bad);
+		take(test, 4, NR_OBJS);
+		for (i = 4; i < 4 + NR_OBJS; i++)
+			KUNIT_EXPECT_PTR_NE_MSG(test, span_of(i), bad,
+						"an object of the corrupt span");
+		KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_central_fill(numa_mem_id(), SC,
+							 slots + 4 + NR_OBJS,
+							 1), 0U);
+		KUNIT_EXPECT_EQ(test, READ_ONCE(bad->magic), 0U);
+		expect_sound(test);
+		/* Its objects cannot be freed any more, nor do they return. */
+		KUNIT_EXPECT_FALSE(test, kspan_owns(slots[0].ptr));
+		put(0, 4);
+		KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
+		KUNIT_EXPECT_EQ(test, bad->nr_free, (u16)0);
+		expect_sound(test);
+		put(4, NR_OBJS);
+		kspan_test_revive(bad);
+		end(test);
+	}
 }
 
 /* An object that returns twice is put down once, and the fault is counted. */

@@ -5,9 +5,14 @@
  */
 #include <linux/align.h>
 #include <linux/delay.h>
+#include <linux/limits.h>
+#include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/topology.h>
 
 #include "heap.h"
 #include "kept.h"
@@ -282,6 +287,35 @@ static void the_oldest_go(struct kunit *test)
 	kspan_free(objs[2]);
 }
 
+/* Near the last address no sum must wrap; as on 32 bits, where vmalloc() is. */
+static void end_of_the_address_space(struct kunit *test)
+{
+	struct kspan_span fake = {
+		.base = -(8192UL << KSPAN_PAGE_SHIFT) - KSPAN_PAGE_SIZE,
+		.kind = KSPAN_LARGE,
+		.region_pages = 8192,
+		.nr_pages = 8192,
+		.node = numa_mem_id(),
+	};
+	struct kspan_span *got;
+	HLIST_HEAD(gone);
+
+	fake.mem = (void *)fake.base;
+	kspan_release();
+	KUNIT_ASSERT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
+	preempt_disable();
+	kspan_kept_add_region(&fake);
+	kspan_kept_put(&fake);
+	got = kspan_kept_take(10239, 0, NUMA_NO_NODE);
+	if (got)
+		kspan_kept_put(&fake);
+	/* It is no more. */
+	kspan_kept_collect(0, ULONG_MAX, &gone);
+	preempt_enable();
+	KUNIT_EXPECT_NULL(test, got);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
+}
+
 static struct kunit_case kept_cases[] = {
 	KUNIT_CASE(freed_is_idle_and_first),
 	KUNIT_CASE(newest_first),
@@ -292,6 +326,7 @@ static struct kunit_case kept_cases[] = {
 	KUNIT_CASE(runs_within_budget),
 	KUNIT_CASE(regions_within_budget),
 	KUNIT_CASE(the_oldest_go),
+	KUNIT_CASE(end_of_the_address_space),
 	{}
 };
 

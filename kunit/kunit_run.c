@@ -33,6 +33,7 @@ enum levels {
 	X(span, ANY)			\
 	X(arena, ANY)			\
 	X(heap, ANY)			\
+	X(heap_check, ANY)		\
 	X(heap_model, ANY)		\
 	X(central, ANY)			\
 	X(cache, PLAIN)			\
@@ -52,6 +53,7 @@ enum levels {
 	X(badfree, ANY)			\
 	X(context, ANY)			\
 	X(nmi, ANY)			\
+	X(cpus, ANY)			\
 	X(node, ANY)			\
 	X(limit, ANY)			\
 	X(scavenge, ANY)		\

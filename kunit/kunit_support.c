@@ -9,14 +9,19 @@
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/topology.h>
 
 #include "arena.h"
 #include "cache.h"
+#include "central.h"
+#include "heap.h"
 #include "kunit_support.h"
 #include "params.h"
 #include "redzone.h"
@@ -319,4 +324,45 @@ u8 *kspan_test_state(const void *ptr)
 	struct kspan_span *span = kspan_test_span(ptr);
 
 	return span->state + kspan_span_index(span, (unsigned long)ptr);
+}
+
+void kspan_test_revive(struct kspan_span *span)
+{
+	unsigned int sc = span->top / 2;
+	struct kspan_central *central = kspan_central_of(span->node, sc);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	kspan_span_setup(span, sc);
+	span->bucket = KSPAN_CENTRAL_EMPTY;
+	list_add(&span->list, &central->partial[KSPAN_CENTRAL_EMPTY]);
+	central->nr_partial++;
+	central->nr_empty++;
+	central->nr_free += span->nr_free;
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+}
+
+/* --- page heaps ------------------------------------------------------------ */
+
+struct kspan_heap *kspan_test_heap(struct kunit *test, unsigned long reserve)
+{
+	struct kspan_heap *heap = kunit_kzalloc(test, sizeof(*heap), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, heap);
+	kspan_heap_setup(heap, numa_mem_id(), reserve);
+	return heap;
+}
+
+struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_heap *heap,
+				     unsigned long base, unsigned int nr_pages)
+{
+	struct kspan_chunk *chunk;
+
+	chunk = kunit_kzalloc(test, sizeof(*chunk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	chunk->base = base;
+	chunk->nr_pages = nr_pages;
+	chunk->longest = nr_pages;
+	kspan_heap_add(heap, chunk);
+	return chunk;
 }

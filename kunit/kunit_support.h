@@ -19,6 +19,9 @@
 
 #include "span.h"
 
+struct kspan_chunk;
+struct kspan_heap;
+
 int kspan_test_init(struct kunit *test);
 void kspan_test_exit(struct kunit *test);
 
@@ -125,5 +128,13 @@ void kspan_test_run_in(struct kunit *test, enum kspan_test_place place,
 /* The span and the state byte of a live or free object that exists. */
 struct kspan_span *kspan_test_span(const void *ptr);
 u8 *kspan_test_state(const void *ptr);
+/* Undo the retirement of a small span all of whose objects are free. */
+void kspan_test_revive(struct kspan_span *span);
+
+/* A page heap that ends with the case, and to the heap an address is a number. */
+struct kspan_heap *kspan_test_heap(struct kunit *test, unsigned long reserve);
+/* A chunk of made-up memory for it, clean as if the kernel had zeroed it. */
+struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_heap *heap,
+				     unsigned long base, unsigned int nr_pages);
 
 #endif /* KSPAN_KUNIT_SUPPORT_H */

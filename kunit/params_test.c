@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
+#include "inject.h"
 #include "kunit_support.h"
 #include "params.h"
 
@@ -165,12 +166,49 @@ static void values_read_back(struct kunit *test)
 	free_page((unsigned long)page);
 }
 
+/* What inject takes, what it does not, and what it means. */
+static void plans(struct kunit *test)
+{
+	static const char * const good[] = {
+		"off", "off\n", "any:1", "any+3", "chunk/7\n", "slab:4000000000",
+	};
+	static const char * const bad[] = {
+		"", "\n", "on", "any", "any:", "any:0", "any/0", "any:-1", "any+",
+		"any:x", "any:1 2", "heap:1", ":1", "/", "any:1/2",
+		"any:111111111111111111111111111111111111111111",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kspan_inject_set(good[i]), 0, "%s",
+				    good[i]);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("worker:3"), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, kspan_inject_set(bad[i]), -EINVAL,
+				    "%s", bad[i]);
+	for (i = 1; i <= 4; i++) {
+		KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_CHUNK));
+		KUNIT_EXPECT_EQ(test, kspan_inject(KSPAN_INJECT_WORKER), i == 3);
+	}
+	KUNIT_EXPECT_EQ(test, kspan_inject_count(), 1UL);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("any/2"), 0);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kspan_inject(KSPAN_INJECT_SHRINKER),
+				i % 2);
+	KUNIT_EXPECT_EQ(test, kspan_inject_set("cpuhp+3"), 0);
+	for (i = 1; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kspan_inject(KSPAN_INJECT_CPUHP), i >= 3);
+	kspan_inject_set("off");
+	KUNIT_EXPECT_FALSE(test, kspan_inject(KSPAN_INJECT_CPUHP));
+}
+
 static struct kunit_case params_cases[] = {
 	KUNIT_CASE(parameters_exist),
 	KUNIT_CASE(good_values_are_taken),
 	KUNIT_CASE(range_is_enforced),
 	KUNIT_CASE(garbage_is_refused),
 	KUNIT_CASE(values_read_back),
+	KUNIT_CASE(plans),
 	{}
 };
 

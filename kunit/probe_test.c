@@ -9,12 +9,16 @@
 #include <linux/list.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
+#include <linux/topology.h>
 #include <linux/tracepoint.h>
 
 #include "cache.h"
+#include "central.h"
 #include "depot.h"
 #include "inject.h"
 #include "kunit_support.h"
+#include "meta.h"
+#include "tiny.h"
 
 /* 128 objects a span. */
 #define SIZE	64U
@@ -28,6 +32,8 @@ static struct {
 	void *obj[NR_MAX + 1];		/* the last one is not the probe's */
 	unsigned int nr;		/* how many are */
 	bool frees;			/* does the probe free or allocate? */
+	size_t tiny;			/* or allocate one of so many bytes? */
+	void *got;
 	unsigned int nr_came;
 } work;
 
@@ -42,6 +48,8 @@ static void probe(void *unused, struct page *page, unsigned int order, gfp_t gfp
 		return;
 	WRITE_ONCE(work.task, NULL);
 	work.nr_came++;
+	if (work.tiny)
+		work.got = kspan_alloc_tiny(work.tiny, GFP_NOWAIT);
 	for (i = 0; i < work.nr; i++) {
 		if (work.frees)
 			kspan_free(work.obj[i]);
@@ -62,6 +70,8 @@ static int probe_init(struct kunit *test)
 
 	if (err)
 		return err;
+	if (KSPAN_RT_RULES)
+		kunit_skip(test, "caches ask for nothing where nothing may sleep");
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
 		kunit_skip(test, "a kernel without tracepoints");
 	memset(&work, 0, sizeof(work));
@@ -83,28 +93,51 @@ static void probe_exit(struct kunit *test)
 	kspan_test_exit(test);
 }
 
+static struct kspan_mag *hoard_mags(void)
+{
+	struct kspan_mag *mag, *hoard = NULL;
+
+	kspan_inject_set("slab/1");
+	while ((mag = kspan_mag_alloc(SC, GFP_NOWAIT)))
+		kspan_mag_push(&hoard, mag, SC);
+	kspan_inject_set("off");
+	return hoard;
+}
+
+static void return_mags(struct kspan_mag *hoard)
+{
+	while (hoard)
+		kspan_mag_free(kspan_mag_pop(&hoard, SC));
+}
+
 /* Do as the case wishes, with no magazine at hand.  Context: preemption off. */
 static void do_without_magazines(void *arg)
 {
-	struct kspan_mag *mag, *held = NULL;
+	struct kspan_mag *hoard;
 
 	kspan_cache_drain_local();
-	kspan_inject_set("slab/1");
-	while ((mag = kspan_mag_alloc(SC, GFP_NOWAIT))) {
-		*(struct kspan_mag **)mag = held;
-		held = mag;
-	}
-	kspan_inject_set("off");
+	hoard = hoard_mags();
 	work.task = current;
 	if (work.frees)
 		kspan_free(work.obj[NR_MAX]);
 	else
 		work.obj[NR_MAX] = kspan_alloc(SIZE, GFP_NOWAIT);
 	work.task = NULL;
-	while ((mag = held)) {
-		held = *(struct kspan_mag **)mag;
-		kspan_mag_free(mag);
-	}
+	return_mags(hoard);
+}
+
+/* A block of tiny objects that is current and has none any more goes. */
+static void drain_tiny_without_magazines(void *arg)
+{
+	struct kspan_mag *hoard;
+
+	kspan_free(kspan_alloc_tiny(*(size_t *)arg, GFP_NOWAIT));
+	kspan_cache_drain_local();
+	hoard = hoard_mags();
+	work.task = current;
+	kspan_tiny_drain_local();
+	work.task = NULL;
+	return_mags(hoard);
 }
 
 static void drain_local(void *arg)
@@ -183,7 +216,47 @@ static void frees(struct kunit *test)
 	expect_whole(test);
 }
 
+/* A block goes in which an object of @size was; the probe asks for @other. */
+static void retire_block(struct kunit *test, size_t size, size_t other)
+{
+	kspan_release();
+	kspan_free(kspan_alloc_tiny(8, GFP_KERNEL));
+	work.tiny = other;
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF,
+			  drain_tiny_without_magazines, &size);
+	KUNIT_EXPECT_EQ(test, work.nr_came, 1U);
+	KUNIT_ASSERT_NOT_NULL(test, work.got);
+}
+
+/* What the probe gets of a block, or of another, is nobody else's. */
+static void block_goes(struct kunit *test)
+{
+	void *other[2];
+	unsigned int i;
+
+	retire_block(test, 8, 8);
+	for (i = 0; i < 2; i++) {
+		other[i] = kspan_alloc_tiny(8, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_NE(test, other[i], work.got);
+	}
+	kspan_free(work.got);
+	kspan_free(other[0]);
+	kspan_free(other[1]);
+}
+
+/* A block that becomes current meanwhile is not forgotten. */
+static void another_block_comes(struct kunit *test)
+{
+	retire_block(test, 15, 8);
+	kspan_free(work.got);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, kspan_central_of(numa_mem_id(),
+					       KSPAN_SC_TINY)->nr_spans, 0UL);
+}
+
 static struct kunit_case probe_cases[] = {
+	KUNIT_CASE(block_goes),
+	KUNIT_CASE(another_block_comes),
 	KUNIT_CASE_PARAM(allocates, number_gen_params),
 	KUNIT_CASE_PARAM(frees, number_gen_params),
 	{}

@@ -7,6 +7,7 @@
 #include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -268,6 +269,30 @@ static void damaged_is_retired(struct kunit *test)
 	}
 }
 
+/* Nobody gets it again, but what it held is a secret still. */
+static void damaged_is_wiped(struct kunit *test)
+{
+	static const size_t sizes[] = { 100, 100000 };
+	unsigned int i;
+	bool wiped;
+	u8 *ptr;
+
+	if (!want_init_on_free())
+		kunit_skip(test, "a kernel without init_on_free=1");
+	kspan_test_expect_damage(ARRAY_SIZE(sizes));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		memset(ptr, 0x3c, sizes[i]);
+		kspan_test_spoil(ptr, sizes[i]);
+		kspan_free(ptr);
+		kspan_shadow_pause();
+		wiped = !memchr(ptr, 0x3c, sizes[i]);
+		kspan_shadow_resume();
+		KUNIT_EXPECT_TRUE_MSG(test, wiped, "%zu bytes", sizes[i]);
+	}
+}
+
 /* Where a resized object ends is where its redzone begins. */
 static void resize_moves_the_redzone(struct kunit *test)
 {
@@ -434,6 +459,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(far_past_the_end),
 	KUNIT_CASE(before_the_start),
 	KUNIT_CASE(damaged_is_retired),
+	KUNIT_CASE(damaged_is_wiped),
 	KUNIT_CASE(resize_moves_the_redzone),
 	KUNIT_CASE(resize_finds_damage),
 	KUNIT_CASE(every_context),

@@ -12,6 +12,9 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
+#include "params.h"
+#include "redzone.h"
+#include "verify.h"
 
 /* Reports are limited for 5 seconds; and a bit more. */
 #define PERIOD_MS	5200
@@ -114,6 +117,38 @@ static void one_line_for_failures(struct kunit *test)
 				  heard.line[0]);
 	fail(test, GFP_KERNEL, 20);
 	KUNIT_EXPECT_EQ(test, nr_heard(), 1U);
+}
+
+/* A request that is refused for how it was made, in the words of the refusal. */
+static void expect_refusal(struct kunit *test, size_t align, gfp_t gfp,
+			   const char *want)
+{
+	unsigned int tries;
+
+	listen();
+	for (tries = 0; tries < 2 && !nr_heard(); tries++) {
+		if (tries)
+			msleep(PERIOD_MS);
+		KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(64, align, gfp));
+	}
+	KUNIT_ASSERT_EQ(test, nr_heard(), 1U);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heard.line[0], want), "%s",
+				  heard.line[0]);
+}
+
+static void refusals_say_why(struct kunit *test)
+{
+	char want[120];
+
+	/* It takes ten seconds. */
+	if (kspan_params.check != 1 || kspan_params.randomize)
+		kunit_skip(test, "the same whatever the parameters");
+	snprintf(want, sizeof(want),
+		 ": allocation of 64 bytes refused: align 3 is no power of two up to %lu\n",
+		 KSPAN_MAX_ALIGN);
+	expect_refusal(test, 3, GFP_KERNEL, want);
+	expect_refusal(test, 8, GFP_KERNEL | __GFP_ACCOUNT,
+		       " is refused: no zone, no mobility, no accounting\n");
 }
 
 /* --- bad frees ------------------------------------------------------------------ */
@@ -226,9 +261,109 @@ static void bad_frees_name_the_place(struct kunit *test)
 	kspan_test_expect_bad_frees(nr);
 }
 
+/* Where no object is any more there is no class and no object to name. */
+static void bad_free_of_a_span_that_ended(struct kunit *test)
+{
+	unsigned int nr;
+	void *ptr;
+
+	/* Of the reserve, which stays. */
+	kspan_release();
+	ptr = kspan_alloc(30000, GFP_ATOMIC);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	kspan_release();
+	nr = expect_report(test, ptr, 0, 2, "kspan: double free: ",
+			   "kspan:   the page holds no object any more\n");
+	kspan_test_expect_bad_frees(nr);
+}
+
+/* --- damage --------------------------------------------------------------------- */
+
+#define ASKED	60U
+#define AT	63U
+
+/* Free an object that was written behind, at byte AT. */
+static void find_overrun(u8 *ptr)
+{
+	memset(ptr, 0x11, ASKED);
+	kspan_test_spoil(ptr, AT);
+	kspan_free(ptr);
+}
+
+/* Have one looked at that was written to when it was free, at byte AT. */
+static void find_late_write(u8 *ptr)
+{
+	kspan_free(ptr);
+	kspan_test_spoil(ptr, AT);
+	kspan_verify();
+}
+
+static void expect_lines(struct kunit *test, const char *const *lines,
+			 unsigned int nr)
+{
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, nr_heard(), nr);
+	KUNIT_EXPECT_TRUE_MSG(test, strstarts(heard.line[0], lines[0]), "%s",
+			      heard.line[0]);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(heard.line[0], ", found by "));
+	for (i = 1; i < nr; i++)
+		KUNIT_EXPECT_STREQ(test, heard.line[i], lines[i]);
+}
+
+/* Every line of a report of damage, to the byte. */
+static void damage_names_the_byte(struct kunit *test)
+{
+	static const char place[] = "as place_of() says";
+	static const char * const overrun[] = {
+		"kspan: write behind an object: ", place,
+		"kspan:   asked for with 60 bytes\n",
+		"kspan:   byte 63 is 0x8d, not 0xcc\n",
+		"kspan:   bytes 55 to 70: 11 11 11 11 11 cc cc cc 8d cc cc cc cc cc cc cc\n",
+	};
+	static const char * const late_write[] = {
+		"kspan: write to a free object: ", place,
+		"kspan:   byte 63 is 0x2a, not 0x6b\n",
+		"kspan:   bytes 55 to 70: 6b 6b 6b 6b 6b 6b 6b 6b 2a 6b 6b 6b 6b 6b 6b 6b\n",
+	};
+	static const struct {
+		void (*find)(u8 *ptr);
+		const char * const *lines;
+		unsigned int nr;
+	} kinds[] = {
+		{ find_overrun, overrun, ARRAY_SIZE(overrun) },
+		{ find_late_write, late_write, ARRAY_SIZE(late_write) },
+	};
+	const char *lines[ARRAY_SIZE(overrun)];
+	unsigned int i, tries, nr_damaged = 0;
+	u8 *ptr;
+
+	if (!kspan_redzone_on())
+		kunit_skip(test, "nothing is looked for without check=2");
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		memcpy(lines, kinds[i].lines, kinds[i].nr * sizeof(lines[0]));
+		listen();
+		for (tries = 0; tries < 2 && !nr_heard(); tries++) {
+			if (tries)
+				msleep(PERIOD_MS);
+			ptr = kspan_alloc(ASKED, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, ptr);
+			lines[1] = place_of(ptr, "pointer");
+			kinds[i].find(ptr);
+			nr_damaged++;
+		}
+		kspan_test_expect_damage(nr_damaged);
+		expect_lines(test, lines, kinds[i].nr);
+	}
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(one_line_for_failures),
+	KUNIT_CASE(refusals_say_why),
 	KUNIT_CASE(bad_frees_name_the_place),
+	KUNIT_CASE(bad_free_of_a_span_that_ended),
+	KUNIT_CASE(damage_names_the_byte),
 	{}
 };
 

@@ -383,6 +383,20 @@ static void resized(struct kunit *test)
 	kspan_free(moved);
 }
 
+/* To ask whose an object is opens nothing behind its end. */
+static void owner(struct kunit *test)
+{
+	u8 *ptr;
+
+	kasan_only(test);
+	ptr = kspan_alloc(100, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+	expect_live(test, ptr, 100);
+	expect_reported(test, ptr, 100);
+	kspan_free(ptr);
+}
+
 /* Who asks for the usable size may use it. */
 static void usable_size(struct kunit *test)
 {
@@ -469,6 +483,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(neighbour_follows),
 	KUNIT_CASE(tiny),
 	KUNIT_CASE(resized),
+	KUNIT_CASE(owner),
 	KUNIT_CASE(usable_size),
 	KUNIT_CASE(bad_frees),
 	KUNIT_CASE(every_free),

@@ -12,9 +12,11 @@
 #include <linux/string.h>
 
 #include "cache.h"
+#include "central.h"
 #include "kunit_support.h"
 #include "stats.h"
 #include "tiny.h"
+#include "verify.h"
 
 #define MAX_PARTS	256U
 
@@ -368,6 +370,38 @@ static void bad_frees(struct kunit *test)
 	end();
 }
 
+/*
+ * A span that contradicts itself is retired once, although it has no magic to
+ * lose; and what returns to it stays out of use.
+ */
+static void corrupt_span_is_retired(struct kunit *test)
+{
+	struct kspan_central *central;
+	struct kspan_slot slot;
+	struct kspan_span *span;
+	void *ptr;
+
+	kspan_test_expect_corrupt(1);
+	ptr = kspan_alloc_tiny(8, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	/* The other blocks return to the span. */
+	kspan_release();
+	span = kspan_test_span(ptr);
+	central = kspan_central_of(span->node, KSPAN_SC_TINY);
+	KUNIT_ASSERT_EQ(test, span->nr_free, (u16)(span->nr_objs - 1));
+	span->nr_free -= 2;
+	KUNIT_EXPECT_EQ(test, kspan_central_fill(span->node, KSPAN_SC_TINY,
+						 &slot, 1), 0U);
+	KUNIT_EXPECT_EQ(test, central->nr_free, 0UL);
+	kspan_free(ptr);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, span->nr_free, (u16)0);
+	KUNIT_EXPECT_EQ(test, kspan_central_fill(span->node, KSPAN_SC_TINY,
+						 &slot, 1), 0U);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	kspan_test_revive(span);
+}
+
 static struct kunit_case tiny_cases[] = {
 	KUNIT_CASE(every_size),
 	KUNIT_CASE(larger_ones_are_data),
@@ -380,6 +414,7 @@ static struct kunit_case tiny_cases[] = {
 	KUNIT_CASE(zeroed),
 	KUNIT_CASE(contexts_share_no_block),
 	KUNIT_CASE(bad_frees),
+	KUNIT_CASE(corrupt_span_is_retired),
 	{}
 };
 

@@ -15,19 +15,22 @@
 #include "report.h"
 #include "sanitize.h"
 
-/* Objects taken with preemption off at a stretch. */
+/* Objects taken, and bytes zeroed, with preemption off at a stretch. */
 #define ALLOC_BATCH	64U
+#define ZERO_BATCH	(64U << 10)
 
 /* As many small objects as are at hand. */
-static size_t take_batches(unsigned int sc, void **objs, size_t n, bool zero)
+static size_t take_batches(unsigned int class, void **objs, size_t n, bool zero)
 {
+	unsigned int batch = ALLOC_BATCH, want, got;
 	size_t done = 0;
-	unsigned int want, got;
 
+	if (zero)
+		batch = min(batch, ZERO_BATCH / kspan_classes[class].size);
 	do {
-		want = min_t(size_t, n - done, ALLOC_BATCH);
+		want = min_t(size_t, n - done, batch);
 		preempt_disable();
-		got = kspan_cache_alloc_many(sc, objs + done, want, zero);
+		got = kspan_cache_alloc_many(class, objs + done, want, zero);
 		preempt_enable();
 		done += got;
 	} while (got == want && done < n);

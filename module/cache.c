@@ -28,6 +28,7 @@
 #include "meta.h"
 #include "params.h"
 #include "redzone.h"
+#include "report.h"
 #include "shadow.h"
 
 /*
@@ -335,12 +336,12 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 /* An empty magazine becomes F.  Return: false without memory for one. */
 static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	struct kspan_mag *a = kspan_a_mag(c, sc), *f;
+	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
 
-	f = kspan_mag_alloc(sc, MAG_GFP);
 	if (unlikely(kspan_f_mag(c, sc)))
 		return came_in_between(f, kspan_f_count(c, sc) <
 					  kspan_sc_info(sc)->mag_cap);
+	a = kspan_a_mag(c, sc);
 	if (!f && a && !kspan_a_count(c, sc)) {
 		f = a;
 		kspan_set_a(c, sc, NULL, 0);

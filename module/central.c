@@ -28,6 +28,7 @@
 #include "meta.h"
 #include "node.h"
 #include "redzone.h"
+#include "report.h"
 
 /* One in this many spans of a class may wait empty. */
 #define EMPTY_SHARE	8
@@ -36,7 +37,6 @@
 
 atomic_long_t kspan_nr_refill;
 atomic_long_t kspan_nr_flush;
-atomic_long_t kspan_nr_corrupt;
 
 /* Central lists by node, one for each span class. */
 static struct kspan_central *centrals[MAX_NUMNODES];
@@ -129,26 +129,6 @@ static struct kspan_span *fullest_span_locked(struct kspan_central *central)
 	return NULL;
 }
 
-/* Take a span that contradicts itself out of use, for good. */
-static void retire_corrupt_locked(struct kspan_central *central,
-				  struct kspan_span *span, const char *what)
-{
-	lockdep_assert_held(&central->lock);
-	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: %s; span of class %u retired\n", what,
-		       kspan_sc_class(span->top / 2));
-	if (span->bucket == KSPAN_CENTRAL_EMPTY)
-		kspan_sub_once(central->nr_empty, 1);
-	if (span->bucket != KSPAN_NO_BUCKET) {
-		list_del_init(&span->list);
-		kspan_sub_once(central->nr_partial, 1);
-		span->bucket = KSPAN_NO_BUCKET;
-	}
-	kspan_sub_once(central->nr_free, span->nr_free);
-	WRITE_ONCE(span->nr_free, 0);
-	WRITE_ONCE(span->magic, 0);
-}
-
 /* Take up to @want free objects, lowest address first, to slots downwards. */
 static unsigned int take_objects_locked(struct kspan_central *central,
 					struct kspan_span *span,
@@ -215,8 +195,7 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 	raw_spin_lock_irqsave(&central->lock, flags);
 	while (nr < want && (span = fullest_span_locked(central))) {
 		if (unlikely(!span_sane(span))) {
-			retire_corrupt_locked(central, span,
-					      "free count of a span");
+			kspan_central_retire_locked(central, span);
 			continue;
 		}
 		if (span->nr_free == span->nr_objs)
@@ -292,8 +271,11 @@ static void drop_span(struct kspan_span *span)
 	if (kspan_redzone_on() &&
 	    kspan_redzone_next_spoilt(span, 0) < span->nr_objs) {
 		central = kspan_central_of(span->node, span->top / 2);
+		/* In its list it may end like any other. */
+		preempt_disable();
 		attach_span(central, span);
 		kspan_central_sweep(central, span);
+		preempt_enable();
 		return;
 	}
 	kspan_arena_withdraw(span);
@@ -356,12 +338,6 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 	return put;
 }
 
-/* Found corrupt: its objects are never used again. */
-static bool span_is_retired(const struct kspan_span *span)
-{
-	return span->kind != KSPAN_TINY && !span->magic;
-}
-
 /* Return objects at the beginning of @slots that lie in @central's spans. */
 static unsigned int flush_home_locked(struct kspan_central *central,
 				      unsigned int sc,
@@ -382,7 +358,8 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 			done++;
 			continue;
 		}
-		if (unlikely(span_is_retired(span))) {
+		/* Found corrupt: its objects are never used again. */
+		if (unlikely(span->bucket == KSPAN_RETIRED)) {
 			done++;
 			continue;
 		}

@@ -55,8 +55,6 @@ struct kspan_central {
 /* Magazines filled from and emptied into spans, ever. */
 extern atomic_long_t kspan_nr_refill;
 extern atomic_long_t kspan_nr_flush;
-/* Structures a self-check found wrong and took out of use. */
-extern atomic_long_t kspan_nr_corrupt;
 
 int kspan_central_init(void);
 void kspan_central_exit(void);
@@ -69,9 +67,13 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low);
 void kspan_central_drain(int node, unsigned int sc);
+void kspan_central_retire_locked(struct kspan_central *central,
+				 struct kspan_span *span);
 void kspan_central_spend_locked(struct kspan_central *central,
 				struct kspan_span *span, unsigned int i);
 const char *kspan_central_check(struct kspan_central *central);
+const char *kspan_central_check_span(const struct kspan_central *central,
+				     const struct kspan_span *span);
 unsigned int kspan_central_sweep(struct kspan_central *central,
 				 struct kspan_span *span);
 

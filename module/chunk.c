@@ -169,6 +169,18 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 }
 
 /**
+ * kspan_backing_drop - give back what was not counted in heap_sys yet
+ * @mem: what kspan_backing_get() gave
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_backing_drop(void *mem)
+{
+	vfree(mem);
+	atomic_long_inc(&kspan_nr_release);
+}
+
+/**
  * kspan_backing_put - give heap memory back to the kernel
  * @mem: what kspan_backing_get() gave
  * @heap_bytes: how much of it was counted in heap_sys
@@ -177,10 +189,9 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
  */
 void kspan_backing_put(void *mem, unsigned long heap_bytes)
 {
-	vfree(mem);
+	kspan_backing_drop(mem);
 	atomic_long_sub(heap_bytes, &kspan_heap_sys);
 	atomic64_add(heap_bytes, &kspan_heap_released);
-	atomic_long_inc(&kspan_nr_release);
 }
 
 /**
@@ -202,7 +213,7 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 
 	/* A huge mapping is aligned by itself and must not grow a page. */
 	if (!(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES))
-		bytes += ALIGN_SLACK;
+		bytes = PAGE_ALIGN(bytes + ALIGN_SLACK);
 	*err = -ENOMEM;
 	chunk = kspan_pool_alloc(&chunk_pool, gfp);
 	if (!chunk)
@@ -234,7 +245,7 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	return chunk;
 
 free_mem:
-	vfree(chunk->mem);
+	kspan_backing_drop(chunk->mem);
 free_chunk:
 	kspan_pool_free(&chunk_pool, chunk);
 	return NULL;

@@ -40,7 +40,7 @@
  * @node: NUMA node; set once
  * @list: place in the heap's list for @bucket
  * @all: place in the list of all chunks
- * @bucket: index of that list
+ * @bucket: index of that list, or U16_MAX for a chunk in none, see heap.c
  * @used: pages in spans
  * @longest: pages of the longest free run
  * @idle_since: jiffies when @used fell to 0
@@ -75,6 +75,7 @@ void kspan_chunk_exit(void);
 unsigned long kspan_sys_total(void);
 bool kspan_is_on_node(const void *mem, unsigned long bytes, int node);
 void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err);
+void kspan_backing_drop(void *mem);
 void kspan_backing_put(void *mem, unsigned long heap_bytes);
 struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 				    int *err);

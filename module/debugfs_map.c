@@ -64,14 +64,16 @@ static void map_chunk(const struct kspan_chunk *chunk, void *arg)
 			__set_bit(first + i, map->used);
 }
 
-static void map_large(const struct kspan_span *span, bool live, void *arg)
+/* A large object's memory; that of a run lies in a chunk. */
+static void map_large(const struct kspan_span *span, struct frame_map *map)
 {
+	bool is_kept = READ_ONCE(span->live) == KSPAN_LIFE_NONE;
 	unsigned long first, skip, nr;
-	struct frame_map *map = arg;
 
 	if (!kspan_is_region(span)) {
 		/* map_chunk() took a kept run for one in use. */
-		if (clip(map, span->base, span->nr_pages, &first, &skip, &nr))
+		if (is_kept && clip(map, span->base, READ_ONCE(span->nr_pages),
+				    &first, &skip, &nr))
 			bitmap_clear(map->used, first, nr);
 		return;
 	}
@@ -80,8 +82,25 @@ static void map_large(const struct kspan_span *span, bool live, void *arg)
 		return;
 	map->nr_chunks++;
 	bitmap_set(map->have, first, nr);
-	if (live)
+	if (!is_kept)
 		bitmap_set(map->used, first, nr);
+}
+
+/* All large objects in a frame, by its part of the arena map. */
+static void map_larges(struct kspan_span **table, struct frame_map *map)
+{
+	const struct kspan_span *span, *last = NULL;
+	unsigned int i;
+
+	for (i = 0; i < KSPAN_FRAME_PAGES; i++) {
+		/* Spans are recycled after a grace period only. */
+		preempt_disable();
+		span = READ_ONCE(table[i]);
+		if (span->kind == KSPAN_LARGE && span != last)
+			map_large(span, map);
+		preempt_enable();
+		last = span;
+	}
 }
 
 static unsigned long longest_idle(const struct frame_map *map)
@@ -128,7 +147,7 @@ static void show_map(struct seq_file *m, const struct frame_map *map)
 }
 
 static void show_frame(struct seq_file *m, struct frame_map *map,
-		       unsigned long base)
+		       struct kspan_span **table, unsigned long base)
 {
 	unsigned int have, used;
 	int node;
@@ -137,7 +156,7 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 	map->base = base;
 	for_each_kspan_node(node)
 		kspan_heap_walk(kspan_heap_of(node), map_chunk, map);
-	kspan_kept_walk(map_large, map);
+	map_larges(table, map);
 	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
 	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
 	if (!have)
@@ -150,16 +169,17 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 
 static int arenas_show(struct seq_file *m, void *unused)
 {
-	unsigned long addr = 0;
 	struct frame_map *map = NULL;
+	struct kspan_span **table;
+	unsigned long addr = 0;
 
 	if (!kspan_inject(KSPAN_INJECT_TABLE))
 		map = kmalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
 	seq_puts(m, "arena chunks inuse idle longest map\n");
-	while (kspan_arena_frame(&addr)) {
-		show_frame(m, map, addr);
+	while ((table = kspan_arena_frame(&addr))) {
+		show_frame(m, map, table, addr);
 		cond_resched();
 		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
 			break;
@@ -227,10 +247,22 @@ static void spans_stop(struct seq_file *m, void *v)
 {
 }
 
-static const char *span_state(const struct kspan_span *span, unsigned int live)
+static const char *large_state(const struct kspan_span *span)
+{
+	switch (READ_ONCE(span->live)) {
+	case KSPAN_LIFE_NONE:
+		return "kept";
+	case KSPAN_LIFE_SPENT:
+		return "dead";
+	default:
+		return "large";
+	}
+}
+
+static const char *span_state(const struct kspan_span *span)
 {
 	if (span->kind == KSPAN_LARGE)
-		return live ? "large" : "kept";
+		return large_state(span);
 	if (!READ_ONCE(span->magic) && span->kind != KSPAN_TINY)
 		return "dead";
 	if (READ_ONCE(span->nr_free) == span->nr_objs)
@@ -267,7 +299,7 @@ static int spans_show(struct seq_file *m, void *v)
 			live += kspan_obj_is_live(READ_ONCE(span->state[i]));
 	}
 	seq_printf(m, "%u %u %u %u %s %s\n", READ_ONCE(span->nr_pages), class,
-		   objs, live, span_state(span, live), owners[span->kind]);
+		   objs, live, span_state(span), owners[span->kind]);
 unlock:
 	preempt_enable();
 	return 0;

@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
@@ -25,12 +26,14 @@
 #include "deferred.h"
 #include "large.h"
 #include "lookup.h"
+#include "report.h"
 #include "sanitize.h"
 #include "scavenge.h"
 #include "tiny.h"
 
-/* Objects given back by one interrupt. */
-#define BATCH	64U
+/* Objects given back by one interrupt, and their bytes: some are filled. */
+#define BATCH		64U
+#define BATCH_BYTES	KSPAN_SMALL_MAX
 
 static void free_deferred(struct irq_work *work);
 static void free_deferred_large(struct work_struct *work);
@@ -57,6 +60,17 @@ static struct llist_node *rest;
 static LLIST_HEAD(deferred_large);
 static DECLARE_WORK(deferred_work, free_deferred_large);
 
+/*
+ * Have an interrupt give them back, behind this NMI or soon.  A CPU that has just
+ * gone offline gets none any more: its last few wait for the next free in NMI, or
+ * for kspan_release().
+ */
+static void ask_for_interrupt(void)
+{
+	if (cpu_online(raw_smp_processor_id()))
+		irq_work_queue(&deferred_irq);
+}
+
 /**
  * kspan_defer - give an object back later
  * @mem: a small object that was claimed, or a tiny block without objects
@@ -68,7 +82,7 @@ void kspan_defer(void *mem)
 	kspan_shadow_show(mem, sizeof(struct llist_node),
 			  sizeof(struct llist_node));
 	llist_add(mem, &deferred);
-	irq_work_queue(&deferred_irq);
+	ask_for_interrupt();
 }
 
 /**
@@ -80,7 +94,7 @@ void kspan_defer(void *mem)
 void kspan_defer_large(struct kspan_span *span)
 {
 	llist_add(&span->deferred, &deferred_large);
-	irq_work_queue(&deferred_irq);
+	ask_for_interrupt();
 }
 
 /*
@@ -130,17 +144,20 @@ static struct llist_node *take_deferred(void)
 	return node;
 }
 
-static void free_deferred_one(struct llist_node *node)
+/* Return: bytes of its slot. */
+static unsigned long free_deferred_one(struct llist_node *node)
 {
 	struct kspan_span *span = kspan_span_find(node);
+	unsigned long size = kspan_span_size(span);
 
 	if (span->kind == KSPAN_TINY) {
 		kspan_tiny_release(span, node);
 	} else {
-		kspan_sanitize_deferred(node, kspan_span_size(span));
+		kspan_sanitize_deferred(node, size);
 		kspan_cache_free(span->top / 2, node, span->state +
 				 kspan_span_index(span, (unsigned long)node));
 	}
+	return size;
 }
 
 /*
@@ -150,14 +167,16 @@ static void free_deferred_one(struct llist_node *node)
 static void free_deferred(struct irq_work *work)
 {
 	struct llist_node *node;
+	unsigned long bytes = 0;
 	unsigned int nr = 0;
 
 	if (!llist_empty(&deferred_large))
 		kspan_queue_work(&deferred_work);
 	preempt_disable();
 	while ((node = take_deferred())) {
-		free_deferred_one(node);
-		if (++nr < BATCH || !cpu_online(smp_processor_id()))
+		bytes += free_deferred_one(node);
+		if ((++nr < BATCH && bytes < BATCH_BYTES) ||
+		    !cpu_online(smp_processor_id()))
 			continue;
 		irq_work_queue(&deferred_irq);
 		break;
@@ -173,6 +192,7 @@ static void free_deferred_large(struct work_struct *work)
 				  deferred) {
 		kspan_sanitize_deferred((void *)span->base,
 					kspan_span_size(span));
+		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
 		if (kspan_large_free(span))
 			kspan_kick();
 		cond_resched();
@@ -186,6 +206,8 @@ static void free_deferred_large(struct work_struct *work)
  */
 void kspan_deferred_flush(void)
 {
+	if (!llist_empty(&deferred) || !llist_empty(&deferred_large))
+		irq_work_queue(&deferred_irq);
 	irq_work_sync(&deferred_irq);
 	flush_work(&deferred_work);
 }

@@ -46,12 +46,14 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	preempt_enable();
 	if (unlikely(fault))
 		return;
-	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr))
+	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr)) {
+		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_spend(span);
-	else if (unlikely(next == KSPAN_LIFE_DEFERRED))
+	} else if (unlikely(next == KSPAN_LIFE_DEFERRED)) {
 		kspan_defer_large(span);
-	else
+	} else {
 		free_large(span);
+	}
 }
 
 static void free_tiny_slow(struct kspan_span *span, const void *ptr)
@@ -78,8 +80,10 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
 		return;
 	}
-	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr))
+	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr)) {
+		kspan_redzone_wipe(object->span, (void *)ptr);
 		WRITE_ONCE(*object->state, KSPAN_OBJ_SPENT);
+	}
 	if (in_nmi())
 		kspan_defer((void *)ptr);
 	else

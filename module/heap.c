@@ -18,6 +18,7 @@
 
 #include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
@@ -29,6 +30,10 @@
 #include "meta.h"
 #include "node.h"
 #include "params.h"
+#include "report.h"
+
+/* The bucket of a chunk that contradicted itself. */
+#define RETIRED		U16_MAX
 
 static struct kspan_heap *heaps[MAX_NUMNODES];
 
@@ -57,6 +62,7 @@ void kspan_heap_setup(struct kspan_heap *heap, int node,
 	for (i = 0; i < KSPAN_HEAP_BUCKETS; i++)
 		INIT_LIST_HEAD(&heap->lists[i]);
 	INIT_LIST_HEAD(&heap->chunks);
+	heap->walk_next = &heap->chunks;
 	heap->node = node;
 	heap->reserve_pages = reserve_pages;
 	heap->reserve_run = kspan_heap_longest_span();
@@ -67,6 +73,12 @@ static void want_run_locked(struct kspan_heap *heap, unsigned int nr_pages)
 {
 	lockdep_assert_held(&heap->lock);
 	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
+}
+
+/* In no list any more, for what was free in it is not to be trusted. */
+static bool is_retired(const struct kspan_chunk *chunk)
+{
+	return chunk->bucket == RETIRED;
 }
 
 static unsigned int bucket_of(const struct kspan_chunk *chunk)
@@ -86,9 +98,8 @@ static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk
 	__set_bit(chunk->bucket, heap->filled);
 }
 
-/* Take @chunk off its list.  Context: the heap's lock is held. */
-void kspan_heap_unfile_locked(struct kspan_heap *heap,
-			      struct kspan_chunk *chunk)
+static void unfile_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	list_del(&chunk->list);
@@ -96,13 +107,33 @@ void kspan_heap_unfile_locked(struct kspan_heap *heap,
 		__clear_bit(chunk->bucket, heap->filled);
 }
 
+/**
+ * kspan_heap_remove_locked - let an idle chunk go
+ * @heap: the heap
+ * @chunk: the chunk; the caller's from now on
+ *
+ * Context: The heap's lock is held.
+ */
+void kspan_heap_remove_locked(struct kspan_heap *heap,
+			      struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	unfile_chunk_locked(heap, chunk);
+	if (heap->walk_next == &chunk->all)
+		heap->walk_next = chunk->all.next;
+	list_del(&chunk->all);
+	heap->nr_chunks--;
+	heap->nr_moves++;
+	kspan_sub_once(heap->free_pages, chunk->nr_pages);
+}
+
 static void refile_chunk_locked(struct kspan_heap *heap,
 				struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
-	if (bucket_of(chunk) == chunk->bucket)
+	if (is_retired(chunk) || bucket_of(chunk) == chunk->bucket)
 		return;
-	kspan_heap_unfile_locked(heap, chunk);
+	unfile_chunk_locked(heap, chunk);
 	file_chunk_locked(heap, chunk);
 }
 
@@ -138,6 +169,45 @@ static unsigned int find_run(const struct kspan_chunk *chunk,
 	return min_t(unsigned long, at, chunk->nr_pages);
 }
 
+/* Take a chunk that contradicts itself out of use, but for what is in spans. */
+static void retire_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("corrupt: longest run of a chunk; %u pages retired\n",
+		       chunk->nr_pages);
+	unfile_chunk_locked(heap, chunk);
+	chunk->bucket = RETIRED;
+	heap->nr_moves++;
+	kspan_sub_once(heap->free_pages, chunk->nr_pages - chunk->used);
+}
+
+/* A chunk with a run of that length, and where.  Return: NULL for none. */
+static struct kspan_chunk *find_chunk_locked(struct kspan_heap *heap,
+					     unsigned int nr_pages,
+					     unsigned int align_pages,
+					     unsigned int *at)
+{
+	/* A run of this length holds an aligned one wherever it begins. */
+	unsigned int need = nr_pages + align_pages - 1, bucket;
+	struct kspan_chunk *chunk;
+
+	lockdep_assert_held(&heap->lock);
+	for (;;) {
+		bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
+				       need * KSPAN_HEAP_FILL);
+		if (bucket >= KSPAN_HEAP_BUCKETS)
+			return NULL;
+		chunk = list_first_entry(&heap->lists[bucket],
+					 struct kspan_chunk, list);
+		*at = find_run(chunk, nr_pages, align_pages);
+		if (likely(*at < chunk->nr_pages))
+			return chunk;
+		retire_chunk_locked(heap, chunk);
+	}
+}
+
 static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 			    unsigned int at, unsigned int nr_pages,
 			    struct kspan_run *run)
@@ -158,6 +228,7 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 		chunk->longest = longest_run(chunk);
 	refile_chunk_locked(heap, chunk);
 
+	heap->nr_moves++;
 	kspan_sub_once(heap->free_pages, nr_pages);
 	kspan_add_once(heap->used_pages, nr_pages);
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
@@ -182,10 +253,9 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 		      struct kspan_run *run)
 {
 	unsigned int need = nr_pages + align_pages - 1;
-	struct kspan_chunk *chunk;
+	struct kspan_chunk *chunk = NULL;
 	unsigned long flags;
-	unsigned int bucket, at;
-	bool found = false;
+	unsigned int at;
 
 	if (need > KSPAN_CHUNK_MAX)
 		return false;
@@ -193,23 +263,14 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 	if (!use_reserve &&
 	    heap->free_pages < kspan_heap_reserve(heap) + nr_pages)
 		goto unlock;
-	/* A run of this length holds an aligned one wherever it begins. */
-	bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
-			       need * KSPAN_HEAP_FILL);
-	if (bucket >= KSPAN_HEAP_BUCKETS) {
-		if (use_reserve)
-			want_run_locked(heap, need);
-		goto unlock;
-	}
-	chunk = list_first_entry(&heap->lists[bucket], struct kspan_chunk, list);
-	at = find_run(chunk, nr_pages, align_pages);
-	if (WARN_ON_ONCE(at >= chunk->nr_pages))
-		goto unlock;
-	take_run_locked(heap, chunk, at, nr_pages, run);
-	found = true;
+	chunk = find_chunk_locked(heap, nr_pages, align_pages, &at);
+	if (chunk)
+		take_run_locked(heap, chunk, at, nr_pages, run);
+	else if (use_reserve)
+		want_run_locked(heap, need);
 unlock:
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return found;
+	return chunk;
 }
 
 /**
@@ -236,7 +297,9 @@ void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
 	if (!chunk->used)
 		chunk->idle_since = jiffies;
 	refile_chunk_locked(heap, chunk);
-	kspan_add_once(heap->free_pages, nr_pages);
+	heap->nr_moves++;
+	if (likely(!is_retired(chunk)))
+		kspan_add_once(heap->free_pages, nr_pages);
 	kspan_sub_once(heap->used_pages, nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
@@ -250,6 +313,7 @@ void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
 	list_add(&chunk->all, &heap->chunks);
 	file_chunk_locked(heap, chunk);
 	heap->nr_chunks++;
+	heap->nr_moves++;
 	kspan_add_once(heap->free_pages, chunk->nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
@@ -286,65 +350,56 @@ int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
 	return 0;
 }
 
-/**
- * kspan_heap_walk - visit every chunk
- * @heap: the heap
- * @fn: called with the lock held
- * @arg: for @fn
- *
- * Context: Any but NMI.
- */
-void kspan_heap_walk(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg)
-{
-	struct kspan_chunk *chunk;
-	unsigned long flags;
+/* What a check has seen of a heap. */
+struct seen {
+	unsigned long nr;
+	unsigned long used;
+	unsigned long free;
+	const char *wrong;
+};
 
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	list_for_each_entry(chunk, &heap->chunks, all)
-		fn(chunk, arg);
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-}
-
-static const char *chunk_check(const struct kspan_chunk *chunk)
+static void check_chunk(const struct kspan_chunk *chunk, void *arg)
 {
+	struct seen *seen = arg;
+
+	seen->nr++;
+	seen->used += chunk->used;
+	if (is_retired(chunk))
+		return;
+	seen->free += chunk->nr_pages - chunk->used;
 	if (bitmap_weight(chunk->map, chunk->nr_pages) != chunk->used)
-		return "heap: used pages differ from the chunk's bitmap";
-	if (longest_run(chunk) != chunk->longest)
-		return "heap: longest run differs from the chunk's bitmap";
-	if (bucket_of(chunk) != chunk->bucket)
-		return "heap: chunk is filed in the wrong list";
-	return NULL;
+		seen->wrong = "heap: used pages differ from the chunk's bitmap";
+	else if (longest_run(chunk) != chunk->longest)
+		seen->wrong = "heap: longest run differs from the chunk's bitmap";
+	else if (bucket_of(chunk) != chunk->bucket)
+		seen->wrong = "heap: chunk is filed in the wrong list";
 }
 
 /**
  * kspan_heap_check - whether a heap agrees with itself
  * @heap: the heap
  *
- * Context: Any but NMI.
+ * Sums are compared if nothing moved while the chunks were looked at.
+ *
+ * Context: Process context that may sleep.
  * Return: NULL, or what is wrong.
  */
 const char *kspan_heap_check(struct kspan_heap *heap)
 {
-	unsigned long flags, nr = 0, used = 0, free = 0;
-	struct kspan_chunk *chunk;
-	const char *wrong = NULL;
+	struct seen seen = {};
+	unsigned long flags, moves;
 
+	moves = kspan_heap_walk(heap, check_chunk, &seen);
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	list_for_each_entry(chunk, &heap->chunks, all) {
-		wrong = chunk_check(chunk);
-		if (wrong)
-			goto unlock;
-		nr++;
-		used += chunk->used;
-		free += chunk->nr_pages - chunk->used;
+	if (!seen.wrong && heap->nr_moves == moves) {
+		if (seen.nr != heap->nr_chunks)
+			seen.wrong = "heap: number of chunks";
+		else if (seen.used != heap->used_pages ||
+			 seen.free != heap->free_pages)
+			seen.wrong = "heap: number of pages";
 	}
-	if (nr != heap->nr_chunks)
-		wrong = "heap: number of chunks";
-	else if (used != heap->used_pages || free != heap->free_pages)
-		wrong = "heap: number of pages";
-unlock:
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return wrong;
+	return seen.wrong;
 }
 
 static void heap_destroy(int node)

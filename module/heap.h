@@ -27,7 +27,9 @@
  * @lists: chunks by bucket
  * @filled: a bit for each list, set while it has a chunk
  * @chunks: all chunks
+ * @walk_next: the one a walk goes on with, or the head
  * @nr_chunks: how many
+ * @nr_moves: runs taken and given back, chunks that came and went, ever
  * @free_pages: pages in no span
  * @used_pages: pages in spans
  * @peak_pages: most used_pages lately; the scavenger lets it decay
@@ -41,7 +43,9 @@ struct kspan_heap {
 	struct list_head lists[KSPAN_HEAP_BUCKETS];
 	DECLARE_BITMAP(filled, KSPAN_HEAP_BUCKETS);
 	struct list_head chunks;
+	struct list_head *walk_next;
 	unsigned long nr_chunks;
+	unsigned long nr_moves;
 	unsigned long free_pages;
 	unsigned long used_pages;
 	unsigned long peak_pages;
@@ -84,7 +88,7 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
 		     unsigned long addr, unsigned int nr_pages);
 void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk);
-void kspan_heap_unfile_locked(struct kspan_heap *heap,
+void kspan_heap_remove_locked(struct kspan_heap *heap,
 			      struct kspan_chunk *chunk);
 int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp);
 int kspan_heap_fill_reserve(void);
@@ -100,6 +104,7 @@ const char *kspan_heap_check(struct kspan_heap *heap);
 /* Called for each chunk with the heap's lock held. */
 typedef void (*kspan_chunk_fn)(const struct kspan_chunk *chunk, void *arg);
 
-void kspan_heap_walk(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg);
+unsigned long kspan_heap_walk(struct kspan_heap *heap, kspan_chunk_fn fn,
+			      void *arg);
 
 #endif /* KSPAN_HEAP_H */

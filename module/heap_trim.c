@@ -135,10 +135,8 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 				break;
 			if (keep && is_last_run(heap, chunk))
 				break;
-			kspan_heap_unfile_locked(heap, chunk);
-			list_move(&chunk->all, gone);
-			heap->nr_chunks--;
-			kspan_sub_once(heap->free_pages, chunk->nr_pages);
+			kspan_heap_remove_locked(heap, chunk);
+			list_add(&chunk->all, gone);
 			nr++;
 		}
 	}

@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/sizes.h>
+#include <linux/vmalloc.h>
 
 #include "kept.h"
 
@@ -87,7 +88,8 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 	if (pages < room - room / 4)
 		return false;
 	end = (unsigned long)span->mem + (room << KSPAN_PAGE_SHIFT);
-	return room && span->base + (pages << KSPAN_PAGE_SHIFT) <= end;
+	/* No sum that might pass the last address of 32 bits. */
+	return room && pages <= (end - span->base) >> KSPAN_PAGE_SHIFT;
 }
 
 static struct kept_lists *lists_of(const struct kspan_span *span)
@@ -311,44 +313,13 @@ void kspan_kept_grow_older(void)
 	}
 }
 
-static void walk_locked(struct hlist_head *list, bool live, kspan_kept_fn fn,
-			void *arg)
-{
-	struct kspan_span *span;
-
-	lockdep_assert_held(&kept_lock);
-	hlist_for_each_entry(span, list, kept)
-		fn(span, live, arg);
-}
-
-/**
- * kspan_kept_walk - visit regions and kept runs
- * @fn: called with the lock held
- * @arg: for @fn
- *
- * Context: Any but NMI.
- */
-void kspan_kept_walk(kspan_kept_fn fn, void *arg)
-{
-	unsigned int i, age;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&kept_lock, flags);
-	walk_locked(&live_regions, true, fn, arg);
-	for (i = 0; i < NR_BUCKETS; i++) {
-		for (age = 0; age < KSPAN_KEPT_AGES; age++) {
-			walk_locked(&regions.bucket[i][age], false, fn, arg);
-			walk_locked(&runs.bucket[i][age], false, fn, arg);
-		}
-	}
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
-}
-
 /* Budgets for this machine.  Context: module load. */
 void kspan_kept_init(void)
 {
 	unsigned long pages = totalram_pages();
 
 	region_budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
+	/* On 32 bits addresses are scarcer, and others' vmalloc() needs some. */
+	region_budget = min_t(unsigned long, region_budget, VMALLOC_TOTAL / 16);
 	run_budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 }

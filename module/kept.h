@@ -51,10 +51,4 @@ void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
 void kspan_kept_grow_older(void);
 void kspan_kept_init(void);
 
-/* Called for each region and each kept run; @live: it is in use. */
-typedef void (*kspan_kept_fn)(const struct kspan_span *span, bool live,
-			      void *arg);
-
-void kspan_kept_walk(kspan_kept_fn fn, void *arg);
-
 #endif /* KSPAN_KEPT_H */

@@ -49,7 +49,8 @@ static unsigned long span_bytes(const struct kspan_span *span)
 static struct kspan_span *get_region(unsigned long pages, size_t align,
 				     gfp_t gfp, int node, int *err)
 {
-	unsigned long bytes = pages << KSPAN_PAGE_SHIFT;
+	/* A heap page may be less than one of the kernel's. */
+	unsigned long bytes = PAGE_ALIGN(pages << KSPAN_PAGE_SHIFT);
 	struct kspan_span *span;
 
 	*err = -ENOMEM;
@@ -67,7 +68,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 		goto free_span;
 	*err = kspan_arena_cover((unsigned long)span->mem, bytes, gfp);
 	if (*err) {
-		vfree(span->mem);
+		kspan_backing_drop(span->mem);
 		goto free_span;
 	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
@@ -88,7 +89,7 @@ free_span:
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 				  int node, bool use_reserve, bool *low)
 {
-	unsigned int align_pages = max_t(size_t, align >> KSPAN_PAGE_SHIFT, 1);
+	unsigned int align_pages = max(align, PAGE_SIZE) >> KSPAN_PAGE_SHIFT ?: 1;
 	struct kspan_heap *heap = kspan_heap_of(node);
 	struct kspan_span *span;
 	struct kspan_run run;
@@ -143,9 +144,12 @@ static void free_run(struct kspan_span *span)
  */
 static bool is_elsewhere(struct kspan_span *span)
 {
-	if (kspan_is_on_node((void *)span->base, span_bytes(span), span->node))
+	bool region = kspan_is_region(span);
+	const void *mem = region ? span->mem : (void *)span->base;
+
+	if (kspan_is_on_node(mem, kspan_room_bytes(span), span->node))
 		return false;
-	if (kspan_is_region(span)) {
+	if (region) {
 		span->node = NUMA_NO_NODE;
 		kspan_kept_put(span);
 	} else {
@@ -290,7 +294,7 @@ static void free_region(struct kspan_span *span)
  */
 void kspan_large_spend(struct kspan_span *span)
 {
-	WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
+	WRITE_ONCE(span->live, KSPAN_LIFE_SPENT);
 }
 
 /**
@@ -308,9 +312,10 @@ bool kspan_large_free(struct kspan_span *span)
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())
 		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
-	/* Never used again: it stays as it is, its life over. */
-	if (unlikely(kspan_params.sbrk))
+	if (unlikely(kspan_params.sbrk)) {
+		kspan_large_spend(span);
 		return false;
+	}
 	keep = kspan_kept_put(span);
 	if (keep != KSPAN_KEEP_DECLINED)
 		return keep == KSPAN_KEEP_SURPLUS;

@@ -99,7 +99,8 @@
  *
  * 1. ``verify_lock`` (verify.c), a mutex: one verify at a time
  * 2. ``job_lock`` (scavenge.c), a mutex: work on all CPUs that somebody waits
- *    for; then cpus_read_lock()
+ *    for; then cpus_read_lock().  ``walk_lock`` (heap_walk.c), a mutex: one walk
+ *    through the chunks of a heap at a time
  * 3. ``kspan_central.lock``: the spans of one class and node: lists, bitmaps,
  *    free counts
  * 4. leaves, which take nothing else: ``kspan_heap.lock`` (chunks and their
@@ -132,10 +133,10 @@
  *   WRITE_ONCE(), see marked.h.
  *
  * On PREEMPT_RT the raw locks stay spinning locks; everything done under them
- * is bounded by a magazine of objects, a chunk's bitmap or a batch of a list;
- * with check=2 also by the bytes of a span.  Only verify and the debugfs file
- * arenas go through a whole list of chunks, regions or spans at a stretch: they
- * are for looking at a machine, not for while it works.
+ * is bounded by a magazine of objects, a chunk's bitmap or a batch of a list,
+ * as are the stretches with preemption off by 64 objects or 64 KiB; with check=2
+ * also by the bytes of a span.  Only a span that was found corrupt, which happens
+ * once, has all others of its class counted anew.
  */
 
 /**

@@ -102,16 +102,14 @@ void kspan_pool_keep_ready(struct kspan_pool *pool)
 /*
  * Flags for a slab, 0 if there is no asking.  PREEMPT_RT's page allocator takes
  * sleeping locks, so who is not preemptible there lives on what the pool holds;
- * and so do interrupts, where lockdep is told to judge as if it were that.
+ * and so where lockdep is told to judge as if it were that.
  */
 static gfp_t slab_flags(gfp_t gfp)
 {
 	if (kspan_may_sleep(gfp))
 		return (gfp & (GFP_KERNEL | __GFP_NORETRY)) |
 		       __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
-	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
-		return 0;
-	if (IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING) && in_hardirq())
+	if (KSPAN_RT_RULES && !preemptible())
 		return 0;
 	return (gfp & (__GFP_HIGH | __GFP_NOMEMALLOC | __GFP_KSWAPD_RECLAIM)) |
 	       __GFP_NOWARN;

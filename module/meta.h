@@ -12,6 +12,7 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/kconfig.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -82,6 +83,10 @@ static inline gfp_t kspan_gentle(gfp_t gfp)
 		return flags | __GFP_NOFAIL;
 	return flags | (gfp & __GFP_NORETRY ? : __GFP_RETRY_MAYFAIL);
 }
+
+/* PREEMPT_RT's rules hold, or lockdep judges as if they did. */
+#define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
+			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
 
 bool kspan_may_sleep(gfp_t gfp);
 

@@ -22,6 +22,7 @@
 #include <linux/bitops.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/poison.h>
 #include <linux/string.h>
 
@@ -148,6 +149,21 @@ bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
 	kspan_report_overrun(ptr, span, kspan_redzone_asked(span, ptr), bad,
 			     RED_BYTE);
 	return false;
+}
+
+/**
+ * kspan_redzone_wipe - forget what a damaged object held, if that is promised
+ * @span: its span
+ * @ptr: the object, which nobody will use again
+ *
+ * The redzone stays as it was found.
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_redzone_wipe(const struct kspan_span *span, void *ptr)
+{
+	if (want_init_on_free())
+		kspan_shadow_set(ptr, 0, kspan_redzone_asked(span, ptr));
 }
 
 /**

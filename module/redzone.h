@@ -30,6 +30,7 @@ unsigned int kspan_redzone_class(size_t size, size_t align);
 size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr);
 void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size);
 bool kspan_redzone_check(const struct kspan_span *span, const void *ptr);
+void kspan_redzone_wipe(const struct kspan_span *span, void *ptr);
 bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 			  bool zero);
 void kspan_redzone_poison(const struct kspan_span *span, void *ptr);

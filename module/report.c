@@ -24,6 +24,7 @@ atomic_long_t kspan_nr_bad_free;
 atomic_long_t kspan_nr_double_free;
 atomic_long_t kspan_nr_overrun;
 atomic_long_t kspan_nr_use_after_free;
+atomic_long_t kspan_nr_corrupt;
 atomic_long_t kspan_nr_atomic_fail;
 atomic_long_t kspan_nr_oom_fail;
 atomic_long_t kspan_nr_limit_fail;

@@ -25,6 +25,8 @@ extern atomic_long_t kspan_nr_double_free;
 /* Objects that check=2 found damaged. */
 extern atomic_long_t kspan_nr_overrun;
 extern atomic_long_t kspan_nr_use_after_free;
+/* Structures a self-check found wrong and took out of use. */
+extern atomic_long_t kspan_nr_corrupt;
 /* Failed allocations by cause. */
 extern atomic_long_t kspan_nr_atomic_fail;
 extern atomic_long_t kspan_nr_oom_fail;

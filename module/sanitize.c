@@ -20,6 +20,7 @@
 #include "chunk.h"
 #include "kept.h"
 #include "lookup.h"
+#include "meta.h"
 #include "redzone.h"
 #include "sanitize.h"
 
@@ -41,13 +42,12 @@ static const struct kspan_span *span_of_live(const void *ptr)
 }
 
 /*
- * kmemleak takes memory for each object, under locks that sleep on PREEMPT_RT;
- * lockdep minds elsewhere, too, where those would be fatal.  What it is not told
- * of it does not know.
+ * kmemleak takes memory for each object, under locks that sleep on PREEMPT_RT.
+ * What it is not told of it does not know.
  */
 static bool may_tell_kmemleak(void)
 {
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+	if (KSPAN_RT_RULES)
 		return preemptible();
 	return !in_hardirq() && !irqs_disabled();
 }

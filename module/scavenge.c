@@ -19,11 +19,13 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/smp.h>
 #include <linux/workqueue.h>
 
 #include "cache.h"
@@ -67,7 +69,10 @@ static void kick_irq_fn(struct irq_work *work);
 
 static DECLARE_WORK(kick_work, kick_work_fn);
 static DECLARE_DELAYED_WORK(tick_work, tick_work_fn);
-/* Hard, so that no CPU takes it along when it goes offline, PREEMPT_RT or not. */
+/*
+ * Hard, and for CPUs that are online only, so that none takes it along when it
+ * goes, PREEMPT_RT or not.
+ */
 static struct irq_work kick_irq = IRQ_WORK_INIT_HARD(kick_irq_fn);
 
 static void cpu_job_fn(struct work_struct *work)
@@ -252,7 +257,8 @@ static void kick_irq_fn(struct irq_work *work)
  * kspan_kick - have the reserve refilled and surplus returned, soon
  *
  * Cheap while the worker has yet to begin, for a caller who meets the same
- * shortage again and again before it gets a CPU.
+ * shortage again and again before it gets a CPU.  On one that has just gone
+ * offline there are no interrupts any more; the worker comes when it is dead.
  *
  * Context: Any, NMI too.
  */
@@ -260,7 +266,7 @@ void kspan_kick(void)
 {
 	/* What is short before whether the worker will see it. */
 	smp_mb();
-	if (!work_pending(&kick_work))
+	if (!work_pending(&kick_work) && cpu_online(raw_smp_processor_id()))
 		irq_work_queue(&kick_irq);
 }
 
@@ -356,6 +362,8 @@ static int scavenge_cpu_dead(unsigned int cpu)
 {
 	kspan_tiny_drain_dead(cpu);
 	kspan_cache_drain_dead(cpu);
+	/* Its last interrupts may have kicked in vain. */
+	queue_work(unbound_wq, &kick_work);
 	return 0;
 }
 

@@ -141,9 +141,12 @@ enum kspan_life {
 	KSPAN_LIFE_NONE,
 	KSPAN_LIFE_LIVE,
 	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
+	KSPAN_LIFE_SPENT,	/* over, and nobody gets its memory again */
 };
 
-#define KSPAN_NO_BUCKET 0xff
+/* In no list: full, or on its way in or out; found corrupt, for ever. */
+#define KSPAN_NO_BUCKET	0xff
+#define KSPAN_RETIRED	0xfe
 
 /* Markers of the arena map; their magic is 0. */
 extern struct kspan_span kspan_null_span;	/* no page of kspan's */

@@ -43,6 +43,8 @@ struct tiny_cpu {
 
 static struct tiny_cpu __percpu *tiny_cpus;
 
+static const struct tiny_block no_block;
+
 /* The bits of a word that belong to the object at @offset. */
 static u64 part_mask(unsigned int offset)
 {
@@ -80,17 +82,18 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
 }
 
-/* The block is current no more. */
-static void retire_block(struct tiny_block *cur)
+/*
+ * Let @next, which may be none, be the current block.  It is before the old one
+ * goes: a probe in the page allocator may use kspan while that is given back.
+ */
+static void set_current(struct tiny_block *cur, struct tiny_block next)
 {
-	u64 old;
+	struct tiny_block old = *cur;
 
-	if (!cur->block)
-		return;
-	old = atomic64_fetch_andnot(WORD_CURRENT, cur->word);
-	if (old == WORD_CURRENT)
-		kspan_tiny_release(kspan_span_find(cur->block), cur->block);
-	cur->block = NULL;
+	*cur = next;
+	if (old.block &&
+	    atomic64_fetch_andnot(WORD_CURRENT, old.word) == (s64)WORD_CURRENT)
+		kspan_tiny_release(kspan_span_find(old.block), old.block);
 }
 
 /* Cut an object from the current block.  Return: NULL if it does not fit. */
@@ -138,8 +141,7 @@ static void *cut_new(struct tiny_block *cur, size_t size, int node)
 		return block;
 	}
 	atomic64_set(word, WORD_CURRENT | size);
-	retire_block(cur);
-	*cur = (struct tiny_block){ block, word, size };
+	set_current(cur, (struct tiny_block){ block, word, size });
 	return block;
 }
 
@@ -269,7 +271,7 @@ void kspan_tiny_drain_local(void)
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		local_irq_save(flags);
-		retire_block(&tc->current_block[ctx]);
+		set_current(&tc->current_block[ctx], no_block);
 		local_irq_restore(flags);
 	}
 }
@@ -282,7 +284,7 @@ void kspan_tiny_drain_dead(unsigned int cpu)
 
 	preempt_disable();
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
-		retire_block(&tc->current_block[ctx]);
+		set_current(&tc->current_block[ctx], no_block);
 	preempt_enable();
 }
 

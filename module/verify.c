@@ -5,6 +5,7 @@
  * are compared only if nothing was allocated or freed during the walk.
  */
 #include <linux/align.h>
+#include <linux/delay.h>
 #include <linux/kspan.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -31,6 +32,10 @@ struct tally {
 	u64 live_large;
 	u64 run_pages;		/* heap pages of spans that lie in chunks */
 };
+
+/* How often a sum has to be found wrong, and the time in between. */
+#define SUM_TRIES	3U
+#define SUM_PAUSE_MS	10U
 
 /* check=2: each such object is in the log, too. */
 static const char spoilt[] = "redzone: a free object was written to";
@@ -68,6 +73,12 @@ static const char *verify_node(int node)
 	return wrong;
 }
 
+/* One on its way back is counted as free when it is there. */
+static bool is_counted(u8 state)
+{
+	return kspan_obj_is_live(state) || state == KSPAN_OBJ_DEFERRED;
+}
+
 static const char *tally_small(struct kspan_span *span, struct tally *tally)
 {
 	struct kspan_central *central;
@@ -77,7 +88,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 
 	central = kspan_central_of(span->node, span->top / 2);
 	raw_spin_lock_irqsave(&central->lock, flags);
-	wrong = kspan_span_check(span);
+	wrong = kspan_central_check_span(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	/* Its end takes no lock: after that nothing of it is wrong. */
 	if (span->kind != KSPAN_TINY && !READ_ONCE(span->magic))
@@ -89,7 +100,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	tally->run_pages += span->nr_pages;
 	if (span->kind != KSPAN_TINY)
 		for (i = 0; i < span->nr_objs; i++)
-			tally->live_small += kspan_obj_is_live(READ_ONCE(span->state[i]));
+			tally->live_small += is_counted(READ_ONCE(span->state[i]));
 	return NULL;
 }
 
@@ -180,13 +191,8 @@ static bool was_quiet(const struct kspan_stats *a, const struct kspan_stats *b)
 	       a->refill == b->refill && a->flush == b->flush;
 }
 
-/**
- * kspan_verify - check every structure
- *
- * Context: Process context that may sleep and is not a hotplug callback.
- * Return: NULL, or the first inconsistency.
- */
-const char *kspan_verify(void)
+/* One walk.  Return: NULL, or what is wrong; in @sums, whether only a sum is. */
+static const char *walk(bool *sums)
 {
 	struct kspan_stats before, after;
 	struct tally tally = {};
@@ -194,11 +200,9 @@ const char *kspan_verify(void)
 	unsigned long pages;
 	int node;
 
-	mutex_lock(&verify_lock);
+	*sums = false;
 	if (kspan_redzone_on() && kspan_large_sweep())
 		wrong = spoilt;
-	/* A tick that saw no kept region meanwhile may have been the last. */
-	kspan_scavenge_watch();
 	kspan_read_stats(&before);
 	pages = used_pages();
 	for_each_kspan_node(node)
@@ -210,8 +214,35 @@ const char *kspan_verify(void)
 		wrong = verify_arenas(&tally);
 	kspan_read_stats(&after);
 	/* A kept run that goes is seen in the pages alone. */
-	if (!wrong && pages == used_pages() && was_quiet(&before, &after))
-		wrong = compare_sums(&after, &tally);
+	*sums = !wrong && pages == used_pages() && was_quiet(&before, &after);
+	return *sums ? compare_sums(&after, &tally) : wrong;
+}
+
+/**
+ * kspan_verify - check every structure
+ *
+ * Who was interrupted in the midst of an allocation may have counted it
+ * already, so sums are wrong only if they remain so.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: NULL, or the first inconsistency.
+ */
+const char *kspan_verify(void)
+{
+	unsigned int tries;
+	const char *wrong;
+	bool sums;
+
+	mutex_lock(&verify_lock);
+	/* A tick that saw no kept region meanwhile may have been the last. */
+	kspan_scavenge_watch();
+	for (tries = 0; tries < SUM_TRIES; tries++) {
+		if (tries)
+			msleep(SUM_PAUSE_MS);
+		wrong = walk(&sums);
+		if (!wrong || !sums)
+			break;
+	}
 	mutex_unlock(&verify_lock);
 	return wrong;
 }

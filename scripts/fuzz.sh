@@ -265,7 +265,8 @@ mutants_target()
 show_target()
 {
 	[ -e "$input" ] || die "$input is missing"
-	FUZZ_VERBOSE=1 "$OUT/$1" "$input"
+	mkdir -p "$FOUND"
+	FUZZ_VERBOSE=1 "$OUT/$1" -artifact_prefix="$FOUND/$1-" "$input"
 }
 
 "$SCRIPTS/setup.sh" fuzz

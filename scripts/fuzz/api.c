@@ -13,6 +13,7 @@
 #include "chunk.h"
 #include "heap.h"
 #include "meta.h"
+#include "tiny.h"
 
 /* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
 static long uncounted;
@@ -59,6 +60,13 @@ static void change_limit(const struct fuzz_step *step)
 	kspan_params.memory_limit = step->y & 1 ? limit : 0;
 }
 
+/* The most that a probe's use of kspan does to this CPU's caches. */
+static void probe(void)
+{
+	kspan_tiny_drain_local();
+	kspan_cache_drain_local();
+}
+
 static void change_world(const struct fuzz_step *step)
 {
 	size_t held = sim_bytes_held();
@@ -91,6 +99,7 @@ static void change_world(const struct fuzz_step *step)
 	default:
 		sim_refuse_nth = step->x % 16;
 		sim_refuse = step->y;
+		sim_page_probe = step->x & 16 ? probe : NULL;
 		break;
 	}
 }

@@ -72,7 +72,9 @@ void api_free(const struct fuzz_step *step)
 	was = *obj;
 	live_forget(obj);
 	sim_enter(api_context(step));
+	sim_no_kswapd = true;
 	call_free(&was, step->y % 8);
+	sim_no_kswapd = false;
 	sim_leave(api_context(step));
 	SIM_CHECK(nr_bad() + nr_double() == bad);
 	check_freed(&was, api_context(step));

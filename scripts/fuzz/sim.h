@@ -60,6 +60,10 @@ extern unsigned int sim_refuse;
 extern unsigned long sim_refuse_nth;
 /* The next areas of vmalloc() are far away. */
 extern bool sim_far;
+/* A probe in the page allocator: called once, by the next who may not sleep. */
+extern void (*sim_page_probe)(void);
+/* No request may wake kswapd: the caller may hold a lock of the scheduler's. */
+extern bool sim_no_kswapd;
 /* Requests that were refused since the last reboot. */
 extern unsigned long sim_nr_refused;
 /* Heap and metadata, in bytes, that the module holds. */

@@ -17,6 +17,7 @@
 
 unsigned int sim_preempt_count;
 unsigned int sim_preempt_outside;
+size_t sim_filled;
 unsigned int sim_pinned;
 unsigned int sim_nr_locks;
 bool sim_irqs_off;
@@ -109,6 +110,7 @@ void sim_enter(enum sim_context context)
 	SIM_CHECK(!sim_preempt_count && !sim_irqs_off);
 	sim_preempt_count = counts[context];
 	sim_preempt_outside = sim_preempt_count;
+	sim_filled = 0;
 	sim_irqs_off = has_irqs_off(context);
 }
 

@@ -27,6 +27,8 @@
 bool sim_init_on_alloc;
 bool sim_init_on_free;
 unsigned int sim_refuse;
+void (*sim_page_probe)(void);
+bool sim_no_kswapd;
 unsigned long sim_refuse_nth;
 unsigned long sim_nr_refused;
 bool sim_far;
@@ -290,12 +292,24 @@ void vunmap(const void *mem)
 
 /* --- pages ----------------------------------------------------------------- */
 
+static void call_probe(void)
+{
+	void (*probe)(void) = sim_page_probe;
+
+	if (!probe || !sim_preempt_count || in_interrupt())
+		return;
+	sim_page_probe = NULL;
+	probe();
+}
+
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	size_t bytes = PAGE_SIZE << order;
 	struct page *page;
 
 	might_alloc(gfp);
+	SIM_CHECK(!sim_no_kswapd || !(gfp & __GFP_KSWAPD_RECLAIM));
+	call_probe();
 	if (sim_refused(gfp) || !has_room(bytes))
 		return NULL;
 	page = calloc(1, sizeof(*page));
@@ -333,6 +347,8 @@ void sim_memory_reset(void)
 	while (nr_areas)
 		vfree((void *)areas[0].addr);
 	sim_refuse = 0;
+	sim_page_probe = NULL;
+	sim_no_kswapd = false;
 	sim_refuse_nth = 0;
 	sim_nr_refused = 0;
 	sim_far = false;

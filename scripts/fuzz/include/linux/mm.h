@@ -136,6 +136,9 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *name);
 void shrinker_register(struct shrinker *shrinker);
 void shrinker_free(struct shrinker *shrinker);
 
+/* <linux/vmalloc.h>: room for addresses is no concern of 64 bits. */
+#define VMALLOC_TOTAL		(1UL << 45)
+
 /* <linux/kmemleak.h> */
 #define kmemleak_alloc(mem, bytes, min_count, gfp) ((void)(gfp))
 #define kmemleak_free(mem)	((void)(mem))
@@ -145,10 +148,14 @@ void shrinker_free(struct shrinker *shrinker);
 #define kasan_disable_current()	((void)0)
 #define kasan_enable_current()	((void)0)
 
-/* What takes long is done with preemption as it was when kspan was called. */
+/*
+ * What takes long is done with preemption as it was when kspan was called, be it
+ * one fill or many.
+ */
 static inline void *sim_fill(void *mem, int byte, size_t bytes)
 {
-	SIM_CHECK(bytes <= 65536 ||
+	sim_filled += bytes;
+	SIM_CHECK(sim_filled <= SIM_FILL_MAX ||
 		  sim_preempt_count == sim_preempt_outside);
 	return memset(mem, byte, bytes);
 }

@@ -22,6 +22,9 @@
 extern unsigned int sim_preempt_count;
 /* What it was when the code that runs was called. */
 extern unsigned int sim_preempt_outside;
+/* Bytes that were filled since preemption was as outside, and how many may be. */
+extern size_t sim_filled;
+#define SIM_FILL_MAX	(64UL << 10)
 extern unsigned int sim_pinned;		/* nesting of migrate_disable() */
 extern unsigned int sim_nr_locks;	/* spinlocks held */
 extern bool sim_irqs_off;
@@ -45,7 +48,8 @@ static inline bool sim_may_sleep(void)
 
 static inline void preempt_disable(void)
 {
-	sim_preempt_count++;
+	if (sim_preempt_count++ == sim_preempt_outside)
+		sim_filled = 0;
 	SIM_CHECK(sim_preempt_count & PREEMPT_MASK);
 }
 
@@ -123,6 +127,8 @@ static inline void sim_unlock(raw_spinlock_t *lock)
 } while (0)
 #define debug_check_no_locks_freed(mem, bytes) ((void)(mem), (void)(bytes))
 #define lockdep_assert_held(lock) SIM_CHECK((lock)->held)
+#define lockdep_assert_preemption_disabled() \
+	SIM_CHECK(sim_preempt_count || sim_irqs_off)
 
 struct mutex {
 	bool held;

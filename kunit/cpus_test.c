@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a CPU that is busy or gone does to the others: a real-time task that has
+ * one to itself holds no work up, and one that goes offline takes none along.
+ */
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/smp.h>
+#include <linux/timer.h>
+
+#include "heap.h"
+#include "kunit_support.h"
+#include "node.h"
+#include "scavenge.h"
+
+#define MAX_OBJS	1000U
+#define QUIET		(GFP_ATOMIC | __GFP_NOWARN)
+
+/*
+ * Who has a second of a CPU to itself may be made to pause after 950 ms of it; the
+ * next time is another second.
+ */
+#define HOG_JIFFIES	(HZ * 8 / 10)
+#define PAUSE_MS	1100
+/* On a busy machine the others may get nothing done in that time. */
+#define TRIES		8U
+
+/* One case at a time. */
+static void *objs[MAX_OBJS];
+static unsigned int nr_objs;
+
+/* A CPU that is online and not this one; the case is bound to this one. */
+static unsigned int other_cpu(struct kunit *test)
+{
+	unsigned int cpu = cpumask_any_but(cpu_online_mask,
+					   raw_smp_processor_id());
+
+	if (cpu >= nr_cpu_ids)
+		kunit_skip(test, "a single CPU");
+	return cpu;
+}
+
+/* --- a real-time task ------------------------------------------------------- */
+
+/* What it does first, and until when it goes on; @done for the case to see. */
+struct hog {
+	void (*begin)(void);
+	bool (*is_over)(void);
+	bool done;
+	struct completion ended;
+};
+
+static int hog_fn(void *arg)
+{
+	struct hog *hog = arg;
+	unsigned long end;
+
+	sched_set_fifo(current);
+	hog->begin();
+	end = jiffies + HOG_JIFFIES;
+	do {
+		hog->done = hog->is_over();
+		cpu_relax();
+	} while (!hog->done && time_before(jiffies, end));
+	complete(&hog->ended);
+	return 0;
+}
+
+/* Let a task have another CPU to itself until it is over, or for a while. */
+static void run_hog(struct kunit *test, struct hog *hog)
+{
+	struct task_struct *task;
+
+	hog->done = false;
+	init_completion(&hog->ended);
+	task = kthread_create(hog_fn, hog, "kspan_hog");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	kthread_bind(task, other_cpu(test));
+	wake_up_process(task);
+	wait_for_completion(&hog->ended);
+	if (!hog->done)
+		msleep(PAUSE_MS);
+}
+
+/* Take pages until there are none; the last call kicks the worker. */
+static void use_up_reserve(void)
+{
+	while (nr_objs < MAX_OBJS) {
+		void *ptr = kspan_alloc(KSPAN_PAGE_SIZE, QUIET);
+
+		if (!ptr)
+			break;
+		objs[nr_objs++] = ptr;
+	}
+}
+
+static bool reserve_is_full(void)
+{
+	int node;
+
+	for_each_kspan_node(node)
+		if (kspan_heap_lacks(kspan_heap_of(node)))
+			return false;
+	return true;
+}
+
+static void free_all(void)
+{
+	kspan_free_bulk(nr_objs, objs);
+	nr_objs = 0;
+}
+
+/* The worker is not bound to the CPU that it was kicked on. */
+static void hog_waits_for_the_reserve(struct kunit *test)
+{
+	struct hog hog = { .begin = use_up_reserve, .is_over = reserve_is_full };
+	unsigned int tries;
+
+	other_cpu(test);
+	for (tries = 0; tries < TRIES && !hog.done; tries++) {
+		kspan_release();
+		run_hog(test, &hog);
+		free_all();
+	}
+	KUNIT_EXPECT_TRUE(test, hog.done);
+}
+
+static struct kspan_span *large_span;
+
+/* As in an NMI, see nmi_test.c. */
+static void free_in_nmi(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+	kspan_free(objs[0]);
+	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	local_irq_restore(flags);
+}
+
+static bool is_large_free(void)
+{
+	return READ_ONCE(large_span->live) != KSPAN_LIFE_DEFERRED;
+}
+
+/* Nor is the one that gives back what was freed in an NMI there. */
+static void hog_waits_for_a_free_in_nmi(struct kunit *test)
+{
+	struct hog hog = { .begin = free_in_nmi, .is_over = is_large_free };
+	unsigned int tries;
+
+	other_cpu(test);
+	for (tries = 0; tries < TRIES && !hog.done; tries++) {
+		objs[0] = kspan_alloc(SZ_64K, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+		large_span = kspan_test_span(objs[0]);
+		run_hog(test, &hog);
+		kspan_release();
+	}
+	KUNIT_EXPECT_TRUE(test, hog.done);
+}
+
+/* --- a CPU that goes ---------------------------------------------------------- */
+
+#ifdef CONFIG_HOTPLUG_CPU
+static int take_away(unsigned int cpu)
+{
+	return remove_cpu(cpu);
+}
+
+static void bring_back(struct kunit *test, unsigned int cpu)
+{
+	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+}
+#else
+static int take_away(unsigned int cpu)
+{
+	return -EOPNOTSUPP;
+}
+
+static void bring_back(struct kunit *test, unsigned int cpu)
+{
+}
+#endif
+
+/* What the CPU does in its last moment; and whether it did. */
+static void (*last_words)(void);
+static bool were_said;
+
+/* When interrupts come no more the kernel runs what is queued yet. */
+static void last_irq_fn(struct irq_work *work)
+{
+	if (cpu_online(smp_processor_id()))
+		return;
+	last_words();
+	WRITE_ONCE(were_said, true);
+}
+
+/* Lazy: it waits for the next tick. */
+static struct irq_work last_irq = IRQ_WORK_INIT_LAZY(last_irq_fn);
+
+/* Queue it with each tick, so that most of the time it is. */
+static void queue_last_irq(struct timer_list *timer)
+{
+	irq_work_queue(&last_irq);
+	mod_timer(timer, jiffies + 1);
+}
+
+static DEFINE_TIMER(last_timer, queue_last_irq);
+
+/* Take a CPU away.  Return: whether it said something in the end. */
+static bool try_to_lose_cpu(struct kunit *test, unsigned int cpu)
+{
+	int err;
+
+	last_timer.expires = jiffies + 1;
+	add_timer_on(&last_timer, cpu);
+	msleep(20);
+	err = take_away(cpu);
+	timer_delete_sync(&last_timer);
+	irq_work_sync(&last_irq);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return READ_ONCE(were_said);
+}
+
+/* Take a CPU away that says something in the end, which not each one does. */
+static unsigned int lose_cpu(struct kunit *test, void (*words)(void))
+{
+	unsigned int cpu = other_cpu(test), tries;
+
+	last_words = words;
+	were_said = false;
+	for (tries = 0; tries < TRIES; tries++) {
+		if (try_to_lose_cpu(test, cpu))
+			return cpu;
+		bring_back(test, cpu);
+	}
+	KUNIT_FAIL(test, "it never said a word");
+	return cpu;
+}
+
+static void needs_hotplug(struct kunit *test)
+{
+	other_cpu(test);
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "no CPU goes here, or none has last words");
+	/* The first one may be one that cannot go. */
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
+}
+
+/* The worker can be kicked by the others still. */
+static void gone_cpu_kicked(struct kunit *test)
+{
+	unsigned long end;
+	unsigned int cpu;
+
+	needs_hotplug(test);
+	cpu = lose_cpu(test, kspan_kick);
+	use_up_reserve();
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
+		if (reserve_is_full())
+			break;
+	KUNIT_EXPECT_TRUE(test, reserve_is_full());
+	if (!cpu_online(cpu))
+		bring_back(test, cpu);
+	free_all();
+}
+
+/* What it freed in an NMI goes with the next such free on another CPU. */
+static void gone_cpu_freed_in_nmi(struct kunit *test)
+{
+	struct kspan_span *first;
+	unsigned long end;
+	unsigned int cpu;
+
+	needs_hotplug(test);
+	objs[0] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+	first = kspan_test_span(objs[0]);
+	cpu = lose_cpu(test, free_in_nmi);
+	objs[0] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
+	large_span = kspan_test_span(objs[0]);
+	free_in_nmi();
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
+		if (is_large_free())
+			break;
+	KUNIT_EXPECT_TRUE(test, is_large_free());
+	KUNIT_EXPECT_NE(test, READ_ONCE(first->live), (u8)KSPAN_LIFE_DEFERRED);
+	if (!cpu_online(cpu))
+		bring_back(test, cpu);
+}
+
+static struct kunit_case cpus_cases[] = {
+	KUNIT_CASE(hog_waits_for_the_reserve),
+	KUNIT_CASE(hog_waits_for_a_free_in_nmi),
+	KUNIT_CASE(gone_cpu_kicked),
+	KUNIT_CASE(gone_cpu_freed_in_nmi),
+	{}
+};
+
+KSPAN_TEST_SUITE(cpus, cpus_cases);
