@@ -11,7 +11,8 @@
 #   debug-kernel.sh busybox NAME      print a static busybox for it
 #
 # VERSION-kasan: KASAN with shadow for vmalloc(), lockdep, RCU checks, sleeping
-# in atomic context, kmemleak, debug objects, KUnit.  VERSION-kcsan: data races.
+# in atomic context, kmemleak, debug objects, KUnit, NUMA nodes.  VERSION-kcsan:
+# data races.
 # Small: no drivers but a serial port, no network, no disks.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -71,6 +72,8 @@ config_common()
 config_kasan()
 {
 	cat <<-'END'
+	CONFIG_NUMA=y
+	CONFIG_X86_64_ACPI_NUMA=y
 	CONFIG_KASAN=y
 	CONFIG_KASAN_GENERIC=y
 	CONFIG_KASAN_INLINE=y

@@ -24,12 +24,14 @@
 #   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
 #   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
 #                             see debug-kernel.sh
+#   kunit-6.12-kasan+numa     the suite about NUMA nodes there, with two
 #   torture-6.12-kasan        the stress there
 #   faults-6.12-kasan         requests that fail, there
 #   torture-6.12-kcsan        the stress with data races looked for
 #   fuzz                      random operations, the module in user space
 #   fuzz-mutants              that those find what they should
-#   model-mutants             that the models do
+#   model                     the models of what cannot be tested
+#   model-mutants             that those find what they should
 #   --all                     all of these
 #   --seconds N               how long the torture runs (20)
 #   --params P=V[,P=V...]     module parameters it runs with
@@ -47,8 +49,8 @@ MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init torture-6.1-rt
 	torture-6.12+numa torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
 	torture-6.1-i386+64m torture-6.1-arm64+small torture-6.12+check2
 	torture-6.12+random torture-6.12+alloc torture-6.12+init faults-6.1
-	kunit-6.12-uml-kasan kunit-6.12-kasan torture-6.12-kasan
-	faults-6.12-kasan torture-6.12-kcsan fuzz fuzz-mutants model-mutants)
+	kunit-6.12-uml-kasan kunit-6.12-kasan kunit-6.12-kasan+numa torture-6.12-kasan
+	faults-6.12-kasan torture-6.12-kcsan fuzz fuzz-mutants model model-mutants)
 LOGS=$BUILD/test
 seconds=20
 params=
@@ -110,17 +112,21 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME[+alloc|+init]: set guest to the command that boots that kernel, kdir
+# kunit_guest NAME[+alloc|+init|+numa]: set guest to the command that boots that kernel, kdir
 # to where it was built and build_args to what the module's build takes.
 kunit_guest()
 {
-	local name=${1%%+*} version flavour=test cpus=1
+	local name=${1%%+*} version flavour=test cpus=1 nodes=1
 	# Every report of KASAN counts, not only the first.
 	local cmdline="kasan_multi_shot log_buf_len=8M"
 
 	case $1 in
 	*+alloc) cmdline+=" init_on_alloc=1" ;;
 	*+init) cmdline+=" init_on_alloc=1 init_on_free=1" ;;
+	*+numa)
+		cmdline+=" guest.suite=kspan_node"
+		nodes=2
+		;;
 	esac
 	set -- "$name"
 	version=${1%-uml-*}
@@ -130,7 +136,7 @@ kunit_guest()
 		# Slow; the others run under User Mode Linux with KASAN.
 		cmdline+=" guest.loads=check=1,check=2"
 		guest=("$SCRIPTS/qemu.sh" --kernel "$1" --smp 2 --mem 1G
-			--timeout 900 --cmdline "$cmdline")
+			--nodes "$nodes" --timeout 900 --cmdline "$cmdline")
 		build_args=()
 		return
 	fi
@@ -149,7 +155,7 @@ count_cases()
 {
 	local status=0 line
 
-	"$SCRIPTS/ktap.py" --suites "$(nr_suites)" "$2" \
+	"$SCRIPTS/ktap.py" --suites "$(nr_suites "$1")" "$2" \
 		>"$LOGS/$1.cases" || status=1
 	grep -v '^[0-9]* passed' "$LOGS/$1.cases" || true
 	line=$(tail -n 1 "$LOGS/$1.cases")
@@ -192,6 +198,7 @@ leg_kunit()
 reports()
 {
 	case $1 in
+	*+numa) return ;;
 	*-kasan)
 		echo "use-after-free in kspan_test_touch"
 		echo "out-of-bounds in kspan_test_touch"
@@ -211,9 +218,13 @@ reports()
 	END
 }
 
-# Suites that are there, whether somebody runs them or not.
+# nr_suites LEG: suites that are there, whether somebody runs them or not.
 nr_suites()
 {
+	if [[ $1 = *+numa ]]; then
+		echo 1
+		return
+	fi
 	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
@@ -232,9 +243,15 @@ choose_machine()
 	module=()
 	torture=()
 	case $1 in
-	*+numa) machine+=(--nodes 2) ;;
+	*+numa)
+		machine+=(--nodes 2)
+		cmdline="guest.nodes=2"
+		;;
 	*+8cpu) machine=(--smp 8) ;;
-	*+1cpu) machine=(--smp 1) ;;
+	*+1cpu)
+		machine=(--smp 1)
+		torture=(threads_per_cpu=4)
+		;;
 	*+small)
 		machine+=(--mem 96M)
 		torture=(max_live=3000)
@@ -373,6 +390,7 @@ for leg in "${legs[@]}"; do
 	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
+	model) run=(leg_lines "$leg" "$SCRIPTS/check-model.py") ;;
 	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/check-model.py" --mutants) ;;
 	*) run=("leg_$leg") ;;
 	esac

@@ -56,14 +56,25 @@ each_request()
 	not_above 10 "$each_refused" && not_above 1 "$each_without"
 }
 
-# refuses PLACE: no load when that place fails, and the log says so.
+# refuses PLACE PART: no load when that place fails, and the log names the part.
 refuses()
 {
 	dmesg -c >/dev/null
 	fails insmod /kspan.ko "inject=$1+1" || return
-	dmesg | grep -q 'kspan: no memory for the' && return
-	echo "the log does not say so"
+	dmesg | grep -q "kspan: no memory for the $2: error -12" && return
+	echo "the log does not name the $2"
 	return 1
+}
+
+# no_arenas_file: one that lacks memory for a line of it cannot be read.
+no_arenas_file()
+{
+	echo table/1 >$PLAN
+	fails cat "$DIR/arenas"
+	no_arenas=$?
+	is 1 failed || no_arenas=1
+	echo off >$PLAN
+	[ $no_arenas -eq 0 ] && cat "$DIR/arenas" >/dev/null
 }
 
 # fault_run: a run ends well, although every N-th request fails, N as given.
@@ -110,11 +121,17 @@ check "each request of a load" \
 	keeps_memory "a load for each request" each_request :
 check "each request of a load and all that follow" \
 	keeps_memory "a load for each request and all that follow" each_request +
-for place in chunk slab table percpu worker cpuhp shrinker any; do
-	check "no load without $place" refuses $place
-done
+check "no load without a chunk" refuses chunk "page heap"
+check "no load without a slab" refuses slab "page heap"
+check "no load without a table" refuses table "arena map"
+check "no load without per-CPU memory" refuses percpu caches
+check "no load without a worker" refuses worker scavenger
+check "no load without a hotplug callback" refuses cpuhp scavenger
+check "no load without a shrinker" refuses shrinker shrinker
+check "no load without anything" refuses any "arena map"
 for place in debugfs slab; do
 	check "a load without $place" insmod /kspan.ko "inject=$place:1"
+	check "one request for $place failed" is 1 failed
 	check "it works without $place" use
 	check "unload without $place" rmmod kspan
 done
@@ -123,6 +140,7 @@ check "nothing is left" no_areas
 check "load kspan" insmod /kspan.ko
 release
 invariants "after load" 1
+check "no memory to show arenas" no_arenas_file
 check "stress with failures" fault_stress 1 2 3 7
 release
 invariants "after the stress" 1

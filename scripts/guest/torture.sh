@@ -14,15 +14,25 @@ RUN=$(arg seconds 20)
 RECORDS=$(($(memory MemFree) / 8))
 [ $RECORDS -le 10000 ] || RECORDS=10000
 FORGOTTEN=/sys/module/kspan_forgotten/parameters
+LAST=$(mask $((CPUS - 1)))
+LAST_ONLINE=/sys/devices/system/cpu/cpu$((CPUS - 1))/online
 
-# refused PARAMETER=VALUE: the load fails and the message names the parameter.
+# refused PARAMETER=VALUE: the load fails, and kspan's own message, not only the
+# kernel's, says which parameter it was and what it should have been.
 refused()
 {
 	dmesg -c >/dev/null
 	fails insmod /kspan.ko "$1" || return
-	dmesg | grep -q "kspan: .*${1%=*}" && return
+	dmesg | grep -qE "kspan: parameter $1: (must be|more than) " && return
 	echo "no message names ${1%=*}"
 	return 1
+}
+
+# has_nodes N: so many of them have memory.
+has_nodes()
+{
+	is "$1" eval 'grep -c "Node .* MemTotal: *[1-9]" \
+		/sys/devices/system/node/node*/meminfo | grep -c ":1$"'
 }
 
 # is_wiping: whether a free object's bytes go at once.
@@ -34,18 +44,84 @@ is_wiping()
 # has_magazines: whether objects come from magazines, which is not so with check=2.
 has_magazines()
 {
-	fails eval 'arg params "" | grep -qw check=2' >/dev/null
+	[ "$(cat /sys/module/kspan/parameters/check)" -lt 2 ]
 }
 
-# magazines_alloc, magazines_free: magazines were filled, and emptied.
+# magazines_alloc, magazines_free: most looks into the spans were for several
+# objects; each is for one where there is no magazine.
 magazines_alloc()
 {
-	not_above 1 $(($(kstat refill) + $(kstat swap)))
+	not_above $((3 * $(kstat refill))) $((2 * $(kstat nmalloc)))
 }
 
 magazines_free()
 {
-	not_above 1 $(($(kstat flush) + $(kstat swap)))
+	not_above $((3 * $(kstat flush))) $((2 * $(kstat nfree)))
+}
+
+# no_null: a run gave NULL to nobody who can wait, and with nothing else going on
+# to few who cannot, in interrupts of both kinds.
+no_null()
+{
+	is 0 result null || return
+	not_above 1 "$(result hard)" && not_above 1 "$(result soft)" &&
+		not_above $(($(result atomic_null) * 20)) "$(result ops)"
+}
+
+# gone_cpu_keeps_nothing: what a CPU had in its caches when it went away is given
+# back while it is away.
+gone_cpu_keeps_nothing()
+{
+	release
+	gone_before=$(kstat heap_inuse)
+	taskset "$LAST" insmod /kspan_client.ko nr=$RECORDS || return
+	taskset "$LAST" rmmod kspan_client || return
+	gone_cached=$(kstat heap_inuse)
+	echo 0 >"$LAST_ONLINE" || return
+	release
+	gone_after=$(kstat heap_inuse)
+	gone_verify=$(cat "$DIR/verify")
+	echo 1 >"$LAST_ONLINE" || return
+	is ok echo "$gone_verify" || return
+	info "in use, kB: $((gone_before >> 10)), before the CPU went" \
+		"$((gone_cached >> 10)), after it $((gone_after >> 10))"
+	not_above $((gone_before + 262144)) "$gone_cached" &&
+		not_above "$gone_after" $((gone_before + 32768))
+}
+
+# limit_gives_back: a memory_limit below what there is gives idle memory back,
+# without a release.
+limit_gives_back()
+{
+	insmod /kspan_client.ko nr=$RECORDS && rmmod kspan_client || return
+	not_above $((heap_sys_0 + 1)) "$(kstat heap_sys)" || return
+	echo 1 >"$DIR/memory_limit" || return
+	limit_after=$(kstat heap_sys)
+	echo 0 >"$DIR/memory_limit"
+	not_above "$limit_after" "$heap_sys_0"
+}
+
+# spans_are_all: what the file spans lists has all live objects, small and large.
+# Parts of tiny blocks are objects, too, but there is none of the client's.
+spans_are_all()
+{
+	# shellcheck disable=SC2016 # awk's
+	is "$(kstat heap_objects)" awk 'NR > 1 { nr += $4 } END { print nr }' \
+		"$DIR/spans"
+}
+
+# turned: the loops beside the stress went round.
+turned()
+{
+	turned_want="verify release limit pressure read_stats read_by_size
+		read_arenas read_spans read_memory_limit"
+	[ ! -e /sys/devices/system/cpu/cpu1/online ] ||
+		turned_want="$turned_want hotplug"
+	for turned_name in $turned_want; do
+		[ "$(turns "$turned_name")" -gt 0 ] && continue
+		echo "not once: $turned_name"
+		return 1
+	done
 }
 
 # has_nmis: whether the stress can send some.
@@ -75,7 +151,7 @@ fails_stress()
 leaks_forgotten()
 {
 	for i in 1 2 3 4 5 6 7 8; do
-		leak_scan
+		leak_scan || return
 		[ "$(leaks_of_kspan)" -lt 3 ] || break
 		for forgotten_cpu in $(seq 0 $((CPUS - 1))); do
 			taskset "$(mask "$forgotten_cpu")" insmod /kspan_client.ko nr=300
@@ -162,13 +238,13 @@ clients_use()
 gives_back()
 {
 	pin 1
-	LAST=$(mask $((CPUS - 1)))
 	check "load kspan for memory to come back" \
 		taskset "$LAST" insmod /kspan.ko scavenge_ms=500
 	release
 	gives_bytes=$(($(kstat heap_sys) + 2 * 1024 * 1024))
 	check "load kspan_torture for that" load_torture seconds=2
 	check "it ends" run_ends
+	check "it gives everybody memory" no_null
 	check "unload it" rmmod kspan_torture
 	check "clients use memory on each CPU" clients_use $gives_bytes
 	check "memory comes back by itself" comes_back $gives_bytes
@@ -234,7 +310,10 @@ no_leak()
 
 info "machine $(uname -r) $CPUS CPUs $(memory MemTotal) kB"
 
-for bad in check=9 scavenge_ms=0 randomize=7 reserve_kb=99999999; do
+[ -z "$(arg nodes "")" ] || check "it has $(arg nodes "") nodes" \
+	has_nodes "$(arg nodes "")"
+for bad in check=9 scavenge_ms=0 randomize=7 reserve_kb=99999999 sbrk=2 \
+	memory_limit=-1 inject=heap:1; do
 	check "load with $bad is refused" refused $bad
 done
 
@@ -251,6 +330,7 @@ check "load kspan_client" insmod /kspan_client.ko nr=$RECORDS
 check "the client's objects are counted" not_above $RECORDS "$(kstat heap_objects)"
 invariants "with a client" 0
 check "debugfs is root's alone" debugfs_is_shut
+check "the file spans has every object" spans_are_all
 check "no kernel address in debugfs" no_addresses "$DIR"/[!r]*
 check "memory_limit refuses what is none" limit_refuses x -1 12k 0x \
 	99999999999999999999
@@ -269,6 +349,9 @@ if has_magazines; then
 	# Wiping needs the spans' pages at hand.
 	is_wiping || check "and went to magazines" magazines_free
 fi
+check "each loop beside it went round" turned
+check "hardirqs allocated and freed" not_above 1 "$(result hard)"
+check "softirqs did" not_above 1 "$(result soft)"
 ! has_nmis || check "NMIs came" not_above 1 "$(result nmis)"
 # A short run, or a slow kernel, may be over before.
 if [ "$RUN" -ge 15 ] && [ "$SLOW" -eq 0 ]; then
@@ -284,6 +367,12 @@ invariants "after the stress" 1
 check "heap_sys is back to the reserve" \
 	not_above "$(kstat heap_sys)" "$heap_sys_0"
 check "heap_released only grows" not_above "$released" "$(kstat heap_released)"
+check "a memory_limit below sys gives back" limit_gives_back
+if [ -e "$LAST_ONLINE" ]; then
+	pin 1
+	check "a CPU that is away keeps no memory" gone_cpu_keeps_nothing
+	pin "$(printf %x $(((1 << CPUS) - 1)))"
+fi
 check "more than there is gives no memory" wants_memory
 release
 invariants "after want of memory" 1
