@@ -326,10 +326,9 @@ static void free_mixed(void *arg)
 }
 
 /* With check=2 or init_on_free there are no magazines to ask for; see meta.c. */
-static bool asks_for_mags(enum kspan_test_place place)
+static bool asks_for_mags(void)
 {
-	return !kspan_redzone_on() && !want_init_on_free() &&
-	       (place == KSPAN_TEST_TASK || !KSPAN_RT_RULES);
+	return !kspan_redzone_on() && !want_init_on_free() && !KSPAN_RT_RULES;
 }
 
 /* Nothing of a free depends on memory, in any context. */
@@ -349,7 +348,7 @@ static void frees_without_magazines(struct kunit *test)
 		kspan_test_run_in(test, place, free_mixed, NULL);
 		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_objects),
 				    0ULL, "%s", kspan_test_place_names[place]);
-		if (asks_for_mags(place))
+		if (asks_for_mags())
 			KUNIT_EXPECT_GT_MSG(test, kspan_inject_count(), nr, "%s",
 					    kspan_test_place_names[place]);
 		KUNIT_EXPECT_NULL(test, kspan_verify());
