@@ -106,29 +106,25 @@ void torture_fail(const char *fmt, ...)
 	WRITE_ONCE(stop_early, true);
 }
 
-static unsigned long sum_up_hard(enum torture_counter counter)
+/* Of all timers that fire in hardirq, or of those in softirq. */
+static unsigned long sum_up_irqs(enum torture_counter counter, bool hard)
 {
 	unsigned long sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < torture_nr_cpus; i++)
-		sum += READ_ONCE(torture_cpus[i].hard.ctx.counters[counter]);
-	return sum;
-}
+	for (i = 0; i < torture_nr_cpus; i++) {
+		struct torture_cpu *tc = &torture_cpus[i];
+		struct torture_irq *irq = hard ? &tc->hard : &tc->soft;
 
-static unsigned long sum_up_soft(enum torture_counter counter)
-{
-	unsigned long sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < torture_nr_cpus; i++)
-		sum += READ_ONCE(torture_cpus[i].soft.ctx.counters[counter]);
+		sum += READ_ONCE(irq->ctx.counters[counter]);
+	}
 	return sum;
 }
 
 static unsigned long sum_up(enum torture_counter counter)
 {
-	unsigned long sum = sum_up_hard(counter) + sum_up_soft(counter);
+	unsigned long sum = sum_up_irqs(counter, true) +
+			    sum_up_irqs(counter, false);
 	unsigned int i;
 
 	for (i = 0; i < nr_threads; i++)
@@ -175,8 +171,8 @@ static void finish(void)
 	else
 		snprintf(verdict, sizeof(verdict),
 			 "PASS ops=%lu hard=%lu soft=%lu seed=%llu threads=%u nmis=%lu returns=%lu null=%lu atomic_null=%lu",
-			 sum_up(TORTURE_OPS), sum_up_hard(TORTURE_OPS),
-			 sum_up_soft(TORTURE_OPS), seed, nr_threads,
+			 sum_up(TORTURE_OPS), sum_up_irqs(TORTURE_OPS, true),
+			 sum_up_irqs(TORTURE_OPS, false), seed, nr_threads,
 			 torture_nr_nmis(), torture_nr_returns(),
 			 sum_up(TORTURE_NULL), sum_up(TORTURE_NULL_ATOMIC));
 	pr_info("%s\n", verdict);
