@@ -30,7 +30,7 @@ NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)")
 
 # Brackets keep the words from being found in this file.
 NOTES = r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b"
-# Not after a name or a variable: build/work/ is nobody's home.
+# Not after a name or a variable, where it is nobody's home.
 PLACES = r"(?<![\w.})~*-])/(work|root|home)/|\.\./[s]hared\b"
 # What the kernel's macros cast as it stands: (u32)a + 1, on some machines.
 BARE = r"this_cpu_(?:write|add|sub|and|or|xchg)\([^;]*,(?!\s*-?\w+\)\s*;)\s*([^,;]*)\)\s*;"

@@ -192,7 +192,7 @@ work_dir()
 	local key
 
 	key=$(printf '%s' "$ROOT" | sha256sum | cut -c 1-12)
-	printf '%s/work/%s/%s\n' "$CACHE" "$key" "$1"
+	printf '%s/trees/%s/%s\n' "$CACHE" "$key" "$1"
 }
 
 # build_modules KDIR WORKDIR [VAR=VALUE...]: copy the sources to WORKDIR and
