@@ -9,11 +9,11 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "arena.h"
-#include "chunk.h"
-#include "depot.h"
-#include "kept.h"
+#include "central/depot.h"
+#include "heap/chunk.h"
+#include "heap/kept.h"
 #include "kunit_support.h"
+#include "span/arena.h"
 
 #define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
 

@@ -13,12 +13,12 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "cache.h"
-#include "central.h"
-#include "depot.h"
+#include "base/shadow.h"
+#include "cache/cache.h"
+#include "central/central.h"
+#include "central/depot.h"
 #include "kunit_support.h"
-#include "redzone.h"
-#include "shadow.h"
+#include "span/redzone.h"
 
 #define MAX_OBJS	700U
 

@@ -6,9 +6,9 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "chunk.h"
+#include "base/params.h"
+#include "heap/chunk.h"
 #include "kunit_support.h"
-#include "params.h"
 
 #define MAX_OBJS	1000U
 

@@ -9,7 +9,7 @@
 #include <linux/preempt.h>
 #include <linux/string.h>
 
-#include "cache.h"
+#include "cache/cache.h"
 #include "kunit_support.h"
 
 #define NR_STEPS	200000U

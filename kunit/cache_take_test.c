@@ -7,10 +7,10 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "cache.h"
+#include "base/shadow.h"
+#include "cache/cache.h"
 #include "kunit_support.h"
-#include "shadow.h"
-#include "verify.h"
+#include "show/verify.h"
 
 /* 128 objects a span. */
 #define SIZE	64U

@@ -11,14 +11,14 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "cache.h"
-#include "cache_spare.h"
-#include "central.h"
-#include "depot.h"
+#include "base/params.h"
+#include "cache/cache.h"
+#include "cache/cache_spare.h"
+#include "central/central.h"
+#include "central/depot.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "stats.h"
-#include "verify.h"
+#include "show/stats.h"
+#include "show/verify.h"
 
 /* 128 objects of 64 bytes a span, 63 in a magazine. */
 #define SIZE	64U

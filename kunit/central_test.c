@@ -9,10 +9,10 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "arena.h"
-#include "central.h"
-#include "heap.h"
+#include "central/central.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
+#include "span/arena.h"
 
 /* 24 objects of 1664 bytes in 5 heap pages, pointer-free. */
 #define SC	(KSPAN_SC_DATA + 45)

@@ -14,7 +14,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "inject.h"
+#include "base/inject.h"
 #include "kunit_support.h"
 
 static const size_t sizes[] = {

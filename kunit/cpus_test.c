@@ -19,10 +19,10 @@
 #include <linux/smp.h>
 #include <linux/timer.h>
 
-#include "heap.h"
+#include "base/node.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
-#include "node.h"
-#include "scavenge.h"
+#include "reclaim/scavenge.h"
 
 #define MAX_OBJS	1000U
 #define QUIET		(GFP_ATOMIC | __GFP_NOWARN)

@@ -6,7 +6,7 @@
 #include <linux/bitmap.h>
 #include <linux/list.h>
 
-#include "heap.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
 
 #define MANY	100U

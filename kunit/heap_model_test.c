@@ -6,7 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "heap.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
 
 #define NR_STEPS	100000U

@@ -12,11 +12,11 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "heap.h"
+#include "base/node.h"
+#include "base/params.h"
+#include "base/shadow.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
-#include "node.h"
-#include "params.h"
-#include "shadow.h"
 
 static unsigned int run_index(const struct kspan_run *run)
 {

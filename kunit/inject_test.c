@@ -13,13 +13,13 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
-#include "depot.h"
-#include "inject.h"
+#include "base/inject.h"
+#include "base/meta.h"
+#include "base/sizeclass.h"
+#include "central/depot.h"
 #include "kunit_support.h"
-#include "meta.h"
-#include "redzone.h"
-#include "sizeclass.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 #define MAX_OBJS	1200U
 /* No operation makes so many requests. */

@@ -14,12 +14,12 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "heap.h"
-#include "kept.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "heap/large.h"
 #include "kunit_support.h"
-#include "large.h"
-#include "scavenge.h"
-#include "verify.h"
+#include "reclaim/scavenge.h"
+#include "show/verify.h"
 
 #define RUN_BYTES	SZ_64K
 #define RUN_PAGES	(RUN_BYTES / KSPAN_PAGE_SIZE)

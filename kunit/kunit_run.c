@@ -17,7 +17,7 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
-#include "redzone.h"
+#include "span/redzone.h"
 
 /* The values of the parameter check that a suite makes sense with. */
 enum levels {

@@ -18,16 +18,16 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "arena.h"
-#include "cache.h"
-#include "central.h"
-#include "heap.h"
+#include "base/params.h"
+#include "base/shadow.h"
+#include "cache/cache.h"
+#include "central/central.h"
+#include "heap/heap.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "redzone.h"
-#include "scavenge.h"
-#include "shadow.h"
-#include "verify.h"
+#include "reclaim/scavenge.h"
+#include "show/verify.h"
+#include "span/arena.h"
+#include "span/redzone.h"
 
 /* The case that runs; KUnit runs one at a time. */
 static struct {

@@ -17,7 +17,7 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
-#include "span.h"
+#include "span/span.h"
 
 struct kspan_chunk;
 struct kspan_heap;

@@ -13,12 +13,12 @@
 #include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 
-#include "chunk.h"
-#include "kept.h"
+#include "heap/chunk.h"
+#include "heap/kept.h"
+#include "heap/large.h"
 #include "kunit_support.h"
-#include "large.h"
-#include "redzone.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 /* The largest run. */
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2 * KSPAN_PAGE_SIZE)

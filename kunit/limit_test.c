@@ -8,9 +8,9 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "chunk.h"
+#include "base/params.h"
+#include "heap/chunk.h"
 #include "kunit_support.h"
-#include "params.h"
 
 #define MAX_OBJS	600U
 

@@ -9,8 +9,8 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "deferred.h"
-#include "kept.h"
+#include "api/deferred.h"
+#include "heap/kept.h"
 #include "kunit_support.h"
 
 static const size_t sizes[] = {

@@ -9,9 +9,9 @@
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
-#include "inject.h"
+#include "base/inject.h"
+#include "base/params.h"
 #include "kunit_support.h"
-#include "params.h"
 
 /* A parameter, where its value is, and values just outside of its range. */
 struct param_row {

@@ -6,8 +6,8 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
-#include "redzone.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 #define MAX_OBJS	1100U
 

@@ -12,13 +12,13 @@
 #include <linux/topology.h>
 #include <linux/tracepoint.h>
 
-#include "cache.h"
-#include "central.h"
-#include "depot.h"
-#include "inject.h"
+#include "base/inject.h"
+#include "base/meta.h"
+#include "cache/cache.h"
+#include "cache/tiny.h"
+#include "central/central.h"
+#include "central/depot.h"
 #include "kunit_support.h"
-#include "meta.h"
-#include "tiny.h"
 
 /* 128 objects a span. */
 #define SIZE	64U

@@ -9,7 +9,7 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
-#include "redzone.h"
+#include "span/redzone.h"
 
 #define NR_SLOTS	32U
 #define STEPS		4000U

@@ -12,12 +12,12 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "deferred.h"
+#include "api/deferred.h"
+#include "base/params.h"
+#include "base/shadow.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "redzone.h"
-#include "shadow.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 #define MAX_OBJS	1100U
 

@@ -11,10 +11,10 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "base/params.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "redzone.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 /* Reports are limited for 5 seconds; and a bit more. */
 #define PERIOD_MS	5200

@@ -12,10 +12,10 @@
 #include <linux/sizes.h>
 #include <trace/events/error_report.h>
 
+#include "base/params.h"
+#include "base/shadow.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "redzone.h"
-#include "shadow.h"
+#include "span/redzone.h"
 
 #define MAX_OBJS	300U
 

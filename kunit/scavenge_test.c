@@ -12,15 +12,15 @@
 #include <linux/sizes.h>
 #include <linux/topology.h>
 
-#include "cache.h"
-#include "central.h"
-#include "chunk.h"
-#include "depot.h"
-#include "heap.h"
-#include "kept.h"
+#include "base/params.h"
+#include "cache/cache.h"
+#include "central/central.h"
+#include "central/depot.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
 #include "kunit_support.h"
-#include "params.h"
-#include "scavenge.h"
+#include "reclaim/scavenge.h"
 
 #define MAX_OBJS	1000U
 #define CHUNK_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)

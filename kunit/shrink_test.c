@@ -7,11 +7,11 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "chunk.h"
-#include "kept.h"
+#include "heap/chunk.h"
+#include "heap/kept.h"
 #include "kunit_support.h"
-#include "shrink.h"
-#include "verify.h"
+#include "reclaim/shrink.h"
+#include "show/verify.h"
 
 #define CHUNK		(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 #define OBJ_SIZE	SZ_8K

@@ -6,11 +6,11 @@
 #include <linux/align.h>
 #include <linux/log2.h>
 
-#include "depot.h"
+#include "central/depot.h"
 #include <linux/string.h>
 
+#include "base/sizeclass.h"
 #include "kunit_support.h"
-#include "sizeclass.h"
 
 /* Classes from this size on, and up to this one, waste at most an eighth. */
 #define EIGHTH_FROM	57U

@@ -9,7 +9,7 @@
 #include <linux/string.h>
 
 #include "kunit_support.h"
-#include "span.h"
+#include "span/span.h"
 
 #define FAKE_BASE	0x10000000UL
 

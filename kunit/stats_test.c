@@ -7,10 +7,10 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "chunk.h"
+#include "heap/chunk.h"
 #include "kunit_support.h"
-#include "scavenge.h"
-#include "stats.h"
+#include "reclaim/scavenge.h"
+#include "show/stats.h"
 
 #define MAX_OBJS	600U
 

@@ -11,12 +11,12 @@
 #include <linux/preempt.h>
 #include <linux/string.h>
 
-#include "cache.h"
-#include "central.h"
+#include "cache/cache.h"
+#include "cache/tiny.h"
+#include "central/central.h"
 #include "kunit_support.h"
-#include "stats.h"
-#include "tiny.h"
-#include "verify.h"
+#include "show/stats.h"
+#include "show/verify.h"
 
 #define MAX_PARTS	256U
 

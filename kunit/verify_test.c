@@ -9,15 +9,15 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "arena.h"
-#include "cache.h"
-#include "central.h"
-#include "chunk.h"
-#include "depot.h"
-#include "heap.h"
+#include "cache/cache.h"
+#include "central/central.h"
+#include "central/depot.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
+#include "heap/large.h"
 #include "kunit_support.h"
-#include "large.h"
-#include "verify.h"
+#include "show/verify.h"
+#include "span/arena.h"
 
 /* Nobody else uses pointer-free objects of this class. */
 #define SIZE	320U

@@ -12,9 +12,9 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "deferred.h"
+#include "api/deferred.h"
+#include "base/shadow.h"
 #include "kunit_support.h"
-#include "shadow.h"
 
 #define SECRET	0x3c
 

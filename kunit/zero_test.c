@@ -12,9 +12,9 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "chunk.h"
+#include "base/shadow.h"
+#include "heap/chunk.h"
 #include "kunit_support.h"
-#include "shadow.h"
 
 #define MAX_OBJS	1030U
 

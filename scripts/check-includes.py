@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that kspan's files include only what lies below them.
 
-The table below orders the concepts of module/ from the bottom to the top.
-A file may include headers of rows below its own, and the header of its own
-name.  Suites in kunit/ may include any header of the module, clients of the
-public API none.  Nobody includes a .c file.
+The folders of module/ are its layers.  A file may include headers of its own
+folder and of those below it, each by the name of the folder and the file, and
+no two files may need each other.  Suites in kunit/ may include any header of
+the module, clients of the public API none.  Nobody includes a .c file.
 """
 import argparse
 import pathlib
@@ -14,54 +14,12 @@ import sys
 
 from csource import matches, read
 
-# A concept is its .c and its .h, and where it is split also name_part.c and
-# name_part.h.  Concepts of one row know nothing of each other.
-LAYERS = """
-    compat inject marked node sizeclass_table
-    meta shadow sizeclass
-    params
-    span
-    arena kept report
-    redzone
-    chunk
-    heap
-    central large
-    depot
-    cache
-    tiny
-    lookup scavenge
-    sanitize
-    deferred
-    shrink
-    provide
-    alloc free
-    array bulk realloc
-    stats
-    verify
-    debugfs
-    main
-"""
+# From the bottom to the top.  main.c, which stands above all, is in none.
+LAYERS = "base span heap central cache reclaim api show".split()
+TOP = "main"
 
-# The layer of each concept.
-LAYER = {name: row for row, names in enumerate(LAYERS.strip().splitlines())
-         for name in names.split()}
-
-PUBLIC = "linux/kspan.h"
 CLIENTS = ("Documentation/example", "scripts/torture", "scripts/bench")
 INCLUDE = r'(?m)^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]'
-
-ADVICE = """\
-    Every file of module/ has a place in the table LAYERS of
-    scripts/check-includes.py.  Put its name, without .c or .h, into the lowest
-    row that is above everything it includes; take names of removed files out.
-    A file named after a concept of the table, as heap_walk.c, belongs to it."""
-
-
-def concept_of(stem):
-    """The concept in the table that a file belongs to, or None."""
-    while stem and stem not in LAYER:
-        stem = stem.rpartition("_")[0]
-    return stem or None
 
 
 def includes(path):
@@ -70,31 +28,48 @@ def includes(path):
         yield line, match.group(1) == '"', match.group(2)
 
 
+def layer_of(name):
+    """The number of the layer of "folder/file.h", or None."""
+    folder = name.partition("/")[0] if "/" in name else None
+    if name.startswith(f"{TOP}."):
+        return len(LAYERS)
+    return LAYERS.index(folder) if folder in LAYERS else None
+
+
+def module_files(root):
+    """Yield the path of each file of module/, and its name in an #include."""
+    top = root / "module"
+    for path in sorted(top.rglob("*.[ch]")):
+        name = path.relative_to(top).as_posix()
+        if not name.startswith("include/"):
+            yield path, name
+
+
 def check_module(root, say):
-    """Check the files of module/ against the table."""
-    seen = set()
-    for path in sorted((root / "module").glob("*.[ch]")):
-        own = concept_of(path.stem)
-        seen.add(own)
-        if not own:
-            say(path, 1, f"{path.name} is in no layer\n{ADVICE}")
+    """Check the files of module/ against the layers."""
+    needs = {}
+    for path, name in module_files(root):
+        own = layer_of(name)
+        if own is None:
+            say(path, 1, f"{name} is in no layer: {' '.join(LAYERS)}")
             continue
-        for line, quoted, name in includes(path):
+        for line, quoted, other in includes(path):
             if not quoted:
-                if re.match(r"kunit/", name):
-                    say(path, line, f"<{name}> belongs into kunit/ alone")
+                if re.match(r"kunit/", other):
+                    say(path, line, f"<{other}> belongs into kunit/ alone")
                 continue
-            target = concept_of(pathlib.PurePath(name).stem)
-            if not name.endswith(".h"):
-                say(path, line, f'"{name}" is no header')
-            elif not target:
-                say(path, line, f'"{name}" is in no layer\n{ADVICE}')
-            elif target != own and LAYER[target] >= LAYER[own]:
-                say(path, line, f'"{name}" is not below {own} '
-                    f"(rows {LAYER[target] + 1} and {LAYER[own] + 1})")
-    for name in sorted(set(LAYER) - seen):
-        say(root / "scripts/check-includes.py", 1,
-            f"the table names {name}, which is not in module/\n{ADVICE}")
+            target = layer_of(other)
+            if not other.endswith(".h"):
+                say(path, line, f'"{other}" is no header')
+            elif target is None:
+                say(path, line, f'"{other}" does not name its layer')
+            elif target > own:
+                say(path, line, f'"{other}" lies above {LAYERS[own]}/')
+            elif not (root / "module" / other).exists():
+                say(path, line, f'there is no "{other}"')
+            else:
+                needs.setdefault(name, []).append((path, line, other))
+    return needs
 
 
 def check_public(root, say):
@@ -107,8 +82,8 @@ def check_public(root, say):
 
 def check_kunit(root, say):
     """Suites may know everything but no implementation."""
-    known = {path.name for part in ("module", "kunit")
-             for path in (root / part).glob("*.h")}
+    known = {name for _, name in module_files(root)}
+    known |= {path.name for path in (root / "kunit").glob("*.h")}
     for path in sorted((root / "kunit").rglob("*.[ch]")):
         for line, quoted, name in includes(path):
             if name.endswith(".c"):
@@ -143,12 +118,7 @@ def main():
 
     for check in (check_module, check_public, check_kunit, check_clients):
         check(root, say)
-    # The advice once is enough.
-    seen = set()
-    for text in findings:
-        print(text.replace("\n" + ADVICE, "") if ADVICE in seen else text)
-        if ADVICE in text:
-            seen.add(ADVICE)
+    print("\n".join(findings), end="\n" if findings else "")
     sys.exit(bool(findings))
 
 

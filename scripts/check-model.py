@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Search the Spin models of module/model/ exhaustively.
+"""Search the Spin models of scripts/model/ exhaustively.
 
 A model names its settings in its first comment, a line each:
 
@@ -29,7 +29,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MODELS = ROOT / "module" / "model"
+MODELS = ROOT / "scripts" / "model"
 MEMORY_MB = 1536
 SECONDS = 500           # a busy machine; the longest takes a tenth of it
 DEPTH = 100000
@@ -187,7 +187,7 @@ def main():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=pathlib.Path,
-                        help="default: all of module/model/")
+                        help="default: all of scripts/model/")
     parser.add_argument("--mutants", action="store_true",
                         help="expect the faults that the models name to be found")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check kspan's house rules that no standard tool knows.
 
-versions  only module/compat.h looks at the kernel's version
+versions  only module/base/compat.h looks at the kernel's version
 words     no BUG() or panic(), no notes to self, no paths of one machine, no
           conditional compilation inside a function, no expression as the
           value of this_cpu_write(), no file of module/ that is too long
@@ -20,7 +20,7 @@ import sys
 from csource import comment_above, functions, matches, read, without_comments
 
 MAX_LINES = 500
-COMPAT = "module/compat.h"
+COMPAT = "module/base/compat.h"
 # The fuzzer's kernel has a version, too.
 KERNEL = "scripts/fuzz/include/"
 HEADER = "module/include/linux/kspan.h"

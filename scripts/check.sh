@@ -225,7 +225,7 @@ step_docs()
 step_sizeclass()
 {
 	"$PYTHON" scripts/gen-sizeclasses.py -o "$TEMP/sizeclass_table.h"
-	diff -u module/sizeclass_table.h "$TEMP/sizeclass_table.h"
+	diff -u module/base/sizeclass_table.h "$TEMP/sizeclass_table.h"
 }
 
 step_checkpatch()
@@ -291,7 +291,7 @@ step_headers()
 	{
 		echo "ccflags-y := -I$ROOT/module/include -I$ROOT/module"
 		echo "obj-m := all.o"
-		for header in module/*.h module/include/linux/*.h; do
+		for header in module/*/*.h module/include/linux/*.h; do
 			name=$(basename "$header" .h)
 			echo "all-y += $name.o"
 			printf '#include "%s"\n' "$ROOT/$header" "$ROOT/$header" \
@@ -361,7 +361,7 @@ step_cocci()
 	[ ! -s "$TEMP/cocci" ]
 }
 
-# The models of module/model/; with their mutants they are a check of themselves.
+# The models of scripts/model/; with their mutants they are a check of themselves.
 step_model()
 {
 	need spin gcc

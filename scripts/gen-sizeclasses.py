@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Print module/sizeclass_table.h: the size classes of kspan and what each wastes.
+"""Print module/base/sizeclass_table.h: the size classes of kspan and what each wastes.
 
 The rule follows the Go runtime's: the step between two classes is about an
 eighth of the size, and a span is long enough that its unused tail is at most

@@ -9,11 +9,11 @@
 #include <linux/workqueue.h>
 
 #include "api.h"
-#include "cache_tops.h"
-#include "chunk.h"
-#include "heap.h"
-#include "meta.h"
-#include "tiny.h"
+#include "base/meta.h"
+#include "cache/cache_tops.h"
+#include "cache/tiny.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
 
 /* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
 static long uncounted;

@@ -7,10 +7,10 @@
 #include <linux/kspan.h>
 
 #include "api.h"
-#include "chunk.h"
-#include "heap.h"
-#include "report.h"
-#include "sizeclass.h"
+#include "base/sizeclass.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
+#include "span/report.h"
 
 #define BULK_MAX	200U
 #define LIMIT_SLACK	(1UL << 20)

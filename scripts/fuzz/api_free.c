@@ -9,7 +9,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "api.h"
-#include "report.h"
+#include "span/report.h"
 
 #define BULK_MAX	200U
 

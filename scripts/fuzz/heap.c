@@ -10,7 +10,7 @@
 #include <string.h>
 #include <linux/jiffies.h>
 
-#include "heap.h"
+#include "heap/heap.h"
 #include "target.h"
 
 #define MAX_CHUNKS	24U

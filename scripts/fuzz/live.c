@@ -5,9 +5,9 @@
 #include <string.h>
 #include <linux/kspan.h>
 
+#include "base/sizeclass.h"
 #include "live.h"
-#include "redzone.h"
-#include "sizeclass.h"
+#include "span/redzone.h"
 
 /* Bytes at either end that are written and compared, and a few between. */
 #define ENDS		512UL

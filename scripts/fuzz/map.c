@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "lookup.h"
+#include "api/lookup.h"
+#include "span/arena.h"
 #include "target.h"
 
 #define MAX_FRAMES	256U

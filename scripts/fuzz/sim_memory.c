@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <sanitizer/asan_interface.h>
 
-#include "inject.h"
+#include "base/inject.h"
 #include "sim.h"
 #include "sim_sections.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <linux/module.h>
 
-#include "debugfs.h"
+#include "show/debugfs.h"
+#include "show/verify.h"
 #include "sim.h"
 #include "target.h"
-#include "verify.h"
 
 #define STEP_BYTES	6U
 

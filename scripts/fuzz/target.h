@@ -11,7 +11,7 @@
 
 #include <linux/types.h>
 
-#include "params.h"
+#include "base/params.h"
 #include "sim.h"
 
 struct fuzz_step {

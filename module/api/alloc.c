@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation.  See DOC: Overview in main.c for the steps.
+ *
+ * A fast path is one table look-up, one test of the flags, and
+ * kspan_cache_pop(); whatever else a request may need is behind one noinline
+ * function, so that the machine code of the common case stays a straight line.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/jump_label.h>
+#include <linux/kspan.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+
+#include "api/alloc.h"
+#include "api/provide.h"
+#include "api/sanitize.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "cache/cache.h"
+#include "heap/chunk.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/* Flags that take a request off the fast path. */
+#define SPECIAL_GFP (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
+		     __GFP_MOVABLE | __GFP_ACCOUNT | __GFP_THISNODE)
+
+/* From class to the offset of its tops, by kind. */
+#define PTR_TOPS	0U
+#define DATA_TOPS	(2 * KSPAN_SC_DATA)
+
+/* Alignment that spans have and classes therefore can give. */
+#define CLASS_ALIGN_MAX	KSPAN_PAGE_SIZE
+
+/*
+ * The kernel's own key is laid out for the kernel's default; kspan's leaves
+ * the fast path a straight line either way.
+ */
+static DEFINE_STATIC_KEY_FALSE(alloc_init_key);
+
+static __always_inline unsigned int top_of(size_t size)
+{
+	if (likely(size <= KSPAN_SIZE8_MAX))
+		return kspan_top8[(size + 7) >> 3];
+	return kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+}
+
+/* An object from any place but the fast path; NULL is reported. */
+static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
+			 bool zero)
+{
+	void *ptr;
+	u8 was = KSPAN_OBJ_ZEROED;
+	int err = 0;
+
+	for (;;) {
+		preempt_disable();
+		if (kspan_redzone_on())
+			ptr = kspan_cache_take_guarded(sc, node, size, zero);
+		else if (node == NUMA_NO_NODE)
+			ptr = kspan_cache_alloc(sc, &was);
+		else
+			ptr = kspan_cache_take_node(sc, node, &was);
+		preempt_enable();
+		if (likely(ptr || err))
+			break;
+		/* A last look follows a failure: others free meanwhile. */
+		err = kspan_provide(sc, &node, gfp);
+	}
+	if (unlikely(!ptr)) {
+		kspan_report_fail(size, gfp, err);
+		return NULL;
+	}
+	if (zero && was != KSPAN_OBJ_ZEROED)
+		kspan_shadow_set(ptr, 0, kspan_sc_info(sc)->size);
+	return ptr;
+}
+
+/*
+ * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
+ * that is none, or got memory after kspan was loaded.
+ */
+static int bound_node(int node)
+{
+	if (kspan_nr_nodes == 1)
+		return NUMA_NO_NODE;
+	return kspan_has_node(node) ? node : NUMA_NO_NODE;
+}
+
+static noinline void mark_data(void *ptr)
+{
+	preempt_disable();
+	kspan_span_find(ptr)->data = true;
+	preempt_enable();
+}
+
+/* A large object, which remembers whether it may hold pointers. */
+static __always_inline void *alloc_large(size_t size, size_t align, gfp_t gfp,
+					 int node, unsigned int tops)
+{
+	bool zero = kspan_want_zero(gfp);
+	void *ptr;
+
+	if (likely(tops != DATA_TOPS))
+		return kspan_provide_large(size, align, gfp, node, zero);
+	ptr = kspan_provide_large(size, align, gfp, node, zero);
+	if (ptr)
+		mark_data(ptr);
+	return ptr;
+}
+
+/* With check=2: an object and its redzone. */
+static noinline void *alloc_guarded(size_t size, size_t align, gfp_t gfp,
+				    int node, unsigned int tops)
+{
+	unsigned int class = kspan_redzone_class(size, align);
+
+	if (!class)
+		return alloc_large(size, align, gfp, node, tops);
+	return take_object(class + tops / 2, size, gfp, node,
+			   kspan_want_zero(gfp));
+}
+
+static __always_inline void *alloc_any(size_t size, size_t align, gfp_t gfp,
+				       int node, unsigned int tops)
+{
+	if (kspan_redzone_on())
+		return alloc_guarded(size, align, gfp, node, tops);
+	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
+		return alloc_large(size, align, gfp, node, tops);
+	return take_object((top_of(size) + tops) / 2, size, gfp, node,
+			   kspan_want_zero(gfp));
+}
+
+/*
+ * With __GFP_THISNODE.  What vmalloc() gave for a node may be another's when
+ * that one had no more; whoever insists gets none of it.
+ */
+static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
+				    int node, unsigned int tops)
+{
+	void *ptr;
+
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
+	if (!kspan_has_node(node)) {
+		kspan_report_fail(size, gfp, -EINVAL);
+		return NULL;
+	}
+	ptr = alloc_any(size, align, gfp, bound_node(node), tops);
+	if (!ptr || kspan_is_on_node(ptr, size, node))
+		return ptr;
+	kspan_free(ptr);
+	kspan_report_fail(size, gfp, -ENOMEM);
+	return NULL;
+}
+
+/* Everything the fast paths leave out; @align is 0 for a size's own. */
+static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
+				 unsigned int tops)
+{
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (unlikely(!kspan_gfp_ok(gfp)))
+		return NULL;
+	if (unlikely(in_nmi()))
+		return NULL;
+	gfp = current_gfp_context(gfp);
+	might_alloc(gfp);
+	if (unlikely(gfp & __GFP_THISNODE))
+		return alloc_on_node(size, align, gfp, node, tops);
+	return alloc_any(size, align, gfp, bound_node(node), tops);
+}
+
+/*
+ * The top of a size that the fast path serves, or 0: nothing is ever there,
+ * nor is it asked for, since size 0 has top 0 in the tables.
+ */
+static __always_inline unsigned long fast_top(size_t size, unsigned int tops)
+{
+	unsigned long top;
+
+	if (likely(size <= KSPAN_SIZE8_MAX))
+		top = kspan_top8[(size + 7) >> 3];
+	else if (likely(size <= KSPAN_SMALL_MAX))
+		top = kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+	else
+		return 0;
+	/* Behind another kind's top 0 lies a class of the kind before it. */
+	return tops && !top ? 0 : top + tops;
+}
+
+/* Take an object of the task cache.  Return: false where that does not do. */
+static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
+{
+	bool done;
+
+	preempt_disable();
+	done = kspan_cache_pop(top, ptr, was);
+	preempt_enable();
+	return done;
+}
+
+/* What helps against a drained A. */
+static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
+{
+	bool done;
+
+	preempt_disable();
+	done = kspan_cache_pop_traded(top, ptr, was);
+	preempt_enable();
+	return done;
+}
+
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
+				   unsigned int tops)
+{
+	void *ptr;
+	u8 was;
+
+	if (likely(kspan_context() != KSPAN_CTX_NMI &&
+		   kspan_cache_pop_irq(top, &ptr, &was)))
+		return ptr;
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+}
+
+/*
+ * The fast path after its commonest failure.  Apart from it, and called last,
+ * so that neither needs a stack frame.
+ */
+static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned long top,
+				  unsigned int tops)
+{
+	void *ptr;
+	u8 was;
+
+	if (likely(alloc_traded(top, &ptr, &was)))
+		return ptr;
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+}
+
+/* All of an object, so that growing it in place with __GFP_ZERO works. */
+static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
+{
+	if (was == KSPAN_OBJ_ZEROED)
+		return ptr;
+	return kspan_shadow_set(ptr, 0, kspan_sc_info(top / 2)->size);
+}
+
+/* alloc_special() with a drained A or in an interrupt. */
+static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
+					  unsigned long top, unsigned int tops)
+{
+	bool done = false;
+	void *ptr;
+	u8 was;
+
+	if (likely(kspan_in_task()))
+		done = alloc_traded(top, &ptr, &was);
+	else if (kspan_context() != KSPAN_CTX_NMI)
+		done = kspan_cache_pop_irq(top, &ptr, &was);
+	if (likely(done))
+		return zero_object(ptr, top, was);
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+}
+
+/* Requests with SPECIAL_GFP or in a kernel that zeroes everything. */
+static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
+{
+	unsigned long top = fast_top(size, tops);
+	void *ptr;
+	u8 was;
+
+	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
+		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
+		return zero_object(ptr, top, was);
+	return alloc_special_trade(size, gfp, top, tops);
+}
+
+static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
+					 unsigned int tops)
+{
+	unsigned long top;
+	void *ptr;
+	u8 was;
+
+	kspan_check_context(gfp);
+	if (static_branch_unlikely(&alloc_init_key) ||
+	    unlikely(gfp & SPECIAL_GFP))
+		return alloc_special(size, gfp, tops);
+	top = fast_top(size, tops);
+	if (unlikely(!kspan_in_task()))
+		return alloc_in_irq(size, gfp, top, tops);
+	if (likely(alloc_fast(top, &ptr, &was)))
+		return ptr;
+	return alloc_trade(size, gfp, top, tops);
+}
+
+/**
+ * kspan_alloc - allocate an object
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * At least 8-byte aligned; a power of two up to 8 KiB is aligned to itself,
+ * anything larger than 32 KiB to a page.  The memory is virtually contiguous,
+ * as kvmalloc()'s.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc(size_t size, gfp_t gfp)
+{
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS), size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc);
+
+/**
+ * kspan_alloc_data - allocate an object that will hold no pointers
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * As kspan_alloc(), but the object never shares a span with one that may hold
+ * pointers: the Go runtime's noscan spans, here for isolation.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_data(size_t size, gfp_t gfp)
+{
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, DATA_TOPS), size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_data);
+
+/**
+ * kspan_zalloc - allocate a zeroed object
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Memory known to be zero, because nobody has used it since the kernel
+ * zeroed it, is not zeroed again.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_zalloc(size_t size, gfp_t gfp)
+{
+	kspan_check_context(gfp);
+	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS),
+				    size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_zalloc);
+
+/**
+ * kspan_alloc_kind - allocate by kind and node
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @data: whether the object will hold no pointers
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: as kspan_alloc().
+ */
+void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
+{
+	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node,
+					       data ? DATA_TOPS : PTR_TOPS),
+				    size, gfp);
+}
+
+/**
+ * kspan_alloc_node - allocate an object on a NUMA node
+ * @size: bytes
+ * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
+{
+	if (node == NUMA_NO_NODE ||
+	    (kspan_nr_nodes == 1 && node == kspan_first_node))
+		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS),
+					    size, gfp);
+	return kspan_alloc_kind(size, gfp, node, false);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_node);
+
+/* Let free and kspan_free_sized() know that the class is not the size's own. */
+static void mark_aligned(void *ptr)
+{
+	struct kspan_span *span;
+
+	preempt_disable();
+	span = kspan_span_find(ptr);
+	WRITE_ONCE(span->state[kspan_span_index(span, (unsigned long)ptr)],
+		   KSPAN_OBJ_ALIGNED);
+	preempt_enable();
+}
+
+static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
+{
+	unsigned int class, natural;
+	void *ptr;
+
+	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
+		kspan_report_align(size, align, gfp);
+		return NULL;
+	}
+	if (!size || size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX ||
+	    kspan_redzone_on())
+		return alloc_slow(size, align, gfp, NUMA_NO_NODE, PTR_TOPS);
+	natural = kspan_size_to_class(size);
+	for (class = natural; kspan_classes[class].size & (align - 1);)
+		class++;
+	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_TOPS);
+	if (ptr && class != natural)
+		mark_aligned(ptr);
+	return ptr;
+}
+
+/**
+ * kspan_alloc_aligned - allocate an object with an alignment of its own
+ * @size: bytes
+ * @align: bytes, a power of two up to KSPAN_MAX_ALIGN
+ * @gfp: as for kmalloc()
+ *
+ * Up to 8 KiB it is a matter of a fitting size class; above that the object
+ * takes whole heap pages.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for
+ * an @align that is none.
+ */
+void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
+{
+	return kspan_sanitize_alloc(alloc_aligned(size, align, gfp), size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
+
+/**
+ * kspan_size_roundup - what a request really gets
+ * @size: bytes
+ *
+ * Context: Any.
+ * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if that is
+ * too much to be allocated, or with check=2.
+ */
+size_t kspan_size_roundup(size_t size)
+{
+	if (kspan_redzone_on())
+		return size;
+	if (size <= KSPAN_SMALL_MAX)
+		return kspan_classes[kspan_size_to_class(size)].size;
+	if (size > SIZE_MAX - KSPAN_PAGE_SIZE)
+		return size;
+	return ALIGN(size, KSPAN_PAGE_SIZE);
+}
+EXPORT_SYMBOL_GPL(kspan_size_roundup);
+
+/* Learn whether the kernel wants all memory zeroed.  Context: module load. */
+void kspan_alloc_init(void)
+{
+	if (want_init_on_alloc(0))
+		static_branch_enable(&alloc_init_key);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation of tiny objects: the blocks of tiny.c, and where they do not do.
+ */
+#include <linux/compiler.h>
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/numa.h>
+#include <linux/preempt.h>
+#include <linux/sched/mm.h>
+
+#include "api/alloc.h"
+#include "api/provide.h"
+#include "api/sanitize.h"
+#include "cache/tiny.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+static void *alloc_part(size_t size, gfp_t gfp)
+{
+	bool zero = kspan_want_zero(gfp);
+	int node = NUMA_NO_NODE, err = 0;
+	void *ptr;
+
+	for (;;) {
+		preempt_disable();
+		ptr = kspan_tiny_alloc(size, node, zero);
+		preempt_enable();
+		if (likely(ptr || err))
+			break;
+		gfp = current_gfp_context(gfp);
+		might_alloc(gfp);
+		err = kspan_provide(KSPAN_SC_TINY, &node, gfp);
+	}
+	if (unlikely(!ptr))
+		kspan_report_fail(size, gfp, err);
+	return ptr;
+}
+
+/**
+ * kspan_alloc_tiny - allocate a few bytes
+ * @size: bytes; from 16 on the same as kspan_alloc_data()
+ * @gfp: as for kmalloc()
+ *
+ * Several objects share a block of 16 bytes, which is used again when all of
+ * them are freed; so they should live about equally long.  Aligned by the low
+ * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_alloc_tiny(size_t size, gfp_t gfp)
+{
+	/*
+	 * With check=2 it has a slot of its own, for its redzone.  A block may
+	 * be any node's.
+	 */
+	if (size >= KSPAN_TINY_MAX || kspan_redzone_on() ||
+	    (gfp & __GFP_THISNODE))
+		return kspan_alloc_data(size, gfp);
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
+		return NULL;
+	kspan_check_context(gfp);
+	return kspan_sanitize_alloc(alloc_part(size, gfp), size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_tiny);

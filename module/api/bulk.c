@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bulk allocation: objects leave a magazine one after the other, without the
+ * steps between that single calls repeat.  kspan_free_bulk() is in free.c.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+
+#include "api/alloc.h"
+#include "api/provide.h"
+#include "api/sanitize.h"
+#include "cache/cache.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/* Objects taken, and bytes zeroed, with preemption off at a stretch. */
+#define ALLOC_BATCH	64U
+#define ZERO_BATCH	(64U << 10)
+
+/* As many small objects as are at hand. */
+static size_t take_batches(unsigned int class, void **objs, size_t n, bool zero)
+{
+	unsigned int batch = ALLOC_BATCH, want, got;
+	size_t done = 0;
+
+	if (zero)
+		batch = min(batch, ZERO_BATCH / kspan_classes[class].size);
+	do {
+		want = min_t(size_t, n - done, batch);
+		preempt_disable();
+		got = kspan_cache_alloc_many(class, objs + done, want, zero);
+		preempt_enable();
+		done += got;
+	} while (got == want && done < n);
+	return done;
+}
+
+static size_t alloc_small_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
+{
+	unsigned int class = kspan_size_to_class(size);
+	bool zero = kspan_want_zero(gfp);
+	size_t done = 0, got;
+
+	for (;;) {
+		got = take_batches(class, objs + done, n - done, zero);
+		kspan_sanitize_alloc_many(objs + done, got, size, gfp);
+		done += got;
+		if (done == n)
+			return n;
+		/* One from the slow path, which finds memory or reports. */
+		objs[done] = kspan_alloc(size, gfp);
+		if (!objs[done])
+			return done;
+		if (++done == n)
+			return n;
+	}
+}
+
+static size_t alloc_each(size_t size, gfp_t gfp, size_t n, void **objs)
+{
+	size_t done;
+
+	for (done = 0; done < n; done++) {
+		objs[done] = kspan_alloc(size, gfp);
+		if (!objs[done])
+			break;
+	}
+	return done;
+}
+
+/**
+ * kspan_alloc_bulk - allocate several objects of one size
+ * @size: bytes of an object
+ * @gfp: as for kmalloc()
+ * @n: how many
+ * @objs: where they go
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: @n; or 0, and nothing is allocated, without memory for all.
+ */
+size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
+{
+	size_t done;
+
+	if (unlikely(!kspan_gfp_ok(gfp)))
+		return 0;
+	if (size && size <= KSPAN_SMALL_MAX && !(gfp & __GFP_THISNODE) &&
+	    !kspan_redzone_on())
+		done = alloc_small_bulk(size, gfp, n, objs);
+	else
+		done = alloc_each(size, gfp, n, objs);
+	if (likely(done == n))
+		return n;
+	kspan_free_bulk(done, objs);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_bulk);

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees.  See DOC: Overview in main.c for the steps.
+ *
+ * An NMI may have stopped its CPU in the middle of anything, so a free from
+ * there only claims the object, by one cmpxchg; the rest is deferred.c's.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/string.h>
+
+#include "api/deferred.h"
+#include "api/free.h"
+#include "api/lookup.h"
+#include "api/sanitize.h"
+#include "cache/tiny.h"
+#include "heap/large.h"
+#include "reclaim/scavenge.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/* Objects of a bulk free that are told of at a stretch. */
+#define FREE_BATCH	64U
+
+static void free_large(struct kspan_span *span)
+{
+	if (kspan_large_free(span))
+		kspan_kick();
+}
+
+/*
+ * Whoever claims an object has its span to himself; so preemption can be on
+ * when the object is filled with zeros or poison, which may take long.
+ *
+ * Context: Any, with preemption off; enables it.
+ */
+static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
+{
+	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
+	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
+
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	preempt_enable();
+	if (unlikely(fault))
+		return;
+	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr)) {
+		kspan_redzone_wipe(span, (void *)ptr);
+		kspan_large_spend(span);
+	} else if (unlikely(next == KSPAN_LIFE_DEFERRED)) {
+		kspan_defer_large(span);
+	} else {
+		free_large(span);
+	}
+}
+
+static void free_tiny_slow(struct kspan_span *span, const void *ptr)
+{
+	enum kspan_fault fault;
+	void *block;
+
+	fault = kspan_tiny_free(span, ptr, &block);
+	if (unlikely(fault))
+		kspan_report_free(ptr, span, fault, 0);
+	else if (block && in_nmi())
+		kspan_defer(block);
+	else if (block)
+		kspan_tiny_release(span, block);
+}
+
+static void free_small_slow(struct kspan_object *object, const void *ptr)
+{
+	u8 state = READ_ONCE(*object->state);
+
+	/* Of several who free it at the same time, one gets past this. */
+	if (!kspan_obj_is_live(state) ||
+	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state) {
+		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
+		return;
+	}
+	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr)) {
+		kspan_redzone_wipe(object->span, (void *)ptr);
+		WRITE_ONCE(*object->state, KSPAN_OBJ_SPENT);
+	}
+	if (in_nmi())
+		kspan_defer((void *)ptr);
+	else
+		kspan_cache_free(object->span->top / 2, ptr, object->state);
+}
+
+/**
+ * kspan_free_slow - free anything, or report why not
+ * @ptr: any value
+ *
+ * Context: Any, NMI too.
+ */
+noinline void kspan_free_slow(const void *ptr)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	if (likely(!fault) && object.span->kind == KSPAN_LARGE) {
+		free_large_slow(object.span, ptr);
+		return;
+	}
+	if (unlikely(fault))
+		kspan_report_free(ptr, object.span, fault, 0);
+	else if (object.span->kind == KSPAN_TINY)
+		free_tiny_slow(object.span, ptr);
+	else
+		free_small_slow(&object, ptr);
+	preempt_enable();
+}
+
+/* Many descriptors wait for a grace period, which only workers wait for. */
+static void kick_if_many_ended(void)
+{
+	if (unlikely(kspan_span_limbo() > KSPAN_LIMBO_KICK))
+		kspan_kick();
+}
+
+/*
+ * The fast path after its commoner failures: a full F, a large object.  Apart
+ * from it, and called last, so that the fast path needs no stack frame.
+ */
+static noinline void free_trade(const void *ptr)
+{
+	struct kspan_span *span;
+	u8 *state;
+
+	preempt_disable();
+	span = kspan_span_of(ptr);
+	if (likely(kspan_is_plain(span, ptr, &state))) {
+		if (!kspan_cache_trade_free(span->top) ||
+		    !kspan_cache_push(span->top, ptr, state))
+			kspan_cache_free(span->top / 2, ptr, state);
+		kick_if_many_ended();
+		preempt_enable();
+	} else if (likely(span->kind == KSPAN_LARGE)) {
+		free_large_slow(span, ptr);
+	} else {
+		preempt_enable();
+		kspan_free_slow(ptr);
+	}
+}
+
+/* The fast path of interrupts, in which nothing preempts. */
+static noinline void free_in_irq(const void *ptr)
+{
+	struct kspan_span *span = kspan_span_of(ptr);
+	u8 *state;
+
+	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi())) {
+		kspan_free_slow(ptr);
+	} else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state))) {
+		kspan_cache_free(span->top / 2, ptr, state);
+		kick_if_many_ended();
+	}
+}
+
+/**
+ * kspan_free - free an object
+ * @ptr: what one of the allocating functions gave, NULL or ZERO_SIZE_PTR
+ *
+ * A pointer that is not a live object's first byte is reported and counted,
+ * and nothing else happens.
+ *
+ * Context: Any, from any CPU; in NMI the object is free a moment later.
+ */
+void kspan_free(const void *ptr)
+{
+	bool done;
+
+	kspan_sanitize_free(ptr);
+	if (unlikely(!kspan_in_task())) {
+		free_in_irq(ptr);
+		return;
+	}
+	preempt_disable();
+	done = kspan_free_to(kspan_span_of(ptr), ptr);
+	preempt_enable();
+	if (unlikely(!done))
+		free_trade(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free);
+
+/**
+ * kspan_free_sized - free an object and check its size
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @size: bytes it was asked for with
+ *
+ * A size of another class is a bad free: reported, and the object lives on.
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_sized(const void *ptr, size_t size)
+{
+	struct kspan_object object;
+	bool fits = true;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
+	preempt_disable();
+	/* A bad pointer is kspan_free()'s to report. */
+	if (!kspan_lookup(ptr, &object))
+		fits = kspan_size_fits(&object, size);
+	if (unlikely(!fits))
+		kspan_report_free(ptr, object.span, KSPAN_FAULT_SIZE, size);
+	preempt_enable();
+	if (likely(fits))
+		kspan_free(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free_sized);
+
+/**
+ * kspan_free_sensitive - wipe an object, then free it
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_sensitive(const void *ptr)
+{
+	size_t size = kspan_size(ptr);
+
+	if (size)
+		memzero_explicit((void *)ptr, size);
+	kspan_free(ptr);
+}
+EXPORT_SYMBOL_GPL(kspan_free_sensitive);
+
+/**
+ * kspan_size - usable bytes of an object
+ * @ptr: the object
+ *
+ * Context: Any.
+ * Return: bytes, at least as many as were asked for, and with check=2 exactly
+ * as many; 0 for NULL,
+ * ZERO_SIZE_PTR and anything else that is not a live object's first byte.
+ */
+size_t kspan_size(const void *ptr)
+{
+	struct kspan_object object;
+	bool live;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return 0;
+	preempt_disable();
+	live = kspan_lookup_live(ptr, &object);
+	preempt_enable();
+	if (!live)
+		return 0;
+	kspan_sanitize_size(ptr, object.size);
+	return object.size;
+}
+EXPORT_SYMBOL_GPL(kspan_size);
+
+/**
+ * kspan_owns - whether a pointer is a live object of kspan's
+ * @ptr: any value
+ *
+ * Context: Any.
+ * Return: true for a live object's first byte.
+ */
+bool kspan_owns(const void *ptr)
+{
+	struct kspan_object object;
+	bool live;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return false;
+	/* Not by its size: asking for that is a promise to use it. */
+	preempt_disable();
+	live = kspan_lookup_live(ptr, &object);
+	preempt_enable();
+	return live;
+}
+EXPORT_SYMBOL_GPL(kspan_owns);
+
+/*
+ * Free plain small objects of one class, as many as come in a row and as F has
+ * room for, with F's top in a register.
+ *
+ * Context: Task, with preemption off.
+ * Return: how many.
+ */
+static __always_inline unsigned int free_row(void **objs, unsigned int nr)
+{
+	struct kspan_span *span = kspan_span_of(objs[0]);
+	unsigned long f = span->top;
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
+	unsigned int room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+	void **obj = objs, **end = objs + min(nr, room);
+	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
+	u8 *state;
+
+	for (; obj != end; obj++) {
+		/* Neighbours, as bulk allocation gives them, share a span. */
+		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
+			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
+			span = kspan_span_of(*obj);
+		}
+		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
+			     span->top != f))
+			break;
+		WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+		slot->ptr = *obj;
+		slot->state = state;
+		slot++;
+	}
+	kspan_top_write(f, slot);
+	return obj - objs;
+}
+
+/* Free objects by rows; preemption is on before what may take long. */
+static void free_batch(void **objs, unsigned int nr)
+{
+	void **end = objs + nr;
+	unsigned int done;
+
+	while (objs != end) {
+		preempt_disable();
+		do {
+			done = free_row(objs, end - objs);
+			objs += done;
+		} while (done && objs != end);
+		preempt_enable();
+		/* A full F, or anything but a plain small object. */
+		if (objs != end)
+			free_trade(*objs++);
+	}
+}
+
+static void free_batch_in_irq(void **objs, unsigned int nr)
+{
+	for (; nr; nr--, objs++)
+		free_in_irq(*objs);
+}
+
+/**
+ * kspan_free_bulk - free several objects
+ * @n: how many
+ * @objs: the objects; NULL among them is skipped
+ *
+ * Context: Any, from any CPU.
+ */
+void kspan_free_bulk(size_t n, void **objs)
+{
+	while (n) {
+		size_t batch = min_t(size_t, n, FREE_BATCH);
+
+		kspan_sanitize_free_many(objs, batch);
+		if (likely(kspan_in_task()))
+			free_batch(objs, batch);
+		else
+			free_batch_in_irq(objs, batch);
+		objs += batch;
+		n -= batch;
+	}
+}
+EXPORT_SYMBOL_GPL(kspan_free_bulk);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * free.h - the fast path of a free, shared by single and bulk frees.
+ */
+#ifndef KSPAN_FREE_H
+#define KSPAN_FREE_H
+
+#include <linux/compiler.h>
+
+#include "cache/cache.h"
+#include "span/arena.h"
+
+/**
+ * kspan_is_plain - whether a pointer is a live plain small object
+ * @span: what the arena map has for @ptr
+ * @ptr: any value
+ * @state: its state byte, if it is
+ *
+ * The product tells everything about the pointer at once: its upper half is
+ * the object's index, its lower half is below the divisor for an object's
+ * first byte only.  A marker span, a tiny or a large one has divisor 0, which
+ * nothing is below.
+ *
+ * Context: Preemption off.
+ * Return: whether it is.
+ */
+static __always_inline bool kspan_is_plain(const struct kspan_span *span,
+					   const void *ptr, u8 **state)
+{
+	u32 magic = READ_ONCE(span->magic);
+	u64 prod = (u64)(u32)((unsigned long)ptr - span->base) * magic;
+
+	if (unlikely((u32)prod >= magic))
+		return false;
+	*state = span->state + (prod >> 32);
+	return likely(**state == KSPAN_OBJ_LIVE);
+}
+
+/**
+ * kspan_free_to - put a plain small object into the task cache
+ * @span: what the arena map has for @ptr
+ * @ptr: any value
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if it takes more than that.
+ */
+static __always_inline bool kspan_free_to(struct kspan_span *span,
+					  const void *ptr)
+{
+	u8 *state;
+
+	return likely(kspan_is_plain(span, ptr, &state)) &&
+	       kspan_cache_push(span->top, ptr, state);
+}
+
+void kspan_free_slow(const void *ptr);
+
+#endif /* KSPAN_FREE_H */

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Looking pointers up off the fast path: a wrong one gets the name of what is
+ * wrong with it here, the same for every caller.
+ */
+#include <linux/cpumask.h>
+#include <linux/math.h>
+#include <linux/percpu.h>
+
+#include "api/lookup.h"
+#include "cache/tiny.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+
+/*
+ * Pointers looked up, ever.  Written by its CPU, by a plain addition:
+ * where that is more than an instruction, an interrupt in the middle may cost
+ * a count, which no other number is derived from.
+ */
+static DEFINE_PER_CPU(unsigned long, nr_lookup);
+
+/* An address whose page has no span. */
+static enum kspan_fault lookup_marker(const void *ptr,
+				      struct kspan_object *object)
+{
+	struct kspan_span *large = kspan_span_around((unsigned long)ptr);
+
+	if (large && large->kind == KSPAN_LARGE) {
+		object->span = large;
+		return KSPAN_FAULT_INTERIOR;
+	}
+	return object->span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
+						  KSPAN_FAULT_WILD;
+}
+
+static enum kspan_fault lookup_small(const void *ptr,
+				     struct kspan_object *object)
+{
+	struct kspan_span *span = object->span;
+	u32 magic = READ_ONCE(span->magic);
+	u64 prod = (unsigned long)ptr - span->base;
+	u8 state;
+
+	/* The span ended between the look at the map and this one. */
+	if (!magic)
+		return KSPAN_FAULT_DOUBLE;
+	prod *= magic;
+	if ((u32)prod >= magic || prod >> 32 >= span->nr_objs)
+		return KSPAN_FAULT_INTERIOR;
+	object->state = span->state + (prod >> 32);
+	object->size = kspan_span_size(span);
+	state = READ_ONCE(*object->state);
+	if (state == KSPAN_OBJ_GUARDED)
+		object->size = kspan_redzone_asked(span, ptr);
+	return kspan_obj_is_live(state) ? KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
+}
+
+static enum kspan_fault lookup_tiny(const void *ptr, struct kspan_object *object)
+{
+	object->size = kspan_tiny_size(object->span, ptr);
+	if (object->size)
+		return KSPAN_FAULT_NONE;
+	return kspan_tiny_inside(object->span, ptr) ? KSPAN_FAULT_INTERIOR :
+						      KSPAN_FAULT_DOUBLE;
+}
+
+static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *object)
+{
+	const struct kspan_span *span = object->span;
+
+	if (span->base != (unsigned long)ptr)
+		return KSPAN_FAULT_INTERIOR;
+	object->size = kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
+					    kspan_span_size(span);
+	return READ_ONCE(span->live) == KSPAN_LIFE_LIVE ? KSPAN_FAULT_NONE :
+							  KSPAN_FAULT_DOUBLE;
+}
+
+/*
+ * What is wrong with a pointer; for one whose page has no span of its own,
+ * KSPAN_FAULT_WILD will do.
+ */
+static enum kspan_fault lookup_near(const void *ptr, struct kspan_object *object)
+{
+	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
+	switch (object->span->kind) {
+	case KSPAN_PTR:
+	case KSPAN_DATA:
+		return lookup_small(ptr, object);
+	case KSPAN_TINY:
+		return lookup_tiny(ptr, object);
+	case KSPAN_LARGE:
+		return lookup_large(ptr, object);
+	default:
+		return KSPAN_FAULT_WILD;
+	}
+}
+
+/**
+ * kspan_lookup_silent - find an object, and no statistics know of it
+ * @ptr: any value
+ * @object: the result, if it is a live object's first byte
+ *
+ * Costs the same for any pointer; who wants to know more calls kspan_lookup().
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: whether it is.
+ */
+bool kspan_lookup_silent(const void *ptr, struct kspan_object *object)
+{
+	return lookup_near(ptr, object) == KSPAN_FAULT_NONE;
+}
+
+/* kspan_lookup_silent() that is counted.  Context: as there. */
+bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
+{
+	raw_cpu_inc(nr_lookup);
+	return kspan_lookup_silent(ptr, object);
+}
+
+/**
+ * kspan_lookup - the object a pointer should be the first byte of
+ * @ptr: any value
+ * @object: the result; its span is set in any case
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: KSPAN_FAULT_NONE for a live object, or what is wrong with @ptr.
+ */
+enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
+{
+	enum kspan_fault fault = lookup_near(ptr, object);
+
+	raw_cpu_inc(nr_lookup);
+	if (unlikely(object->span->kind == KSPAN_NONE))
+		fault = lookup_marker(ptr, object);
+	return fault;
+}
+
+/* Pointers looked up off the fast path, ever.  Context: Any. */
+unsigned long kspan_lookup_count(void)
+{
+	unsigned long nr = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		nr += READ_ONCE(per_cpu(nr_lookup, cpu));
+	return nr;
+}
+
+/**
+ * kspan_size_fits - whether an object may have been asked for with a size
+ * @object: a live object
+ * @size: bytes
+ *
+ * Exact up to the class.  An object of kspan_alloc_aligned() whose class is
+ * above its size's own fits every size that it holds.  With check=2 it must
+ * be the size itself.
+ *
+ * Context: Any.
+ * Return: whether @size may be what the object was allocated with.
+ */
+bool kspan_size_fits(const struct kspan_object *object, size_t size)
+{
+	const struct kspan_span *span = object->span;
+
+	if (!size || size > object->size)
+		return false;
+	if (kspan_redzone_on())
+		return size == object->size;
+	switch (span->kind) {
+	case KSPAN_TINY:
+		return size == object->size;
+	case KSPAN_LARGE:
+		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages;
+	default:
+		return *object->state == KSPAN_OBJ_ALIGNED ||
+		       kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+	}
+}

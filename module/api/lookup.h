@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lookup.h - what a pointer is: everything about an object from its address.
+ */
+#ifndef KSPAN_LOOKUP_H
+#define KSPAN_LOOKUP_H
+
+#include <linux/types.h>
+
+#include "span/report.h"
+#include "span/span.h"
+
+/**
+ * struct kspan_object - a live object
+ * @span: its span
+ * @state: its state byte; NULL for a large and a tiny one
+ * @size: usable bytes
+ */
+struct kspan_object {
+	struct kspan_span *span;
+	u8 *state;
+	size_t size;
+};
+
+enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object);
+bool kspan_lookup_silent(const void *ptr, struct kspan_object *object);
+bool kspan_lookup_live(const void *ptr, struct kspan_object *object);
+unsigned long kspan_lookup_count(void);
+bool kspan_size_fits(const struct kspan_object *object, size_t size);
+
+#endif /* KSPAN_LOOKUP_H */

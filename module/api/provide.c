@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From "nothing at hand" to memory or to a failure with a reason.
+ *
+ * A caller that may sleep grows the heap, then, before it fails, has idle
+ * memory collected, first about as much as it needs, then once all of it, and
+ * tries again.  One that may not lives on the heap's reserve and has a worker
+ * refill it.  The last resort of both is what other nodes have.  __GFP_NOFAIL
+ * goes on for ever, past memory_limit and into the reserve, as its name says.
+ */
+#include <linux/delay.h>
+#include <linux/errno.h>
+#include <linux/topology.h>
+
+#include "api/provide.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "central/central.h"
+#include "heap/heap.h"
+#include "heap/large.h"
+#include "reclaim/scavenge.h"
+#include "reclaim/shrink.h"
+#include "span/report.h"
+
+/*
+ * Objects to provide at once for classes up to a heap page: with one or two in
+ * its cache a CPU trades magazines every call or two.
+ */
+#define MIN_OBJS	8U
+
+/* What a small request needs at most: a chunk. */
+#define PROVIDE_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
+
+/**
+ * struct effort - what is done for one request
+ * @gfp: the caller's flags
+ * @node: where it looks
+ * @bytes: how much it is after
+ * @sleep: whether it may sleep
+ * @low: whether a heap fell below its reserve
+ * @shrunk: whether idle memory was given back for it
+ * @reclaimed: whether all idle memory was
+ */
+struct effort {
+	gfp_t gfp;
+	int node;
+	unsigned long bytes;
+	bool sleep;
+	bool low;
+	bool shrunk;
+	bool reclaimed;
+};
+
+static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
+{
+	return (struct effort){
+		.gfp = gfp,
+		/* The caches of this CPU look on its own node. */
+		.node = node == NUMA_NO_NODE ? numa_mem_id() : node,
+		.bytes = bytes,
+		.sleep = kspan_may_sleep(gfp),
+	};
+}
+
+/* What a request that is over leaves to the worker. */
+static void end_effort(const struct effort *effort)
+{
+	if (effort->low || kspan_pools_are_low() ||
+	    kspan_span_limbo() > KSPAN_LIMBO_KICK)
+		kspan_kick();
+	else
+		kspan_scavenge_watch();
+}
+
+/*
+ * Whether another attempt makes sense after @err.  First what nobody misses
+ * goes, and about as much as is wanted; then all that idles, once.
+ */
+static bool try_again(struct effort *effort, int err)
+{
+	/* -EINVAL: no effort can meet the request. */
+	if (err == -EINVAL || !effort->sleep)
+		return false;
+	if (!effort->shrunk) {
+		effort->shrunk = true;
+		if (kspan_shrink(effort->bytes) >= effort->bytes)
+			return true;
+	}
+	if (!effort->reclaimed) {
+		effort->reclaimed = true;
+		kspan_reclaim();
+		return true;
+	}
+	if (!(effort->gfp & __GFP_NOFAIL))
+		return false;
+	/* Memory that others have to free first: give them time. */
+	msleep(20);
+	return true;
+}
+
+static int grow_class(unsigned int sc, struct effort *effort)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	bool reserve = !effort->sleep;
+	int err;
+
+	for (;;) {
+		err = kspan_central_grow(effort->node, sc, effort->gfp, reserve,
+					 &effort->low);
+		if (err != -ENOSPC || !effort->sleep)
+			return err;
+		err = kspan_heap_grow(kspan_heap_of(effort->node),
+				      info->nr_pages, effort->gfp);
+		if (err)
+			return err;
+		/* It may have what it has brought, past memory_limit perhaps. */
+		reserve = effort->gfp & __GFP_NOFAIL;
+	}
+}
+
+/* Bring a class that just grew to MIN_OBJS, if the heap has the pages. */
+static void grow_more(unsigned int sc, struct effort *effort)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	unsigned int nr_objs;
+
+	if (info->size > KSPAN_PAGE_SIZE)
+		return;
+	for (nr_objs = info->nr_objs; nr_objs < MIN_OBJS;
+	     nr_objs += info->nr_objs)
+		if (kspan_central_grow(effort->node, sc, effort->gfp, false,
+				       &effort->low))
+			break;
+}
+
+/* Look at the other nodes.  Return: whether one has an object, in @node. */
+static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
+{
+	int other;
+
+	if (effort->gfp & __GFP_THISNODE)
+		return false;
+	for_each_kspan_node(other) {
+		if (other == effort->node)
+			continue;
+		if (READ_ONCE(kspan_central_of(other, sc)->nr_free) ||
+		    !kspan_central_grow(other, sc, effort->gfp,
+					!effort->sleep, &effort->low)) {
+			*node = other;
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * kspan_provide - add objects to the central list of a span class
+ * @sc: span class
+ * @node: preferred node, or NUMA_NO_NODE; another if only that has objects
+ * @gfp: how hard to try
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: 0 if it is worth looking for an object again, -EDQUOT at the memory
+ * limit, -ENOMEM otherwise.
+ */
+int kspan_provide(unsigned int sc, int *node, gfp_t gfp)
+{
+	struct effort effort = begin_effort(gfp, *node, PROVIDE_BYTES);
+	int err;
+
+	err = grow_class(sc, &effort);
+	if (!err)
+		grow_more(sc, &effort);
+	while (err && try_again(&effort, err)) {
+		/* Reclaim may have brought objects of this very class. */
+		if (READ_ONCE(kspan_central_of(effort.node, sc)->nr_free))
+			err = 0;
+		else
+			err = grow_class(sc, &effort);
+	}
+	if (err && look_elsewhere(sc, &effort, node))
+		err = 0;
+	end_effort(&effort);
+	return err == -EDQUOT ? -EDQUOT : err ? -ENOMEM : 0;
+}
+
+/* A run of what the heaps of other nodes have. */
+static void *large_elsewhere(size_t size, size_t align, bool zero,
+			     struct effort *effort)
+{
+	void *ptr = NULL;
+	int other;
+
+	if (effort->gfp & __GFP_THISNODE)
+		return NULL;
+	for_each_kspan_node(other)
+		if (!ptr && other != effort->node)
+			ptr = kspan_large_alloc_run(size, align, effort->gfp,
+						    other, zero, !effort->sleep,
+						    &effort->low);
+	return ptr;
+}
+
+/* A large object when none is kept: grow, reclaim, or report the failure. */
+static noinline void *provide_large_slow(size_t size, size_t align, gfp_t gfp,
+					 int node, bool zero)
+{
+	struct effort effort = begin_effort(gfp, node, size);
+	void *ptr;
+	int err;
+
+	do {
+		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
+					&effort.low, &err);
+	} while (!ptr && try_again(&effort, err));
+	if (!ptr && err != -EINVAL)
+		ptr = large_elsewhere(size, align, zero, &effort);
+	end_effort(&effort);
+	if (!ptr)
+		kspan_report_fail(size, gfp, err);
+	return ptr;
+}
+
+/* The node a kept span must be of: remote memory is no bargain. */
+static int reuse_node(int node)
+{
+	if (kspan_nr_nodes == 1)
+		return NUMA_NO_NODE;
+	return node == NUMA_NO_NODE ? numa_mem_id() : node;
+}
+
+/**
+ * kspan_provide_large - a large object, or a report why there is none
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN
+ * @gfp: how hard to try
+ * @node: preferred node, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: the object, or NULL.
+ */
+void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
+			  bool zero)
+{
+	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
+	void *ptr = kspan_large_reuse(size, align, reuse_node(node), insist,
+				      zero);
+
+	if (likely(ptr))
+		return ptr;
+	return provide_large_slow(size, align, gfp, node, zero);
+}

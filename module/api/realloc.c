@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resizing.  An object stays where it is as long as its new size belongs to
+ * its class, or to its number of pages if it is large; so a resized object is
+ * always the size kspan_free_sized() expects.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+
+#include "api/alloc.h"
+#include "api/free.h"
+#include "api/lookup.h"
+#include "api/sanitize.h"
+#include "span/redzone.h"
+
+/*
+ * With __GFP_ZERO a grown object has zeros behind its old content.  How much
+ * of the old size was asked for is not known, so that, as with krealloc(),
+ * the caller has to have used __GFP_ZERO from the start.
+ */
+static void *realloc_move(const void *ptr, const struct kspan_object *old,
+			  size_t new_size, gfp_t gfp)
+{
+	const struct kspan_span *span = old->span;
+	bool data = span->kind == KSPAN_LARGE ? span->data :
+						span->kind != KSPAN_PTR;
+	void *new;
+
+	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
+	if (!new)
+		return NULL;
+	kspan_sanitize_size(ptr, old->size);
+	memcpy(new, ptr, min(old->size, new_size));
+	kspan_free(ptr);
+	return new;
+}
+
+/* Whether an object stays where it is, and if so what has to be done to it. */
+static bool resize_in_place(void *ptr, const struct kspan_object *object,
+			    size_t new_size, bool zero)
+{
+	if (kspan_redzone_on())
+		return kspan_redzone_resize(object->span, ptr, new_size, zero);
+	if (!kspan_size_fits(object, new_size))
+		return false;
+	if (zero)
+		kspan_shadow_set(ptr + new_size, 0, object->size - new_size);
+	return true;
+}
+
+/*
+ * Whether @ptr is a plain small object of the class that @size takes.  What
+ * objects that grow by a little ask most often, so without a look-up.
+ *
+ * Context: Any but NMI.
+ */
+static __always_inline bool stays(const void *ptr, size_t size)
+{
+	const struct kspan_span *span;
+	bool stays;
+	u8 *state;
+
+	preempt_disable();
+	span = kspan_span_of(ptr);
+	stays = kspan_is_plain(span, ptr, &state) && size <= KSPAN_SMALL_MAX &&
+		kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+	preempt_enable();
+	return stays;
+}
+
+/**
+ * kspan_realloc - change the size of an object
+ * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
+ * @new_size: bytes; 0 frees it
+ * @gfp: as for kmalloc()
+ *
+ * The content up to the smaller of both sizes is kept.  A data object stays
+ * a data object.  On failure the object stays as it is.  A @ptr that is not a
+ * live object is reported as a bad free and gives NULL.
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without
+ * memory.
+ */
+void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_alloc(new_size, gfp);
+	if (!new_size) {
+		kspan_free(ptr);
+		return ZERO_SIZE_PTR;
+	}
+	if (!kspan_want_zero(gfp) && stays(ptr, new_size))
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	if (unlikely(fault))
+		kspan_report_free(ptr, object.span, fault, 0);
+	preempt_enable();
+	if (unlikely(fault))
+		return NULL;
+	if (resize_in_place((void *)ptr, &object, new_size,
+			    kspan_want_zero(gfp)))
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
+	return realloc_move(ptr, &object, new_size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_realloc);

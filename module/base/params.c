@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Module parameters: parsed with a range each, so that a value kspan cannot
+ * honour refuses the load instead of being bent into another one.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+
+#include "base/params.h"
+#include "base/shadow.h"
+
+struct kspan_params kspan_params = {
+	.reserve_kb = 2048,
+	.scavenge_ms = 5000,
+	/* Where every access is checked, slots may as well have redzones. */
+	.check = KSPAN_KASAN ? 2 : 1,
+};
+
+/* One parameter: where it lives and what it may be. */
+struct param_range {
+	unsigned long *value;
+	unsigned long min;
+	unsigned long max;
+};
+
+static int param_set_range(const char *val, const struct kernel_param *kp)
+{
+	const struct param_range *range = kp->arg;
+	unsigned long new;
+	int err;
+
+	err = kstrtoul(val, 0, &new);
+	if (err || new < range->min || new > range->max) {
+		pr_err("parameter %s=%s: must be a number from %lu to %lu\n",
+		       kp->name, val, range->min, range->max);
+		return err ? err : -EINVAL;
+	}
+	*range->value = new;
+	return 0;
+}
+
+static int param_get_range(char *buf, const struct kernel_param *kp)
+{
+	const struct param_range *range = kp->arg;
+
+	return sysfs_emit(buf, "%lu\n", READ_ONCE(*range->value));
+}
+
+static const struct kernel_param_ops param_ops_range = {
+	.set = param_set_range,
+	.get = param_get_range,
+};
+
+#define KSPAN_PARAM(name, low, high, text)				\
+	static const struct param_range name##_range = {		\
+		.value = &kspan_params.name,				\
+		.min = (low),						\
+		.max = (high),						\
+	};								\
+	module_param_cb(name, &param_ops_range, (void *)&name##_range, 0444); \
+	MODULE_PARM_DESC(name, text)
+
+KSPAN_PARAM(reserve_kb, 0, ULONG_MAX >> 12,
+	    "KiB kept ready for callers that cannot sleep (2048)");
+KSPAN_PARAM(scavenge_ms, 1, 3600 * 1000,
+	    "milliseconds memory lies idle before it is given back (5000)");
+KSPAN_PARAM(memory_limit, 0, ULONG_MAX,
+	    "soft limit in bytes on all memory taken from the kernel (0: none)");
+KSPAN_PARAM(check, 0, 2,
+	    "0: bad pointers and immediate double frees, 1: every double free, 2: redzones and poison too (1)");
+KSPAN_PARAM(randomize, 0, 1,
+	    "hand objects out in random order (0)");
+KSPAN_PARAM(sbrk, 0, 1,
+	    "never reuse a freed object, for debugging (0)");

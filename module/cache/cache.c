@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU caches: refill, overflow and whatever else an allocation or a free
+ * needs off the fast path.
+ *
+ * Everything here runs with preemption off and on the cache of its own CPU
+ * and context, except the drain of a dead CPU.  Whoever is without memory for
+ * a magazine works on single objects, so that a free can never fail.
+ *
+ * scripts/model/magazine.pml is a model of this and of what lies behind it, searched
+ * exhaustively; change it along with the code.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/params.h"
+#include "base/shadow.h"
+#include "cache/cache_spare.h"
+#include "cache/cache_tops.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/*
+ * Magazines are asked for without a word to kswapd, which a free must not wake:
+ * its caller may hold a lock of the scheduler's.
+ */
+#define MAG_GFP		__GFP_NOMEMALLOC
+
+DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+struct kspan_slot * __percpu *kspan_irq_tops;
+unsigned long __percpu *kspan_task_counts;
+struct kspan_cache_cpu __percpu *kspan_cache_cpus;
+
+/*
+ * Frees go to the spans one by one: nothing may be reused, or all is wiped or
+ * poisoned.
+ */
+static bool direct_free __read_mostly;
+
+/* The slot that A's top is below when A holds half a magazine or less. */
+static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
+
+/* A free object that an alloc found to be somebody's: two frees raced. */
+static void count_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	kspan_sub_once(c->counts[KSPAN_UNLOADED(sc)], 1);
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("corrupt: two frees of one object of class %u at the same time\n",
+		       kspan_sc_class(sc));
+}
+
+/* The same for one in A. */
+static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
+	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], 1);
+	count_duplicate(c, sc);
+}
+
+static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
+		    unsigned int nr)
+{
+	while (nr > 1) {
+		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
+		unsigned int i = ((u64)r * nr) >> 32;
+
+		/* An interrupt may do the same meanwhile: just as random. */
+		WRITE_ONCE(c->cpu->random, r);
+		swap(slots[i], slots[nr - 1]);
+		nr--;
+	}
+}
+
+/*
+ * A probe in the page allocator may use kspan while it is asked for @mag, and
+ * have put a magazine where that was to go.  Return: whether the caller has
+ * what it needs.
+ */
+static bool came_in_between(struct kspan_mag *mag, bool enough)
+{
+	if (mag)
+		kspan_mag_free(mag);
+	return enough;
+}
+
+/* Fill A from the spans.  Return: whether there was an object. */
+static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+	unsigned int first = kspan_sc_first(sc), nr;
+	struct kspan_mag *mag = kspan_a_mag(c, sc);
+
+	if (!mag) {
+		mag = kspan_mag_alloc(sc, MAG_GFP);
+		if (!mag)
+			return false;
+		if (unlikely(kspan_a_mag(c, sc)))
+			return came_in_between(mag, kspan_a_count(c, sc));
+		kspan_set_a(c, sc, mag, 0);
+	}
+	nr = kspan_central_fill(c->node, sc, &mag->slot[first], cap);
+	if (!nr)
+		return false;
+	if (nr < cap)
+		memmove(&mag->slot[first], &mag->slot[KSPAN_MAG_SLOTS - nr],
+			nr * sizeof(mag->slot[0]));
+	if (kspan_params.randomize)
+		shuffle(c, &mag->slot[first], nr);
+	kspan_set_a(c, sc, mag, nr);
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr);
+	return true;
+}
+
+/* Let @full be A; the drained A is F if there is none. */
+static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
+		      struct kspan_mag *full, struct kspan_mag *drained)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+
+	kspan_set_a(c, sc, full, cap);
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], cap);
+	if (drained)
+		kspan_set_f(c, sc, drained, 0);
+}
+
+/* A full magazine becomes A.  Return: whether there was one. */
+static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *full, *drained = kspan_a_mag(c, sc), *to_f = NULL;
+
+	if (!direct_free && !kspan_f_mag(c, sc))
+		swap(to_f, drained);
+	full = kspan_spare_get(c, sc, &drained);
+	if (!full)
+		full = kspan_depot_get(c->node, sc, drained);
+	if (full)
+		load_full(c, sc, full, to_f);
+	return full;
+}
+
+/* Make A hold something.  Return: whether it does. */
+static bool refill(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	if (kspan_f_count(c, sc)) {
+		kspan_trade_mags(c, sc);
+		return true;
+	}
+	kspan_cache_age(c, sc);
+	return fill_from_full(c, sc) || fill_from_spans(c, sc);
+}
+
+/* A single object straight from the spans. */
+static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
+		      u8 *was)
+{
+	struct kspan_slot slot;
+
+	while (kspan_central_fill(node, sc, &slot, 1)) {
+		*was = *slot.state;
+		if (unlikely(*was > KSPAN_OBJ_ZEROED)) {
+			count_duplicate(c, sc);
+			continue;
+		}
+		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
+		kspan_add_once(c->counts[KSPAN_LOADED(sc)], 1);
+		return slot.ptr;
+	}
+	return NULL;
+}
+
+/* kspan_cache_pop() and _push() for any cache. */
+static __always_inline bool pop(struct kspan_slot **tops, unsigned long a,
+				void **ptr, u8 *was)
+{
+	struct kspan_slot *slot = tops[a];
+
+	*was = *slot->state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*slot->state, KSPAN_OBJ_LIVE);
+	*ptr = slot->ptr;
+	WRITE_ONCE(tops[a], slot - 1);
+	return true;
+}
+
+static __always_inline void push(struct kspan_slot **tops, unsigned long f,
+				 const void *ptr, u8 *state)
+{
+	struct kspan_slot *slot = tops[f];
+
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(tops[f], slot + 1);
+}
+
+/**
+ * kspan_cache_trade_free - let F, which is full, be A, if A has drained by half
+ * @f: KSPAN_TOP_F() of the span class
+ *
+ * Context: Task, with preemption off.
+ * Return: whether F has room now.
+ */
+noinline bool kspan_cache_trade_free(unsigned long f)
+{
+	struct kspan_slot *a = __this_cpu_read(kspan_tops[f - 1]);
+	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
+	unsigned long diff = kspan_cache_diff(a, last);
+
+	if (kspan_slot_index(a) >= half_slot[f / 2] ||
+	    kspan_mag_of(last) == &kspan_no_mag)
+		return false;
+	kspan_top_write(f - 1, last);
+	kspan_top_write(f, a + 1);
+	__this_cpu_add(kspan_task_counts[f - 1], diff);
+	__this_cpu_add(kspan_task_counts[f], diff);
+	return true;
+}
+
+/**
+ * kspan_cache_alloc - take an object, wherever one is at hand
+ * @sc: span class
+ * @was: the state it had, FREE or ZEROED
+ *
+ * Context: Any, with preemption off.
+ * Return: a LIVE object, or NULL: neither cache nor depot nor span has one,
+ * or this is an NMI.
+ */
+void *kspan_cache_alloc(unsigned int sc, u8 *was)
+{
+	unsigned int ctx = kspan_context();
+	struct kspan_ctx_cache c;
+	void *ptr;
+
+	if (ctx == KSPAN_CTX_NMI || !sc)
+		return NULL;
+	c = kspan_cache_of(smp_processor_id(), ctx);
+	for (;;) {
+		if (pop(c.tops, KSPAN_TOP_A(sc), &ptr, was))
+			return ptr;
+		if (unlikely(kspan_a_count(&c, sc)))
+			drop_duplicate(&c, sc);
+		else if (!refill(&c, sc))
+			return take_one(&c, sc, c.node, was);
+	}
+}
+
+/* Drain A into @objs.  Return: how many objects, at most @nr. */
+static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
+					     unsigned int sc, void **objs,
+					     unsigned int nr, bool zero)
+{
+	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(sc)];
+	void **obj = objs, **end = objs + nr;
+	u8 *state, was;
+
+	for (; obj != end; obj++, slot--) {
+		state = slot->state;
+		was = *state;
+		if (unlikely(was > KSPAN_OBJ_ZEROED))
+			break;
+		WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+		*obj = slot->ptr;
+		if (zero && was != KSPAN_OBJ_ZEROED)
+			kspan_shadow_set(*obj, 0, kspan_sc_info(sc)->size);
+	}
+	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)], slot);
+	return obj - objs;
+}
+
+/**
+ * kspan_cache_alloc_many - take several objects at once
+ * @sc: span class
+ * @objs: where they go
+ * @nr: how many, at most
+ * @zero: whether to zero them
+ *
+ * Context: Any, with preemption off.
+ * Return: how many there were at hand.
+ */
+unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
+				    unsigned int nr, bool zero)
+{
+	unsigned int ctx = kspan_context(), done = 0;
+	struct kspan_ctx_cache c;
+
+	if (ctx == KSPAN_CTX_NMI)
+		return 0;
+	c = kspan_cache_of(smp_processor_id(), ctx);
+	for (;;) {
+		/* Twice, so that the common loop is without the test. */
+		if (zero)
+			done += pop_many(&c, sc, objs + done, nr - done, true);
+		else
+			done += pop_many(&c, sc, objs + done, nr - done, false);
+		if (done == nr)
+			return done;
+		if (unlikely(kspan_a_count(&c, sc)))
+			drop_duplicate(&c, sc);
+		else if (!refill(&c, sc))
+			return done;
+	}
+}
+
+/**
+ * kspan_cache_take_node - an object from the spans of a given node
+ * @sc: span class
+ * @node: the node
+ * @was: the state it had
+ *
+ * Context: Any, with preemption off.
+ * Return: a LIVE object, or NULL.
+ */
+void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
+{
+	unsigned int ctx = kspan_context();
+	struct kspan_ctx_cache c;
+
+	if (ctx == KSPAN_CTX_NMI || !sc)
+		return NULL;
+	c = kspan_cache_of(smp_processor_id(), ctx);
+	return take_one(&c, sc, node, was);
+}
+
+/* An empty magazine becomes F.  Return: false without memory for one. */
+static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
+
+	if (unlikely(kspan_f_mag(c, sc)))
+		return came_in_between(f, kspan_f_count(c, sc) <
+					  kspan_sc_info(sc)->mag_cap);
+	a = kspan_a_mag(c, sc);
+	if (!f && a && !kspan_a_count(c, sc)) {
+		f = a;
+		kspan_set_a(c, sc, NULL, 0);
+	}
+	kspan_set_f(c, sc, f, 0);
+	return f;
+}
+
+/*
+ * Make F take one more object.  A fuller A stays as it is and F goes to the
+ * depot, so that either magazine is good for half a magazine of calls.
+ *
+ * Return: false without memory for it.
+ */
+static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+	struct kspan_mag *f = kspan_f_mag(c, sc), *empty;
+
+	if (!f)
+		return renew_f(c, sc);
+	if (kspan_f_count(c, sc) < cap)
+		return true;
+	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
+		kspan_trade_mags(c, sc);
+		return true;
+	}
+	kspan_cache_age(c, sc);
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], cap);
+	if (kspan_spare_put(c, sc, f, &empty) ||
+	    kspan_depot_put(c->node, sc, f, &empty)) {
+		kspan_set_f(c, sc, empty, 0);
+		return empty || renew_f(c, sc);
+	}
+	kspan_central_flush(sc, &f->slot[kspan_sc_first(sc)], cap);
+	kspan_set_f(c, sc, f, 0);
+	return true;
+}
+
+/* An object straight to its span, or out of use for ever. */
+static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
+		     const void *ptr, u8 *state)
+{
+	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
+
+	if (kspan_redzone_on()) {
+		kspan_cache_put_guarded(c, sc, ptr, state);
+		return;
+	}
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
+	/* Also what is never used again: what it held is a secret still. */
+	if (want_init_on_free())
+		kspan_shadow_set((void *)ptr, 0, kspan_sc_info(sc)->size);
+	if (kspan_params.sbrk) {
+		WRITE_ONCE(*state, KSPAN_OBJ_SPENT);
+		return;
+	}
+	WRITE_ONCE(*state, want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
+	kspan_central_flush(sc, &slot, 1);
+}
+
+/**
+ * kspan_cache_free - take an object back
+ * @sc: span class
+ * @ptr: the object
+ * @state: its state byte, LIVE; DEFERRED or SPENT with check=2
+ *
+ * Context: Any but NMI, with preemption off.
+ */
+void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
+{
+	struct kspan_ctx_cache c;
+
+	c = kspan_cache_of(smp_processor_id(), kspan_context());
+	if (unlikely(direct_free) || !make_room(&c, sc)) {
+		free_one(&c, sc, ptr, state);
+		return;
+	}
+	push(c.tops, KSPAN_TOP_F(sc), ptr, state);
+}
+
+#define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \
+			 sizeof(struct kspan_slot *))
+#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long))
+
+static void free_memory(void)
+{
+	kspan_meta_percpu_free(kspan_cache_cpus, sizeof(*kspan_cache_cpus),
+			       KSPAN_SYS_MCACHE);
+	kspan_meta_percpu_free(kspan_task_counts, TASK_COUNTS_BYTES,
+			       KSPAN_SYS_MCACHE);
+	kspan_meta_percpu_free(kspan_irq_tops, IRQ_TOPS_BYTES,
+			       KSPAN_SYS_MCACHE);
+}
+
+/* Count kspan_tops, which is part of the module. */
+static void account_tops(int sign)
+{
+	long bytes = sign * (long)sizeof(kspan_tops) * (int)num_possible_cpus();
+
+	kspan_meta_account(KSPAN_SYS_MCACHE, bytes);
+	atomic_long_add(bytes, &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+}
+
+/**
+ * kspan_cache_init - empty caches for every CPU there may be
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_cache_init(void)
+{
+	unsigned int cpu, ctx, sc;
+
+	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
+	kspan_irq_tops = kspan_meta_percpu(IRQ_TOPS_BYTES, KSPAN_SYS_MCACHE);
+	kspan_task_counts = kspan_meta_percpu(TASK_COUNTS_BYTES,
+					      KSPAN_SYS_MCACHE);
+	kspan_cache_cpus = kspan_meta_percpu(sizeof(*kspan_cache_cpus),
+					     KSPAN_SYS_MCACHE);
+	if (!kspan_irq_tops || !kspan_task_counts || !kspan_cache_cpus) {
+		free_memory();
+		return -ENOMEM;
+	}
+	account_tops(1);
+	kspan_cache_drain_init();
+	kspan_spare_init();
+	direct_free = kspan_params.sbrk || want_init_on_free() ||
+		      kspan_redzone_on();
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		half_slot[sc] = kspan_sc_first(sc) +
+				kspan_sc_info(sc)->mag_cap / 2;
+	for_each_possible_cpu(cpu) {
+		per_cpu_ptr(kspan_cache_cpus, cpu)->random = get_random_u32();
+		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
+
+			for (sc = 0; sc < KSPAN_NR_SC; sc++) {
+				kspan_set_a(&c, sc, NULL, 0);
+				kspan_set_f(&c, sc, NULL, 0);
+			}
+		}
+	}
+	return 0;
+}
+
+/* Context: module unload; the caches were drained. */
+void kspan_cache_exit(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		kspan_cache_drain_dead(cpu);
+	free_memory();
+	account_tops(-1);
+}

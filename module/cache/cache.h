@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cache.h - per-CPU caches: the front of the allocator.
+ *
+ * Each CPU has three caches, one for task, one for softirq and one for
+ * hardirq context.  With preemption off nothing can nest into the cache of
+ * its own context, so a cache needs no lock, no atomic operation and no
+ * interrupt masking, and no use of it can fail for being nested.  NMIs nest
+ * into anything and use none.
+ *
+ * For each span class a cache has two magazines: A, which allocs drain, and
+ * F, which frees fill.  A top is the address of a slot: of the next object in
+ * A, of the next free slot in F.  Neither end needs a counter (depot.h): A
+ * ends at a sentinel whose state no alloc takes, F at an aligned address.
+ * When A is drained and F holds something the two trade places.
+ *
+ * A being only drained and F only filled, what was allocated and freed is
+ * known from where the tops stand; counters change only when a magazine does.
+ */
+#ifndef KSPAN_CACHE_H
+#define KSPAN_CACHE_H
+
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include "central/depot.h"
+
+enum kspan_context {
+	KSPAN_CTX_TASK,
+	KSPAN_CTX_SOFTIRQ,
+	KSPAN_CTX_HARDIRQ,
+	KSPAN_NR_CTX,
+	KSPAN_CTX_NMI = KSPAN_NR_CTX,
+};
+
+/* Bits of preempt_count() that are all clear in task context. */
+#define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
+
+/* Indices of a span class's tops in a cache. */
+#define KSPAN_TOP_A(sc)		(2UL * (sc))
+#define KSPAN_TOP_F(sc)		(2UL * (sc) + 1)
+#define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
+
+/* And of its counts: what went into A magazines and out of F ones, ever. */
+#define KSPAN_LOADED(sc)	KSPAN_TOP_A(sc)
+#define KSPAN_UNLOADED(sc)	KSPAN_TOP_F(sc)
+
+/*
+ * The task cache, static so that an instruction reaches it without a pointer;
+ * a module's static per-CPU memory is too small for the other two.
+ */
+DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+
+/* The softirq's and the hardirq's, KSPAN_NR_TOPS each. */
+extern struct kspan_slot * __percpu *kspan_irq_tops;
+
+/* KSPAN_NR_TOPS counts of the task cache; written by their CPU alone. */
+extern unsigned long __percpu *kspan_task_counts;
+
+/* Bytes of free objects a CPU should hold: speed for memory.  Set at load. */
+extern unsigned long kspan_cache_budget;
+
+/**
+ * kspan_context - which cache the caller may use
+ *
+ * Context: Any, with preemption off.  A task with softirqs disabled is in
+ * task context, since no softirq can come between.
+ * Return: one of KSPAN_CTX_TASK, _SOFTIRQ, _HARDIRQ and _NMI.
+ */
+static __always_inline unsigned int kspan_context(void)
+{
+	unsigned int count = preempt_count();
+
+	if (likely(!(count & KSPAN_CTX_MASK)))
+		return KSPAN_CTX_TASK;
+	if (count & NMI_MASK)
+		return KSPAN_CTX_NMI;
+	return count & HARDIRQ_MASK ? KSPAN_CTX_HARDIRQ : KSPAN_CTX_SOFTIRQ;
+}
+
+/* Whether the fast paths below may be used. */
+static __always_inline bool kspan_in_task(void)
+{
+	return likely(!(preempt_count() & KSPAN_CTX_MASK));
+}
+
+/*
+ * A top of this CPU.  On x86 an instruction with a segment prefix reaches it;
+ * elsewhere its address is computed, which can be a call and is done once.
+ */
+static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
+{
+	return IS_ENABLED(CONFIG_X86) ? NULL : this_cpu_ptr(&kspan_tops[i]);
+}
+
+static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
+							unsigned long i)
+{
+	if (IS_ENABLED(CONFIG_X86))
+		return __this_cpu_read(kspan_tops[i]);
+	return READ_ONCE(*top);
+}
+
+/*
+ * A function of its own, since the macro casts its argument as it stands on
+ * 32-bit x86, where a + 1 is a byte on instead of a slot.
+ */
+static __always_inline void kspan_top_write(unsigned long i,
+					    struct kspan_slot *slot)
+{
+	__this_cpu_write(kspan_tops[i], slot);
+}
+
+static __always_inline void kspan_top_set(struct kspan_slot **top,
+					  unsigned long i,
+					  struct kspan_slot *slot)
+{
+	if (IS_ENABLED(CONFIG_X86))
+		kspan_top_write(i, slot);
+	else
+		WRITE_ONCE(*top, slot);
+}
+
+/**
+ * kspan_cache_pop - take an object out of A
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * The state is looked at before the object is given: an object that two
+ * racing frees put into two magazines is given once.
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
+					    u8 *was)
+{
+	struct kspan_slot **top = kspan_top_at(a);
+	struct kspan_slot *slot = kspan_top_get(top, a);
+	u8 *state = slot->state;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+	slot--;
+	kspan_top_set(top, a, slot);
+	*ptr = slot[1].ptr;
+	return true;
+}
+
+/* The tops of the interrupt that runs.  Context: Softirq or hardirq. */
+static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
+{
+	struct kspan_slot **tops = this_cpu_ptr(kspan_irq_tops);
+
+	return preempt_count() & HARDIRQ_MASK ? tops + KSPAN_NR_TOPS : tops;
+}
+
+/**
+ * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
+						u8 *was)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + a, *slot = *top;
+	u8 *state = slot->state;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+	WRITE_ONCE(*top, slot - 1);
+	*ptr = slot->ptr;
+	return true;
+}
+
+/* How many slots from drained A's top to F's last object. */
+static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a,
+						      const struct kspan_slot *f)
+{
+	return (((unsigned long)f - (unsigned long)a) & KSPAN_MAG_MASK) /
+	       sizeof(*a);
+}
+
+/**
+ * kspan_cache_pop_traded - let what F holds be A, and take an object out of it
+ * @a: KSPAN_TOP_A() of the span class
+ * @ptr: the object, now LIVE
+ * @was: the state it had, FREE or ZEROED
+ *
+ * The short way for the commonest end of a fast path; kspan_cache_alloc()
+ * knows all ways.  A CPU that frees what it allocates lives on this one: with
+ * few objects in its cache it comes here every few calls.
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if A is not drained or F holds nothing.
+ */
+static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
+						   u8 *was)
+{
+	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
+	unsigned long diff = kspan_cache_diff(drained, slot);
+	u8 *state = slot->state;
+
+	if (unlikely(drained->state != &kspan_none_state ||
+		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]))
+		return false;
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+	*ptr = slot->ptr;
+	kspan_top_write(a, slot - 1);
+	kspan_top_write(a + 1, drained + 1);
+	__this_cpu_add(kspan_task_counts[a], diff);
+	__this_cpu_add(kspan_task_counts[a + 1], diff);
+	return true;
+}
+
+/**
+ * kspan_cache_push - put an object into F
+ * @f: KSPAN_TOP_F() of the span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if F is full.
+ */
+static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
+					     u8 *state)
+{
+	struct kspan_slot **top = kspan_top_at(f);
+	struct kspan_slot *slot = kspan_top_get(top, f);
+
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	kspan_top_set(top, f, slot + 1);
+	return true;
+}
+
+/**
+ * kspan_cache_push_irq - kspan_cache_push() for interrupts
+ * @f: KSPAN_TOP_F() of the span class
+ * @ptr: the object
+ * @state: its state byte, LIVE
+ *
+ * Context: Softirq, hardirq; no NMI.
+ * Return: false, and nothing done, if F is full.
+ */
+static __always_inline bool kspan_cache_push_irq(unsigned long f,
+						 const void *ptr, u8 *state)
+{
+	struct kspan_slot **top = kspan_cache_irq_tops() + f, *slot = *top;
+
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	WRITE_ONCE(*top, slot + 1);
+	return true;
+}
+
+int kspan_cache_init(void);
+void kspan_cache_exit(void);
+bool kspan_cache_trade_free(unsigned long f);
+void *kspan_cache_alloc(unsigned int sc, u8 *was);
+unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
+				    unsigned int nr, bool zero);
+void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state);
+void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
+void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
+			       bool zero);
+void kspan_cache_drain_local(void);
+void kspan_cache_drain_dead(unsigned int cpu);
+bool kspan_cache_holds(unsigned int cpu);
+bool kspan_cache_is_idle(unsigned int cpu);
+void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
+unsigned long kspan_cache_held(unsigned int sc);
+const char *kspan_cache_check_local(void);
+
+#endif /* KSPAN_CACHE_H */

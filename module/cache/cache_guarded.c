@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU caches with check=2: none.  Every object comes straight from its
+ * span and returns there, so that a free one has its poison and its state in
+ * one place.  Only the counts of the cache are used, by their owner as ever.
+ */
+#include <linux/compiler.h>
+#include <linux/numa.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "base/marked.h"
+#include "base/params.h"
+#include "base/shadow.h"
+#include "cache/cache_tops.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+
+/**
+ * kspan_cache_take_guarded - take an object and put a redzone behind it
+ * @sc: span class, of kspan_redzone_class()
+ * @node: the node, or NUMA_NO_NODE for the CPU's
+ * @size: bytes asked for
+ * @zero: whether to zero them
+ *
+ * The object is in use from the last step on: until then a second free of its
+ * last user is told from a free of its next one.
+ *
+ * Context: Any, with preemption off.
+ * Return: a GUARDED object; or NULL: no span has one, or this is an NMI.
+ */
+void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
+			       bool zero)
+{
+	unsigned int ctx = kspan_context();
+	struct kspan_ctx_cache c;
+	struct kspan_span *span;
+	struct kspan_slot slot;
+
+	if (ctx == KSPAN_CTX_NMI)
+		return NULL;
+	c = kspan_cache_of(smp_processor_id(), ctx);
+	if (node == NUMA_NO_NODE)
+		node = c.node;
+	while (kspan_central_fill(node, sc, &slot, 1)) {
+		span = kspan_span_find(slot.ptr);
+		if (*slot.state == KSPAN_OBJ_POISONED &&
+		    unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
+			WRITE_ONCE(*slot.state, KSPAN_OBJ_SPENT);
+			continue;
+		}
+		if (zero && *slot.state != KSPAN_OBJ_ZEROED)
+			kspan_shadow_set(slot.ptr, 0, size);
+		kspan_redzone_set(span, slot.ptr, size);
+		kspan_add_once(c.counts[KSPAN_LOADED(sc)], 1);
+		/* Its size first, for whoever looks it up. */
+		smp_store_release(slot.state, KSPAN_OBJ_GUARDED);
+		return slot.ptr;
+	}
+	return NULL;
+}
+
+/**
+ * kspan_cache_put_guarded - take an object back, to its span
+ * @c: the cache of this CPU and context
+ * @sc: span class
+ * @ptr: the object, its redzone looked at
+ * @state: its state byte, DEFERRED; SPENT for one that is out of use
+ *
+ * Context: Any but NMI, with preemption off.
+ */
+void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
+			     const void *ptr, u8 *state)
+{
+	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
+
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
+	if (*state == KSPAN_OBJ_SPENT)
+		return;
+	kspan_redzone_poison(kspan_span_find(ptr), slot.ptr);
+	if (kspan_params.sbrk) {
+		WRITE_ONCE(*state, KSPAN_OBJ_SPENT);
+		return;
+	}
+	WRITE_ONCE(*state, KSPAN_OBJ_POISONED);
+	kspan_central_flush(sc, &slot, 1);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Spares: full magazines of a CPU, and as many empty ones that were left for
+ * them.  A stack each, of task context alone; interrupts go to the depot.
+ *
+ * The objects in them count as returned, like those in a depot.  Bounded by
+ * the budget of the CPU, see kspan_cache_age().
+ */
+#include <linux/compiler.h>
+#include <linux/minmax.h>
+
+#include "cache/cache_spare.h"
+
+static u8 limits[KSPAN_NR_SC] __ro_after_init;
+
+/* Context: module load. */
+void kspan_spare_init(void)
+{
+	unsigned int sc;
+
+	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+		const struct kspan_class *info = kspan_sc_info(sc);
+
+		limits[sc] = clamp(KSPAN_SPARE_BYTES / (info->size * info->mag_cap),
+				   KSPAN_SPARE_MIN, KSPAN_SPARE_MAX);
+	}
+}
+
+/**
+ * kspan_spare_get - a full magazine for an empty one
+ * @c: a cache of this CPU
+ * @sc: span class
+ * @empty: a magazine to leave, or NULL; NULL on return if it was left
+ *
+ * Context: the cache's, with preemption off.
+ * Return: a full magazine, or NULL.
+ */
+struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
+				  struct kspan_mag **empty)
+{
+	struct kspan_spares *spares = &c->cpu->spares[sc];
+
+	if (c->ctx != KSPAN_CTX_TASK || !spares->nr_full)
+		return NULL;
+	if (*empty) {
+		kspan_mag_push(&spares->empty, *empty, sc);
+		*empty = NULL;
+	}
+	WRITE_ONCE(spares->nr_full, spares->nr_full - 1);
+	return kspan_mag_pop(&spares->full, sc);
+}
+
+/**
+ * kspan_spare_put - keep a full magazine, for an empty one
+ * @c: a cache of this CPU
+ * @sc: span class
+ * @mag: the magazine
+ * @empty: what it is exchanged for, or NULL if there is none
+ *
+ * Context: the cache's, with preemption off.
+ * Return: false if there are enough.
+ */
+bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
+		     struct kspan_mag *mag, struct kspan_mag **empty)
+{
+	struct kspan_spares *spares = &c->cpu->spares[sc];
+
+	if (c->ctx != KSPAN_CTX_TASK || spares->nr_full >= limits[sc])
+		return false;
+	kspan_mag_push(&spares->full, mag, sc);
+	WRITE_ONCE(spares->nr_full, spares->nr_full + 1);
+	*empty = kspan_mag_pop(&spares->empty, sc);
+	return true;
+}
+
+/**
+ * kspan_spare_take_all - take the spares of a class away
+ * @c: a cache of this CPU, or of one that is gone
+ * @sc: span class
+ * @empty: the empty ones
+ *
+ * Context: as for drain_class().
+ * Return: the full ones; both linked by their sentinels.
+ */
+struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
+				       unsigned int sc,
+				       struct kspan_mag **empty)
+{
+	struct kspan_spares *spares = &c->cpu->spares[sc];
+	struct kspan_mag *full = NULL;
+
+	*empty = NULL;
+	if (c->ctx != KSPAN_CTX_TASK)
+		return NULL;
+	full = spares->full;
+	*empty = spares->empty;
+	WRITE_ONCE(spares->full, NULL);
+	WRITE_ONCE(spares->empty, NULL);
+	WRITE_ONCE(spares->nr_full, 0);
+	return full;
+}

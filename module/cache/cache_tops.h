@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cache_tops.h - the cache of one CPU and context, and its magazines.
+ *
+ * For the files that make up the cache, and nobody else.  All but the
+ * counting functions are for the cache's owner, with preemption off; see
+ * DOC: Locking.
+ */
+#ifndef KSPAN_CACHE_TOPS_H
+#define KSPAN_CACHE_TOPS_H
+
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/topology.h>
+#include <linux/types.h>
+
+#include "base/marked.h"
+#include "cache/cache.h"
+
+/* Contexts whose tops are in kspan_irq_tops. */
+#define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
+
+/* Magazines of a class that a CPU keeps beside A and F, see cache_spare.h. */
+struct kspan_spares {
+	struct kspan_mag *full;
+	struct kspan_mag *empty;
+	unsigned int nr_full;
+};
+
+/**
+ * struct kspan_cache_cpu - the rest of a CPU's caches
+ * @counts: those of kspan_irq_tops, used as kspan_task_counts
+ * @spares: of task context; written by their CPU
+ * @nr_events: slow path visits, so that the scavenger sees idle CPUs
+ * @nr_seen: nr_events when the scavenger last looked; the scavenger's
+ * @hand: next class kspan_cache_age() looks at
+ * @seen_bytes: bytes it has met in this round
+ * @hand_bytes: bytes loaded that it has yet to go on for
+ * @random: state of the generator behind randomize=1
+ */
+struct kspan_cache_cpu {
+	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
+	struct kspan_spares spares[KSPAN_NR_SC];
+	unsigned long nr_events;
+	unsigned long nr_seen;
+	unsigned int hand;
+	unsigned long seen_bytes;
+	unsigned long hand_bytes;
+	u32 random;
+};
+
+extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
+
+/* One cache: what the functions below work on. */
+struct kspan_ctx_cache {
+	struct kspan_cache_cpu *cpu;
+	unsigned int ctx;
+	struct kspan_slot **tops;
+	unsigned long *counts;
+	int node;
+};
+
+static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
+						    unsigned int ctx)
+{
+	struct kspan_cache_cpu *cc = per_cpu_ptr(kspan_cache_cpus, cpu);
+
+	return (struct kspan_ctx_cache){
+		.cpu = cc,
+		.ctx = ctx,
+		.tops = ctx ? per_cpu_ptr(kspan_irq_tops, cpu) +
+			      (ctx - 1) * KSPAN_NR_TOPS :
+			      per_cpu_ptr(kspan_tops, cpu),
+		.counts = ctx ? cc->counts[ctx - 1] :
+				per_cpu_ptr(kspan_task_counts, cpu),
+		.node = cpu_to_mem(cpu),
+	};
+}
+
+static inline struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
+{
+	return (struct kspan_mag *)((unsigned long)slot & ~KSPAN_MAG_MASK);
+}
+
+static inline unsigned int kspan_slot_index(const struct kspan_slot *slot)
+{
+	return ((unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+}
+
+static inline unsigned int kspan_sc_first(unsigned int sc)
+{
+	return kspan_mag_first(kspan_sc_info(sc)->mag_cap);
+}
+
+/* The magazines behind the tops, NULL without one; and what they hold. */
+static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
+					    unsigned int sc)
+{
+	struct kspan_mag *mag =
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(sc)]));
+
+	return mag == &kspan_no_mag ? NULL : mag;
+}
+
+static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
+					    unsigned int sc)
+{
+	struct kspan_mag *mag =
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1);
+
+	return mag == &kspan_no_mag ? NULL : mag;
+}
+
+static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
+					 unsigned int sc)
+{
+	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(sc)]);
+
+	return kspan_mag_of(top) == &kspan_no_mag ?
+		       0 :
+		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
+}
+
+static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
+					 unsigned int sc)
+{
+	const struct kspan_slot *top =
+		READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1;
+
+	return kspan_mag_of(top) == &kspan_no_mag ?
+		       0 :
+		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
+}
+
+/* The tops of a cache without magazines. */
+#define KSPAN_NO_A	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1])
+#define KSPAN_NO_F	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS])
+
+static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
+				 unsigned int sc)
+{
+	return READ_ONCE(c->tops[KSPAN_TOP_A(sc)]) == KSPAN_NO_A &&
+	       READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) == KSPAN_NO_F &&
+	       (c->ctx || (!READ_ONCE(c->cpu->spares[sc].full) &&
+			   !READ_ONCE(c->cpu->spares[sc].empty)));
+}
+
+/* Let @mag with @nr objects be A; NULL is none. */
+static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
+			       struct kspan_mag *mag, unsigned int nr)
+{
+	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)],
+		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
+			 KSPAN_NO_A);
+}
+
+static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
+			       struct kspan_mag *mag, unsigned int nr)
+{
+	WRITE_ONCE(c->tops[KSPAN_TOP_F(sc)],
+		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
+			 KSPAN_NO_F);
+}
+
+/* A and F change roles, with what they hold. */
+static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
+	struct kspan_mag *a = kspan_a_mag(c, sc);
+
+	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
+	kspan_set_f(c, sc, a, nr_a);
+	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr_f - nr_a);
+	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], nr_f - nr_a);
+}
+
+void kspan_cache_drain_init(void);
+void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
+void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
+			     const void *ptr, u8 *state);
+
+#endif /* KSPAN_CACHE_TOPS_H */

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tiny allocator, after the Go runtime's, with frees.
+ *
+ * Each CPU and context cuts objects from a current block.  A word a block,
+ * out of line, says what lies in it: four bits for each byte offset hold the
+ * size of the object that begins there, 0 for none.  So a free finds by one
+ * atomic operation whether its object is live and whether it was the last.
+ * An object at offset 15 has size 1, which leaves the word's top bit to mark
+ * the block as current: it must not be returned then.
+ *
+ * The 16 bytes of a block are wasted while one object of them lives: worst
+ * case 16 for 1, as in the Go runtime.
+ */
+#include <linux/atomic.h>
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/percpu.h>
+#include <linux/string.h>
+
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/shadow.h"
+#include "cache/cache.h"
+#include "cache/tiny.h"
+#include "span/arena.h"
+
+#define WORD_CURRENT	BIT_ULL(63)
+
+/* A context's current block: its address, its word, where free bytes begin. */
+struct tiny_block {
+	char *block;
+	atomic64_t *word;
+	unsigned int offset;
+};
+
+/* By CPU; each block is its context's alone, the counts are this_cpu_inc(). */
+struct tiny_cpu {
+	struct tiny_block current_block[KSPAN_NR_CTX];
+	struct kspan_tiny_count count;
+};
+
+static struct tiny_cpu __percpu *tiny_cpus;
+
+static const struct tiny_block no_block;
+
+/* The bits of a word that belong to the object at @offset. */
+static u64 part_mask(unsigned int offset)
+{
+	return offset == 15 ? 7ULL << 60 : 15ULL << (4 * offset);
+}
+
+/* Alignment by the low bits of the size, as the seed has it. */
+static unsigned int part_align(size_t size)
+{
+	if (!(size & 7))
+		return 8;
+	if (!(size & 3))
+		return 4;
+	return size & 1 ? 1 : 2;
+}
+
+static atomic64_t *word_of(const struct kspan_span *span, const void *ptr)
+{
+	return kspan_span_words(span) +
+	       (((unsigned long)ptr - span->base) / KSPAN_TINY_MAX);
+}
+
+/**
+ * kspan_tiny_release - return a block without objects
+ * @span: its span
+ * @block: the block, LIVE as an object of its span
+ *
+ * Context: Any but NMI, with preemption off.
+ */
+void kspan_tiny_release(struct kspan_span *span, void *block)
+{
+	unsigned long i = ((unsigned long)block - span->base) / KSPAN_TINY_MAX;
+
+	kspan_shadow_hide(block, KSPAN_TINY_MAX);
+	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
+}
+
+/*
+ * Let @next, which may be none, be the current block.  It is before the old one
+ * goes: a probe in the page allocator may use kspan while that is given back.
+ */
+static void set_current(struct tiny_block *cur, struct tiny_block next)
+{
+	struct tiny_block old = *cur;
+
+	*cur = next;
+	if (old.block &&
+	    atomic64_fetch_andnot(WORD_CURRENT, old.word) == (s64)WORD_CURRENT)
+		kspan_tiny_release(kspan_span_find(old.block), old.block);
+}
+
+/* Cut an object from the current block.  Return: NULL if it does not fit. */
+static void *cut_part(struct tiny_block *cur, size_t size)
+{
+	unsigned int offset;
+	u64 old;
+
+	if (!cur->block)
+		return NULL;
+	/* All its objects were freed: begin again. */
+	if (atomic64_read(cur->word) == (s64)WORD_CURRENT)
+		cur->offset = 0;
+	offset = ALIGN(cur->offset, part_align(size));
+	if (offset + size > KSPAN_TINY_MAX)
+		return NULL;
+	old = atomic64_fetch_or((u64)size << (4 * offset), cur->word);
+	if (old == WORD_CURRENT)
+		this_cpu_inc(tiny_cpus->count.nmalloc);
+	else
+		this_cpu_inc(tiny_cpus->count.combined);
+	cur->offset = offset + size;
+	return cur->block + offset;
+}
+
+/* An object at the start of a new block, which becomes current if roomier. */
+static void *cut_new(struct tiny_block *cur, size_t size, int node)
+{
+	struct kspan_span *span;
+	atomic64_t *word;
+	char *block;
+	u8 was;
+
+	if (likely(node == NUMA_NO_NODE))
+		block = kspan_cache_alloc(KSPAN_SC_TINY, &was);
+	else
+		block = kspan_cache_take_node(KSPAN_SC_TINY, node, &was);
+	if (!block)
+		return NULL;
+	span = kspan_span_find(block);
+	word = word_of(span, block);
+	this_cpu_inc(tiny_cpus->count.nmalloc);
+	if (cur->block && size >= cur->offset) {
+		atomic64_set(word, size);
+		return block;
+	}
+	atomic64_set(word, WORD_CURRENT | size);
+	set_current(cur, (struct tiny_block){ block, word, size });
+	return block;
+}
+
+/**
+ * kspan_tiny_alloc - a tiny object from memory at hand
+ * @size: bytes, 1 … 15
+ * @node: whose blocks, when it takes one, or NUMA_NO_NODE
+ * @zero: whether to zero them
+ *
+ * Context: Any, with preemption off.
+ * Return: an object, or NULL: no block is at hand, or this is an NMI.
+ */
+void *kspan_tiny_alloc(size_t size, int node, bool zero)
+{
+	unsigned int ctx = kspan_context();
+	struct tiny_block *cur;
+	void *ptr;
+
+	if (ctx == KSPAN_CTX_NMI)
+		return NULL;
+	cur = &this_cpu_ptr(tiny_cpus)->current_block[ctx];
+	ptr = cut_part(cur, size);
+	if (!ptr)
+		ptr = cut_new(cur, size, node);
+	if (ptr && zero)
+		kspan_shadow_set(ptr, 0, size);
+	return ptr;
+}
+
+/* Whether the byte at @offset is inside an object that begins before it. */
+static bool inside_part(u64 word, unsigned int offset)
+{
+	unsigned int i;
+
+	for (i = 0; i < offset; i++)
+		if (((word & part_mask(i)) >> (4 * i)) > offset - i)
+			return true;
+	return false;
+}
+
+/**
+ * kspan_tiny_free - end a tiny object
+ * @span: its span
+ * @ptr: the object
+ * @block: the block to return with kspan_tiny_release(), or NULL
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: KSPAN_FAULT_NONE, or what is wrong with @ptr.
+ */
+enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
+				 void **block)
+{
+	unsigned int offset = (unsigned long)ptr % KSPAN_TINY_MAX;
+	atomic64_t *word = word_of(span, ptr);
+	u64 mask = part_mask(offset), old;
+
+	*block = NULL;
+	/* Before the bytes can be another's. */
+	if (want_init_on_free())
+		kspan_shadow_set((void *)ptr, 0, kspan_tiny_size(span, ptr));
+	old = atomic64_fetch_andnot(mask, word);
+	if (!(old & mask))
+		return inside_part(old, offset) ? KSPAN_FAULT_INTERIOR :
+						  KSPAN_FAULT_DOUBLE;
+	old &= ~mask;
+	if (!(old & ~WORD_CURRENT))
+		this_cpu_inc(tiny_cpus->count.nfree);
+	if (!old)
+		*block = (void *)((unsigned long)ptr - offset);
+	return KSPAN_FAULT_NONE;
+}
+
+/**
+ * kspan_tiny_is_bare - whether a block waits for kspan_tiny_release()
+ * @span: its span
+ * @ptr: any address in it
+ *
+ * Context: Any, with preemption off.
+ * Return: whether @ptr is a block that is taken, no CPU's current one and
+ * without objects.
+ */
+bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr)
+{
+	const u8 *state = span->state + ((unsigned long)ptr - span->base) /
+			  KSPAN_TINY_MAX;
+
+	return IS_ALIGNED((unsigned long)ptr, KSPAN_TINY_MAX) &&
+	       !atomic64_read(word_of(span, ptr)) &&
+	       kspan_obj_is_live(READ_ONCE(*state));
+}
+
+/* Whether @ptr is inside an object but not its first byte.  Context: Any. */
+bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr)
+{
+	return inside_part(atomic64_read(word_of(span, ptr)),
+			   (unsigned long)ptr % KSPAN_TINY_MAX);
+}
+
+/* Bytes of a tiny object, 0 if there is none at @ptr.  Context: Any. */
+size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr)
+{
+	unsigned int offset = (unsigned long)ptr % KSPAN_TINY_MAX;
+
+	return ((u64)atomic64_read(word_of(span, ptr)) & part_mask(offset)) >>
+	       (4 * offset);
+}
+
+/* Whether a CPU has a current block.  Context: Any; a hint. */
+bool kspan_tiny_holds(unsigned int cpu)
+{
+	const struct tiny_cpu *tc = per_cpu_ptr(tiny_cpus, cpu);
+	unsigned int ctx;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
+		/* The owner may change it meanwhile; the next look sees that. */
+		if (data_race(tc->current_block[ctx].block))
+			return true;
+	return false;
+}
+
+/* Retire the current blocks of this CPU.  Context: Task, no migration. */
+void kspan_tiny_drain_local(void)
+{
+	struct tiny_cpu *tc = this_cpu_ptr(tiny_cpus);
+	unsigned long flags;
+	unsigned int ctx;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		local_irq_save(flags);
+		set_current(&tc->current_block[ctx], no_block);
+		local_irq_restore(flags);
+	}
+}
+
+/* Retire the current blocks of an offline CPU.  Context: Process. */
+void kspan_tiny_drain_dead(unsigned int cpu)
+{
+	struct tiny_cpu *tc = per_cpu_ptr(tiny_cpus, cpu);
+	unsigned int ctx;
+
+	preempt_disable();
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
+		set_current(&tc->current_block[ctx], no_block);
+	preempt_enable();
+}
+
+/* Sums over all CPUs.  Context: Any. */
+void kspan_tiny_read(u64 *nmalloc, u64 *nfree, u64 *combined)
+{
+	unsigned long begun = 0, ended = 0, together = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct kspan_tiny_count *count;
+
+		count = &per_cpu_ptr(tiny_cpus, cpu)->count;
+		begun += READ_ONCE(count->nmalloc);
+		ended += READ_ONCE(count->nfree);
+		together += READ_ONCE(count->combined);
+	}
+	kspan_pair_counts(begun, ended, nmalloc, nfree);
+	*combined = together;
+}
+
+/**
+ * kspan_tiny_init - no current block anywhere
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_tiny_init(void)
+{
+	tiny_cpus = kspan_meta_percpu(sizeof(*tiny_cpus), KSPAN_SYS_MCACHE);
+	return tiny_cpus ? 0 : -ENOMEM;
+}
+
+/* Context: module unload, before the caches go. */
+void kspan_tiny_exit(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		kspan_tiny_drain_dead(cpu);
+	kspan_meta_percpu_free(tiny_cpus, sizeof(*tiny_cpus), KSPAN_SYS_MCACHE);
+}

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The central lists.
+ *
+ * Objects leave in address order from the fullest span that has any, so that
+ * the emptiest spans get the chance to empty altogether; a span that does
+ * goes back to the page heap, but for one and an eighth of all spans, which
+ * wait for the next wave until the scavenger comes.  Full spans are in no
+ * list: their first returning object finds them through the arena map.
+ *
+ * Both directions move a magazine at a time.  A fill takes free bits by whole
+ * words; a flush goes through runs of objects of one span and moves the span
+ * between lists once a run.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "central/central.h"
+#include "heap/heap.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/* One in this many spans of a class may wait empty. */
+#define EMPTY_SHARE	8
+/* Empty spans taken off a list at a time, with its lock held. */
+#define DRAIN_BATCH	32U
+
+atomic_long_t kspan_nr_refill;
+atomic_long_t kspan_nr_flush;
+
+/* Central lists by node, one for each span class. */
+static struct kspan_central *centrals[MAX_NUMNODES];
+
+/* The central list of a node and span class.  Context: Any. */
+struct kspan_central *kspan_central_of(int node, unsigned int sc)
+{
+	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
+
+	return row ? &row[sc] : &centrals[kspan_first_node][sc];
+}
+
+/**
+ * kspan_central_init - empty lists for every node
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_central_init(void)
+{
+	unsigned int sc, i;
+	int node;
+
+	for_each_kspan_node(node) {
+		struct kspan_central *row;
+
+		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
+				       KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!row) {
+			kspan_central_exit();
+			return -ENOMEM;
+		}
+		for (sc = 0; sc < KSPAN_NR_SC; sc++) {
+			raw_spin_lock_init(&row[sc].lock);
+			for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+				INIT_LIST_HEAD(&row[sc].partial[i]);
+		}
+		centrals[node] = row;
+	}
+	return 0;
+}
+
+/* Context: module unload, after the caches and depots were drained. */
+void kspan_central_exit(void)
+{
+	int node;
+
+	for_each_kspan_node(node) {
+		kspan_meta_free(centrals[node],
+				sizeof(*centrals[node]) * KSPAN_NR_SC,
+				KSPAN_SYS_OTHER);
+		centrals[node] = NULL;
+	}
+}
+
+/* Put a span where its number of free objects says; 0 is in no list. */
+static void place_span_locked(struct kspan_central *central,
+			      struct kspan_span *span)
+{
+	u8 bucket = KSPAN_NO_BUCKET;
+
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free == span->nr_objs)
+		bucket = KSPAN_CENTRAL_EMPTY;
+	else if (span->nr_free)
+		bucket = (span->nr_free * KSPAN_CENTRAL_QUARTERS - 1) /
+			 span->nr_objs;
+	if (bucket == span->bucket)
+		return;
+	if (span->bucket != KSPAN_NO_BUCKET) {
+		list_del(&span->list);
+		kspan_sub_once(central->nr_partial, 1);
+	}
+	if (bucket != KSPAN_NO_BUCKET) {
+		list_add(&span->list, &central->partial[bucket]);
+		kspan_add_once(central->nr_partial, 1);
+	}
+	span->bucket = bucket;
+}
+
+static struct kspan_span *fullest_span_locked(struct kspan_central *central)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&central->lock);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+		if (!list_empty(&central->partial[i]))
+			return list_first_entry(&central->partial[i],
+						struct kspan_span, list);
+	return NULL;
+}
+
+/* Take up to @want free objects, lowest address first, to slots downwards. */
+static unsigned int take_objects_locked(struct kspan_central *central,
+					struct kspan_span *span,
+					struct kspan_slot *end,
+					unsigned int want)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span);
+	unsigned long size = kspan_span_size(span);
+	unsigned int word, taken = 0;
+
+	lockdep_assert_held(&central->lock);
+	want = min_t(unsigned int, want, span->nr_free);
+	for (word = 0; taken < want; word++) {
+		unsigned long bits = bitmap[word];
+		unsigned int first = word * BITS_PER_LONG;
+
+		while (bits && taken < want) {
+			unsigned int i = first + __ffs(bits);
+
+			bits &= bits - 1;
+			end--;
+			end->ptr = (void *)(span->base + i * size);
+			end->state = span->state + i;
+			taken++;
+		}
+		WRITE_ONCE(bitmap[word], bits);
+	}
+	kspan_sub_once(span->nr_free, taken);
+	kspan_sub_once(central->nr_free, taken);
+	return taken;
+}
+
+/* Whether the bitmap holds as many objects as the span claims. */
+static bool span_sane(const struct kspan_span *span)
+{
+	return span->nr_free <= span->nr_objs &&
+	       bitmap_weight(kspan_span_bitmap(span), span->nr_objs) ==
+	       span->nr_free;
+}
+
+/**
+ * kspan_central_fill - take free objects out of spans
+ * @node: preferred node
+ * @sc: span class
+ * @slots: where they go
+ * @want: how many, at most
+ *
+ * Objects fill the end of @slots, the lowest address last, so that a magazine
+ * popped from the end hands them out in address order.
+ *
+ * Context: Any but NMI.
+ * Return: how many there were; they are @slots[@want - n] … @slots[@want - 1].
+ */
+unsigned int kspan_central_fill(int node, unsigned int sc,
+				struct kspan_slot *slots, unsigned int want)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	struct kspan_span *span;
+	unsigned int nr = 0;
+	unsigned long flags;
+
+	if (!READ_ONCE(central->nr_free))
+		return 0;
+	raw_spin_lock_irqsave(&central->lock, flags);
+	while (nr < want && (span = fullest_span_locked(central))) {
+		if (unlikely(!span_sane(span))) {
+			kspan_central_retire_locked(central, span);
+			continue;
+		}
+		if (span->nr_free == span->nr_objs)
+			kspan_sub_once(central->nr_empty, 1);
+		nr += take_objects_locked(central, span, slots + want - nr,
+					  want - nr);
+		place_span_locked(central, span);
+	}
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	if (nr)
+		atomic_long_inc(&kspan_nr_refill);
+	return nr;
+}
+
+/* Take an empty span out of its list, to be dropped without the lock. */
+static void detach_empty_locked(struct kspan_central *central,
+				struct kspan_span *span, struct list_head *to)
+{
+	lockdep_assert_held(&central->lock);
+	list_move(&span->list, to);
+	span->bucket = KSPAN_NO_BUCKET;
+	kspan_sub_once(central->nr_empty, 1);
+	kspan_sub_once(central->nr_partial, 1);
+	kspan_sub_once(central->nr_spans, 1);
+	kspan_sub_once(central->nr_free, span->nr_objs);
+}
+
+/* Enter a span in its list. */
+static void attach_span(struct kspan_central *central, struct kspan_span *span)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	kspan_add_once(central->nr_spans, 1);
+	kspan_add_once(central->nr_empty, 1);
+	kspan_add_once(central->nr_free, span->nr_free);
+	place_span_locked(central, span);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+}
+
+/**
+ * kspan_central_spend_locked - take a free object out of use, for good
+ * @central: its list
+ * @span: its span, in the list
+ * @i: its index in the span
+ *
+ * Context: The list's lock is held.
+ */
+void kspan_central_spend_locked(struct kspan_central *central,
+				struct kspan_span *span, unsigned int i)
+{
+	unsigned long *word;
+
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free == span->nr_objs)
+		kspan_sub_once(central->nr_empty, 1);
+	WRITE_ONCE(span->state[i], KSPAN_OBJ_SPENT);
+	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
+	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
+	kspan_sub_once(span->nr_free, 1);
+	kspan_sub_once(central->nr_free, 1);
+	place_span_locked(central, span);
+}
+
+/*
+ * Give a span without live objects back to the page heap.  With check=2 its
+ * objects are looked at for the last time, and it stays if one is retired.
+ */
+static void drop_span(struct kspan_span *span)
+{
+	struct kspan_central *central;
+
+	if (kspan_redzone_on() &&
+	    kspan_redzone_next_spoilt(span, 0) < span->nr_objs) {
+		central = kspan_central_of(span->node, span->top / 2);
+		/* In its list it may end like any other. */
+		preempt_disable();
+		attach_span(central, span);
+		kspan_central_sweep(central, span);
+		preempt_enable();
+		return;
+	}
+	kspan_arena_withdraw(span);
+	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
+			span->nr_pages);
+	kspan_span_retire(span);
+}
+
+static void drop_spans(struct list_head *empty)
+{
+	struct kspan_span *span;
+
+	while (!list_empty(empty)) {
+		span = list_first_entry(empty, struct kspan_span, list);
+		list_del(&span->list);
+		drop_span(span);
+	}
+}
+
+static void report_twice_locked(struct kspan_central *central, unsigned int sc)
+{
+	lockdep_assert_held(&central->lock);
+	kspan_add_once(central->nr_twice, 1);
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("corrupt: an object of class %u was in two hands\n",
+		       kspan_sc_class(sc));
+}
+
+/* Return objects from slots[*done] on that lie in @span.  Return: how many. */
+static unsigned int put_objects_locked(struct kspan_central *central,
+				       struct kspan_span *span,
+				       const struct kspan_slot *slots,
+				       unsigned int nr, unsigned int *done)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span), *word;
+	unsigned int put = 0, first = *done;
+
+	lockdep_assert_held(&central->lock);
+	for (; *done < nr; ++*done) {
+		/* The state byte says which span and which object at once. */
+		unsigned long i = slots[*done].state - span->state;
+
+		if (i >= span->nr_objs)
+			break;
+		word = &bitmap[BIT_WORD(i)];
+		if (unlikely(*word & BIT_MASK(i))) {
+			report_twice_locked(central, span->top / 2);
+			continue;
+		}
+		WRITE_ONCE(*word, *word | BIT_MASK(i));
+		put++;
+	}
+	/* An object whose state is not its span's is nobody's any more. */
+	if (unlikely(*done == first)) {
+		report_twice_locked(central, span->top / 2);
+		++*done;
+	}
+	kspan_add_once(span->nr_free, put);
+	kspan_add_once(central->nr_free, put);
+	return put;
+}
+
+/* Return objects at the beginning of @slots that lie in @central's spans. */
+static unsigned int flush_home_locked(struct kspan_central *central,
+				      unsigned int sc,
+				      const struct kspan_slot *slots,
+				      unsigned int nr, struct list_head *empty)
+{
+	struct kspan_span *span;
+	unsigned int done = 0;
+
+	lockdep_assert_held(&central->lock);
+	while (done < nr) {
+		span = kspan_span_find(slots[done].ptr);
+		if (kspan_central_of(span->node, sc) != central)
+			break;
+		/* Its own has ended, and the page is another's, with other locks. */
+		if (unlikely(span->top != 2 * sc + 1)) {
+			report_twice_locked(central, sc);
+			done++;
+			continue;
+		}
+		/* Found corrupt: its objects are never used again. */
+		if (unlikely(span->bucket == KSPAN_RETIRED)) {
+			done++;
+			continue;
+		}
+		/* A span that got nothing is filed, and counted if empty. */
+		if (unlikely(!put_objects_locked(central, span, slots, nr, &done)))
+			continue;
+		place_span_locked(central, span);
+		if (span->nr_free != span->nr_objs)
+			continue;
+		kspan_add_once(central->nr_empty, 1);
+		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE)
+			detach_empty_locked(central, span, empty);
+	}
+	return done;
+}
+
+/**
+ * kspan_central_flush - return free objects to their spans
+ * @sc: their span class
+ * @slots: the objects; states FREE or ZEROED
+ * @nr: how many
+ *
+ * Context: Any but NMI, with preemption off.
+ */
+void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
+			 unsigned int nr)
+{
+	struct kspan_central *central;
+	unsigned long flags;
+	unsigned int done;
+	LIST_HEAD(empty);
+
+	if (!nr)
+		return;
+	for (; nr; nr -= done, slots += done) {
+		central = kspan_central_of(kspan_span_find(slots->ptr)->node, sc);
+		raw_spin_lock_irqsave(&central->lock, flags);
+		done = flush_home_locked(central, sc, slots, nr, &empty);
+		raw_spin_unlock_irqrestore(&central->lock, flags);
+	}
+	atomic_long_inc(&kspan_nr_flush);
+	drop_spans(&empty);
+}
+
+/**
+ * kspan_central_drain - return all empty spans to the page heap
+ * @node: whose list
+ * @sc: span class
+ *
+ * Context: Any but NMI.
+ */
+void kspan_central_drain(int node, unsigned int sc)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
+	unsigned long flags;
+	unsigned int nr;
+	LIST_HEAD(empty);
+
+	if (!READ_ONCE(central->nr_empty))
+		return;
+	do {
+		raw_spin_lock_irqsave(&central->lock, flags);
+		for (nr = 0; nr < DRAIN_BATCH && !list_empty(list); nr++)
+			detach_empty_locked(central,
+					    list_first_entry(list, struct kspan_span,
+							     list),
+					    &empty);
+		raw_spin_unlock_irqrestore(&central->lock, flags);
+		drop_spans(&empty);
+	} while (nr == DRAIN_BATCH);
+}
+
+/**
+ * kspan_central_grow - add a span from the page heap
+ * @node: preferred node
+ * @sc: span class
+ * @gfp: how hard to try for metadata
+ * @use_reserve: whether the pages may come from the reserve
+ * @low: set when the heap fell below its reserve, or metadata is short
+ *
+ * Context: Any but NMI.
+ * Return: 0, -ENOSPC if the heap has no such run, -ENOMEM without metadata.
+ */
+int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
+		       bool *low)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	struct kspan_heap *heap = kspan_heap_of(node);
+	struct kspan_span *span;
+	struct kspan_run run;
+
+	span = kspan_span_alloc(sc, gfp);
+	if (!span) {
+		*low = true;
+		return -ENOMEM;
+	}
+	if (!kspan_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
+		*low = true;
+		kspan_span_free(span);
+		return -ENOSPC;
+	}
+	*low |= run.low;
+	span->base = run.addr;
+	span->chunk = run.chunk;
+	span->nr_pages = info->nr_pages;
+	span->node = heap->node;
+	span->needzero = run.dirty;
+	kspan_span_setup(span, sc);
+
+	kspan_arena_publish(span);
+	attach_span(kspan_central_of(heap->node, sc), span);
+	return 0;
+}

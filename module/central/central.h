@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * central.h - the central lists: the spans of each span class and node, and
+ * the way objects go between them and magazines.
+ */
+#ifndef KSPAN_CENTRAL_H
+#define KSPAN_CENTRAL_H
+
+#include <linux/cache.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "span/span.h"
+
+/*
+ * Partial spans are kept by how full they are, 0 the fullest quarter; those
+ * without an object outside are apart.
+ */
+#define KSPAN_CENTRAL_QUARTERS	4
+#define KSPAN_CENTRAL_EMPTY	KSPAN_CENTRAL_QUARTERS
+#define KSPAN_CENTRAL_BUCKETS	(KSPAN_CENTRAL_QUARTERS + 1)
+
+/**
+ * struct kspan_slot - a free object in a magazine
+ * @ptr: the object
+ * @state: its state byte, so that an alloc need not look for it
+ */
+struct kspan_slot {
+	void *ptr;
+	u8 *state;
+};
+
+/**
+ * struct kspan_central - the spans of one span class on one node
+ * @lock: guards all below and nr_free, bucket, list and bitmap of the spans;
+ *	any context but NMI
+ * @partial: spans with free objects in them, by bucket
+ * @nr_spans: all spans, full ones too
+ * @nr_partial: spans in @partial
+ * @nr_empty: those of them without an object outside
+ * @nr_free: objects free in spans
+ * @nr_twice: objects that came back when they were nobody's, ever
+ */
+struct kspan_central {
+	raw_spinlock_t lock;
+	struct list_head partial[KSPAN_CENTRAL_BUCKETS];
+	unsigned long nr_spans;
+	unsigned long nr_partial;
+	unsigned long nr_empty;
+	unsigned long nr_free;
+	unsigned long nr_twice;
+} ____cacheline_aligned_in_smp;
+
+/* Magazines filled from and emptied into spans, ever. */
+extern atomic_long_t kspan_nr_refill;
+extern atomic_long_t kspan_nr_flush;
+
+int kspan_central_init(void);
+void kspan_central_exit(void);
+struct kspan_central *kspan_central_of(int node, unsigned int sc);
+
+unsigned int kspan_central_fill(int node, unsigned int sc,
+				struct kspan_slot *slots, unsigned int want);
+void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
+			 unsigned int nr);
+int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
+		       bool *low);
+void kspan_central_drain(int node, unsigned int sc);
+void kspan_central_retire_locked(struct kspan_central *central,
+				 struct kspan_span *span);
+void kspan_central_spend_locked(struct kspan_central *central,
+				struct kspan_span *span, unsigned int i);
+const char *kspan_central_check(struct kspan_central *central);
+const char *kspan_central_check_span(const struct kspan_central *central,
+				     const struct kspan_span *span);
+unsigned int kspan_central_sweep(struct kspan_central *central,
+				 struct kspan_span *span);
+
+#endif /* KSPAN_CENTRAL_H */

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Depots: a stack of full magazines for each node and span class.
+ *
+ * A CPU that allocates and one that frees meet here every magazine's worth of
+ * objects, each for one short lock.  What a depot holds beyond need goes back
+ * to the spans: above its limit at once, and what lay untouched from one
+ * scavenger run to the next then.
+ */
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "central/depot.h"
+#include "span/arena.h"
+
+/* Bytes of objects a depot may hold, and the magazines it always may. */
+#define DEPOT_BYTES	(256U << 10)
+#define DEPOT_MIN	4U
+#define DEPOT_MAX	64U
+/* Empty magazines of a depot at most. */
+#define EMPTY_MAX	2U
+
+u8 kspan_none_state = KSPAN_OBJ_NONE;
+struct kspan_mag kspan_no_mag __aligned(KSPAN_MAG_BYTES);
+
+static struct kspan_pool mag_pool;
+
+/* Depots by node, one for each span class. */
+static struct kspan_depot *depots[MAX_NUMNODES];
+
+static struct kspan_depot *depot_of(int node, unsigned int sc)
+{
+	struct kspan_depot *row = node >= 0 ? depots[node] : NULL;
+
+	return row ? &row[sc] : &depots[kspan_first_node][sc];
+}
+
+static void init_depot(struct kspan_depot *depot, const struct kspan_class *info)
+{
+	raw_spin_lock_init(&depot->lock);
+	/* Class 0 has no objects. */
+	if (info->size)
+		depot->limit = clamp(DEPOT_BYTES / (info->size * info->mag_cap),
+				     DEPOT_MIN, DEPOT_MAX);
+}
+
+/**
+ * kspan_depot_init - empty depots for every node
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_depot_init(void)
+{
+	unsigned int sc, i;
+	int node;
+
+	kspan_pool_init(&mag_pool, sizeof(struct kspan_mag), KSPAN_SYS_MCACHE);
+	kspan_pool_keep_ready(&mag_pool);
+	for (i = 0; i < KSPAN_MAG_SLOTS; i++)
+		kspan_no_mag.slot[i].state = &kspan_none_state;
+	for_each_kspan_node(node) {
+		struct kspan_depot *row;
+
+		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
+				       KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!row) {
+			kspan_depot_exit();
+			return -ENOMEM;
+		}
+		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+			init_depot(&row[sc], kspan_sc_info(sc));
+		depots[node] = row;
+	}
+	return 0;
+}
+
+/* Context: module unload, after the depots were drained. */
+void kspan_depot_exit(void)
+{
+	int node;
+
+	for_each_kspan_node(node) {
+		kspan_meta_free(depots[node],
+				sizeof(*depots[node]) * KSPAN_NR_SC,
+				KSPAN_SYS_OTHER);
+		depots[node] = NULL;
+	}
+	kspan_pool_exit(&mag_pool);
+}
+
+/**
+ * kspan_mag_alloc - an empty magazine
+ * @sc: the span class it is for
+ * @gfp: how hard to try
+ *
+ * Context: Any but NMI.
+ * Return: a magazine with its sentinel in place, or NULL.
+ */
+struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp)
+{
+	struct kspan_mag *mag = kspan_pool_alloc(&mag_pool, gfp);
+
+	if (mag) {
+		kspan_mag_sentinel(mag, sc)->ptr = NULL;
+		kspan_mag_sentinel(mag, sc)->state = &kspan_none_state;
+	}
+	return mag;
+}
+
+/* Context: Any but NMI; @mag is empty. */
+void kspan_mag_free(struct kspan_mag *mag)
+{
+	kspan_pool_free(&mag_pool, mag);
+}
+
+/**
+ * kspan_depot_get - a full magazine for an empty one
+ * @node: whose depot
+ * @sc: span class
+ * @empty: a magazine to leave there, or NULL
+ *
+ * Context: Any but NMI.
+ * Return: a full magazine; or NULL, and @empty is still the caller's.
+ */
+struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
+				  struct kspan_mag *empty)
+{
+	struct kspan_depot *depot = depot_of(node, sc);
+	struct kspan_mag *mag;
+	unsigned long flags;
+
+	if (!READ_ONCE(depot->full))
+		return NULL;
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	mag = kspan_mag_pop(&depot->full, sc);
+	if (mag) {
+		kspan_add_once(depot->nr_swap, 1);
+		kspan_sub_once(depot->nr_full, 1);
+		WRITE_ONCE(depot->nr_low, min(depot->nr_low, depot->nr_full));
+		if (empty && depot->nr_empty < EMPTY_MAX) {
+			kspan_mag_push(&depot->empty, empty, sc);
+			depot->nr_empty++;
+			empty = NULL;
+		}
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	if (mag && empty)
+		kspan_mag_free(empty);
+	return mag;
+}
+
+/**
+ * kspan_depot_put - leave a full magazine for an empty one
+ * @node: whose depot
+ * @sc: span class
+ * @mag: the magazine
+ * @empty: what the depot gives for it, if it has one; else NULL
+ *
+ * Context: Any but NMI.
+ * Return: false if the depot has enough.
+ */
+bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
+		     struct kspan_mag **empty)
+{
+	struct kspan_depot *depot = depot_of(node, sc);
+	unsigned long flags;
+	bool taken;
+
+	*empty = NULL;
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	taken = depot->nr_full < depot->limit;
+	if (taken) {
+		kspan_mag_push(&depot->full, mag, sc);
+		kspan_add_once(depot->nr_swap, 1);
+		kspan_add_once(depot->nr_full, 1);
+		*empty = kspan_mag_pop(&depot->empty, sc);
+		depot->nr_empty -= !!*empty;
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return taken;
+}
+
+/**
+ * kspan_depot_drain - return magazines of a depot to their spans
+ * @node: whose depot
+ * @sc: span class
+ * @all: all of them; else those that nobody needed since the last call
+ *
+ * Context: Any but NMI.
+ */
+void kspan_depot_drain(int node, unsigned int sc, bool all)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	struct kspan_depot *depot = depot_of(node, sc);
+	unsigned int nr = all ? UINT_MAX : READ_ONCE(depot->nr_low);
+	struct kspan_mag *mag;
+	unsigned long flags;
+
+	while (nr-- && (mag = kspan_depot_get(node, sc, NULL))) {
+		preempt_disable();
+		kspan_central_flush(sc, &mag->slot[kspan_mag_first(info->mag_cap)],
+				    info->mag_cap);
+		preempt_enable();
+		kspan_mag_free(mag);
+	}
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	WRITE_ONCE(depot->nr_low, depot->nr_full);
+	mag = depot->nr_full && !all ? NULL : depot->empty;
+	if (mag) {
+		depot->empty = NULL;
+		depot->nr_empty = 0;
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	while (mag)
+		kspan_mag_free(kspan_mag_pop(&mag, sc));
+}
+
+/* Magazines that came to depots or went, ever.  Context: Any. */
+unsigned long kspan_depot_swaps(void)
+{
+	unsigned long nr = 0;
+	unsigned int sc;
+	int node;
+
+	for_each_kspan_node(node) {
+		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+			nr += READ_ONCE(depot_of(node, sc)->nr_swap);
+	}
+	return nr;
+}
+
+/* Full magazines a depot holds.  Context: Any. */
+unsigned int kspan_depot_count(int node, unsigned int sc)
+{
+	return READ_ONCE(depot_of(node, sc)->nr_full);
+}
+
+/**
+ * kspan_depot_check - whether the magazines of a depot are sound
+ * @node: whose depot
+ * @sc: span class
+ *
+ * Context: Any but NMI.
+ * Return: NULL, or what is wrong.
+ */
+const char *kspan_depot_check(int node, unsigned int sc)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+	struct kspan_depot *depot = depot_of(node, sc);
+	const char *wrong = NULL;
+	struct kspan_mag *mag;
+	unsigned int i, nr = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	for (mag = depot->full; mag && !wrong; mag = kspan_mag_sentinel(mag, sc)->ptr) {
+		if (kspan_mag_sentinel(mag, sc)->state != &kspan_none_state)
+			wrong = "depot: magazine without a sentinel";
+		if (++nr > depot->nr_full)
+			wrong = "depot: more magazines than counted";
+		for (i = kspan_mag_first(info->mag_cap);
+		     i < KSPAN_MAG_SLOTS && !wrong; i++)
+			if (*mag->slot[i].state > KSPAN_OBJ_ZEROED)
+				wrong = "depot: object in a magazine is not free";
+	}
+	if (!wrong && nr != depot->nr_full)
+		wrong = "depot: number of magazines";
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return wrong;
+}

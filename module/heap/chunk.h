@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * chunk.h - memory from vmalloc(), the unit in which the heap grows and
+ * shrinks.
+ *
+ * No kernel export reserves vmalloc space and fills it page by page, so what
+ * is given back is a whole chunk: 2 MiB where vmalloc_huge() can map that by
+ * one entry, less where it cannot and on small address spaces.
+ */
+#ifndef KSPAN_CHUNK_H
+#define KSPAN_CHUNK_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "base/compat.h"
+#include "base/sizeclass.h"
+
+/* Heap pages of a chunk: at most, and as a rule on this machine. */
+#define KSPAN_CHUNK_MAX		256U
+#if KSPAN_HUGE_CHUNKS
+#define KSPAN_CHUNK_PAGES	256U
+#elif defined(CONFIG_64BIT)
+#define KSPAN_CHUNK_PAGES	32U
+#else
+#define KSPAN_CHUNK_PAGES	64U
+#endif
+
+/**
+ * struct kspan_chunk - heap pages that come and go together
+ *
+ * Everything below @list is guarded by the heap's lock.
+ *
+ * @base: address of the first heap page; set once
+ * @mem: what vmalloc() gave, at or just below @base; set once
+ * @bytes: what vmalloc() was asked for; set once
+ * @nr_pages: heap pages; set once
+ * @node: NUMA node; set once
+ * @list: place in the heap's list for @bucket
+ * @all: place in the list of all chunks
+ * @bucket: index of that list, or U16_MAX for a chunk in none, see heap.c
+ * @used: pages in spans
+ * @longest: pages of the longest free run
+ * @idle_since: jiffies when @used fell to 0
+ * @map: a bit for each page, set while it is in a span
+ * @dirty: a bit for each page, set once it may hold other bytes than zeros
+ */
+struct kspan_chunk {
+	unsigned long base;
+	void *mem;
+	unsigned long bytes;
+	u16 nr_pages;
+	s16 node;
+
+	struct list_head list;
+	struct list_head all;
+	u16 bucket;
+	u16 used;
+	u16 longest;
+	unsigned long idle_since;
+	DECLARE_BITMAP(map, KSPAN_CHUNK_MAX);
+	DECLARE_BITMAP(dirty, KSPAN_CHUNK_MAX);
+};
+
+/* Bytes of heap pages now; bytes ever given back; how often each way. */
+extern atomic_long_t kspan_heap_sys;
+extern atomic64_t kspan_heap_released;
+extern atomic_long_t kspan_nr_grow;
+extern atomic_long_t kspan_nr_release;
+
+int kspan_chunk_init(void);
+void kspan_chunk_exit(void);
+unsigned long kspan_sys_total(void);
+bool kspan_is_on_node(const void *mem, unsigned long bytes, int node);
+void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err);
+void kspan_backing_drop(void *mem);
+void kspan_backing_put(void *mem, unsigned long heap_bytes);
+struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
+				    int *err);
+void kspan_chunk_put(struct kspan_chunk *chunk);
+
+#endif /* KSPAN_CHUNK_H */

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page heap.
+ *
+ * A request takes the chunk whose longest free run is the shortest that fits,
+ * and among those the fullest (the rule of TCMalloc's hugepage filler): long
+ * runs stay whole and chunks that empty are left alone, so that they can go
+ * back to the kernel.  The chunks are filed so that this chunk is one search
+ * of a fixed bitmap away, whatever the number of chunks; the run in it is a
+ * first fit over 256 bits.  Neighbouring free runs are one run by nature of a
+ * bitmap, so that there is no coalescing to get wrong.
+ *
+ * Limit: a run lies in one chunk.  Large objects own regions, see large.c.
+ *
+ * scripts/model/heap.pml is a model of this, searched exhaustively; change it along.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/limits.h>
+#include <linux/lockdep.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "base/params.h"
+#include "heap/heap.h"
+#include "span/report.h"
+
+/* The bucket of a chunk that contradicted itself. */
+#define RETIRED		U16_MAX
+
+static struct kspan_heap *heaps[MAX_NUMNODES];
+
+/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
+struct kspan_heap *kspan_heap_of(int node)
+{
+	struct kspan_heap *heap = node >= 0 ? heaps[node] : NULL;
+
+	return heap ? heap : heaps[kspan_first_node];
+}
+
+/**
+ * kspan_heap_setup - an empty heap
+ * @heap: zeroed memory for it
+ * @node: NUMA node its chunks should come from
+ * @reserve_pages: free pages kept for atomic callers
+ *
+ * Context: nobody uses the heap yet.
+ */
+void kspan_heap_setup(struct kspan_heap *heap, int node,
+		      unsigned long reserve_pages)
+{
+	unsigned int i;
+
+	raw_spin_lock_init(&heap->lock);
+	for (i = 0; i < KSPAN_HEAP_BUCKETS; i++)
+		INIT_LIST_HEAD(&heap->lists[i]);
+	INIT_LIST_HEAD(&heap->chunks);
+	heap->walk_next = &heap->chunks;
+	heap->node = node;
+	heap->reserve_pages = reserve_pages;
+	heap->reserve_run = kspan_heap_longest_span();
+}
+
+/* Remember the run that an atomic caller did not get, for the worker. */
+static void want_run_locked(struct kspan_heap *heap, unsigned int nr_pages)
+{
+	lockdep_assert_held(&heap->lock);
+	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
+}
+
+/* In no list any more, for what was free in it is not to be trusted. */
+static bool is_retired(const struct kspan_chunk *chunk)
+{
+	return chunk->bucket == RETIRED;
+}
+
+static unsigned int bucket_of(const struct kspan_chunk *chunk)
+{
+	unsigned int fill = 3;
+
+	if (chunk->used)
+		fill = 2 - min(2U, 3U * chunk->used / chunk->nr_pages);
+	return chunk->longest * KSPAN_HEAP_FILL + fill;
+}
+
+static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	chunk->bucket = bucket_of(chunk);
+	list_add(&chunk->list, &heap->lists[chunk->bucket]);
+	__set_bit(chunk->bucket, heap->filled);
+}
+
+static void unfile_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	list_del(&chunk->list);
+	if (list_empty(&heap->lists[chunk->bucket]))
+		__clear_bit(chunk->bucket, heap->filled);
+}
+
+/**
+ * kspan_heap_remove_locked - let an idle chunk go
+ * @heap: the heap
+ * @chunk: the chunk; the caller's from now on
+ *
+ * Context: The heap's lock is held.
+ */
+void kspan_heap_remove_locked(struct kspan_heap *heap,
+			      struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	unfile_chunk_locked(heap, chunk);
+	if (heap->walk_next == &chunk->all)
+		heap->walk_next = chunk->all.next;
+	list_del(&chunk->all);
+	heap->nr_chunks--;
+	heap->nr_moves++;
+	kspan_sub_once(heap->free_pages, chunk->nr_pages);
+}
+
+static void refile_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	if (is_retired(chunk) || bucket_of(chunk) == chunk->bucket)
+		return;
+	unfile_chunk_locked(heap, chunk);
+	file_chunk_locked(heap, chunk);
+}
+
+static unsigned int longest_run(const struct kspan_chunk *chunk)
+{
+	unsigned int start, end, longest = 0;
+
+	for_each_clear_bitrange(start, end, chunk->map, chunk->nr_pages)
+		longest = max(longest, end - start);
+	return longest;
+}
+
+/* The free run around free page @at, as [@start, @end). */
+static void run_around(const struct kspan_chunk *chunk, unsigned int at,
+		       unsigned int *start, unsigned int *end)
+{
+	unsigned int last = find_last_bit(chunk->map, at);
+
+	*start = last < at ? last + 1 : 0;
+	*end = find_next_bit(chunk->map, chunk->nr_pages, at);
+}
+
+/* Where in @chunk an aligned run of free pages begins; nr_pages: nowhere. */
+static unsigned int find_run(const struct kspan_chunk *chunk,
+			     unsigned int nr_pages, unsigned int align_pages)
+{
+	unsigned long mask = align_pages - 1;
+	unsigned long at;
+
+	at = bitmap_find_next_zero_area_off((unsigned long *)chunk->map,
+					    chunk->nr_pages, 0, nr_pages, mask,
+					    (chunk->base >> KSPAN_PAGE_SHIFT) & mask);
+	return min_t(unsigned long, at, chunk->nr_pages);
+}
+
+/* Take a chunk that contradicts itself out of use, but for what is in spans. */
+static void retire_chunk_locked(struct kspan_heap *heap,
+				struct kspan_chunk *chunk)
+{
+	lockdep_assert_held(&heap->lock);
+	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
+		pr_err("corrupt: longest run of a chunk; %u pages retired\n",
+		       chunk->nr_pages);
+	unfile_chunk_locked(heap, chunk);
+	chunk->bucket = RETIRED;
+	heap->nr_moves++;
+	kspan_sub_once(heap->free_pages, chunk->nr_pages - chunk->used);
+}
+
+/* A chunk with a run of that length, and where.  Return: NULL for none. */
+static struct kspan_chunk *find_chunk_locked(struct kspan_heap *heap,
+					     unsigned int nr_pages,
+					     unsigned int align_pages,
+					     unsigned int *at)
+{
+	/* A run of this length holds an aligned one wherever it begins. */
+	unsigned int need = nr_pages + align_pages - 1, bucket;
+	struct kspan_chunk *chunk;
+
+	lockdep_assert_held(&heap->lock);
+	for (;;) {
+		bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
+				       need * KSPAN_HEAP_FILL);
+		if (bucket >= KSPAN_HEAP_BUCKETS)
+			return NULL;
+		chunk = list_first_entry(&heap->lists[bucket],
+					 struct kspan_chunk, list);
+		*at = find_run(chunk, nr_pages, align_pages);
+		if (likely(*at < chunk->nr_pages))
+			return chunk;
+		retire_chunk_locked(heap, chunk);
+	}
+}
+
+static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
+			    unsigned int at, unsigned int nr_pages,
+			    struct kspan_run *run)
+{
+	unsigned int start, end;
+
+	lockdep_assert_held(&heap->lock);
+	run->chunk = chunk;
+	run->addr = chunk->base + ((unsigned long)at << KSPAN_PAGE_SHIFT);
+	run->dirty = find_next_bit(chunk->dirty, at + nr_pages, at) <
+		     at + nr_pages;
+
+	run_around(chunk, at, &start, &end);
+	bitmap_set(chunk->map, at, nr_pages);
+	bitmap_set(chunk->dirty, at, nr_pages);
+	chunk->used += nr_pages;
+	if (end - start == chunk->longest)
+		chunk->longest = longest_run(chunk);
+	refile_chunk_locked(heap, chunk);
+
+	heap->nr_moves++;
+	kspan_sub_once(heap->free_pages, nr_pages);
+	kspan_add_once(heap->used_pages, nr_pages);
+	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
+	run->low = kspan_heap_reserve(heap) &&
+		   (heap->free_pages < kspan_heap_reserve(heap) ||
+		    !kspan_heap_has_run(heap, heap->reserve_run));
+}
+
+/**
+ * kspan_heap_alloc - a run of heap pages
+ * @heap: where from
+ * @nr_pages: its length, at most KSPAN_CHUNK_MAX
+ * @align_pages: power of two; alignment of its address in heap pages
+ * @use_reserve: whether the caller may go below the reserve
+ * @run: the result
+ *
+ * Context: Any but NMI.
+ * Return: whether there was one.
+ */
+bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
+		      unsigned int align_pages, bool use_reserve,
+		      struct kspan_run *run)
+{
+	unsigned int need = nr_pages + align_pages - 1;
+	struct kspan_chunk *chunk = NULL;
+	unsigned long flags;
+	unsigned int at;
+
+	if (need > KSPAN_CHUNK_MAX)
+		return false;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (!use_reserve &&
+	    heap->free_pages < kspan_heap_reserve(heap) + nr_pages)
+		goto unlock;
+	chunk = find_chunk_locked(heap, nr_pages, align_pages, &at);
+	if (chunk)
+		take_run_locked(heap, chunk, at, nr_pages, run);
+	else if (use_reserve)
+		want_run_locked(heap, need);
+unlock:
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return chunk;
+}
+
+/**
+ * kspan_heap_free - take a run of pages back
+ * @heap: where it is from
+ * @chunk: its chunk
+ * @addr: its first byte
+ * @nr_pages: its length
+ *
+ * Context: Any but NMI.
+ */
+void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
+		     unsigned long addr, unsigned int nr_pages)
+{
+	unsigned int at = (addr - chunk->base) >> KSPAN_PAGE_SHIFT;
+	unsigned int start, end;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	bitmap_clear(chunk->map, at, nr_pages);
+	run_around(chunk, at, &start, &end);
+	chunk->used -= nr_pages;
+	chunk->longest = max_t(unsigned int, chunk->longest, end - start);
+	if (!chunk->used)
+		chunk->idle_since = jiffies;
+	refile_chunk_locked(heap, chunk);
+	heap->nr_moves++;
+	if (likely(!is_retired(chunk)))
+		kspan_add_once(heap->free_pages, nr_pages);
+	kspan_sub_once(heap->used_pages, nr_pages);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+
+/* Make @chunk part of @heap.  Context: Any but NMI. */
+void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	list_add(&chunk->all, &heap->chunks);
+	file_chunk_locked(heap, chunk);
+	heap->nr_chunks++;
+	heap->nr_moves++;
+	kspan_add_once(heap->free_pages, chunk->nr_pages);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+}
+
+/**
+ * kspan_heap_grow - add a chunk
+ * @heap: the heap
+ * @nr_pages: the run the caller is after
+ * @gfp: how hard to try
+ *
+ * Where the kernel cannot give a whole chunk a small one is better than none.
+ *
+ * Context: Process context that may sleep.
+ * Return: 0, -EDQUOT at the memory limit, -ENOMEM.
+ */
+int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
+{
+	unsigned int pages = max(KSPAN_CHUNK_PAGES, nr_pages);
+	struct kspan_chunk *chunk;
+	int err;
+
+	for (;;) {
+		/* Never loop in vmalloc() for a size that could be smaller. */
+		gfp_t flags = pages > nr_pages ? gfp & ~__GFP_NOFAIL : gfp;
+
+		chunk = kspan_chunk_get(heap->node, pages, flags, &err);
+		if (chunk || pages <= nr_pages)
+			break;
+		pages = max(pages / 4, nr_pages);
+	}
+	if (!chunk)
+		return err;
+	kspan_heap_add(heap, chunk);
+	return 0;
+}
+
+/* What a check has seen of a heap. */
+struct seen {
+	unsigned long nr;
+	unsigned long used;
+	unsigned long free;
+	const char *wrong;
+};
+
+static void check_chunk(const struct kspan_chunk *chunk, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->nr++;
+	seen->used += chunk->used;
+	if (is_retired(chunk))
+		return;
+	seen->free += chunk->nr_pages - chunk->used;
+	if (bitmap_weight(chunk->map, chunk->nr_pages) != chunk->used)
+		seen->wrong = "heap: used pages differ from the chunk's bitmap";
+	else if (longest_run(chunk) != chunk->longest)
+		seen->wrong = "heap: longest run differs from the chunk's bitmap";
+	else if (bucket_of(chunk) != chunk->bucket)
+		seen->wrong = "heap: chunk is filed in the wrong list";
+}
+
+/**
+ * kspan_heap_check - whether a heap agrees with itself
+ * @heap: the heap
+ *
+ * Sums are compared if nothing moved while the chunks were looked at.
+ *
+ * Context: Process context that may sleep.
+ * Return: NULL, or what is wrong.
+ */
+const char *kspan_heap_check(struct kspan_heap *heap)
+{
+	struct seen seen = {};
+	unsigned long flags, moves;
+
+	moves = kspan_heap_walk(heap, check_chunk, &seen);
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (!seen.wrong && heap->nr_moves == moves) {
+		if (seen.nr != heap->nr_chunks)
+			seen.wrong = "heap: number of chunks";
+		else if (seen.used != heap->used_pages ||
+			 seen.free != heap->free_pages)
+			seen.wrong = "heap: number of pages";
+	}
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return seen.wrong;
+}
+
+static void heap_destroy(int node)
+{
+	struct kspan_heap *heap = heaps[node];
+
+	kspan_heap_trim(heap, 0, 0);
+	if (heap->nr_chunks && !kspan_params.sbrk)
+		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
+			heap->nr_chunks);
+	heaps[node] = NULL;
+	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
+}
+
+/**
+ * kspan_heap_init - a heap for every node, the reserve in it
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_heap_init(void)
+{
+	unsigned long reserve = DIV_ROUND_UP(kspan_params.reserve_kb,
+					     KSPAN_PAGE_SIZE >> 10);
+	struct kspan_heap *heap;
+	int node, err;
+
+	if (kspan_params.reserve_kb > totalram_pages() * (PAGE_SIZE >> 10) / 4) {
+		pr_err("parameter reserve_kb=%lu: more than a quarter of all memory\n",
+		       kspan_params.reserve_kb);
+		return -EINVAL;
+	}
+	for_each_kspan_node(node) {
+		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!heap) {
+			err = -ENOMEM;
+			goto undo;
+		}
+		kspan_heap_setup(heap, node,
+				 DIV_ROUND_UP(reserve, kspan_nr_nodes));
+		heaps[node] = heap;
+	}
+	err = kspan_heap_fill_reserve();
+	/* A limit below the reserve is obeyed: less is kept ready. */
+	if (!err || err == -EDQUOT)
+		return 0;
+undo:
+	kspan_heap_exit();
+	return err;
+}
+
+/* Give back all chunks without live objects.  Context: module unload. */
+void kspan_heap_exit(void)
+{
+	int node;
+
+	for_each_kspan_node(node)
+		if (heaps[node])
+			heap_destroy(node);
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a page heap keeps and what it gives back: the reserve for callers that
+ * cannot sleep, a tenth of the recent peak, and idle chunks beyond.
+ *
+ * The reserve is a number of free pages, and one run among them which is as
+ * long as such callers need: pages alone may be holes between spans.
+ */
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+
+#include "base/marked.h"
+#include "base/node.h"
+#include "base/params.h"
+#include "heap/heap.h"
+
+/* Chunks taken off a heap at a time, with its lock held. */
+#define TRIM_BATCH	16U
+
+/* Heap pages of the longest span of any class.  Context: Any. */
+unsigned int kspan_heap_longest_span(void)
+{
+	unsigned int class, pages = 0;
+
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++)
+		pages = max_t(unsigned int, pages, kspan_classes[class].nr_pages);
+	return pages;
+}
+
+/**
+ * kspan_heap_reserve - free pages of a heap that are for atomic callers alone
+ * @heap: the heap
+ *
+ * At most half of what a memory_limit allows, or nobody else would get any.
+ *
+ * Context: Any.
+ * Return: heap pages.
+ */
+unsigned long kspan_heap_reserve(const struct kspan_heap *heap)
+{
+	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
+
+	if (likely(!limit))
+		return heap->reserve_pages;
+	limit = (limit >> KSPAN_PAGE_SHIFT) / 2 / kspan_nr_nodes;
+	return min(heap->reserve_pages, limit);
+}
+
+/**
+ * kspan_heap_lacks - what it takes to bring a heap back to its reserve
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ * Return: heap pages in a run that should be added; 0 if it is as it should be.
+ */
+unsigned int kspan_heap_lacks(struct kspan_heap *heap)
+{
+	unsigned long reserve = kspan_heap_reserve(heap);
+	unsigned int lacks = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (reserve && !kspan_heap_has_run(heap, heap->reserve_run))
+		lacks = heap->reserve_run;
+	else if (heap->free_pages < reserve)
+		lacks = 1;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return lacks;
+}
+
+/**
+ * kspan_heap_fill_reserve - bring every heap back to its reserve
+ *
+ * Context: Process context that may sleep.
+ * Return: 0 or the error that stopped it.
+ */
+int kspan_heap_fill_reserve(void)
+{
+	struct kspan_heap *heap;
+	unsigned int lacks;
+	int node, err;
+
+	for_each_kspan_node(node) {
+		heap = kspan_heap_of(node);
+		while ((lacks = kspan_heap_lacks(heap))) {
+			err = kspan_heap_grow(heap, lacks, GFP_KERNEL);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* Whether @chunk, an idle one, is what the reserve has its long run from. */
+static bool is_last_run(const struct kspan_heap *heap,
+			const struct kspan_chunk *chunk)
+{
+	unsigned int first = heap->reserve_run * KSPAN_HEAP_FILL;
+
+	return chunk->bucket >= first &&
+	       list_is_singular(&heap->lists[chunk->bucket]) &&
+	       find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS, first) ==
+	       chunk->bucket &&
+	       find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
+			     chunk->bucket + 1U) >= KSPAN_HEAP_BUCKETS;
+}
+
+/*
+ * Move chunks without users that have idled long enough to @gone, TRIM_BATCH at
+ * most.  A list has those on top that idle since lately, so what is below one
+ * that may not go need not be looked at.
+ *
+ * Return: how many.
+ */
+static unsigned int collect_idle_locked(struct kspan_heap *heap,
+					unsigned long keep,
+					unsigned long idle_jiffies,
+					struct list_head *gone)
+{
+	struct kspan_chunk *chunk, *next;
+	unsigned int bucket, nr = 0;
+
+	lockdep_assert_held(&heap->lock);
+	for_each_set_bit(bucket, heap->filled, KSPAN_HEAP_BUCKETS) {
+		if (bucket % KSPAN_HEAP_FILL != KSPAN_HEAP_FILL - 1)
+			continue;
+		list_for_each_entry_safe_reverse(chunk, next,
+						 &heap->lists[bucket], list) {
+			if (nr == TRIM_BATCH ||
+			    heap->free_pages < keep + chunk->nr_pages)
+				return nr;
+			/* No time_before(): on 32 bits that fails after months. */
+			if (jiffies - chunk->idle_since < idle_jiffies)
+				break;
+			if (keep && is_last_run(heap, chunk))
+				break;
+			kspan_heap_remove_locked(heap, chunk);
+			list_add(&chunk->all, gone);
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/**
+ * kspan_heap_trim - give idle chunks back to the kernel
+ * @heap: the heap
+ * @keep_pages: free pages to keep
+ * @idle_jiffies: how long a chunk must have been without users
+ *
+ * Context: Process context that may sleep.
+ * Return: bytes given back.
+ */
+unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
+			      unsigned long idle_jiffies)
+{
+	struct kspan_chunk *chunk, *next;
+	unsigned long flags, bytes = 0;
+	unsigned int nr;
+
+	do {
+		LIST_HEAD(gone);
+
+		raw_spin_lock_irqsave(&heap->lock, flags);
+		nr = collect_idle_locked(heap, keep_pages, idle_jiffies, &gone);
+		raw_spin_unlock_irqrestore(&heap->lock, flags);
+		list_for_each_entry_safe(chunk, next, &gone, all) {
+			bytes += chunk->nr_pages * KSPAN_PAGE_SIZE;
+			kspan_chunk_put(chunk);
+		}
+	} while (nr == TRIM_BATCH);
+	return bytes;
+}
+
+/**
+ * kspan_heap_is_trimmed - whether a heap is its reserve, and no more
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ * Return: true if no page is in a span and no chunk could be given back.
+ */
+bool kspan_heap_is_trimmed(struct kspan_heap *heap)
+{
+	unsigned long flags, reserve = kspan_heap_reserve(heap);
+	struct kspan_chunk *chunk;
+	bool trimmed;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	/* So few that there is no more to look at than a reserve's chunks. */
+	trimmed = !heap->used_pages &&
+		  heap->free_pages < reserve + KSPAN_CHUNK_MAX;
+	if (trimmed)
+		list_for_each_entry(chunk, &heap->chunks, all)
+			trimmed &= heap->free_pages < reserve + chunk->nr_pages ||
+				   (reserve && is_last_run(heap, chunk));
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return trimmed;
+}
+
+/**
+ * kspan_heap_keep - free pages a heap should keep when it is trimmed
+ * @heap: the heap
+ *
+ * A tenth of the recent peak above the reserve, so that the next wave does
+ * not begin with vmalloc().  Each call lets the peak decay by half its
+ * distance from what is in use, and the length of the reserve's run by half.
+ *
+ * Context: Any but NMI; the scavenger only.
+ * Return: heap pages that a tick should leave in the heap.
+ */
+unsigned long kspan_heap_keep(struct kspan_heap *heap)
+{
+	unsigned long flags, keep;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	keep = kspan_heap_reserve(heap) + heap->peak_pages / 10;
+	heap->peak_pages = heap->used_pages +
+			   (heap->peak_pages - heap->used_pages) / 2;
+	heap->reserve_run = max(heap->reserve_run / 2, kspan_heap_longest_span());
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return keep;
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large objects.
+ *
+ * They are regions of their own from vmalloc(), so that each goes back to the
+ * kernel by itself and a request of any size finds a kept one.  Who must not
+ * sleep, or has no memory to ask for, gets a run of what the page heap has.
+ * Both are kept for a while when they are freed, see kept.c.
+ *
+ * A large object is in the arena map with its first page only: allocating,
+ * finding and freeing cost the same at 64 KiB and at 64 MiB.
+ */
+#include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "base/meta.h"
+#include "base/params.h"
+#include "base/shadow.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "heap/large.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+
+/* Heap pages; longer runs would break up what small objects need. */
+#define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)
+
+atomic_long_t kspan_large_nmalloc;
+atomic_long_t kspan_large_nfree;
+atomic64_t kspan_large_alloc_bytes;
+atomic64_t kspan_large_free_bytes;
+
+static unsigned long span_bytes(const struct kspan_span *span)
+{
+	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+}
+
+/*
+ * A region from the kernel.
+ *
+ * It begins where vmalloc() says, in the middle of a heap page if need be.
+ * That page is its alone all the same, as is its last: the areas on both
+ * sides are a guard page away, which is half a heap page or more.
+ */
+static struct kspan_span *get_region(unsigned long pages, size_t align,
+				     gfp_t gfp, int node, int *err)
+{
+	/* A heap page may be less than one of the kernel's. */
+	unsigned long bytes = PAGE_ALIGN(pages << KSPAN_PAGE_SHIFT);
+	struct kspan_span *span;
+
+	*err = -ENOMEM;
+	if (!kspan_may_sleep(gfp))
+		return NULL;
+	span = kspan_span_alloc(0, gfp);
+	if (!span)
+		return NULL;
+	/* Room is counted in heap pages from mem, so that all of it is heap. */
+	if (align > PAGE_SIZE)
+		bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
+	bytes = kspan_vmalloc_round(bytes);
+	span->mem = kspan_backing_get(bytes, gfp, node, err);
+	if (!span->mem)
+		goto free_span;
+	*err = kspan_arena_cover((unsigned long)span->mem, bytes, gfp);
+	if (*err) {
+		kspan_backing_drop(span->mem);
+		goto free_span;
+	}
+	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
+	span->nr_pages = pages;
+	span->base = ALIGN((unsigned long)span->mem, align ?: PAGE_SIZE);
+	span->node = node;
+	span->needzero = !want_init_on_alloc(GFP_KERNEL);
+	atomic_long_add(bytes, &kspan_heap_sys);
+	kspan_kept_add_region(span);
+	return span;
+
+free_span:
+	kspan_span_free(span);
+	return NULL;
+}
+
+/* A run of what the page heap has. */
+static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
+				  int node, bool use_reserve, bool *low)
+{
+	unsigned int align_pages = max(align, PAGE_SIZE) >> KSPAN_PAGE_SHIFT ?: 1;
+	struct kspan_heap *heap = kspan_heap_of(node);
+	struct kspan_span *span;
+	struct kspan_run run;
+
+	if (pages + align_pages - 1 > RUN_MAX)
+		return NULL;
+	span = kspan_span_alloc(0, gfp);
+	if (!span) {
+		*low = true;
+		return NULL;
+	}
+	if (!kspan_heap_alloc(heap, pages, align_pages, use_reserve, &run)) {
+		*low = true;
+		kspan_span_free(span);
+		return NULL;
+	}
+	*low |= run.low;
+	span->base = run.addr;
+	span->chunk = run.chunk;
+	span->nr_pages = pages;
+	span->node = heap->node;
+	span->needzero = run.dirty;
+	return span;
+}
+
+/* Begin the life of a large object.  Return: its memory. */
+static void *begin(struct kspan_span *span, size_t size, bool zero)
+{
+	if (zero && span->needzero)
+		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
+	if (kspan_redzone_on())
+		kspan_redzone_set(span, (void *)span->base, size);
+	span->data = false;
+	atomic_long_inc(&kspan_large_nmalloc);
+	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
+	/* The map may lead to it already: its measure first, then its life. */
+	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
+	return (void *)span->base;
+}
+
+static void free_run(struct kspan_span *span)
+{
+	kspan_arena_withdraw(span);
+	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
+			span->nr_pages);
+	kspan_span_retire(span);
+}
+
+/*
+ * vmalloc() may have given another node's memory when @span's had none.  Such a
+ * span is put where who insists on a node does not meet it again.
+ */
+static bool is_elsewhere(struct kspan_span *span)
+{
+	bool region = kspan_is_region(span);
+	const void *mem = region ? span->mem : (void *)span->base;
+
+	if (kspan_is_on_node(mem, kspan_room_bytes(span), span->node))
+		return false;
+	if (region) {
+		span->node = NUMA_NO_NODE;
+		kspan_kept_put(span);
+	} else {
+		free_run(span);
+	}
+	return true;
+}
+
+/**
+ * kspan_large_reuse - a large object from a span that was kept
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @node: the only node that will do, or NUMA_NO_NODE
+ * @insist: whether all of its memory must be @node's
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI.
+ * Return: the object, or NULL if no kept span will do.
+ */
+void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
+			bool zero)
+{
+	unsigned long pages = kspan_large_pages(size);
+	struct kspan_span *span;
+
+	/* A spoilt one is in nobody's list any more, and stays there. */
+	do {
+		span = kspan_kept_take(pages, align, node);
+	} while (span && ((kspan_redzone_on() &&
+			   !kspan_redzone_check_poison(span,
+						       (void *)span->base)) ||
+			  (unlikely(insist) && is_elsewhere(span))));
+	if (unlikely(!span))
+		return NULL;
+	if (unlikely(span->nr_pages != pages))
+		WRITE_ONCE(span->nr_pages, pages);
+	span->needzero = true;
+	return begin(span, size, zero);
+}
+
+/* The same with a span that nobody knows yet, or NULL. */
+static void *begin_new(struct kspan_span *span, size_t size, bool zero)
+{
+	void *ptr;
+
+	if (!span)
+		return NULL;
+	ptr = begin(span, size, zero);
+	kspan_arena_publish(span);
+	return ptr;
+}
+
+/**
+ * kspan_large_alloc - a large object of memory that was not kept
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @gfp: how hard to try
+ * @node: preferred node
+ * @zero: whether to zero it
+ * @low: set when the heap fell below its reserve, or metadata is short
+ * @err: why there is none
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: the object, or NULL.
+ */
+void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
+			bool zero, bool *low, int *err)
+{
+	unsigned long pages = kspan_large_pages(size);
+	struct kspan_span *span;
+
+	*err = -EINVAL;
+	/* What vmalloc() would refuse anyway, and what a sum could overflow by. */
+	if (size >> PAGE_SHIFT > totalram_pages() ||
+	    size > LONG_MAX / 2)
+		return NULL;
+	span = get_region(pages, align, gfp, node, err);
+	if (!span)
+		span = get_run(pages, align, gfp, node, !kspan_may_sleep(gfp),
+			       low);
+	return begin_new(span, size, zero);
+}
+
+/**
+ * kspan_large_alloc_run - a large object of what a node's heap has
+ * @size: bytes, not 0, and no more than can be
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * @gfp: flags for the descriptor
+ * @node: the node
+ * @zero: whether to zero it
+ * @use_reserve: whether the caller may go below the reserve
+ * @low: set when the heap fell below its reserve, or metadata is short
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: the object, or NULL.
+ */
+void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
+			    bool zero, bool use_reserve, bool *low)
+{
+	return begin_new(get_run(kspan_large_pages(size), align, gfp, node,
+				 use_reserve, low), size, zero);
+}
+
+static void count_free(const struct kspan_span *span)
+{
+	atomic_long_inc(&kspan_large_nfree);
+	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+}
+
+/**
+ * kspan_large_claim - win the right to free a large object, and count that
+ * @span: its span
+ * @ptr: the object
+ * @next: KSPAN_LIFE_NONE to free it now, KSPAN_LIFE_DEFERRED from NMI
+ *
+ * Context: Any.
+ * Return: KSPAN_FAULT_NONE, or why @ptr is not to be freed.
+ */
+enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
+				   enum kspan_life next)
+{
+	if (span->base != (unsigned long)ptr)
+		return KSPAN_FAULT_INTERIOR;
+	if (cmpxchg(&span->live, KSPAN_LIFE_LIVE, next) != KSPAN_LIFE_LIVE)
+		return KSPAN_FAULT_DOUBLE;
+	count_free(span);
+	return KSPAN_FAULT_NONE;
+}
+
+static void free_region(struct kspan_span *span)
+{
+	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
+	kspan_backing_put(span->mem, kspan_room_bytes(span));
+	kspan_span_retire(span);
+}
+
+/**
+ * kspan_large_spend - end a large object that was found damaged
+ * @span: its span, claimed; its memory is never used again
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_large_spend(struct kspan_span *span)
+{
+	WRITE_ONCE(span->live, KSPAN_LIFE_SPENT);
+}
+
+/**
+ * kspan_large_free - take a large object back
+ * @span: its span, claimed
+ *
+ * Context: Any but NMI.
+ * Return: true if more than should be is kept or waits: kick the scavenger.
+ */
+bool kspan_large_free(struct kspan_span *span)
+{
+	enum kspan_keep keep;
+
+	if (kspan_redzone_on())
+		kspan_redzone_poison(span, (void *)span->base);
+	else if (want_init_on_free())
+		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
+	if (unlikely(kspan_params.sbrk)) {
+		kspan_large_spend(span);
+		return false;
+	}
+	keep = kspan_kept_put(span);
+	if (keep != KSPAN_KEEP_DECLINED)
+		return keep == KSPAN_KEEP_SURPLUS;
+	free_run(span);
+	return kspan_span_limbo() > KSPAN_LIMBO_KICK;
+}
+
+/**
+ * kspan_large_trim - give kept spans back, regions to the kernel
+ * @age: those of that age and above; and regions above the budget
+ * @max_bytes: stop when so many were given back
+ *
+ * Context: Process context that may sleep.
+ * Return: bytes the kernel got back; what the page heap got is its to give.
+ */
+unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
+{
+	struct kspan_span *span;
+	unsigned long bytes = 0;
+	struct hlist_node *next;
+	HLIST_HEAD(gone);
+
+	kspan_kept_collect(age, max_bytes, &gone);
+	hlist_for_each_entry_safe(span, next, &gone, kept) {
+		if (!kspan_is_region(span)) {
+			free_run(span);
+			continue;
+		}
+		bytes += kspan_room_bytes(span);
+		free_region(span);
+	}
+	return bytes;
+}
+
+/**
+ * kspan_large_sweep - retire kept spans that were written to
+ *
+ * They are out of their lists meanwhile, since no lock could be held so long.
+ *
+ * Context: Process context that may sleep; check=2.
+ * Return: how many there were; each was reported.
+ */
+unsigned int kspan_large_sweep(void)
+{
+	struct kspan_span *span;
+	struct hlist_node *next;
+	unsigned int nr = 0;
+	HLIST_HEAD(taken);
+
+	kspan_kept_collect(0, ULONG_MAX, &taken);
+	hlist_for_each_entry_safe(span, next, &taken, kept) {
+		__hlist_del(&span->kept);
+		if (kspan_is_region(span))
+			kspan_kept_add_region(span);
+		if (!kspan_redzone_check_poison(span, (void *)span->base))
+			nr++;
+		else if (kspan_kept_put(span) == KSPAN_KEEP_DECLINED)
+			free_run(span);
+		cond_resched();
+	}
+	return nr;
+}
+
+/* Context: module load.  Return: 0. */
+int kspan_large_init(void)
+{
+	kspan_kept_init();
+	return 0;
+}
+
+/* Context: module unload. */
+void kspan_large_exit(void)
+{
+	kspan_large_trim(0, ULONG_MAX);
+}

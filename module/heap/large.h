@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * large.h - objects above KSPAN_SMALL_MAX: a span each.
+ */
+#ifndef KSPAN_LARGE_H
+#define KSPAN_LARGE_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "span/redzone.h"
+#include "span/report.h"
+#include "span/span.h"
+
+/* Objects and bytes of objects, ever. */
+extern atomic_long_t kspan_large_nmalloc;
+extern atomic_long_t kspan_large_nfree;
+extern atomic64_t kspan_large_alloc_bytes;
+extern atomic64_t kspan_large_free_bytes;
+
+/* Heap pages of an object of @size bytes, not 0, and its redzone. */
+static inline unsigned long kspan_large_pages(size_t size)
+{
+	unsigned long pages = ((size - 1) >> KSPAN_PAGE_SHIFT) + 1;
+
+	if (kspan_redzone_on() && (-size & (KSPAN_PAGE_SIZE - 1)) < KSPAN_REDZONE_MIN)
+		pages++;
+	return pages;
+}
+
+int kspan_large_init(void);
+void kspan_large_exit(void);
+void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
+			bool zero);
+void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
+			bool zero, bool *low, int *err);
+void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
+			    bool zero, bool use_reserve, bool *low);
+enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
+				   enum kspan_life next);
+bool kspan_large_free(struct kspan_span *span);
+void kspan_large_spend(struct kspan_span *span);
+unsigned int kspan_large_sweep(void);
+unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes);
+
+#endif /* KSPAN_LARGE_H */

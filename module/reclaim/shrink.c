@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The shrinker: gives idle memory back when the kernel is short of it.
+ *
+ * The kernel asks for a number of pages and gets about as many, from what
+ * costs least to be without: first chunks nobody uses, then kept spans of
+ * large objects, then what depots and central lists hold.  The reserve stays,
+ * and so do the caches of CPUs, which only their own CPU may empty.
+ */
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/shrinker.h>
+
+#include "base/compat.h"
+#include "base/inject.h"
+#include "base/node.h"
+#include "central/depot.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "heap/large.h"
+#include "reclaim/scavenge.h"
+#include "reclaim/shrink.h"
+
+atomic_long_t kspan_nr_shrink;
+
+static struct shrinker *shrinker;
+
+/* Heap pages in no span that are not the reserve's. */
+static unsigned long surplus_pages(struct kspan_heap *heap)
+{
+	unsigned long free = READ_ONCE(heap->free_pages);
+
+	return free - min(free, kspan_heap_reserve(heap));
+}
+
+static unsigned long depot_bytes(int node)
+{
+	unsigned long bytes = 0;
+	unsigned int sc;
+
+	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+		const struct kspan_class *info = kspan_sc_info(sc);
+
+		bytes += kspan_depot_count(node, sc) * info->mag_cap *
+			 (unsigned long)info->size;
+	}
+	return bytes;
+}
+
+/* Give idle chunks back.  Return: bytes, at least @want if there are so many. */
+static unsigned long shrink_heaps(unsigned long want)
+{
+	unsigned long pages, surplus, bytes = 0;
+	struct kspan_heap *heap;
+	int node;
+
+	for_each_kspan_node(node) {
+		if (bytes >= want)
+			break;
+		heap = kspan_heap_of(node);
+		surplus = surplus_pages(heap);
+		pages = min(surplus, DIV_ROUND_UP(want - bytes, KSPAN_PAGE_SIZE) +
+				     KSPAN_CHUNK_PAGES - 1);
+		bytes += kspan_heap_trim(heap, kspan_heap_reserve(heap) +
+					 surplus - pages, 0);
+	}
+	return bytes;
+}
+
+/**
+ * kspan_shrink_count - what a shrinker could give back
+ *
+ * Context: Any but NMI.
+ * Return: bytes.
+ */
+unsigned long kspan_shrink_count(void)
+{
+	unsigned long bytes = atomic_long_read(&kspan_region_idle) +
+			      atomic_long_read(&kspan_run_idle);
+	int node;
+
+	for_each_kspan_node(node)
+		bytes += surplus_pages(kspan_heap_of(node)) * KSPAN_PAGE_SIZE +
+			 depot_bytes(node);
+	return bytes;
+}
+
+/**
+ * kspan_shrink - give idle memory back
+ * @want: bytes, about
+ *
+ * Context: Process context that may sleep; no filesystem or I/O is entered,
+ * and no lock is taken that a caller of the page allocator could hold.
+ * Return: bytes given back.
+ */
+unsigned long kspan_shrink(unsigned long want)
+{
+	unsigned long bytes = shrink_heaps(want);
+
+	if (bytes < want)
+		bytes += kspan_large_trim(0, want - bytes);
+	if (bytes < want) {
+		kspan_drain_shared();
+		bytes += shrink_heaps(want - bytes);
+	}
+	return bytes;
+}
+
+static unsigned long shrinker_count(struct shrinker *self,
+				    struct shrink_control *control)
+{
+	return kspan_shrink_count() >> PAGE_SHIFT ?: SHRINK_EMPTY;
+}
+
+static unsigned long shrinker_scan(struct shrinker *self,
+				   struct shrink_control *control)
+{
+	unsigned long bytes = kspan_shrink(control->nr_to_scan << PAGE_SHIFT);
+
+	atomic_long_inc(&kspan_nr_shrink);
+	return bytes >> PAGE_SHIFT ?: SHRINK_STOP;
+}
+
+/**
+ * kspan_shrink_init - register the shrinker
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_shrink_init(void)
+{
+	if (!kspan_inject(KSPAN_INJECT_SHRINKER))
+		shrinker = kspan_shrinker_add(shrinker_count, shrinker_scan);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+/* Context: module unload. */
+void kspan_shrink_exit(void)
+{
+	kspan_shrinker_remove(shrinker);
+}

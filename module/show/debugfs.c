@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The debugfs directory: numbers and switches.  The two files that show where
+ * memory lies are in debugfs_map.c.
+ *
+ * Documentation/debugfs.rst explains every column.  All files are for root.
+ */
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kspan.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "base/inject.h"
+#include "base/params.h"
+#include "base/sizeclass.h"
+#include "heap/chunk.h"
+#include "reclaim/scavenge.h"
+#include "show/debugfs.h"
+#include "show/stats.h"
+#include "show/verify.h"
+
+static struct dentry *debugfs_dir;
+
+static const char * const stat_names[] = {
+#define STAT_NAME(name) #name,
+	KSPAN_STATS(STAT_NAME)
+#undef STAT_NAME
+};
+
+static_assert(sizeof(struct kspan_stats) == ARRAY_SIZE(stat_names) * sizeof(u64));
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	struct kspan_stats stats;
+	const u64 *value = (const u64 *)&stats;
+	unsigned int i;
+
+	kspan_read_stats(&stats);
+	for (i = 0; i < ARRAY_SIZE(stat_names); i++)
+		seq_printf(m, "%s %llu\n", stat_names[i], value[i]);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+static int by_size_show(struct seq_file *m, void *unused)
+{
+	struct kspan_class_stats row;
+	unsigned int class;
+
+	seq_puts(m, "class size pages objects nmalloc nfree inuse spans partial\n");
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+		const struct kspan_class *info = &kspan_classes[class];
+
+		kspan_read_class(class, &row);
+		seq_printf(m, "%u %u %u %u %llu %llu %llu %llu %llu\n", class,
+			   info->size, info->nr_pages, info->nr_objs,
+			   row.nmalloc, row.nfree, row.nmalloc - row.nfree,
+			   row.nr_spans, row.nr_partial);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(by_size);
+
+static int verify_show(struct seq_file *m, void *unused)
+{
+	const char *wrong = kspan_verify();
+
+	seq_printf(m, "%s\n", wrong ? wrong : "ok");
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(verify);
+
+static int memory_limit_get(void *data, u64 *value)
+{
+	*value = READ_ONCE(kspan_params.memory_limit);
+	return 0;
+}
+
+static int memory_limit_set(void *data, u64 value)
+{
+	if (value > ULONG_MAX)
+		return -EINVAL;
+	WRITE_ONCE(kspan_params.memory_limit, value);
+	/* What lies above the limit and idle goes now. */
+	if (value && kspan_sys_total() > value)
+		kspan_scavenge_all();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(memory_limit_fops, memory_limit_get, memory_limit_set,
+			 "%llu\n");
+
+static ssize_t release_write(struct file *file, const char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	kspan_release();
+	return count;
+}
+
+static const struct file_operations release_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = release_write,
+};
+
+/*
+ * Make the files.  A kernel without debugfs has none, and kspan works as well
+ * without; so nothing here fails.  Context: module load.
+ */
+void kspan_debugfs_init(void)
+{
+	debugfs_dir = ERR_PTR(-ENOMEM);
+	if (!kspan_inject(KSPAN_INJECT_DEBUGFS))
+		debugfs_dir = debugfs_create_dir("kspan", NULL);
+	debugfs_create_file("stats", 0400, debugfs_dir, NULL, &stats_fops);
+	debugfs_create_file("by_size", 0400, debugfs_dir, NULL, &by_size_fops);
+	debugfs_create_file("verify", 0400, debugfs_dir, NULL, &verify_fops);
+	debugfs_create_file("memory_limit", 0600, debugfs_dir, NULL,
+			    &memory_limit_fops);
+	debugfs_create_file("release", 0200, debugfs_dir, NULL, &release_fops);
+	kspan_debugfs_add_maps(debugfs_dir);
+}
+
+/* Remove the files and wait for their readers.  Context: module unload. */
+void kspan_debugfs_exit(void)
+{
+	debugfs_remove(debugfs_dir);
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The debugfs files that show where memory lies: arenas and spans.
+ */
+#include <linux/align.h>
+#include <linux/bitmap.h>
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "base/inject.h"
+#include "base/node.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "show/debugfs.h"
+#include "span/arena.h"
+
+/* A frame's map string has this many characters, each for so many pages. */
+#define MAP_CHARS	64U
+#define MAP_GROUP	(KSPAN_FRAME_PAGES / MAP_CHARS)
+
+/* What chunks and regions cover of a frame; a bit for each heap page. */
+struct frame_map {
+	unsigned long base;
+	unsigned int nr_chunks;
+	DECLARE_BITMAP(have, KSPAN_FRAME_PAGES);
+	DECLARE_BITMAP(used, KSPAN_FRAME_PAGES);
+};
+
+/* Cut the pages from @addr on to those in the frame; false if there are none. */
+static bool clip(const struct frame_map *map, unsigned long addr,
+		 unsigned long nr_pages, unsigned long *first,
+		 unsigned long *skip, unsigned long *nr)
+{
+	unsigned long start = addr >> KSPAN_PAGE_SHIFT;
+	unsigned long frame = map->base >> KSPAN_PAGE_SHIFT;
+	unsigned long from = max(start, frame);
+	unsigned long to = min(start + nr_pages, frame + KSPAN_FRAME_PAGES);
+
+	if (from >= to)
+		return false;
+	*first = from - frame;
+	*skip = from - start;
+	*nr = to - from;
+	return true;
+}
+
+static void map_chunk(const struct kspan_chunk *chunk, void *arg)
+{
+	unsigned long first, skip, nr, i;
+	struct frame_map *map = arg;
+
+	if (!clip(map, chunk->base, chunk->nr_pages, &first, &skip, &nr))
+		return;
+	map->nr_chunks++;
+	bitmap_set(map->have, first, nr);
+	for (i = 0; i < nr; i++)
+		if (test_bit(skip + i, chunk->map))
+			__set_bit(first + i, map->used);
+}
+
+/* A large object's memory; that of a run lies in a chunk. */
+static void map_large(const struct kspan_span *span, struct frame_map *map)
+{
+	bool is_kept = READ_ONCE(span->live) == KSPAN_LIFE_NONE;
+	unsigned long first, skip, nr;
+
+	if (!kspan_is_region(span)) {
+		/* map_chunk() took a kept run for one in use. */
+		if (is_kept && clip(map, span->base, READ_ONCE(span->nr_pages),
+				    &first, &skip, &nr))
+			bitmap_clear(map->used, first, nr);
+		return;
+	}
+	if (!clip(map, (unsigned long)span->mem, span->region_pages, &first,
+		  &skip, &nr))
+		return;
+	map->nr_chunks++;
+	bitmap_set(map->have, first, nr);
+	if (!is_kept)
+		bitmap_set(map->used, first, nr);
+}
+
+/* All large objects in a frame, by its part of the arena map. */
+static void map_larges(struct kspan_span **table, struct frame_map *map)
+{
+	const struct kspan_span *span, *last = NULL;
+	unsigned int i;
+
+	for (i = 0; i < KSPAN_FRAME_PAGES; i++) {
+		/* Spans are recycled after a grace period only. */
+		preempt_disable();
+		span = READ_ONCE(table[i]);
+		if (span->kind == KSPAN_LARGE && span != last)
+			map_large(span, map);
+		preempt_enable();
+		last = span;
+	}
+}
+
+static unsigned long longest_idle(const struct frame_map *map)
+{
+	unsigned long at = 0, end, longest = 0;
+
+	while ((at = find_next_andnot_bit(map->have, map->used,
+					  KSPAN_FRAME_PAGES, at)) <
+	       KSPAN_FRAME_PAGES) {
+		for (end = at; end < KSPAN_FRAME_PAGES &&
+		     test_bit(end, map->have) && !test_bit(end, map->used); end++)
+			;
+		longest = max(longest, end - at);
+		at = end;
+	}
+	return longest;
+}
+
+static unsigned int weight_of(const unsigned long *bits, unsigned int first)
+{
+	unsigned int i, weight = 0;
+
+	for (i = first; i < first + MAP_GROUP; i++)
+		weight += test_bit(i, bits);
+	return weight;
+}
+
+/* '.' no memory, '-' idle, '+' in use in part, '#' all in use. */
+static void show_map(struct seq_file *m, const struct frame_map *map)
+{
+	unsigned int i;
+
+	for (i = 0; i < KSPAN_FRAME_PAGES; i += MAP_GROUP) {
+		unsigned int have = weight_of(map->have, i);
+		unsigned int used = weight_of(map->used, i);
+
+		if (!have)
+			seq_putc(m, '.');
+		else if (!used)
+			seq_putc(m, '-');
+		else
+			seq_putc(m, used == have ? '#' : '+');
+	}
+}
+
+static void show_frame(struct seq_file *m, struct frame_map *map,
+		       struct kspan_span **table, unsigned long base)
+{
+	unsigned int have, used;
+	int node;
+
+	memset(map, 0, sizeof(*map));
+	map->base = base;
+	for_each_kspan_node(node)
+		kspan_heap_walk(kspan_heap_of(node), map_chunk, map);
+	map_larges(table, map);
+	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
+	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
+	if (!have)
+		return;
+	seq_printf(m, "%lu %u %u %u %lu ", kspan_arena_index(base),
+		   map->nr_chunks, used, have - used, longest_idle(map));
+	show_map(m, map);
+	seq_putc(m, '\n');
+}
+
+static int arenas_show(struct seq_file *m, void *unused)
+{
+	struct frame_map *map = NULL;
+	struct kspan_span **table;
+	unsigned long addr = 0;
+
+	if (!kspan_inject(KSPAN_INJECT_TABLE))
+		map = kmalloc(sizeof(*map), GFP_KERNEL);
+	if (!map)
+		return -ENOMEM;
+	seq_puts(m, "arena chunks inuse idle longest map\n");
+	while ((table = kspan_arena_frame(&addr))) {
+		show_frame(m, map, table, addr);
+		cond_resched();
+		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+		addr += KSPAN_FRAME_SIZE;
+	}
+	kfree(map);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(arenas);
+
+/*
+ * The file "spans" is read a span at a time; a position in it is the number
+ * of a heap page in the address space, and 0 is the header.
+ */
+static unsigned long span_page(unsigned long page)
+{
+	unsigned long addr = page << KSPAN_PAGE_SHIFT, frame = addr, i;
+	struct kspan_span **table;
+	bool found;
+
+	while ((table = kspan_arena_frame(&frame))) {
+		i = max(addr, frame) - frame;
+		for (i >>= KSPAN_PAGE_SHIFT; i < KSPAN_FRAME_PAGES; i++) {
+			struct kspan_span *span;
+
+			addr = frame + (i << KSPAN_PAGE_SHIFT);
+			preempt_disable();
+			span = READ_ONCE(table[i]);
+			/* A region may begin in the middle of a heap page. */
+			found = span->kind != KSPAN_NONE &&
+				ALIGN_DOWN(READ_ONCE(span->base),
+					   KSPAN_PAGE_SIZE) == addr;
+			preempt_enable();
+			if (found)
+				return addr >> KSPAN_PAGE_SHIFT;
+		}
+		cond_resched();
+		if (frame > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+		frame += KSPAN_FRAME_SIZE;
+	}
+	return 0;
+}
+
+static void *spans_start(struct seq_file *m, loff_t *pos)
+{
+	unsigned long page;
+
+	if (!*pos)
+		return SEQ_START_TOKEN;
+	page = span_page(*pos);
+	if (!page)
+		return NULL;
+	*pos = page;
+	return pos;
+}
+
+static void *spans_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return spans_start(m, pos);
+}
+
+static void spans_stop(struct seq_file *m, void *v)
+{
+}
+
+static const char *large_state(const struct kspan_span *span)
+{
+	switch (READ_ONCE(span->live)) {
+	case KSPAN_LIFE_NONE:
+		return "kept";
+	case KSPAN_LIFE_SPENT:
+		return "dead";
+	default:
+		return "large";
+	}
+}
+
+static const char *span_state(const struct kspan_span *span)
+{
+	if (span->kind == KSPAN_LARGE)
+		return large_state(span);
+	if (!READ_ONCE(span->magic) && span->kind != KSPAN_TINY)
+		return "dead";
+	if (READ_ONCE(span->nr_free) == span->nr_objs)
+		return "empty";
+	return READ_ONCE(span->nr_free) ? "partial" : "full";
+}
+
+static int spans_show(struct seq_file *m, void *v)
+{
+	static const char * const owners[] = {
+		[KSPAN_PTR] = "pointer",
+		[KSPAN_DATA] = "data",
+		[KSPAN_TINY] = "tiny",
+		[KSPAN_LARGE] = "large",
+	};
+	unsigned int i, objs = 1, live = 1, class = 0;
+	struct kspan_span *span;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "pages class objects live state owner\n");
+		return 0;
+	}
+	preempt_disable();
+	span = kspan_span_find((void *)((unsigned long)*(loff_t *)v << KSPAN_PAGE_SHIFT));
+	/* It may have ended since it was found. */
+	if (span->kind == KSPAN_NONE)
+		goto unlock;
+	if (span->kind == KSPAN_LARGE) {
+		live = READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
+	} else {
+		class = kspan_sc_class(span->top / 2);
+		objs = span->nr_objs;
+		for (i = 0, live = 0; i < objs; i++)
+			live += kspan_obj_is_live(READ_ONCE(span->state[i]));
+	}
+	seq_printf(m, "%u %u %u %u %s %s\n", READ_ONCE(span->nr_pages), class,
+		   objs, live, span_state(span), owners[span->kind]);
+unlock:
+	preempt_enable();
+	return 0;
+}
+
+static const struct seq_operations spans_sops = {
+	.start = spans_start,
+	.next = spans_next,
+	.stop = spans_stop,
+	.show = spans_show,
+};
+DEFINE_SEQ_ATTRIBUTE(spans);
+
+/* Add the files to kspan's directory.  Context: module load. */
+void kspan_debugfs_add_maps(struct dentry *dir)
+{
+	debugfs_create_file("arenas", 0400, dir, NULL, &arenas_fops);
+	debugfs_create_file("spans", 0400, dir, NULL, &spans_fops);
+}

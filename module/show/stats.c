@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Statistics.  Nothing here is counted on a fast path: what was allocated and
+ * freed follows from where the tops of the caches stand (cache.h), the rest
+ * is counted where memory moves.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/string.h>
+
+#include "api/lookup.h"
+#include "base/marked.h"
+#include "base/meta.h"
+#include "base/node.h"
+#include "base/params.h"
+#include "cache/cache.h"
+#include "cache/tiny.h"
+#include "central/central.h"
+#include "central/depot.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "heap/large.h"
+#include "reclaim/scavenge.h"
+#include "reclaim/shrink.h"
+#include "show/stats.h"
+#include "span/report.h"
+
+/* Read the numbers of a span class.  Context: Any. */
+void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
+{
+	const struct kspan_central *central;
+	u64 combined;
+	int node;
+
+	*out = (struct kspan_class_stats){};
+	/* A tiny block that is current and holds nothing is not allocated. */
+	if (sc == KSPAN_SC_TINY)
+		kspan_tiny_read(&out->nmalloc, &out->nfree, &combined);
+	else
+		kspan_cache_count(sc, &out->nmalloc, &out->nfree);
+	for_each_kspan_node(node) {
+		central = kspan_central_of(node, sc);
+		out->nr_spans += READ_ONCE(central->nr_spans);
+		out->nr_partial += READ_ONCE(central->nr_partial);
+		/* Each was freed by two who raced, and counted by both. */
+		out->nfree -= READ_ONCE(central->nr_twice);
+	}
+}
+
+/* Read the numbers of a size class.  Context: Any. */
+void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
+{
+	struct kspan_class_stats one;
+	unsigned int sc;
+
+	*out = (struct kspan_class_stats){};
+	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+		if (kspan_sc_class(sc) != class)
+			continue;
+		kspan_read_sc(sc, &one);
+		out->nmalloc += one.nmalloc;
+		out->nfree += one.nfree;
+		out->nr_spans += one.nr_spans;
+		out->nr_partial += one.nr_partial;
+	}
+}
+
+/* Of 32 bits it counts to 2^32 and begins anew. */
+static u64 count(const atomic_long_t *counter)
+{
+	return (unsigned long)atomic_long_read(counter);
+}
+
+static void read_objects(struct kspan_stats *out)
+{
+	u64 freed_bytes, tiny_nmalloc, tiny_nfree;
+	struct kspan_class_stats one;
+	unsigned int class;
+
+	kspan_tiny_read(&tiny_nmalloc, &tiny_nfree, &out->tinyallocs);
+	kspan_pair_counts(count(&kspan_large_nmalloc),
+			  count(&kspan_large_nfree), &out->large_nmalloc,
+			  &out->large_nfree);
+	out->total_alloc = atomic64_read(&kspan_large_alloc_bytes);
+	freed_bytes = atomic64_read(&kspan_large_free_bytes);
+	out->large_alloc = out->total_alloc - freed_bytes;
+	/* A tiny object beside a live one ends with its block. */
+	out->nmalloc = out->large_nmalloc + out->tinyallocs;
+	out->nfree = out->large_nfree + out->tinyallocs;
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+		kspan_read_class(class, &one);
+		out->nmalloc += one.nmalloc;
+		out->nfree += one.nfree;
+		out->total_alloc += one.nmalloc * kspan_classes[class].size;
+		freed_bytes += one.nfree * kspan_classes[class].size;
+	}
+	out->heap_objects = out->nmalloc - out->nfree;
+	out->alloc = out->total_alloc - freed_bytes;
+	out->heap_alloc = out->alloc;
+}
+
+static void read_memory(struct kspan_stats *out)
+{
+	unsigned long used_pages = 0;
+	struct kspan_heap *heap;
+	int node;
+
+	for_each_kspan_node(node) {
+		heap = kspan_heap_of(node);
+		used_pages += READ_ONCE(heap->used_pages);
+		out->reserve += kspan_heap_reserve(heap) * KSPAN_PAGE_SIZE;
+	}
+	out->heap_sys = count(&kspan_heap_sys);
+	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
+			  count(&kspan_run_idle) + count(&kspan_region_sys) -
+			  count(&kspan_region_idle);
+	out->heap_idle = out->heap_sys - out->heap_inuse;
+	out->heap_released = atomic64_read(&kspan_heap_released);
+	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);
+	out->mspan_sys = count(&kspan_sys_bytes[KSPAN_SYS_MSPAN]);
+	out->mcache_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
+	out->mcache_sys = count(&kspan_sys_bytes[KSPAN_SYS_MCACHE]);
+	out->gc_sys = count(&kspan_sys_bytes[KSPAN_SYS_GC]);
+	out->other_sys = count(&kspan_sys_bytes[KSPAN_SYS_OTHER]);
+	out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys +
+		   out->buckhash_sys + out->gc_sys + out->other_sys;
+}
+
+/**
+ * kspan_read_stats - read all numbers
+ * @out: where they go
+ *
+ * Context: Any but NMI.
+ */
+void kspan_read_stats(struct kspan_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	read_objects(out);
+	read_memory(out);
+	out->nlookup = kspan_lookup_count();
+	out->bad_free = count(&kspan_nr_bad_free);
+	out->double_free = count(&kspan_nr_double_free);
+	out->overrun = count(&kspan_nr_overrun);
+	out->use_after_free = count(&kspan_nr_use_after_free);
+	out->atomic_fail = count(&kspan_nr_atomic_fail);
+	out->oom_fail = count(&kspan_nr_oom_fail);
+	out->limit_fail = count(&kspan_nr_limit_fail);
+	out->refill = count(&kspan_nr_refill);
+	out->flush = count(&kspan_nr_flush);
+	out->swap = kspan_depot_swaps();
+	out->grow = count(&kspan_nr_grow);
+	out->release = count(&kspan_nr_release);
+	out->scavenge_runs = count(&kspan_nr_scavenge);
+	out->shrink_runs = count(&kspan_nr_shrink);
+	out->corrupt = count(&kspan_nr_corrupt);
+	out->limit = READ_ONCE(kspan_params.memory_limit);
+}
+EXPORT_SYMBOL_GPL(kspan_read_stats);

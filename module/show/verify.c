@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Verification: each structure against itself, and against the others where
+ * two of them know the same thing.  Safe at any time; sums across structures
+ * are compared only if nothing was allocated or freed during the walk.
+ */
+#include <linux/align.h>
+#include <linux/delay.h>
+#include <linux/kspan.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "base/node.h"
+#include "cache/cache.h"
+#include "central/central.h"
+#include "central/depot.h"
+#include "heap/chunk.h"
+#include "heap/heap.h"
+#include "heap/kept.h"
+#include "heap/large.h"
+#include "reclaim/scavenge.h"
+#include "show/stats.h"
+#include "show/verify.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+
+/* What the arena map was seen to hold. */
+struct tally {
+	u64 live_small;		/* objects of pointer and data spans */
+	u64 live_large;
+	u64 run_pages;		/* heap pages of spans that lie in chunks */
+};
+
+/* How often a sum has to be found wrong, and the time in between. */
+#define SUM_TRIES	3U
+#define SUM_PAUSE_MS	10U
+
+/* check=2: each such object is in the log, too. */
+static const char spoilt[] = "redzone: a free object was written to";
+
+/* What a CPU's own check found; one verify at a time, see kspan_on_each_cpu(). */
+static const char *cache_wrong;
+static DEFINE_MUTEX(verify_lock);
+
+static void check_this_cpu(void)
+{
+	const char *wrong = kspan_cache_check_local();
+
+	if (wrong)
+		WRITE_ONCE(cache_wrong, wrong);
+}
+
+static const char *verify_caches(void)
+{
+	cache_wrong = NULL;
+	kspan_on_each_cpu(check_this_cpu);
+	return READ_ONCE(cache_wrong);
+}
+
+static const char *verify_node(int node)
+{
+	const char *wrong = kspan_heap_check(kspan_heap_of(node));
+	unsigned int sc;
+
+	for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
+		wrong = kspan_central_check(kspan_central_of(node, sc));
+		if (!wrong)
+			wrong = kspan_depot_check(node, sc);
+		cond_resched();
+	}
+	return wrong;
+}
+
+/* One on its way back is counted as free when it is there. */
+static bool is_counted(u8 state)
+{
+	return kspan_obj_is_live(state) || state == KSPAN_OBJ_DEFERRED;
+}
+
+static const char *tally_small(struct kspan_span *span, struct tally *tally)
+{
+	struct kspan_central *central;
+	const char *wrong;
+	unsigned long flags;
+	unsigned int i;
+
+	central = kspan_central_of(span->node, span->top / 2);
+	raw_spin_lock_irqsave(&central->lock, flags);
+	wrong = kspan_central_check_span(central, span);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	/* Its end takes no lock: after that nothing of it is wrong. */
+	if (span->kind != KSPAN_TINY && !READ_ONCE(span->magic))
+		wrong = NULL;
+	if (wrong)
+		return wrong;
+	if (kspan_redzone_on() && kspan_central_sweep(central, span))
+		return spoilt;
+	tally->run_pages += span->nr_pages;
+	if (span->kind != KSPAN_TINY)
+		for (i = 0; i < span->nr_objs; i++)
+			tally->live_small += is_counted(READ_ONCE(span->state[i]));
+	return NULL;
+}
+
+/* The entry of page @addr. */
+static const char *verify_entry(struct kspan_span *span, unsigned long addr,
+				struct tally *tally)
+{
+	unsigned long bytes = (unsigned long)READ_ONCE(span->nr_pages) <<
+			      KSPAN_PAGE_SHIFT;
+	/* A region may begin in the middle of a heap page. */
+	unsigned long first = ALIGN_DOWN(READ_ONCE(span->base), KSPAN_PAGE_SIZE);
+
+	if (span->kind == KSPAN_NONE)
+		return NULL;
+	if (addr - first >= bytes)
+		return "arena: page leads to a span that it is not part of";
+	if (addr != first)
+		return NULL;
+	if (span->kind != KSPAN_LARGE)
+		return tally_small(span, tally);
+	tally->live_large += READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
+	/* The page heap counts a kept run as in use. */
+	if (!kspan_is_region(span))
+		tally->run_pages += READ_ONCE(span->nr_pages);
+	return NULL;
+}
+
+static const char *verify_arenas(struct tally *tally)
+{
+	const char *wrong = NULL;
+	unsigned long addr = 0, i;
+	struct kspan_span **table;
+
+	while (!wrong && (table = kspan_arena_frame(&addr))) {
+		for (i = 0; i < KSPAN_FRAME_PAGES && !wrong; i++) {
+			/* Spans are recycled after a grace period only. */
+			preempt_disable();
+			wrong = verify_entry(READ_ONCE(table[i]),
+					     addr + (i << KSPAN_PAGE_SHIFT),
+					     tally);
+			preempt_enable();
+		}
+		cond_resched();
+		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+		addr += KSPAN_FRAME_SIZE;
+	}
+	return wrong;
+}
+
+/* Heap pages in spans and kept runs. */
+static unsigned long used_pages(void)
+{
+	unsigned long pages = 0;
+	int node;
+
+	for_each_kspan_node(node)
+		pages += READ_ONCE(kspan_heap_of(node)->used_pages);
+	return pages;
+}
+
+static const char *compare_sums(const struct kspan_stats *stats,
+				const struct tally *tally)
+{
+	struct kspan_class_stats tiny;
+	u64 small;
+
+	kspan_read_sc(KSPAN_SC_TINY, &tiny);
+	small = stats->heap_objects - (tiny.nmalloc - tiny.nfree) -
+		(stats->large_nmalloc - stats->large_nfree);
+	if (tally->live_small != small)
+		return "stats: live objects differ from the objects' states";
+	if (tally->live_large != stats->large_nmalloc - stats->large_nfree)
+		return "stats: live large objects differ from the arena map";
+	if (tally->run_pages != used_pages())
+		return "heap: pages in use differ from the arena map";
+	if (stats->heap_sys != atomic_long_read(&kspan_heap_sys) ||
+	    stats->heap_inuse > stats->heap_sys)
+		return "stats: more heap in use than there is";
+	return NULL;
+}
+
+/* Whether nothing moved between two readings. */
+static bool was_quiet(const struct kspan_stats *a, const struct kspan_stats *b)
+{
+	return a->nmalloc == b->nmalloc && a->nfree == b->nfree &&
+	       a->heap_inuse == b->heap_inuse && a->heap_sys == b->heap_sys &&
+	       a->refill == b->refill && a->flush == b->flush;
+}
+
+/* One walk.  Return: NULL, or what is wrong; in @sums, whether only a sum is. */
+static const char *walk(bool *sums)
+{
+	struct kspan_stats before, after;
+	struct tally tally = {};
+	const char *wrong = NULL;
+	unsigned long pages;
+	int node;
+
+	*sums = false;
+	if (kspan_redzone_on() && kspan_large_sweep())
+		wrong = spoilt;
+	kspan_read_stats(&before);
+	pages = used_pages();
+	for_each_kspan_node(node)
+		if (!wrong)
+			wrong = verify_node(node);
+	if (!wrong)
+		wrong = verify_caches();
+	if (!wrong)
+		wrong = verify_arenas(&tally);
+	kspan_read_stats(&after);
+	/* A kept run that goes is seen in the pages alone. */
+	*sums = !wrong && pages == used_pages() && was_quiet(&before, &after);
+	return *sums ? compare_sums(&after, &tally) : wrong;
+}
+
+/**
+ * kspan_verify - check every structure
+ *
+ * Who was interrupted in the midst of an allocation may have counted it
+ * already, so sums are wrong only if they remain so.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: NULL, or the first inconsistency.
+ */
+const char *kspan_verify(void)
+{
+	unsigned int tries;
+	const char *wrong;
+	bool sums;
+
+	mutex_lock(&verify_lock);
+	/* A tick that saw no kept region meanwhile may have been the last. */
+	kspan_scavenge_watch();
+	for (tries = 0; tries < SUM_TRIES; tries++) {
+		if (tries)
+			msleep(SUM_PAUSE_MS);
+		wrong = walk(&sums);
+		if (!wrong || !sums)
+			break;
+	}
+	mutex_unlock(&verify_lock);
+	return wrong;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * check=2: redzones and poison.
+ *
+ * Every object is followed by a redzone: from the last byte that was asked for
+ * to the end of its slot, KSPAN_REDZONE_MIN bytes at least; a size that would
+ * leave less goes to the next class, or takes one more page if it is large.  It
+ * is looked at by the free and by a resize.  A freed object is filled with
+ * poison, which is looked at when the object is handed out again, by verify,
+ * and when its span ends.  What was asked for stands out of line, beside the
+ * states, where an overrun does not reach it.
+ *
+ * The bytes are SLUB's, so that whoever reads an oops knows them: 0xcc behind
+ * a live object, 0x6b in a free one and 0xa5 in its last byte.
+ *
+ * An object whose bytes are wrong is reported and then left alone for good:
+ * whoever wrote there may still hold the pointer.
+ *
+ * Here is what concerns the bytes; cache_guarded.c takes objects and takes
+ * them back, central_check.c and large.c go through the free ones.
+ */
+#include <linux/bitops.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/poison.h>
+#include <linux/string.h>
+
+#include "base/params.h"
+#include "base/shadow.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+#define RED_BYTE	SLUB_RED_ACTIVE
+
+DEFINE_STATIC_KEY_FALSE(kspan_redzone_key);
+
+/* Learn whether there is anything to do.  Context: module load, before all. */
+void kspan_redzone_init(void)
+{
+	if (kspan_params.check > 1)
+		static_branch_enable(&kspan_redzone_key);
+}
+
+/**
+ * kspan_redzone_class - the class for an object and its redzone
+ * @size: bytes asked for, not 0
+ * @align: alignment asked for, a power of two; 0 for none
+ *
+ * A power of two is aligned to itself, up to a heap page, as without redzone.
+ *
+ * Context: Any.
+ * Return: the class, or 0: it takes a large object.
+ */
+unsigned int kspan_redzone_class(size_t size, size_t align)
+{
+	unsigned int class;
+
+	/* Spans begin at a heap page, and are aligned to no more. */
+	if (size > KSPAN_SMALL_MAX - KSPAN_REDZONE_MIN || align > KSPAN_PAGE_SIZE)
+		return 0;
+	align = max_t(size_t, align, 1);
+	if (is_power_of_2(size))
+		align = max_t(size_t, align, min_t(size_t, size, KSPAN_PAGE_SIZE));
+	class = kspan_size_to_class(size + KSPAN_REDZONE_MIN);
+	for (; class <= KSPAN_NR_CLASSES; class++)
+		if (!(kspan_classes[class].size & (align - 1)))
+			return class;
+	return 0;
+}
+
+static u16 *small_asked(const struct kspan_span *span, const void *ptr)
+{
+	return &kspan_span_asked(span)[kspan_span_index(span, (unsigned long)ptr)];
+}
+
+/**
+ * kspan_redzone_asked - what a live object was asked for with
+ * @span: its span
+ * @ptr: the object
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
+{
+	if (span->kind == KSPAN_LARGE)
+		return READ_ONCE(span->asked);
+	return READ_ONCE(*small_asked(span, ptr));
+}
+
+/**
+ * kspan_redzone_set - give an object its size and its redzone
+ * @span: its span
+ * @ptr: the object, the caller's
+ * @size: bytes, so few that there is room for a redzone
+ *
+ * Context: Any.
+ */
+void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
+{
+	if (span->kind == KSPAN_LARGE)
+		WRITE_ONCE(span->asked, size);
+	else
+		WRITE_ONCE(*small_asked(span, ptr), size);
+	kspan_shadow_set(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+}
+
+/* The first byte of a redzone that is wrong, or NULL. */
+static const u8 *red_spoilt(const struct kspan_span *span, const void *ptr)
+{
+	size_t size = kspan_redzone_asked(span, ptr);
+	const u8 *bad;
+
+	kspan_shadow_pause();
+	bad = memchr_inv(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+	kspan_shadow_resume();
+	return bad;
+}
+
+/* The first byte of a free object that is wrong, or NULL. */
+static const u8 *poison_spoilt(const struct kspan_span *span, const void *ptr)
+{
+	const u8 *last = ptr + kspan_span_size(span) - 1;
+	const u8 *bad;
+
+	kspan_shadow_pause();
+	bad = memchr_inv(ptr, POISON_FREE, last - (const u8 *)ptr);
+	if (!bad && unlikely(*last != POISON_END))
+		bad = last;
+	kspan_shadow_resume();
+	return bad;
+}
+
+/**
+ * kspan_redzone_check - look at a redzone, and report a write into it
+ * @span: the object's span
+ * @ptr: an object whose free only the caller can do
+ *
+ * Context: Any, NMI too.
+ * Return: whether it is as it should be.
+ */
+bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
+{
+	const u8 *bad = red_spoilt(span, ptr);
+
+	if (likely(!bad))
+		return true;
+	kspan_report_overrun(ptr, span, kspan_redzone_asked(span, ptr), bad,
+			     RED_BYTE);
+	return false;
+}
+
+/**
+ * kspan_redzone_wipe - forget what a damaged object held, if that is promised
+ * @span: its span
+ * @ptr: the object, which nobody will use again
+ *
+ * The redzone stays as it was found.
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_redzone_wipe(const struct kspan_span *span, void *ptr)
+{
+	if (want_init_on_free())
+		kspan_shadow_set(ptr, 0, kspan_redzone_asked(span, ptr));
+}
+
+/**
+ * kspan_redzone_resize - change the size of an object where it is
+ * @span: its span
+ * @ptr: the object, live
+ * @size: bytes, not 0
+ * @zero: whether to zero the bytes that are added
+ *
+ * As without redzones, an object stays while its class or number of pages is
+ * the right one, and one with a class above its size's own, for an alignment,
+ * while it fits.
+ *
+ * Context: Any.
+ * Return: false, and nothing done, if it has to move; also with a redzone
+ * that was written to, which the free after the move reports.
+ */
+bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
+			  bool zero)
+{
+	size_t old = kspan_redzone_asked(span, ptr), room = kspan_span_size(span);
+	unsigned int class = kspan_sc_class(span->top / 2);
+
+	if (size > room - KSPAN_REDZONE_MIN || red_spoilt(span, ptr))
+		return false;
+	if (span->kind == KSPAN_LARGE) {
+		if (size + KSPAN_REDZONE_MIN + KSPAN_PAGE_SIZE <= room)
+			return false;
+	} else if (kspan_redzone_class(old, 0) == class &&
+		   kspan_redzone_class(size, 0) != class) {
+		return false;
+	}
+	if (zero && size > old)
+		kspan_shadow_set(ptr + old, 0, size - old);
+	kspan_redzone_set(span, ptr, size);
+	return true;
+}
+
+/**
+ * kspan_redzone_poison - fill a freed object
+ * @span: its span
+ * @ptr: the object, nobody's any more
+ *
+ * Context: Any.
+ */
+void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
+{
+	size_t last = kspan_span_size(span) - 1;
+
+	kspan_shadow_set(ptr, POISON_FREE, last);
+	kspan_shadow_set(ptr + last, POISON_END, 1);
+}
+
+/**
+ * kspan_redzone_check_poison - look at a free object, and report a write to it
+ * @span: its span
+ * @ptr: the object, poisoned; the caller's or under its central lock
+ *
+ * Context: Any.
+ * Return: whether it is as it should be.
+ */
+bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
+{
+	const u8 *bad = poison_spoilt(span, ptr);
+	const u8 *last = ptr + kspan_span_size(span) - 1;
+
+	if (likely(!bad))
+		return true;
+	kspan_report_use_after_free(ptr, span, bad,
+				    bad == last ? POISON_END : POISON_FREE);
+	return false;
+}
+
+/**
+ * kspan_redzone_next_spoilt - the next free object that was written to
+ * @span: a small span, under its central lock or the caller's alone
+ * @i: index of the first object to look at
+ *
+ * Context: Any.
+ * Return: its index, or the number of objects if there is none.
+ */
+unsigned int kspan_redzone_next_spoilt(const struct kspan_span *span,
+				       unsigned int i)
+{
+	const unsigned long *bitmap = kspan_span_bitmap(span);
+
+	for_each_set_bit_from(i, bitmap, span->nr_objs) {
+		if (span->state[i] == KSPAN_OBJ_POISONED &&
+		    poison_spoilt(span, (void *)kspan_span_addr(span, i)))
+			return i;
+	}
+	return span->nr_objs;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reports: bad frees, damaged objects and failed allocations, each counted,
+ * each said in one place.  Documentation/debugfs.rst has the exact text.
+ *
+ * No report shows a raw kernel address; %p is hashed.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/kspan.h>
+#include <linux/minmax.h>
+#include <linux/pid.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+
+#include "base/meta.h"
+#include "base/shadow.h"
+#include "span/report.h"
+
+atomic_long_t kspan_nr_bad_free;
+atomic_long_t kspan_nr_double_free;
+atomic_long_t kspan_nr_overrun;
+atomic_long_t kspan_nr_use_after_free;
+atomic_long_t kspan_nr_corrupt;
+atomic_long_t kspan_nr_atomic_fail;
+atomic_long_t kspan_nr_oom_fail;
+atomic_long_t kspan_nr_limit_fail;
+
+static const char * const fault_names[KSPAN_NR_FAULTS] = {
+	[KSPAN_FAULT_DOUBLE] = "double free",
+	[KSPAN_FAULT_WILD] = "free of memory that is not kspan's",
+	[KSPAN_FAULT_INTERIOR] = "free of a pointer that is not an object's start",
+	[KSPAN_FAULT_SIZE] = "free with a size of another class",
+};
+
+/* A bug that frees in a loop must not drown the log: 64 in 5 s are enough. */
+static DEFINE_RATELIMIT_STATE(free_limit, 5 * HZ, 64);
+static DEFINE_RATELIMIT_STATE(fail_limit, 5 * HZ, 1);
+
+static const char *kind_name(const struct kspan_span *span)
+{
+	static const char * const names[] = {
+		[KSPAN_PTR] = "pointer",
+		[KSPAN_DATA] = "data",
+		[KSPAN_TINY] = "tiny",
+		[KSPAN_LARGE] = "large",
+		[KSPAN_NONE] = "no",
+	};
+
+	return names[span->kind];
+}
+
+static void describe_place(const void *ptr, const struct kspan_span *span)
+{
+	unsigned long offset = (unsigned long)ptr - span->base;
+	unsigned long size = kspan_span_size(span);
+	unsigned int i;
+
+	if (span->kind == KSPAN_LARGE) {
+		pr_err("  large object of %u pages, byte %lu of it\n",
+		       span->nr_pages, offset);
+		return;
+	}
+	i = kspan_span_index(span, (unsigned long)ptr);
+	if (i >= span->nr_objs)
+		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",
+		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       span->nr_pages);
+	else
+		pr_err("  class %u (%lu bytes), %s span of %u pages, byte %lu of object %u of %u\n",
+		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       span->nr_pages, offset - i * size, i, span->nr_objs);
+}
+
+/**
+ * kspan_report_free - count and report a bad free
+ * @ptr: what was freed
+ * @span: its span or a marker
+ * @fault: what is wrong with it
+ * @size: the size that came with it, or 0
+ *
+ * Context: Any; @span is kept by preemption off or RCU.
+ */
+void kspan_report_free(const void *ptr, const struct kspan_span *span,
+		       enum kspan_fault fault, size_t size)
+{
+	if (fault == KSPAN_FAULT_DOUBLE)
+		atomic_long_inc(&kspan_nr_double_free);
+	else
+		atomic_long_inc(&kspan_nr_bad_free);
+	if (!__ratelimit(&free_limit))
+		return;
+
+	pr_err("%s: %p by %s/%d on CPU %d\n", fault_names[fault], ptr,
+	       current->comm, task_pid_nr(current), raw_smp_processor_id());
+	if (fault == KSPAN_FAULT_SIZE)
+		pr_err("  size given: %zu\n", size);
+	if (span == &kspan_idle_span)
+		pr_err("  the page holds no object any more\n");
+	else if (span->kind != KSPAN_NONE)
+		describe_place(ptr, span);
+	dump_stack();
+}
+
+/* The wrong byte @bad of the object at @ptr, and up to 8 bytes either side. */
+static void describe_bytes(const void *ptr, const struct kspan_span *span,
+			   const u8 *bad, u8 want)
+{
+	unsigned long at = bad - (const u8 *)ptr;
+	unsigned long from = at - min(at, 8UL);
+	unsigned long end = min(at + 8, kspan_span_size(span));
+
+	kspan_shadow_pause();
+	pr_err("  byte %lu is 0x%02x, not 0x%02x\n", at, *bad, want);
+	pr_err("  bytes %lu to %lu: %*ph\n", from, end - 1, (int)(end - from),
+	       ptr + from);
+	kspan_shadow_resume();
+}
+
+static void report_damage(const char *what, const void *ptr,
+			  const struct kspan_span *span)
+{
+	pr_err("%s: %p, found by %s/%d on CPU %d\n", what, ptr, current->comm,
+	       task_pid_nr(current), raw_smp_processor_id());
+	describe_place(ptr, span);
+}
+
+/**
+ * kspan_report_overrun - count and report a write behind an object
+ * @ptr: the object
+ * @span: its span
+ * @asked: bytes it was asked for with
+ * @bad: the first wrong byte
+ * @want: what should be there
+ *
+ * Context: Any.
+ */
+void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
+			  size_t asked, const u8 *bad, u8 want)
+{
+	atomic_long_inc(&kspan_nr_overrun);
+	if (!__ratelimit(&free_limit))
+		return;
+	report_damage("write behind an object", ptr, span);
+	pr_err("  asked for with %zu bytes\n", asked);
+	describe_bytes(ptr, span, bad, want);
+	dump_stack();
+}
+
+/**
+ * kspan_report_use_after_free - count and report a write to a free object
+ * @ptr: the object
+ * @span: its span
+ * @bad: the first wrong byte
+ * @want: what should be there
+ *
+ * Context: Any.
+ */
+void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
+				 const u8 *bad, u8 want)
+{
+	atomic_long_inc(&kspan_nr_use_after_free);
+	if (!__ratelimit(&free_limit))
+		return;
+	report_damage("write to a free object", ptr, span);
+	describe_bytes(ptr, span, bad, want);
+	dump_stack();
+}
+
+/**
+ * kspan_report_fail - count and report an allocation that gives NULL
+ * @size: bytes asked for
+ * @gfp: the caller's flags
+ * @err: -EDQUOT at the memory limit, -EINVAL for a request that never can
+ *	succeed, else memory is short
+ *
+ * Context: Any.
+ */
+void kspan_report_fail(size_t size, gfp_t gfp, int err)
+{
+	const char *why = "the kernel has no memory";
+
+	if (err == -EDQUOT) {
+		atomic_long_inc(&kspan_nr_limit_fail);
+		why = "memory_limit is reached";
+	} else if (err == -EINVAL) {
+		why = "the request cannot be met";
+	} else if (!kspan_may_sleep(gfp)) {
+		atomic_long_inc(&kspan_nr_atomic_fail);
+		why = "no memory at hand and the caller cannot sleep";
+	} else {
+		atomic_long_inc(&kspan_nr_oom_fail);
+	}
+	if (gfp & __GFP_NOWARN || !__ratelimit(&fail_limit))
+		return;
+	pr_warn("%s/%d: allocation of %zu bytes failed, gfp %pGg: %s\n",
+		current->comm, task_pid_nr(current), size, &gfp, why);
+}
+
+/**
+ * kspan_report_align - report an alignment that is none
+ * @size: bytes asked for
+ * @align: the alignment
+ * @gfp: the caller's flags
+ *
+ * Context: Any.
+ */
+void kspan_report_align(size_t size, size_t align, gfp_t gfp)
+{
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
+		pr_warn("%s/%d: allocation of %zu bytes refused: align %zu is no power of two up to %lu\n",
+			current->comm, task_pid_nr(current), size, align,
+			KSPAN_MAX_ALIGN);
+}
+
+/**
+ * kspan_gfp_ok - whether kspan can do what the flags ask for
+ * @gfp: the caller's flags
+ *
+ * Refused are zones, since the memory is virtually contiguous only, and
+ * __GFP_ACCOUNT, since no export charges an object to a memory cgroup.
+ *
+ * Context: Any.
+ * Return: true, or false after a warning unless __GFP_NOWARN.
+ */
+bool kspan_gfp_ok(gfp_t gfp)
+{
+	if (likely(!(gfp & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM |
+			    __GFP_MOVABLE | __GFP_ACCOUNT))))
+		return true;
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
+		pr_warn("%s/%d: gfp %pGg is refused: no zone, no mobility, no accounting\n",
+			current->comm, task_pid_nr(current), &gfp);
+	return false;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * report.h - the words for what went wrong.
+ */
+#ifndef KSPAN_REPORT_H
+#define KSPAN_REPORT_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "span/span.h"
+
+enum kspan_fault {
+	KSPAN_FAULT_NONE,
+	KSPAN_FAULT_DOUBLE,	/* the object is free already */
+	KSPAN_FAULT_WILD,	/* no memory of kspan's */
+	KSPAN_FAULT_INTERIOR,	/* not the first byte of an object */
+	KSPAN_FAULT_SIZE,	/* a size of another class */
+	KSPAN_NR_FAULTS,
+};
+
+extern atomic_long_t kspan_nr_bad_free;
+extern atomic_long_t kspan_nr_double_free;
+/* Objects that check=2 found damaged. */
+extern atomic_long_t kspan_nr_overrun;
+extern atomic_long_t kspan_nr_use_after_free;
+/* Structures a self-check found wrong and took out of use. */
+extern atomic_long_t kspan_nr_corrupt;
+/* Failed allocations by cause. */
+extern atomic_long_t kspan_nr_atomic_fail;
+extern atomic_long_t kspan_nr_oom_fail;
+extern atomic_long_t kspan_nr_limit_fail;
+
+void kspan_report_free(const void *ptr, const struct kspan_span *span,
+		       enum kspan_fault fault, size_t size);
+void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
+			  size_t asked, const u8 *bad, u8 want);
+void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
+				 const u8 *bad, u8 want);
+void kspan_report_fail(size_t size, gfp_t gfp, int err);
+void kspan_report_align(size_t size, size_t align, gfp_t gfp);
+bool kspan_gfp_ok(gfp_t gfp);
+
+#endif /* KSPAN_REPORT_H */

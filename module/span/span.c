@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Span descriptors: where they come from, how they end, what makes one valid.
+ *
+ * States, bitmap, tiny words and asked sizes of a span are one block from a pool for its
+ * size, in steps of 64 bytes, so that two spans never share a cache line of
+ * states.  The limbo list holds descriptors whose span has ended until a
+ * grace period has passed; a worker empties it.
+ */
+#include <linux/bitmap.h>
+#include <linux/limits.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "base/meta.h"
+#include "base/params.h"
+#include "span/span.h"
+
+#define STATE_STEP	64
+#define STATE_POOLS	80	/* up to 5 KiB: 512 tiny blocks need 4.7 */
+
+struct kspan_span kspan_null_span = { .kind = KSPAN_NONE };
+struct kspan_span kspan_idle_span = { .kind = KSPAN_NONE };
+
+/* Large objects' descriptors are apart: they have no states behind them. */
+static struct kspan_pool span_pool;
+static struct kspan_pool large_pool;
+static struct kspan_pool state_pools[STATE_POOLS];
+
+/* Dead descriptors, newest first; nr_limbo is read without the lock. */
+static DEFINE_RAW_SPINLOCK(limbo_lock);
+static LIST_HEAD(limbo);
+static unsigned int nr_limbo;
+
+/* Whether spans remember what their objects were asked for with. */
+static bool with_asked __ro_after_init;
+
+/* Bytes of the block behind span->state. */
+static unsigned int state_bytes(unsigned int sc)
+{
+	unsigned int objs = kspan_sc_info(sc)->nr_objs;
+	unsigned int bytes;
+
+	bytes = ALIGN(objs + 1, sizeof(long)) +
+		BITS_TO_LONGS(objs) * sizeof(long);
+	if (kspan_sc_kind(sc) == KSPAN_TINY)
+		bytes = ALIGN(bytes, 8) + objs * sizeof(u64);
+	else if (with_asked)
+		bytes += objs * sizeof(u16);
+	return bytes;
+}
+
+static struct kspan_pool *state_pool(unsigned int sc)
+{
+	return &state_pools[DIV_ROUND_UP(state_bytes(sc), STATE_STEP) - 1];
+}
+
+/* What the pages of the reserve are of no use without. */
+static void keep_pools_ready(void)
+{
+	unsigned int sc;
+
+	kspan_pool_keep_ready(&span_pool);
+	kspan_pool_keep_ready(&large_pool);
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		if (kspan_sc_info(sc)->size)
+			kspan_pool_keep_ready(state_pool(sc));
+}
+
+/* Set up the pools.  Context: module load. */
+int kspan_span_init(void)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(KSPAN_OBJ_FREE > KSPAN_OBJ_ZEROED);
+	BUILD_BUG_ON(KSPAN_OBJ_LIVE < KSPAN_OBJ_ZEROED);
+	BUILD_BUG_ON(2 * KSPAN_NR_SC > U16_MAX);
+	BUILD_BUG_ON(KSPAN_SMALL_MAX > U16_MAX);
+	with_asked = kspan_params.check > 1;
+	kspan_pool_init(&span_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
+	kspan_pool_init(&large_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
+	for (i = 0; i < STATE_POOLS; i++)
+		kspan_pool_init(&state_pools[i], (i + 1) * STATE_STEP,
+				KSPAN_SYS_GC);
+	if (kspan_params.reserve_kb)
+		keep_pools_ready();
+	return 0;
+}
+
+/* Give the pools back.  Context: module unload, no span is left. */
+void kspan_span_exit(void)
+{
+	unsigned int i;
+
+	kspan_span_quiesce();
+	for (i = 0; i < STATE_POOLS; i++)
+		kspan_pool_exit(&state_pools[i]);
+	kspan_pool_exit(&large_pool);
+	kspan_pool_exit(&span_pool);
+}
+
+/**
+ * kspan_span_alloc - a descriptor with room for its object states
+ * @sc: span class, or 0 for a large object, which has no states
+ * @gfp: flags
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: a descriptor nobody can see yet, or NULL.
+ */
+struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
+{
+	struct kspan_span *span;
+
+	span = kspan_pool_alloc(sc ? &span_pool : &large_pool, gfp);
+
+	if (!span)
+		return NULL;
+	memset(span, 0, sizeof(*span));
+	INIT_LIST_HEAD(&span->list);
+	span->bucket = KSPAN_NO_BUCKET;
+	span->top = 2 * sc + 1;
+	span->kind = sc ? kspan_sc_kind(sc) : KSPAN_LARGE;
+	if (!sc)
+		return span;
+	span->state = kspan_pool_alloc(state_pool(sc), gfp);
+	if (!span->state) {
+		kspan_pool_free(&span_pool, span);
+		return NULL;
+	}
+	return span;
+}
+
+/**
+ * kspan_span_free - recycle a descriptor at once
+ * @span: one that was never published, or whose readers are gone
+ *
+ * Context: Any but NMI.
+ */
+void kspan_span_free(struct kspan_span *span)
+{
+	bool large = span->kind == KSPAN_LARGE;
+
+	if (!large)
+		kspan_pool_free(state_pool(span->top / 2), span->state);
+	kspan_pool_free(large ? &large_pool : &span_pool, span);
+}
+
+/**
+ * kspan_span_setup - all objects of a small span free
+ * @span: a descriptor with @base, @needzero, @nr_pages set
+ * @sc: its span class
+ *
+ * Context: Any but NMI; nobody else sees the span.
+ */
+void kspan_span_setup(struct kspan_span *span, unsigned int sc)
+{
+	const struct kspan_class *info = kspan_sc_info(sc);
+
+	span->nr_objs = info->nr_objs;
+	span->nr_free = info->nr_objs;
+	memset(span->state,
+	       span->needzero ? KSPAN_OBJ_FREE : KSPAN_OBJ_ZEROED,
+	       info->nr_objs);
+	span->state[info->nr_objs] = KSPAN_OBJ_NONE;
+	bitmap_fill(kspan_span_bitmap(span), info->nr_objs);
+	if (span->kind == KSPAN_TINY)
+		memset(kspan_span_words(span), 0, info->nr_objs * sizeof(u64));
+	/* A tiny block is never freed as one object: magic stays 0. */
+	if (span->kind != KSPAN_TINY)
+		span->magic = info->magic;
+}
+
+/**
+ * kspan_span_retire - end of a descriptor
+ * @span: out of the arena map and of every list
+ *
+ * Context: Any but NMI.
+ */
+void kspan_span_retire(struct kspan_span *span)
+{
+	unsigned long flags;
+
+	WRITE_ONCE(span->magic, 0);
+	raw_spin_lock_irqsave(&limbo_lock, flags);
+	list_add(&span->list, &limbo);
+	WRITE_ONCE(nr_limbo, nr_limbo + 1);
+	raw_spin_unlock_irqrestore(&limbo_lock, flags);
+}
+
+/* Descriptors waiting for a grace period.  Context: Any. */
+unsigned int kspan_span_limbo(void)
+{
+	return READ_ONCE(nr_limbo);
+}
+
+/**
+ * kspan_span_quiesce - recycle the descriptors that ended before this call
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_span_quiesce(void)
+{
+	struct kspan_span *span, *next;
+	unsigned long flags;
+	LIST_HEAD(ended);
+
+	raw_spin_lock_irqsave(&limbo_lock, flags);
+	list_splice_init(&limbo, &ended);
+	WRITE_ONCE(nr_limbo, 0);
+	raw_spin_unlock_irqrestore(&limbo_lock, flags);
+	if (list_empty(&ended))
+		return;
+	synchronize_rcu();
+	list_for_each_entry_safe(span, next, &ended, list)
+		kspan_span_free(span);
+}
+
+/**
+ * kspan_span_check - whether a small span agrees with itself
+ * @span: the span
+ *
+ * Context: The span's central lock is held.
+ * Return: NULL, or what is wrong.
+ */
+const char *kspan_span_check(const struct kspan_span *span)
+{
+	const struct kspan_class *info = kspan_sc_info(span->top / 2);
+	const unsigned long *bitmap = kspan_span_bitmap(span);
+	unsigned int i;
+
+	if (span->nr_objs != info->nr_objs)
+		return "span: wrong number of objects for its class";
+	if (span->kind != KSPAN_TINY && span->magic != info->magic)
+		return "span: wrong divisor for its class";
+	if (bitmap_weight(bitmap, span->nr_objs) != span->nr_free)
+		return "span: free count differs from the bitmap";
+	for (i = 0; i < span->nr_objs; i++) {
+		u8 state = READ_ONCE(span->state[i]);
+
+		if (state > KSPAN_OBJ_SPENT)
+			return "span: unknown object state";
+		if (test_bit(i, bitmap) && !kspan_obj_is_free(state))
+			return "span: object both in the span and in use";
+	}
+	if (span->state[span->nr_objs] != KSPAN_OBJ_NONE)
+		return "span: no end mark behind the object states";
+	return NULL;
+}

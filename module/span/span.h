@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * span.h - spans: a run of heap pages cut into objects of one class.
+ *
+ * A span lives in the central layer.  Its bitmap says which objects lie there
+ * free; an object that is not in the bitmap is in somebody's hands, a
+ * magazine's or a client's, and its state byte tells which:
+ *
+ *	bitmap bit	state			where the object is
+ *	1		FREE or ZEROED		in the span
+ *	0		FREE or ZEROED		in a magazine
+ *	0		LIVE or ALIGNED		a client's
+ *	0		DEFERRED		freed in NMI, on its way back
+ *	0		SPENT			never reused: freed with sbrk=1
+ *						or found damaged
+ *
+ * With check=2 (redzone.c) there are no magazines, and
+ *
+ *	1		POISONED		in the span, freed before
+ *	0		GUARDED			a client's
+ *
+ * States and bitmap stand out of line, so that an overrun reaches neither and
+ * a free does not touch the object.  One state byte an object is what makes
+ * every double free an exact finding at the call that makes it.
+ *
+ * A descriptor is recycled only after an RCU grace period (preemption off is
+ * a read section), so that a free that races with the span's end reads old
+ * values, never another span's.
+ */
+#ifndef KSPAN_SPAN_H
+#define KSPAN_SPAN_H
+
+#include <linux/align.h>
+#include <linux/bitops.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/types.h>
+
+#include "base/sizeclass.h"
+
+/*
+ * State of an object.  FREE and ZEROED are the two an alloc may take, and
+ * POISONED, which only the slow path knows.
+ */
+enum kspan_obj {
+	KSPAN_OBJ_FREE,		/* content unknown */
+	KSPAN_OBJ_ZEROED,	/* every byte known to be zero */
+	KSPAN_OBJ_LIVE,
+	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
+	KSPAN_OBJ_GUARDED,	/* live, with a redzone behind it */
+	KSPAN_OBJ_DEFERRED,
+	KSPAN_OBJ_POISONED,	/* free, every byte known to be poison */
+	KSPAN_OBJ_SPENT,
+	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
+};
+
+/* Whether an object of this state is a client's. */
+static inline bool kspan_obj_is_live(u8 state)
+{
+	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_GUARDED;
+}
+
+/* Whether an object of this state may lie in its span. */
+static inline bool kspan_obj_is_free(u8 state)
+{
+	return state <= KSPAN_OBJ_ZEROED || state == KSPAN_OBJ_POISONED;
+}
+
+struct kspan_chunk;
+
+/**
+ * struct kspan_span - descriptor, one cache line on 64-bit machines
+ *
+ * The first four fields are all that kspan_free() reads.  They are set before
+ * the span appears in the arena map and stay until after a grace period,
+ * except @magic, which is zeroed (WRITE_ONCE) when the span dies so that
+ * whoever still holds the pointer takes the slow path.
+ *
+ * @base: address of the first object
+ * @state: object states, @nr_objs of them and a NONE behind
+ * @asked: large: bytes asked for, with check=2 only; as @base
+ * @deferred: large, freed in NMI: place in the list of free.c
+ * @magic: the class's, or 0: every free of it takes the slow path
+ * @top: 2 * span class + 1, the index of its F in a cache; set once
+ * @kind: enum kspan_kind; set once
+ * @node: NUMA node of the memory; set once
+ * @list: small: place in a partial list, under the central lock; dead: in
+ *	the limbo list, under its lock
+ * @kept: large: place in the lists of kept.c, under their lock
+ * @nr_pages: heap pages; small: set once; large: set by who takes it
+ * @nr_objs: objects; set once
+ * @nr_free: bits set in the bitmap, under the central lock
+ * @bucket: small: which partial list, or KSPAN_NO_BUCKET, under the central
+ *	lock
+ * @data: large: holds no pointers; as @base
+ * @needzero: the pages were used before; set once
+ * @region_pages: region: heap pages it has room for; 0: a run of a chunk
+ * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
+ * @chunk: small, or a large run: where the pages are from; set once
+ * @mem: region: what vmalloc() gave; set once
+ */
+struct kspan_span {
+	unsigned long base;
+	union {
+		u8 *state;
+		size_t asked;
+		struct llist_node deferred;
+	};
+	u32 magic;
+	u16 top;
+	u8 kind;
+	union {
+		u8 bucket;
+		bool data;
+	};
+
+	union {
+		struct list_head list;
+		struct hlist_node kept;
+	};
+	u32 nr_pages;
+	union {
+		struct {
+			u16 nr_objs;
+			u16 nr_free;
+		};
+		u32 region_pages;
+	};
+	s16 node;
+	bool needzero;
+	u8 live;
+	union {
+		struct kspan_chunk *chunk;
+		void *mem;
+	};
+};
+
+/* Life of a large object, in span->live. */
+enum kspan_life {
+	KSPAN_LIFE_NONE,
+	KSPAN_LIFE_LIVE,
+	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
+	KSPAN_LIFE_SPENT,	/* over, and nobody gets its memory again */
+};
+
+/* In no list: full, or on its way in or out; found corrupt, for ever. */
+#define KSPAN_NO_BUCKET	0xff
+#define KSPAN_RETIRED	0xfe
+
+/* Markers of the arena map; their magic is 0. */
+extern struct kspan_span kspan_null_span;	/* no page of kspan's */
+extern struct kspan_span kspan_idle_span;	/* a page whose span is gone */
+
+/* The free bitmap follows the states and their NONE byte. */
+static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
+{
+	return (unsigned long *)(span->state +
+				 ALIGN(span->nr_objs + 1, sizeof(long)));
+}
+
+/* With check=2, bytes asked for, by object; behind the bitmap. */
+static inline u16 *kspan_span_asked(const struct kspan_span *span)
+{
+	return (u16 *)(kspan_span_bitmap(span) + BITS_TO_LONGS(span->nr_objs));
+}
+
+/* One word a tiny block, behind the bitmap. */
+static inline atomic64_t *kspan_span_words(const struct kspan_span *span)
+{
+	unsigned long *bitmap = kspan_span_bitmap(span);
+
+	return (atomic64_t *)PTR_ALIGN(bitmap + BITS_TO_LONGS(span->nr_objs), 8);
+}
+
+/* Bytes of an object of @span. */
+static inline unsigned long kspan_span_size(const struct kspan_span *span)
+{
+	if (span->kind == KSPAN_LARGE)
+		return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	return kspan_sc_info(span->top / 2)->size;
+}
+
+/* Index of the object that holds @addr, an address inside @span. */
+static inline unsigned int kspan_span_index(const struct kspan_span *span,
+					    unsigned long addr)
+{
+	u32 magic = kspan_sc_info(span->top / 2)->magic;
+
+	return ((u64)(addr - span->base) * magic) >> 32;
+}
+
+static inline unsigned long kspan_span_addr(const struct kspan_span *span,
+					    unsigned int index)
+{
+	return span->base + index * kspan_span_size(span);
+}
+
+int kspan_span_init(void);
+void kspan_span_exit(void);
+void kspan_span_quiesce(void);
+struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp);
+void kspan_span_free(struct kspan_span *span);
+void kspan_span_setup(struct kspan_span *span, unsigned int sc);
+void kspan_span_retire(struct kspan_span *span);
+unsigned int kspan_span_limbo(void);
+
+/* Dead descriptors that make it worth waiting for a grace period. */
+#define KSPAN_LIMBO_KICK	256U
+
+const char *kspan_span_check(const struct kspan_span *span);
+
+#endif /* KSPAN_SPAN_H */
