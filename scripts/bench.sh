@@ -27,8 +27,8 @@
 #
 # The rows go to build/bench/RIG.rows, pictures of them beside that.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 ALL_RIGS=(icount-6.1 icount-6.12 icount-newest uml-6.1 uml-6.12 uml-newest)
 OUT=$BUILD/bench
@@ -94,14 +94,14 @@ run_icount()
 	local kdir work CLIENT_DIRS=(scripts/bench)
 
 	"$SCRIPTS/setup.sh" build qemu
-	kdir=$("$SCRIPTS/kernels.sh" headers "$2") || return
+	kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$2") || return
 	work=$(work_dir "stock-$2")
 	say "$1: building for the stock $2 kernel"
 	watched "$1: build" "$OUT/$1-build.log" \
 		build_modules "$kdir" "$work" || return
 	say "$1: counting instructions, some 90 seconds for all rows"
 	watched "$1" "$OUT/$1-run.log" \
-		"$SCRIPTS/qemu.sh" --kernel "$2" --icount --mem 2G --timeout 900 \
+		"$SCRIPTS/kernels/qemu.sh" --kernel "$2" --icount --mem 2G --timeout 900 \
 		--log "$OUT/$1.log" --out "$OUT/$1.rows" \
 		--cmdline "guest.bench=$params" "$SCRIPTS/guest/bench.sh" \
 		"$work/kspan.ko" "$work/scripts/bench/kspan_bench.ko"
@@ -113,7 +113,7 @@ run_uml()
 	local kdir work cpus=() CLIENT_DIRS=(scripts/bench)
 
 	"$SCRIPTS/setup.sh" uml
-	kdir=$("$SCRIPTS/kernels.sh" uml "$2" bench) || return
+	kdir=$("$SCRIPTS/kernels/kernels.sh" uml "$2" bench) || return
 	work=$(work_dir "uml-bench-$2")
 	[ "$2" != newest ] || cpus=(--cpus 2)
 	say "$1: building for User Mode Linux"
@@ -121,7 +121,7 @@ run_uml()
 		build_modules "$kdir" "$work" ARCH=um || return
 	say "$1: running, about a minute for all rows"
 	watched "$1" "$OUT/$1-run.log" \
-		"$SCRIPTS/uml.sh" --kernel "$2" --flavour bench --mem 2G \
+		"$SCRIPTS/kernels/uml.sh" --kernel "$2" --flavour bench --mem 2G \
 		"${cpus[@]}" --timeout 600 --log "$OUT/$1.log" \
 		--out "$OUT/$1.rows" --cmdline "guest.bench=$params" \
 		"$SCRIPTS/guest/bench.sh" "$work/kspan.ko" \
@@ -138,6 +138,6 @@ for rig in "${rigs[@]}"; do
 done
 if [ -n "$pictures" ]; then
 	"$SCRIPTS/setup.sh" bench
-	"$SCRIPTS/bench-plot.py" --out "$OUT" "$OUT"/*.rows
+	"$SCRIPTS/bench/plot.py" --out "$OUT" "$OUT"/*.rows
 	say "pictures are in $OUT"
 fi

@@ -10,8 +10,8 @@
 #
 # Nothing is written to the source tree; the modules are built in copies.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
@@ -86,10 +86,10 @@ need_module()
 		die "python3-$1 is missing; scripts/setup.sh check installs it"
 }
 
-# source_check RULE: a rule of check-source.py on every file.
+# source_check RULE: a rule of checks/source.py on every file.
 source_check()
 {
-	xargs -d '\n' "$PYTHON" scripts/check-source.py "$1" <"$TEMP/files"
+	xargs -d '\n' "$PYTHON" scripts/checks/source.py "$1" <"$TEMP/files"
 }
 
 # --- the kernel's own tools -------------------------------------------------
@@ -109,7 +109,7 @@ kernel_scripts()
 		tar -xJf "$tar" -C "$dir.part" --strip-components=2 \
 			"$top"/scripts/{checkpatch.pl,spelling.txt} \
 			"$top"/scripts/{const_structs.checkpatch,kernel-doc} \
-			"$top/scripts/coccinelle"
+			"$top/scripts/checks/coccinelle"
 		mv -T "$dir.part" "$dir"
 	fi
 	printf '%s\n' "$dir"
@@ -133,7 +133,7 @@ strict_build()
 	local kdir log=$2.log
 
 	need sparse make gcc
-	kdir=$(scripts/kernels.sh headers "$1")
+	kdir=$(scripts/kernels/kernels.sh headers "$1")
 	if ! build_modules "$kdir" "$2" --keep-going W=1 C=2 \
 		CF=-Wsparse-error KCFLAGS=-Werror >"$log" 2>&1; then
 		grep -vE '^ +(CC|CHECK|LD|AR|MODPOST|BTF) |^make.*: (Enter|Leav)ing' \
@@ -188,7 +188,7 @@ step_python()
 
 step_includes()
 {
-	"$PYTHON" scripts/check-includes.py
+	"$PYTHON" scripts/checks/includes.py
 }
 
 step_versions()
@@ -219,12 +219,12 @@ step_api()
 step_docs()
 {
 	need_module docutils
-	"$PYTHON" scripts/check-docs.py
+	"$PYTHON" scripts/checks/docs.py
 }
 
 step_sizeclass()
 {
-	"$PYTHON" scripts/gen-sizeclasses.py -o "$TEMP/sizeclass_table.h"
+	"$PYTHON" scripts/checks/gen-sizeclasses.py -o "$TEMP/sizeclass_table.h"
 	diff -u module/base/sizeclass_table.h "$TEMP/sizeclass_table.h"
 }
 
@@ -267,7 +267,7 @@ step_kunit()
 	local dir=$TEMP/kunit kdir log=$TEMP/kunit.log
 
 	need sparse make gcc rsync
-	kdir=$(scripts/kernels.sh headers "$NEWEST")
+	kdir=$(scripts/kernels/kernels.sh headers "$NEWEST")
 	mkdir -p "$dir"
 	rsync -a --files-from="$TEMP/files" . "$dir"
 	if ! make -j"$(nproc)" -k -C "$kdir" M="$dir" KSPAN_KUNIT=1 W=1 C=2 \
@@ -286,7 +286,7 @@ step_headers()
 	local dir=$TEMP/headers kdir header name log=$TEMP/headers.log
 
 	need make gcc
-	kdir=$(scripts/kernels.sh headers "$NEWEST")
+	kdir=$(scripts/kernels/kernels.sh headers "$NEWEST")
 	mkdir -p "$dir"
 	{
 		echo "ccflags-y := -I$ROOT/module/include -I$ROOT/module"
@@ -310,14 +310,14 @@ step_fastpath()
 {
 	need objdump
 	newest_build
-	"$PYTHON" scripts/check-fastpath.py "$TEMP/$NEWEST/kspan.ko"
+	"$PYTHON" scripts/checks/fastpath.py "$TEMP/$NEWEST/kspan.ko"
 }
 
 step_clang_tidy()
 {
 	need clang-tidy
 	newest_build
-	"$PYTHON" scripts/check-tidy.py "$(cat "$TEMP/$NEWEST.kdir")" \
+	"$PYTHON" scripts/checks/tidy.py "$(cat "$TEMP/$NEWEST.kdir")" \
 		"$TEMP/$NEWEST"
 }
 
@@ -349,8 +349,8 @@ step_cocci()
 	export -f cocci_rule
 	# stream_open.cocci warns about itself whatever it reads.
 	{
-		printf '%s\n' "$ROOT"/scripts/cocci/*.cocci
-		grep -rlw 'virtual report' "$scripts/coccinelle" |
+		printf '%s\n' "$ROOT"/scripts/checks/cocci/*.cocci
+		grep -rlw 'virtual report' "$scripts/checks/coccinelle" |
 			grep -v /stream_open.cocci
 	} >"$TEMP/rules"
 	cd "$dir"
@@ -365,7 +365,7 @@ step_cocci()
 step_model()
 {
 	need spin gcc
-	"$PYTHON" scripts/check-model.py
+	"$PYTHON" scripts/model/search.py
 }
 
 # All of the module in user space, on the inputs that found or reached most.

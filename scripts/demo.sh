@@ -11,8 +11,8 @@
 # Missing packages are installed.  Nothing is loaded into the kernel that runs.
 # The guest's kernel log is build/demo/kernel.log.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 kernel=6.12
 nr=100000
@@ -54,8 +54,8 @@ stats_table()
 dir=$BUILD/demo
 mkdir -p "$dir"
 "$SCRIPTS/setup.sh" demo
-kdir=$("$SCRIPTS/kernels.sh" headers "$kernel")
-image=$("$SCRIPTS/kernels.sh" image "$kernel")
+kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$kernel")
+image=$("$SCRIPTS/kernels/kernels.sh" image "$kernel")
 work=$(work_dir "stock-$kernel")
 say "building kspan.ko and its client for Linux $(basename "$image")"
 CLIENT_DIRS=(Documentation/example)
@@ -64,7 +64,7 @@ watched build "$dir/build.log" build_modules "$kdir" "$work"
 say "booting that kernel in QEMU, 2 CPUs"
 out=$dir/reports
 : >"$out"
-"$SCRIPTS/qemu.sh" --kernel "$kernel" --smp 2 --mem 1G \
+"$SCRIPTS/kernels/qemu.sh" --kernel "$kernel" --smp 2 --mem 1G \
 	--cmdline "guest.nr=$nr" --log "$dir/kernel.log" --out "$out" \
 	"$SCRIPTS/guest/demo.sh" "$work/kspan.ko" \
 	"$work/Documentation/example/kspan_client.ko" 2>"$dir/qemu.log" &

@@ -21,8 +21,8 @@
 # An input that finds something is left in build/fuzz/found/, its log beside
 # it.  The last line is `N passed, N failed`.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 TARGETS=(heap map api)
 OUT=$BUILD/fuzz

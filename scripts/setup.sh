@@ -8,8 +8,8 @@
 #
 # Groups: build demo uml qemu arm64 check fuzz bench; none means all of them.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 # Package lists older than this are fetched again before an installation.
 LISTS_MAX_DAYS=1

@@ -15,8 +15,8 @@
 # short and go on another day; delete the file to begin anew.  A run that fails
 # ends the soak.  The last line is `N passed, N failed`, of all runs in the log.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 LEGS=(torture-6.1 torture-6.12 torture-6.1-rt torture-6.12-rt torture-newest
 	torture-6.1-arm64 torture-6.1-i386 torture-6.12+numa torture-6.12+8cpu)

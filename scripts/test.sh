@@ -23,7 +23,7 @@
 #   faults-6.1                requests that fail, on another kernel
 #   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
 #   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
-#                             see debug-kernel.sh
+#                             see kernels/debug-kernel.sh
 #   kunit-6.12-kasan+numa     the suite about NUMA nodes there, with two
 #   torture-6.12-kasan        the stress there
 #   faults-6.12-kasan         requests that fail, there
@@ -40,8 +40,8 @@
 # What is missing is installed, fetched or built first; a leg that cannot run
 # fails.  Logs are in build/test/.  The last line is `N passed, N failed`.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
 MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init torture-6.1-rt
@@ -131,19 +131,19 @@ kunit_guest()
 	set -- "$name"
 	version=${1%-uml-*}
 
-	if "$SCRIPTS/debug-kernel.sh" knows "$1"; then
-		kdir=$("$SCRIPTS/kernels.sh" headers "$1") || return
+	if "$SCRIPTS/kernels/debug-kernel.sh" knows "$1"; then
+		kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$1") || return
 		# Slow; the others run under User Mode Linux with KASAN.
 		cmdline+=" guest.loads=check=1,check=2"
-		guest=("$SCRIPTS/qemu.sh" --kernel "$1" --smp 2 --mem 1G
+		guest=("$SCRIPTS/kernels/qemu.sh" --kernel "$1" --smp 2 --mem 1G
 			--nodes "$nodes" --timeout 900 --cmdline "$cmdline")
 		build_args=()
 		return
 	fi
 	[ "$version" = "$1" ] || flavour=${1##*-}
 	[ "$1" != newest ] || cpus=2
-	kdir=$("$SCRIPTS/kernels.sh" uml "$version" "$flavour") || return
-	guest=("$SCRIPTS/uml.sh" --kernel "$version" --flavour "$flavour"
+	kdir=$("$SCRIPTS/kernels/kernels.sh" uml "$version" "$flavour") || return
+	guest=("$SCRIPTS/kernels/uml.sh" --kernel "$version" --flavour "$flavour"
 		--cpus "$cpus" --timeout 600 --cmdline "$cmdline")
 	# What is found damaged is never used again, and KASAN needs much itself.
 	[ "$flavour" = test ] || guest+=(--mem 512M)
@@ -155,7 +155,7 @@ count_cases()
 {
 	local status=0 line
 
-	"$SCRIPTS/ktap.py" --suites "$(nr_suites "$1")" "$2" \
+	"$SCRIPTS/checks/ktap.py" --suites "$(nr_suites "$1")" "$2" \
 		>"$LOGS/$1.cases" || status=1
 	grep -v '^[0-9]* passed' "$LOGS/$1.cases" || true
 	line=$(tail -n 1 "$LOGS/$1.cases")
@@ -302,16 +302,16 @@ leg_stock()
 	local CLIENT_DIRS=(Documentation/example scripts/torture)
 
 	choose_machine "$2"
-	! "$SCRIPTS/debug-kernel.sh" knows "$kernel" ||
+	! "$SCRIPTS/kernels/debug-kernel.sh" knows "$kernel" ||
 		timeout=$((seconds * 10 + 900))
 
 	"$SCRIPTS/setup.sh" build qemu || return
-	kdir=$("$SCRIPTS/kernels.sh" headers "$kernel") || return
+	kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$kernel") || return
 	work=$(work_dir "stock-$kernel")
 	build_for "$leg" "$kdir" "$work" || return
 	say "$leg: booting the kernel, then $seconds s of stress"
 	watched "$leg" "$LOGS/$leg-run.log" \
-		"$SCRIPTS/qemu.sh" --kernel "$kernel" "${machine[@]}" \
+		"$SCRIPTS/kernels/qemu.sh" --kernel "$kernel" "${machine[@]}" \
 		--timeout "$timeout" \
 		--cmdline "$cmdline guest.seconds=$seconds guest.params=$(commas "${module[@]}") guest.torture=$(commas "${torture[@]}")" \
 		--log "$LOGS/$leg.log" \
@@ -390,8 +390,8 @@ for leg in "${legs[@]}"; do
 	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
-	model) run=(leg_lines "$leg" "$SCRIPTS/check-model.py") ;;
-	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/check-model.py" --mutants) ;;
+	model) run=(leg_lines "$leg" "$SCRIPTS/model/search.py") ;;
+	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/model/search.py" --mutants) ;;
 	*) run=("leg_$leg") ;;
 	esac
 	before=$failed

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Size classes: the tables behind sizeclass.h.  The numbers are computed by
- * scripts/gen-sizeclasses.py, which also says what each class wastes.
+ * scripts/checks/gen-sizeclasses.py, which also says what each class wastes.
  */
 #include <linux/build_bug.h>
 

@@ -25,7 +25,7 @@
 #define NOWHERE	255
 
 /*
- * Mutants: what the code must not do.  scripts/check-model.py --mutants expects
+ * Mutants: what the code must not do.  scripts/model/search.py --mutants expects
  * an error of each.
  */
 #ifdef MUTANT_1		/* heap: a lock is taken with interrupts on */

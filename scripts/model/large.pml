@@ -29,7 +29,7 @@
 #define LIFE_LIVE	1
 #define LIFE_DEFERRED	2
 
-/* Mutants: scripts/check-model.py --mutants expects an error of each. */
+/* Mutants: scripts/model/search.py --mutants expects an error of each. */
 #ifdef MUTANT_1		/* two: the life is read and written, not exchanged */
 #define EXCHANGED	0
 #else

@@ -144,7 +144,7 @@ inline give(x)
 }
 
 /*
- * Mutants: what the code must not do.  scripts/check-model.py --mutants expects
+ * Mutants: what the code must not do.  scripts/model/search.py --mutants expects
  * an error of each, in the setting named behind it.
  */
 #ifdef MUTANT_1		/* interrupts: a lock is taken with interrupts on */

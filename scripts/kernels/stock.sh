@@ -16,8 +16,8 @@
 # What is not installed is unpacked in the cache.  Its headers are made to work
 # there with the compilers of this machine, without a variable for make.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 # How long the newest release of a kernel is taken to be that.
 LOOK_DAYS=7
@@ -144,7 +144,7 @@ describe()
 	case $1 in
 	newest)
 		own=
-		series=$("$SCRIPTS/backports.sh" series)
+		series=$("$SCRIPTS/kernels/backports.sh" series)
 		;;
 	*-rt) flavour=rt-$arch ;;
 	# Their cloud kernels lack the console, or do not exist.
@@ -156,7 +156,7 @@ describe()
 # packages COMMAND...: ask where the described kernel comes from.
 packages()
 {
-	"$SCRIPTS/backports.sh" ${own:+--own} --arch "$arch" "$@"
+	"$SCRIPTS/kernels/backports.sh" ${own:+--own} --arch "$arch" "$@"
 }
 
 # vmlinuz_package RELEASE: the package with its image, empty if there is none.
@@ -199,7 +199,7 @@ own_tools()
 	local dir=$1 source kdir=$1/build out=$1/tools kbuild option
 
 	kbuild=$(realpath "$kdir/scripts/..")
-	source=$("$SCRIPTS/kernels.sh" source newest) || return
+	source=$("$SCRIPTS/kernels/kernels.sh" source newest) || return
 	mkdir -p "$out"
 	cp "$kdir/.config" "$out/.config"
 	make -C "$source" O="$out" ARCH=x86 olddefconfig || return
@@ -253,7 +253,7 @@ unpack_kernel()
 	# The tools run on this machine, not on the guest's.
 	kbuild=$(readlink "$tree/usr/src/linux-headers-$release/scripts")
 	kbuild=$(basename "$(dirname "$kbuild")")
-	"$SCRIPTS/backports.sh" ${own:+--own} unpack "$kbuild" "$tree" || return
+	"$SCRIPTS/kernels/backports.sh" ${own:+--own} unpack "$kbuild" "$tree" || return
 	packages unpack "$(vmlinuz_package "$release")" "$dir/image" || return
 	# Newer packages keep it among the modules.
 	find "$dir/image" \( -name vmlinuz -o -name 'vmlinuz-*' \) -type f \

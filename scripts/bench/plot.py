@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""bench-plot.py --out DIR ROWS... - pictures of benchmark results.
+"""plot.py --out DIR ROWS... - pictures of benchmark results.
 
 From the files that scripts/bench.sh leaves in build/bench, as SVG and PNG:
 
@@ -332,7 +332,7 @@ def main():
     args = parser.parse_args()
     rigs = benchrows.load(args.rows)
     if not rigs:
-        sys.exit("bench-plot.py: no rows in any of these files")
+        sys.exit("plot.py: no rows in any of these files")
     args.out.mkdir(parents=True, exist_ok=True)
     set_style()
     for name, plot in PICTURES.items():

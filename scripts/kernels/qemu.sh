@@ -20,8 +20,8 @@
 # Succeeds if the guest's verdict is PASS, it switched itself off and its
 # kernel complained about nothing.  Any warning of the kernel ends the guest.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 kernel=6.12
 smp=4
@@ -61,8 +61,8 @@ if [ "$arch" = arm64 ]; then
 	"$SCRIPTS/setup.sh" arm64
 	STRIP=aarch64-linux-gnu-strip
 fi
-dir=$("$SCRIPTS/kernels.sh" image "$kernel")
-BUSYBOX=$("$SCRIPTS/kernels.sh" busybox "$kernel")
+dir=$("$SCRIPTS/kernels/kernels.sh" image "$kernel")
+BUSYBOX=$("$SCRIPTS/kernels/kernels.sh" busybox "$kernel")
 mkdir -p "$(dirname "$log")" "$(dirname "$out")"
 tmp=
 temp_dir tmp

@@ -4,7 +4,7 @@
 #
 # Messages go to stderr, so that a script can print a result on stdout.
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRIPTS=$ROOT/scripts
 # Everything big or slow to make; safe to delete at any time.
 CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
@@ -233,7 +233,7 @@ kernel_name()
 	case $1 in
 	6.1 | 6.12 | *-* | newest | "") ;;
 	*)
-		if [ "$1" = "$("$SCRIPTS/backports.sh" series)" ]; then
+		if [ "$1" = "$("$SCRIPTS/kernels/backports.sh" series)" ]; then
 			set -- newest
 		fi
 		;;

@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MODELS = ROOT / "scripts" / "model"
 MEMORY_MB = 1536
 SECONDS = 500           # a busy machine; the longest takes a tenth of it
@@ -97,7 +97,7 @@ def search(job):
     flags = job.flags.split() + ([f"-D{job.fault}"] if job.fault else [])
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kspan-model.") as folder:
-        for file in job.model.parent.iterdir():
+        for file in job.model.parent.glob("*.[ip][nm][cl]"):
             shutil.copy(file, folder)
         build = ["gcc", "-O0" if job.fault else "-O2", "-w", "-DSAFETY",
                  "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"]

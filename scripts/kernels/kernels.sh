@@ -18,8 +18,8 @@
 # one of flavour kasan has KASAN besides; one of flavour bench has KUnit alone.  Everything is kept in the cache,
 # ${KSPAN_CACHE:-~/.cache/kspan}; nothing is installed but headers.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 # --- User Mode Linux --------------------------------------------------------
 
@@ -98,8 +98,8 @@ source_tar()
 		package=$(dpkg-query -W -f '${Version}' "linux-source-$1")
 		tar=/usr/src/linux-source-$1.tar.xz
 	else
-		series=$("$SCRIPTS/backports.sh" series)
-		package=$("$SCRIPTS/backports.sh" version "linux-source-$series")
+		series=$("$SCRIPTS/kernels/backports.sh" series)
+		package=$("$SCRIPTS/kernels/backports.sh" version "linux-source-$series")
 		tar=$2/usr/src/linux-source-$series.tar.xz
 	fi
 	printf '%s %s %s\n' "$series" "$package" "$tar"
@@ -118,7 +118,7 @@ uml_source()
 	dir=$CACHE/source/linux-$series-${package//[^0-9a-zA-Z.+-]/_}-$patch
 	if [ ! -e "$dir" ]; then
 		[ -e "$tar" ] ||
-			"$SCRIPTS/backports.sh" unpack "linux-source-$series" "$tmp"
+			"$SCRIPTS/kernels/backports.sh" unpack "linux-source-$series" "$tmp"
 		say "extracting linux-source-$series $package"
 		rm -rf "$dir.part"
 		mkdir -p "$dir.part"
@@ -246,24 +246,24 @@ uml | source)
 	fi
 	;;
 headers | image | busybox)
-	if "$SCRIPTS/debug-kernel.sh" knows "${2:-}"; then
-		exec "$SCRIPTS/debug-kernel.sh" "$@"
+	if "$SCRIPTS/kernels/debug-kernel.sh" knows "${2:-}"; then
+		exec "$SCRIPTS/kernels/debug-kernel.sh" "$@"
 	fi
-	exec "$SCRIPTS/stock.sh" "$@"
+	exec "$SCRIPTS/kernels/stock.sh" "$@"
 	;;
 all)
 	# Each a script of its own, which lets its lock go.
 	for version in 6.1 6.12 newest; do
-		"$SCRIPTS/kernels.sh" uml "$version" test
-		"$SCRIPTS/kernels.sh" uml "$version" bench
+		"$SCRIPTS/kernels/kernels.sh" uml "$version" test
+		"$SCRIPTS/kernels/kernels.sh" uml "$version" bench
 	done
-	for name in $("$SCRIPTS/stock.sh" names); do
-		"$SCRIPTS/stock.sh" headers "$name"
-		"$SCRIPTS/stock.sh" image "$name"
+	for name in $("$SCRIPTS/kernels/stock.sh" names); do
+		"$SCRIPTS/kernels/stock.sh" headers "$name"
+		"$SCRIPTS/kernels/stock.sh" image "$name"
 	done
-	"$SCRIPTS/kernels.sh" uml 6.12 kasan
-	for name in $("$SCRIPTS/debug-kernel.sh" names); do
-		"$SCRIPTS/debug-kernel.sh" image "$name"
+	"$SCRIPTS/kernels/kernels.sh" uml 6.12 kasan
+	for name in $("$SCRIPTS/kernels/debug-kernel.sh" names); do
+		"$SCRIPTS/kernels/debug-kernel.sh" image "$name"
 	done
 	;;
 -h | --help)

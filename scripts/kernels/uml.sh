@@ -17,8 +17,8 @@
 # Succeeds if the guest's verdict is PASS, it switched itself off and its
 # kernel complained about nothing.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 kernel=6.12
 flavour="test"
@@ -49,7 +49,7 @@ done
 log=${log:-$BUILD/uml-$kernel.log}
 out=${out:-${log%.log}.out}
 
-dir=$("$SCRIPTS/kernels.sh" uml "$kernel" "$flavour")
+dir=$("$SCRIPTS/kernels/kernels.sh" uml "$kernel" "$flavour")
 mkdir -p "$(dirname "$log")" "$(dirname "$out")"
 tmp=
 temp_dir tmp

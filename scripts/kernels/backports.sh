@@ -17,8 +17,8 @@
 # They come from the mirror that apt is set up to use.  apt keeps their lists
 # and packages in the cache, so nothing of this machine's set-up changes.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 SUITE=trixie-backports
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -15,8 +15,8 @@
 # data races.
 # Small: no drivers but a serial port, no network, no disks.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 NAMES=(6.12-kasan 6.12-kcsan)
 
@@ -145,7 +145,7 @@ kernel()
 	local name=$1 version=${1%-*} flavour=${1##*-} source recipe dir
 
 	"$SCRIPTS/setup.sh" uml
-	source=$("$SCRIPTS/kernels.sh" source "$version")
+	source=$("$SCRIPTS/kernels/kernels.sh" source "$version")
 	lock_file "$CACHE/debug-$name.lock" "kernel $name"
 	recipe=$(config "$flavour" | sha256sum | cut -c 1-10)
 	dir=$CACHE/debug/$(basename "$source")-$flavour-$recipe

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""bench-report.py [ROWS...] - put benchmark results into the documentation.
+"""report.py [ROWS...] - put benchmark results into the documentation.
 
 From the files that scripts/bench.sh left (build/bench/*.rows) writes the
 tables to Documentation/performance-tables.rst, and copies the pictures that
@@ -16,9 +16,9 @@ import sys
 
 import benchrows
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HEAD = """.. SPDX-License-Identifier: GPL-2.0
-.. Written by scripts/bench-report.py; edits are lost.
+.. Written by scripts/bench/report.py; edits are lost.
 
 =================
 Figures, in full
@@ -307,7 +307,7 @@ def main():
     files = args.rows or sorted((ROOT / "build" / "bench").glob("*.rows"))
     rigs = benchrows.load(files)
     if not rigs:
-        sys.exit("bench-report.py: there are no rows; run scripts/bench.sh first")
+        sys.exit("report.py: there are no rows; run scripts/bench.sh first")
     pictures = {path.stem: path for file in files
                 for path in file.parent.glob("*.svg")}
     (args.out / "pictures").mkdir(parents=True, exist_ok=True)
