@@ -11,7 +11,7 @@
 
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
 #include "kunit_support.h"
 #include "span/arena.h"
 
@@ -211,7 +211,7 @@ static void chunks_leave_no_trace(struct kunit *test)
 	unsigned long base = chunk->base;
 	unsigned int i;
 
-	kspan_arena_mark(base, 4, &kspan_idle_span);
+	kspan_arena_set(base, 4, &kspan_idle_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, base), &kspan_idle_span);
 	kspan_chunk_put(chunk);
 	for (i = 0; i < 4; i++)
@@ -231,7 +231,7 @@ static void every_byte_of_an_object(struct kunit *test)
 		struct kspan_span *span = kspan_test_span(ptr);
 
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		KUNIT_EXPECT_EQ(test, kspan_sc_class(span->top / 2),
+		KUNIT_EXPECT_EQ(test, kspan_sc_class(kspan_span_sc(span)),
 				kspan_size_to_class(sizes[i]));
 		for (offset = 0; offset < sizes[i]; offset++)
 			KUNIT_ASSERT_PTR_EQ(test, look_up(test, (unsigned long)ptr +
@@ -306,7 +306,7 @@ static void frames_outside_the_window(struct kunit *test)
 	expect_foreign(test, addr);
 	expect_foreign(test, far);
 
-	kspan_arena_mark(addr, 2, &kspan_idle_span);
+	kspan_arena_set(addr, 2, &kspan_idle_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, addr - 1), &kspan_null_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, addr), &kspan_idle_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, far), &kspan_idle_span);
@@ -319,7 +319,7 @@ static void frames_outside_the_window(struct kunit *test)
 	far += KSPAN_FRAME_SIZE;
 	KUNIT_EXPECT_NULL_MSG(test, kspan_arena_frame(&far),
 			      "there is no frame above");
-	kspan_arena_mark(addr, 2, &kspan_null_span);
+	kspan_arena_set(addr, 2, &kspan_null_span);
 }
 
 static void expect_elsewhere(struct kunit *test, const void *ptr)

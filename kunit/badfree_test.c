@@ -13,7 +13,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "base/shadow.h"
+#include "base/kasan.h"
 #include "cache/cache.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -437,9 +437,9 @@ static noinline bool is_wiped(const u8 *ptr, size_t size)
 {
 	bool wiped;
 
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	wiped = !memchr(ptr, 0x3c, size);
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 	return wiped;
 }
 

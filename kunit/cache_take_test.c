@@ -7,7 +7,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "base/shadow.h"
+#include "base/kasan.h"
 #include "cache/cache.h"
 #include "kunit_support.h"
 #include "show/verify.h"
@@ -77,10 +77,10 @@ static void single_and_many(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
 				(u8)KSPAN_OBJ_LIVE);
 	/* They were given to nobody. */
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	for (i = 2; i < 2 + NR_MANY; i++)
 		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 	/* Span class 0 has nothing, ever. */
 	preempt_disable();
 	none = kspan_cache_alloc(0, &was);

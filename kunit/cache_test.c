@@ -362,7 +362,7 @@ static void free_into_two_magazines(void *arg)
 	put(work.obj, CAP / 2);
 	/* As if another free had been past the check of the state as well. */
 	*state = KSPAN_OBJ_LIVE;
-	work.nr = kspan_cache_push(KSPAN_TOP_F(SC), work.obj[3], state);
+	work.nr = kspan_cache_push(KSPAN_F_INDEX(SC), work.obj[3], state);
 	put(work.obj + CAP / 2, CAP - CAP / 2);
 }
 
@@ -413,7 +413,7 @@ static void plant(void *arg)
 
 	take(work.obj, CAP);
 	put(work.obj, CAP);
-	top = __this_cpu_read(kspan_tops[KSPAN_TOP_F(SC)]) - 1;
+	top = __this_cpu_read(kspan_tops[KSPAN_F_INDEX(SC)]) - 1;
 	span = kspan_test_span(top->ptr);
 	index = kspan_span_index(span, (unsigned long)top->ptr);
 	saved = *top;

@@ -10,7 +10,7 @@
 #include <linux/topology.h>
 
 #include "central/central.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "span/arena.h"
 
@@ -59,7 +59,7 @@ static void grow(struct kunit *test)
 		err = kspan_central_grow(node, SC, GFP_KERNEL, false, &low);
 		if (err != -ENOSPC)
 			break;
-		err = kspan_heap_grow(kspan_heap_of(node), PAGES, GFP_KERNEL);
+		err = kspan_page_heap_grow(kspan_page_heap_of(node), PAGES, GFP_KERNEL);
 		KUNIT_ASSERT_EQ(test, err, 0);
 	}
 	KUNIT_ASSERT_EQ(test, err, 0);
@@ -228,7 +228,7 @@ static void flush_sorts(struct kunit *test)
 /* Spans that empty go back to the page heap, but for one and an eighth. */
 static void empty_spans_go_back(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	unsigned int nr = MAX_SPANS, i;
 	unsigned long used, base;
 
@@ -270,7 +270,7 @@ static void drain_spares_used_spans(struct kunit *test)
 /* Without a run at hand growth says so and leaves nothing behind. */
 static void growth_can_fail(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	unsigned long reserve = heap->reserve_pages;
 	struct kspan_stats before;
 	bool low = false;
@@ -347,7 +347,7 @@ static void (*const damages[])(struct kspan_span *span) = {
  * A span that contradicts itself is taken out of use, once, and others serve
  * on.  What returns to it is not used again.
  */
-static void corrupt_span_is_retired(struct kunit *test)
+static void corrupt_span_is_quarantined(struct kunit *test)
 {
 	struct kspan_span *bad;
 	unsigned int i, k;
@@ -456,7 +456,7 @@ static struct kunit_case central_cases[] = {
 	KUNIT_CASE(drain_spares_used_spans),
 	KUNIT_CASE(growth_can_fail),
 	KUNIT_CASE(check_finds_wrong_figures),
-	KUNIT_CASE(corrupt_span_is_retired),
+	KUNIT_CASE(corrupt_span_is_quarantined),
 	KUNIT_CASE(object_in_two_hands),
 	KUNIT_CASE(twice_to_an_empty_span),
 	KUNIT_CASE(page_is_another_class_s),

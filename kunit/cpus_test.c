@@ -20,7 +20,7 @@
 #include <linux/timer.h>
 
 #include "base/node.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "reclaim/scavenge.h"
 
@@ -110,7 +110,7 @@ static bool reserve_is_full(void)
 	int node;
 
 	for_each_kspan_node(node)
-		if (kspan_heap_lacks(kspan_heap_of(node)))
+		if (kspan_page_heap_lacks(kspan_page_heap_of(node)))
 			return false;
 	return true;
 }

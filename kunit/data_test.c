@@ -31,7 +31,7 @@ static void expect_apart(struct kunit *test, const void *ptr, unsigned int nr)
 		if (kspan_test_span(data[i]) == span)
 			break;
 	KUNIT_EXPECT_EQ_MSG(test, i, nr, "class %u: two kinds in a span",
-			    kspan_sc_class(span->top / 2));
+			    kspan_sc_class(kspan_span_sc(span)));
 }
 
 /* Allocated in turns, enough for more than one span of either kind. */

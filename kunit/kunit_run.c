@@ -23,7 +23,7 @@
 enum levels {
 	ANY,
 	PLAIN,		/* below 2: about magazines, or blocks of tiny objects */
-	GUARDED,	/* 2: about redzones and poison */
+	REDZONED,	/* 2: about redzones and poison */
 };
 
 /* Every suite, in the order they run: from the bottom to the top. */
@@ -32,15 +32,15 @@ enum levels {
 	X(params, ANY)			\
 	X(span, ANY)			\
 	X(arena, ANY)			\
-	X(heap, ANY)			\
-	X(heap_check, ANY)		\
-	X(heap_model, ANY)		\
+	X(page_heap, ANY)		\
+	X(page_heap_check, ANY)	\
+	X(page_heap_model, ANY)	\
 	X(central, ANY)			\
 	X(cache, PLAIN)			\
 	X(cache_model, PLAIN)		\
 	X(cache_take, PLAIN)		\
 	X(probe, PLAIN)			\
-	X(kept, ANY)			\
+	X(large_cache, ANY)		\
 	X(large, ANY)			\
 	X(tiny, PLAIN)			\
 	X(data, ANY)			\
@@ -63,9 +63,9 @@ enum levels {
 	X(inject, ANY)			\
 	X(sanitize, ANY)		\
 	X(report, ANY)			\
-	/* Last: they leave spans with retired objects. */ \
-	X(poison, GUARDED)		\
-	X(redzone, GUARDED)
+	/* Last: they leave spans with quarantined objects. */ \
+	X(poison, REDZONED)		\
+	X(redzone, REDZONED)
 
 #define DECLARE_SUITE(concept, ...) \
 	extern struct kunit_suite kspan_suite_##concept;
@@ -82,7 +82,7 @@ static const struct {
 
 static bool is_wanted(unsigned int i, const char *val)
 {
-	if (suites[i].levels == (kspan_redzone_on() ? PLAIN : GUARDED))
+	if (suites[i].levels == (kspan_redzone_on() ? PLAIN : REDZONED))
 		return false;
 	return sysfs_streq(val, "all") ||
 	       sysfs_streq(val, suites[i].suite->name);

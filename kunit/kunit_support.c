@@ -18,11 +18,11 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "cache/cache.h"
 #include "central/central.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "reclaim/scavenge.h"
 #include "show/verify.h"
@@ -153,14 +153,14 @@ void kspan_test_tick(struct kunit *test, unsigned long ms)
 }
 
 /* What is there neither compiler nor KASAN must know. */
-noinline void kspan_test_spoil(void *ptr, long offset)
+noinline void kspan_test_overwrite(void *ptr, long offset)
 {
 	u8 *byte = (u8 *)ptr + offset;
 
 	OPTIMIZER_HIDE_VAR(byte);
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	WRITE_ONCE(*byte, READ_ONCE(*byte) ^ 0x41);
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 }
 
 void kspan_test_expect_corrupt(unsigned int nr)
@@ -328,7 +328,7 @@ u8 *kspan_test_state(const void *ptr)
 
 void kspan_test_revive(struct kspan_span *span)
 {
-	unsigned int sc = span->top / 2;
+	unsigned int sc = kspan_span_sc(span);
 	struct kspan_central *central = kspan_central_of(span->node, sc);
 	unsigned long flags;
 
@@ -344,16 +344,16 @@ void kspan_test_revive(struct kspan_span *span)
 
 /* --- page heaps ------------------------------------------------------------ */
 
-struct kspan_heap *kspan_test_heap(struct kunit *test, unsigned long reserve)
+struct kspan_page_heap *kspan_test_heap(struct kunit *test, unsigned long reserve)
 {
-	struct kspan_heap *heap = kunit_kzalloc(test, sizeof(*heap), GFP_KERNEL);
+	struct kspan_page_heap *heap = kunit_kzalloc(test, sizeof(*heap), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, heap);
-	kspan_heap_setup(heap, numa_mem_id(), reserve);
+	kspan_page_heap_setup(heap, numa_mem_id(), reserve);
 	return heap;
 }
 
-struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_heap *heap,
+struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_page_heap *heap,
 				     unsigned long base, unsigned int nr_pages)
 {
 	struct kspan_chunk *chunk;
@@ -363,6 +363,6 @@ struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_heap *heap
 	chunk->base = base;
 	chunk->nr_pages = nr_pages;
 	chunk->longest = nr_pages;
-	kspan_heap_add(heap, chunk);
+	kspan_page_heap_add(heap, chunk);
 	return chunk;
 }

@@ -20,7 +20,7 @@
 #include "span/span.h"
 
 struct kspan_chunk;
-struct kspan_heap;
+struct kspan_page_heap;
 
 int kspan_test_init(struct kunit *test);
 void kspan_test_exit(struct kunit *test);
@@ -73,7 +73,7 @@ bool kspan_test_wait_for_ticks(unsigned int nr);
  */
 void kspan_test_tick(struct kunit *test, unsigned long ms);
 /* Change a byte of an object, in it or near it. */
-void kspan_test_spoil(void *ptr, long offset);
+void kspan_test_overwrite(void *ptr, long offset);
 /* This case makes kspan find @nr structures corrupt. */
 void kspan_test_expect_corrupt(unsigned int nr);
 
@@ -132,9 +132,9 @@ u8 *kspan_test_state(const void *ptr);
 void kspan_test_revive(struct kspan_span *span);
 
 /* A page heap that ends with the case, and to the heap an address is a number. */
-struct kspan_heap *kspan_test_heap(struct kunit *test, unsigned long reserve);
+struct kspan_page_heap *kspan_test_heap(struct kunit *test, unsigned long reserve);
 /* A chunk of made-up memory for it, clean as if the kernel had zeroed it. */
-struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_heap *heap,
+struct kspan_chunk *kspan_test_chunk(struct kunit *test, struct kspan_page_heap *heap,
 				     unsigned long base, unsigned int nr_pages);
 
 #endif /* KSPAN_KUNIT_SUPPORT_H */

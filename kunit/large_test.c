@@ -14,8 +14,8 @@
 #include <linux/vmalloc.h>
 
 #include "heap/chunk.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
 #include "kunit_support.h"
 #include "show/verify.h"
 #include "span/redzone.h"

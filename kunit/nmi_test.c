@@ -10,7 +10,7 @@
 #include <linux/string.h>
 
 #include "api/deferred.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
 #include "kunit_support.h"
 
 static const size_t sizes[] = {
@@ -292,7 +292,7 @@ static void late_write_is_harmless(struct kunit *test)
 	kspan_free(large[1]);
 	nmi_end(flags);
 	for (i = 0; i < sizeof(void *); i++)
-		kspan_test_spoil(large[1], i);
+		kspan_test_overwrite(large[1], i);
 	preempt_enable();
 	kspan_deferred_exit();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
@@ -324,7 +324,7 @@ static void broken_list_ends(struct kunit *test)
 	kspan_free(last);
 	nmi_end(nmi);
 	for (i = 0; i < sizeof(void *); i++)
-		kspan_test_spoil(last, i);
+		kspan_test_overwrite(last, i);
 	local_irq_restore(flags);
 	kspan_deferred_flush();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);

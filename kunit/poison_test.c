@@ -67,7 +67,7 @@ static void written_after_free(struct kunit *test)
 		for (where = 0; where < 3; where++) {
 			victim = get_freed(test, few_sizes[i], &keeper);
 			slot = kspan_span_size(kspan_test_span(victim));
-			kspan_test_spoil(victim, where * (slot - 1) / 2);
+			kspan_test_overwrite(victim, where * (slot - 1) / 2);
 			kspan_read_stats(&before);
 			nr = take_span(test, victim, few_sizes[i]);
 			KUNIT_EXPECT_EQ_MSG(test,
@@ -93,7 +93,7 @@ static void verify_finds_it(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
 		victim = get_freed(test, few_sizes[i], &keeper);
 		KUNIT_EXPECT_NULL(test, kspan_verify());
-		kspan_test_spoil(victim, 0);
+		kspan_test_overwrite(victim, 0);
 		kspan_read_stats(&before);
 		KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok",
 				   "redzone: a free object was written to");
@@ -117,7 +117,7 @@ static void found_before_the_span_ends(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, victim);
 	span = kspan_test_span(victim);
 	kspan_free(victim);
-	kspan_test_spoil(victim, 699);
+	kspan_test_overwrite(victim, 699);
 	kspan_read_stats(&before);
 	kspan_release();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, use_after_free), 1ULL);

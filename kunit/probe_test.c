@@ -217,7 +217,7 @@ static void frees(struct kunit *test)
 }
 
 /* A block goes in which an object of @size was; the probe asks for @other. */
-static void retire_block(struct kunit *test, size_t size, size_t other)
+static void drop_block(struct kunit *test, size_t size, size_t other)
 {
 	kspan_release();
 	kspan_free(kspan_alloc_tiny(8, GFP_KERNEL));
@@ -234,7 +234,7 @@ static void block_goes(struct kunit *test)
 	void *other[2];
 	unsigned int i;
 
-	retire_block(test, 8, 8);
+	drop_block(test, 8, 8);
 	for (i = 0; i < 2; i++) {
 		other[i] = kspan_alloc_tiny(8, GFP_KERNEL);
 		KUNIT_EXPECT_PTR_NE(test, other[i], work.got);
@@ -247,7 +247,7 @@ static void block_goes(struct kunit *test)
 /* A block that becomes current meanwhile is not forgotten. */
 static void another_block_comes(struct kunit *test)
 {
-	retire_block(test, 15, 8);
+	drop_block(test, 15, 8);
 	kspan_free(work.got);
 	kspan_release();
 	KUNIT_EXPECT_EQ(test, kspan_central_of(numa_mem_id(),

@@ -13,8 +13,8 @@
 #include <linux/string.h>
 
 #include "api/deferred.h"
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "kunit_support.h"
 #include "show/verify.h"
 #include "span/redzone.h"
@@ -192,7 +192,7 @@ static void one_byte_past_the_end(struct kunit *test)
 			KUNIT_ASSERT_NOT_NULL(test, ptr);
 			snprintf(what, sizeof(what), "%zu bytes, way %u",
 				 sizes[i], way);
-			kspan_test_spoil(ptr, kspan_size(ptr));
+			kspan_test_overwrite(ptr, kspan_size(ptr));
 			expect_overrun(test, ptr, what);
 		}
 	}
@@ -208,13 +208,13 @@ static void far_past_the_end(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		kspan_test_spoil(ptr, slot_size(ptr) - 1);
+		kspan_test_overwrite(ptr, slot_size(ptr) - 1);
 		expect_overrun(test, ptr, "the slot's last byte");
 
 		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		OPTIMIZER_HIDE_VAR(ptr);
-		kspan_shadow_set(ptr, 0x41, slot_size(ptr));
+		kspan_fill_object(ptr, 0x41, slot_size(ptr));
 		expect_overrun(test, ptr, "all of the slot");
 	}
 }
@@ -237,7 +237,7 @@ static void before_the_start(struct kunit *test)
 	KUNIT_ASSERT_LT(test, i, 63U);
 	low = objs[i];
 	high = objs[i + 1];
-	kspan_test_spoil(high, -1);
+	kspan_test_overwrite(high, -1);
 	kspan_free(high);
 	expect_overrun(test, low, "the neighbour's");
 	objs[i] = NULL;
@@ -246,7 +246,7 @@ static void before_the_start(struct kunit *test)
 }
 
 /* Neither an overrun object nor its state comes back. */
-static void damaged_is_retired(struct kunit *test)
+static void damaged_is_quarantined(struct kunit *test)
 {
 	unsigned int i, k;
 	void *victim;
@@ -256,7 +256,7 @@ static void damaged_is_retired(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(few_sizes); i++) {
 		victim = kspan_alloc(few_sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, victim);
-		kspan_test_spoil(victim, few_sizes[i]);
+		kspan_test_overwrite(victim, few_sizes[i]);
 		kspan_free(victim);
 		kspan_free(victim);
 		for (k = 0; k < 100; k++) {
@@ -284,11 +284,11 @@ static void damaged_is_wiped(struct kunit *test)
 		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
 		memset(ptr, 0x3c, sizes[i]);
-		kspan_test_spoil(ptr, sizes[i]);
+		kspan_test_overwrite(ptr, sizes[i]);
 		kspan_free(ptr);
-		kspan_shadow_pause();
+		kspan_kasan_pause();
 		wiped = !memchr(ptr, 0x3c, sizes[i]);
-		kspan_shadow_resume();
+		kspan_kasan_resume();
 		KUNIT_EXPECT_TRUE_MSG(test, wiped, "%zu bytes", sizes[i]);
 	}
 }
@@ -310,7 +310,7 @@ static void resize_moves_the_redzone(struct kunit *test)
 		new = kspan_realloc(ptr, size - 2, GFP_KERNEL);
 		KUNIT_ASSERT_PTR_EQ(test, new, ptr);
 		KUNIT_EXPECT_EQ(test, kspan_size(new), size - 2);
-		kspan_test_spoil(new, size - 2);
+		kspan_test_overwrite(new, size - 2);
 		expect_overrun(test, new, "after it shrank");
 
 		ptr = kspan_alloc(size - 2, GFP_KERNEL);
@@ -323,7 +323,7 @@ static void resize_moves_the_redzone(struct kunit *test)
 		memset(new, 0x5a, size);
 		new = kspan_realloc(new, size - 1, GFP_KERNEL);
 		new = kspan_realloc(new, size, GFP_KERNEL);
-		kspan_test_spoil(new, size);
+		kspan_test_overwrite(new, size);
 		expect_overrun(test, new, "after it grew");
 	}
 }
@@ -338,7 +338,7 @@ static void resize_finds_damage(struct kunit *test)
 	ptr = kspan_alloc(98, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	memset(ptr, 0x5a, 98);
-	kspan_test_spoil(ptr, 98);
+	kspan_test_overwrite(ptr, 98);
 	kspan_read_stats(&before);
 	new = kspan_realloc(ptr, 100, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, new);
@@ -400,7 +400,7 @@ static void overrun_in_place(void *arg)
 		return;
 	memset(kept[0], 0x5a, 50);
 	kspan_free(kept[0]);
-	kspan_test_spoil(kept[1], 50);
+	kspan_test_overwrite(kept[1], 50);
 	kspan_free(kept[1]);
 }
 
@@ -435,7 +435,7 @@ static void nmi_checks_first(struct kunit *test)
 		objs[1] = kspan_alloc(nmi_sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 		KUNIT_ASSERT_NOT_NULL(test, objs[1]);
-		kspan_test_spoil(objs[1], nmi_sizes[i]);
+		kspan_test_overwrite(objs[1], nmi_sizes[i]);
 		kspan_read_stats(&before);
 		local_irq_save(flags);
 		__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
@@ -458,7 +458,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(one_byte_past_the_end),
 	KUNIT_CASE(far_past_the_end),
 	KUNIT_CASE(before_the_start),
-	KUNIT_CASE(damaged_is_retired),
+	KUNIT_CASE(damaged_is_quarantined),
 	KUNIT_CASE(damaged_is_wiped),
 	KUNIT_CASE(resize_moves_the_redzone),
 	KUNIT_CASE(resize_finds_damage),

@@ -206,12 +206,12 @@ static const char *place_of(const void *ptr, const char *kind)
 	else if (offset / size >= span->nr_objs)
 		snprintf(text, sizeof(text),
 			 "kspan:   class %u (%lu bytes), %s span of %u pages, behind its last object\n",
-			 kspan_sc_class(span->top / 2), size, kind,
+			 kspan_sc_class(kspan_span_sc(span)), size, kind,
 			 span->nr_pages);
 	else
 		snprintf(text, sizeof(text),
 			 "kspan:   class %u (%lu bytes), %s span of %u pages, byte %lu of object %lu of %u\n",
-			 kspan_sc_class(span->top / 2), size, kind,
+			 kspan_sc_class(kspan_span_sc(span)), size, kind,
 			 span->nr_pages, offset % size, offset / size,
 			 span->nr_objs);
 	return text;
@@ -287,7 +287,7 @@ static void bad_free_of_a_span_that_ended(struct kunit *test)
 static void find_overrun(u8 *ptr)
 {
 	memset(ptr, 0x11, ASKED);
-	kspan_test_spoil(ptr, AT);
+	kspan_test_overwrite(ptr, AT);
 	kspan_free(ptr);
 }
 
@@ -295,7 +295,7 @@ static void find_overrun(u8 *ptr)
 static void find_late_write(u8 *ptr)
 {
 	kspan_free(ptr);
-	kspan_test_spoil(ptr, AT);
+	kspan_test_overwrite(ptr, AT);
 	kspan_verify();
 }
 

@@ -12,8 +12,8 @@
 #include <linux/sizes.h>
 #include <trace/events/error_report.h>
 
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "kunit_support.h"
 #include "span/redzone.h"
 

@@ -17,8 +17,8 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "reclaim/scavenge.h"
 
@@ -179,7 +179,7 @@ static void release_tells_its_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), -(u64)bytes);
 	KUNIT_EXPECT_GE(test, bytes, (size_t)SZ_4M);
 	KUNIT_EXPECT_TRUE(test, only_the_reserve());
-	KUNIT_EXPECT_EQ(test, kspan_span_limbo(), 0U);
+	KUNIT_EXPECT_EQ(test, kspan_span_nr_dead(), 0U);
 	KUNIT_EXPECT_EQ(test, kspan_release(), (size_t)0);
 }
 
@@ -207,7 +207,7 @@ static void reclaim_empties_this_cpu(struct kunit *test)
 /* A tenth of the recent peak is kept by the tick, less each time. */
 static void keeps_a_tenth_of_the_peak(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	unsigned long keep, last, peak;
 	unsigned int i;
 
@@ -217,10 +217,10 @@ static void keeps_a_tenth_of_the_peak(struct kunit *test)
 	KUNIT_EXPECT_GE(test, peak, (unsigned long)MAX_OBJS);
 	kspan_free_bulk(MAX_OBJS, objs);
 	kspan_release();
-	last = kspan_heap_keep(heap);
+	last = kspan_page_heap_keep(heap);
 	KUNIT_EXPECT_GE(test, last, heap->reserve_pages + peak / 10);
 	for (i = 0; i < 12; i++) {
-		keep = kspan_heap_keep(heap);
+		keep = kspan_page_heap_keep(heap);
 		KUNIT_EXPECT_LE(test, keep, last);
 		last = keep;
 	}

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 
 #include "heap/chunk.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
 #include "kunit_support.h"
 #include "reclaim/shrink.h"
 #include "show/verify.h"

@@ -51,14 +51,14 @@ static void tops_agree_with_classes(struct kunit *test)
 
 	for (size = 0; size <= KSPAN_SMALL_MAX; size++) {
 		if (size <= KSPAN_SIZE8_MAX)
-			top = kspan_top8[(size + 7) / 8];
+			top = kspan_index8[(size + 7) / 8];
 		else
-			top = kspan_top128[(size - KSPAN_SIZE8_MAX + 127) / 128];
+			top = kspan_index128[(size - KSPAN_SIZE8_MAX + 127) / 128];
 		KUNIT_ASSERT_EQ_MSG(test, top, 2 * kspan_size_to_class(size),
 				    "size %zu", size);
 	}
 	/* Where both tables know a size they agree. */
-	KUNIT_EXPECT_EQ(test, kspan_top8[KSPAN_SIZE8_MAX / 8], kspan_top128[0]);
+	KUNIT_EXPECT_EQ(test, kspan_index8[KSPAN_SIZE8_MAX / 8], kspan_index128[0]);
 }
 
 /* Classes grow; each is usable by the arithmetic done with it. */

@@ -32,14 +32,14 @@ static void expect_sound(struct kunit *test, const struct kspan_span *span)
 	const char *wrong = kspan_span_check(span);
 
 	if (wrong)
-		KUNIT_FAIL(test, "sc %u: %s", span->top / 2, wrong);
+		KUNIT_FAIL(test, "sc %u: %s", kspan_span_sc(span), wrong);
 }
 
 static void expect_found(struct kunit *test, const struct kspan_span *span,
 			 const char *what)
 {
 	KUNIT_EXPECT_NOT_NULL_MSG(test, kspan_span_check(span),
-				  "sc %u: %s is not found", span->top / 2, what);
+				  "sc %u: %s is not found", kspan_span_sc(span), what);
 }
 
 /* The end of the block behind span->state, as far as setup and use go. */
@@ -137,11 +137,11 @@ static void state_table(struct kunit *test)
 		{ KSPAN_OBJ_ZEROED, false, true, true },
 		{ KSPAN_OBJ_LIVE, true, false, true },
 		{ KSPAN_OBJ_ALIGNED, true, false, true },
-		{ KSPAN_OBJ_GUARDED, true, false, true },
+		{ KSPAN_OBJ_REDZONED, true, false, true },
 		{ KSPAN_OBJ_DEFERRED, false, false, true },
 		{ KSPAN_OBJ_POISONED, false, true, true },
-		{ KSPAN_OBJ_SPENT, false, false, true },
-		{ KSPAN_OBJ_SPENT + 1, false, false, false },
+		{ KSPAN_OBJ_QUARANTINED, false, false, true },
+		{ KSPAN_OBJ_QUARANTINED + 1, false, false, false },
 		{ 0x80, false, false, false },
 		{ KSPAN_OBJ_NONE, false, false, false },
 	};
@@ -182,7 +182,7 @@ static void plant_faults(struct kunit *test, struct kspan_span *span,
 
 	span->state[at] = KSPAN_OBJ_LIVE;
 	expect_found(test, span, "an object both free and live");
-	span->state[at] = KSPAN_OBJ_SPENT + 1;
+	span->state[at] = KSPAN_OBJ_QUARANTINED + 1;
 	expect_found(test, span, "an unknown state");
 	span->state[at] = KSPAN_OBJ_FREE;
 
@@ -235,7 +235,7 @@ static void bits_beyond_are_ignored(struct kunit *test)
  * grace period: whoever still holds the pointer reads a divisor of 0, and no
  * new span.
  */
-static void limbo(struct kunit *test)
+static void dead_spans(struct kunit *test)
 {
 	unsigned int sc = kspan_size_to_class(96), before, after, nr = 3, i;
 	struct kspan_span *dead[3], *fresh;
@@ -243,7 +243,7 @@ static void limbo(struct kunit *test)
 
 	/* Other spans must not end meanwhile, which a worker could do. */
 	kspan_release();
-	kspan_span_quiesce();
+	kspan_span_free_dead();
 	kspan_read_stats(&stats);
 	for (i = 0; i < nr; i++)
 		dead[i] = new_span(test, sc, true);
@@ -251,10 +251,10 @@ static void limbo(struct kunit *test)
 			(u64)(nr * sizeof(struct kspan_span)));
 	/* So that no worker empties the list between the two looks at it. */
 	preempt_disable();
-	before = kspan_span_limbo();
+	before = kspan_span_nr_dead();
 	for (i = 0; i < nr; i++)
-		kspan_span_retire(dead[i]);
-	after = kspan_span_limbo();
+		kspan_span_end(dead[i]);
+	after = kspan_span_nr_dead();
 	fresh = kspan_span_alloc(sc, GFP_NOWAIT);
 	preempt_enable();
 
@@ -268,8 +268,8 @@ static void limbo(struct kunit *test)
 	}
 	if (fresh)
 		kspan_span_free(fresh);
-	kspan_span_quiesce();
-	KUNIT_EXPECT_EQ(test, kspan_span_limbo(), 0U);
+	kspan_span_free_dead();
+	KUNIT_EXPECT_EQ(test, kspan_span_nr_dead(), 0U);
 	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&stats, mspan_inuse), 0ULL,
 			    "descriptors were not recycled");
 }
@@ -289,11 +289,11 @@ static void recycling_is_bounded(struct kunit *test)
 			span[i] = new_span(test, sc, true);
 		for (i = 0; i < ARRAY_SIZE(span); i++) {
 			if (round % 2)
-				kspan_span_retire(span[i]);
+				kspan_span_end(span[i]);
 			else
 				kspan_span_free(span[i]);
 		}
-		kspan_span_quiesce();
+		kspan_span_free_dead();
 	}
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, mspan_sys), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, gc_sys), 0ULL);
@@ -306,7 +306,7 @@ static struct kunit_case span_cases[] = {
 	KUNIT_CASE(state_table),
 	KUNIT_CASE(check_finds_corruption),
 	KUNIT_CASE(bits_beyond_are_ignored),
-	KUNIT_CASE(limbo),
+	KUNIT_CASE(dead_spans),
 	KUNIT_CASE(recycling_is_bounded),
 	{}
 };

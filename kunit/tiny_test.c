@@ -374,7 +374,7 @@ static void bad_frees(struct kunit *test)
  * A span that contradicts itself is retired once, although it has no magic to
  * lose; and what returns to it stays out of use.
  */
-static void corrupt_span_is_retired(struct kunit *test)
+static void corrupt_span_is_quarantined(struct kunit *test)
 {
 	struct kspan_central *central;
 	struct kspan_slot slot;
@@ -414,7 +414,7 @@ static struct kunit_case tiny_cases[] = {
 	KUNIT_CASE(zeroed),
 	KUNIT_CASE(contexts_share_no_block),
 	KUNIT_CASE(bad_frees),
-	KUNIT_CASE(corrupt_span_is_retired),
+	KUNIT_CASE(corrupt_span_is_quarantined),
 	{}
 };
 

@@ -13,8 +13,8 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
 #include "heap/large.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "show/verify.h"
 #include "span/arena.h"
@@ -103,7 +103,7 @@ static void spans(struct kunit *test)
 	__change_bit(i, kspan_span_bitmap(span));
 	expect_found(test, "span:");
 	__change_bit(i, kspan_span_bitmap(span));
-	span->state[i] = KSPAN_OBJ_SPENT + 1;
+	span->state[i] = KSPAN_OBJ_QUARANTINED + 1;
 	expect_found(test, "span:");
 	span->state[i] = KSPAN_OBJ_LIVE;
 	kspan_free(ptr);
@@ -130,7 +130,7 @@ static void central_lists(struct kunit *test)
 /* Figures of a chunk and of the heap it is in. */
 static void page_heap(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	void *ptr = new_object(test);
 	struct kspan_chunk *chunk = kspan_test_span(ptr)->chunk;
 
@@ -153,12 +153,12 @@ static void page_heap(struct kunit *test)
  */
 static void lost_pages(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_heap_of(numa_mem_id());
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	struct kspan_run run;
 
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));
 	expect_found(test, "heap:");
-	kspan_heap_free(heap, run.chunk, run.addr, 1);
+	kspan_page_heap_free(heap, run.chunk, run.addr, 1);
 	expect_sound(test);
 }
 
@@ -171,11 +171,11 @@ static void arena_map(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	/* No magazine holds an object of theirs, which would be found first. */
 	kspan_release();
-	kspan_arena_mark(span->base, 1, kspan_test_span(other));
+	kspan_arena_set(span->base, 1, kspan_test_span(other));
 	expect_found(test, "arena:");
-	kspan_arena_mark(span->base, 1, &kspan_null_span);
+	kspan_arena_set(span->base, 1, &kspan_null_span);
 	KUNIT_EXPECT_NOT_NULL(test, kspan_verify());
-	kspan_arena_mark(span->base, span->nr_pages, span);
+	kspan_arena_set(span->base, span->nr_pages, span);
 	expect_sound(test);
 	kspan_free(other);
 	kspan_free(ptr);

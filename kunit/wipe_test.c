@@ -13,7 +13,7 @@
 #include <linux/string.h>
 
 #include "api/deferred.h"
-#include "base/shadow.h"
+#include "base/kasan.h"
 #include "kunit_support.h"
 
 #define SECRET	0x3c
@@ -120,9 +120,9 @@ static noinline bool is_wiped(const void *ptr, size_t size)
 {
 	bool wiped;
 
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	wiped = !memchr(ptr, SECRET, size);
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 	return wiped;
 }
 

@@ -12,7 +12,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "base/shadow.h"
+#include "base/kasan.h"
 #include "heap/chunk.h"
 #include "kunit_support.h"
 
@@ -328,12 +328,12 @@ static void fresh_memory(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 		expect_clean(test, objs[i], 4096);
 		span = kspan_test_span(objs[i]);
-		kspan_shadow_pause();
+		kspan_kasan_pause();
 		for (k = 0; k < span->nr_objs; k++)
 			if (span->state[k] == KSPAN_OBJ_ZEROED)
 				KUNIT_EXPECT_NULL(test, memchr_inv((void *)
 					kspan_span_addr(span, k), 0, 4096));
-		kspan_shadow_resume();
+		kspan_kasan_resume();
 	}
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, grow), 0ULL);
 	kspan_free_bulk(1000, objs);

@@ -18,8 +18,8 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
 #include "heap/large.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 #include "show/debugfs.h"
@@ -105,8 +105,8 @@
  *    free counts
  * 4. leaves, which take nothing else: ``kspan_heap.lock`` (chunks and their
  *    page bitmaps), ``kspan_depot.lock`` (the stack of magazines),
- *    ``kept_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
- *    ``limbo_lock`` (dead descriptors), ``rest_lock`` (objects freed in NMI),
+ *    ``large_cache_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
+ *    ``dead_spans_lock`` (dead descriptors), ``rest_lock`` (objects freed in NMI),
  *    ``arena_lock`` (placing tables; task context only)
  *
  * No lock is held while memory is obtained from the kernel or given back.
@@ -191,7 +191,7 @@ static const struct part parts[] = {
 	{ "spans", kspan_span_init, kspan_span_exit },
 	{ "chunks", kspan_chunk_init, kspan_chunk_exit },
 	{ "arena map", kspan_arena_init, kspan_arena_exit },
-	{ "page heap", kspan_heap_init, kspan_heap_exit },
+	{ "page heap", kspan_page_heap_init, kspan_page_heap_exit },
 	{ "central lists", kspan_central_init, kspan_central_exit },
 	{ "depots", kspan_depot_init, kspan_depot_exit },
 	{ "large objects", kspan_large_init, kspan_large_exit },

@@ -19,7 +19,7 @@
 #include <linux/string.h>
 
 #include "api/alloc.h"
-#include "api/provide.h"
+#include "api/grow.h"
 #include "api/sanitize.h"
 #include "base/meta.h"
 #include "base/node.h"
@@ -34,8 +34,8 @@
 		     __GFP_MOVABLE | __GFP_ACCOUNT | __GFP_THISNODE)
 
 /* From class to the offset of its tops, by kind. */
-#define PTR_TOPS	0U
-#define DATA_TOPS	(2 * KSPAN_SC_DATA)
+#define PTR_INDEX	0U
+#define DATA_INDEX	(2 * KSPAN_SC_DATA)
 
 /* Alignment that spans have and classes therefore can give. */
 #define CLASS_ALIGN_MAX	KSPAN_PAGE_SIZE
@@ -46,11 +46,11 @@
  */
 static DEFINE_STATIC_KEY_FALSE(alloc_init_key);
 
-static __always_inline unsigned int top_of(size_t size)
+static __always_inline unsigned int index_of(size_t size)
 {
 	if (likely(size <= KSPAN_SIZE8_MAX))
-		return kspan_top8[(size + 7) >> 3];
-	return kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+		return kspan_index8[(size + 7) >> 3];
+	return kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
 }
 
 /* An object from any place but the fast path; NULL is reported. */
@@ -64,7 +64,7 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 	for (;;) {
 		preempt_disable();
 		if (kspan_redzone_on())
-			ptr = kspan_cache_take_guarded(sc, node, size, zero);
+			ptr = kspan_cache_take_redzoned(sc, node, size, zero);
 		else if (node == NUMA_NO_NODE)
 			ptr = kspan_cache_alloc(sc, &was);
 		else
@@ -73,14 +73,14 @@ static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 		if (likely(ptr || err))
 			break;
 		/* A last look follows a failure: others free meanwhile. */
-		err = kspan_provide(sc, &node, gfp);
+		err = kspan_grow_class(sc, &node, gfp);
 	}
 	if (unlikely(!ptr)) {
 		kspan_report_fail(size, gfp, err);
 		return NULL;
 	}
 	if (zero && was != KSPAN_OBJ_ZEROED)
-		kspan_shadow_set(ptr, 0, kspan_sc_info(sc)->size);
+		kspan_fill_object(ptr, 0, kspan_sc_info(sc)->size);
 	return ptr;
 }
 
@@ -109,17 +109,17 @@ static __always_inline void *alloc_large(size_t size, size_t align, gfp_t gfp,
 	bool zero = kspan_want_zero(gfp);
 	void *ptr;
 
-	if (likely(tops != DATA_TOPS))
-		return kspan_provide_large(size, align, gfp, node, zero);
-	ptr = kspan_provide_large(size, align, gfp, node, zero);
+	if (likely(tops != DATA_INDEX))
+		return kspan_grow_large(size, align, gfp, node, zero);
+	ptr = kspan_grow_large(size, align, gfp, node, zero);
 	if (ptr)
 		mark_data(ptr);
 	return ptr;
 }
 
 /* With check=2: an object and its redzone. */
-static noinline void *alloc_guarded(size_t size, size_t align, gfp_t gfp,
-				    int node, unsigned int tops)
+static noinline void *alloc_redzoned(size_t size, size_t align, gfp_t gfp,
+				     int node, unsigned int tops)
 {
 	unsigned int class = kspan_redzone_class(size, align);
 
@@ -133,10 +133,10 @@ static __always_inline void *alloc_any(size_t size, size_t align, gfp_t gfp,
 				       int node, unsigned int tops)
 {
 	if (kspan_redzone_on())
-		return alloc_guarded(size, align, gfp, node, tops);
+		return alloc_redzoned(size, align, gfp, node, tops);
 	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
 		return alloc_large(size, align, gfp, node, tops);
-	return take_object((top_of(size) + tops) / 2, size, gfp, node,
+	return take_object((index_of(size) + tops) / 2, size, gfp, node,
 			   kspan_want_zero(gfp));
 }
 
@@ -184,14 +184,14 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
  * The top of a size that the fast path serves, or 0: nothing is ever there,
  * nor is it asked for, since size 0 has top 0 in the tables.
  */
-static __always_inline unsigned long fast_top(size_t size, unsigned int tops)
+static __always_inline unsigned long fast_index(size_t size, unsigned int tops)
 {
 	unsigned long top;
 
 	if (likely(size <= KSPAN_SIZE8_MAX))
-		top = kspan_top8[(size + 7) >> 3];
+		top = kspan_index8[(size + 7) >> 3];
 	else if (likely(size <= KSPAN_SMALL_MAX))
-		top = kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
+		top = kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
 	else
 		return 0;
 	/* Behind another kind's top 0 lies a class of the kind before it. */
@@ -210,12 +210,12 @@ static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 }
 
 /* What helps against a drained A. */
-static __always_inline bool alloc_traded(unsigned long top, void **ptr, u8 *was)
+static __always_inline bool swap_and_pop(unsigned long top, void **ptr, u8 *was)
 {
 	bool done;
 
 	preempt_disable();
-	done = kspan_cache_pop_traded(top, ptr, was);
+	done = kspan_cache_swap_pop(top, ptr, was);
 	preempt_enable();
 	return done;
 }
@@ -237,13 +237,13 @@ static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
  * The fast path after its commonest failure.  Apart from it, and called last,
  * so that neither needs a stack frame.
  */
-static noinline void *alloc_trade(size_t size, gfp_t gfp, unsigned long top,
-				  unsigned int tops)
+static noinline void *alloc_swap(size_t size, gfp_t gfp, unsigned long top,
+				 unsigned int tops)
 {
 	void *ptr;
 	u8 was;
 
-	if (likely(alloc_traded(top, &ptr, &was)))
+	if (likely(swap_and_pop(top, &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
@@ -253,19 +253,19 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 {
 	if (was == KSPAN_OBJ_ZEROED)
 		return ptr;
-	return kspan_shadow_set(ptr, 0, kspan_sc_info(top / 2)->size);
+	return kspan_fill_object(ptr, 0, kspan_sc_info(top / 2)->size);
 }
 
 /* alloc_special() with a drained A or in an interrupt. */
-static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
-					  unsigned long top, unsigned int tops)
+static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
+					 unsigned long top, unsigned int tops)
 {
 	bool done = false;
 	void *ptr;
 	u8 was;
 
 	if (likely(kspan_in_task()))
-		done = alloc_traded(top, &ptr, &was);
+		done = swap_and_pop(top, &ptr, &was);
 	else if (kspan_context() != KSPAN_CTX_NMI)
 		done = kspan_cache_pop_irq(top, &ptr, &was);
 	if (likely(done))
@@ -276,7 +276,7 @@ static noinline void *alloc_special_trade(size_t size, gfp_t gfp,
 /* Requests with SPECIAL_GFP or in a kernel that zeroes everything. */
 static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 {
-	unsigned long top = fast_top(size, tops);
+	unsigned long top = fast_index(size, tops);
 	void *ptr;
 	u8 was;
 
@@ -284,7 +284,7 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
-	return alloc_special_trade(size, gfp, top, tops);
+	return alloc_special_swap(size, gfp, top, tops);
 }
 
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
@@ -298,12 +298,12 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	if (static_branch_unlikely(&alloc_init_key) ||
 	    unlikely(gfp & SPECIAL_GFP))
 		return alloc_special(size, gfp, tops);
-	top = fast_top(size, tops);
+	top = fast_index(size, tops);
 	if (unlikely(!kspan_in_task()))
 		return alloc_in_irq(size, gfp, top, tops);
 	if (likely(alloc_fast(top, &ptr, &was)))
 		return ptr;
-	return alloc_trade(size, gfp, top, tops);
+	return alloc_swap(size, gfp, top, tops);
 }
 
 /**
@@ -320,7 +320,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
  */
 void *kspan_alloc(size_t size, gfp_t gfp)
 {
-	return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS), size, gfp);
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_INDEX), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc);
 
@@ -337,7 +337,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  */
 void *kspan_alloc_data(size_t size, gfp_t gfp)
 {
-	return kspan_sanitize_alloc(alloc_plain(size, gfp, DATA_TOPS), size, gfp);
+	return kspan_sanitize_alloc(alloc_plain(size, gfp, DATA_INDEX), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_data);
 
@@ -355,7 +355,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
 void *kspan_zalloc(size_t size, gfp_t gfp)
 {
 	kspan_check_context(gfp);
-	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_TOPS),
+	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_INDEX),
 				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);
@@ -373,7 +373,7 @@ EXPORT_SYMBOL_GPL(kspan_zalloc);
 void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
 {
 	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node,
-					       data ? DATA_TOPS : PTR_TOPS),
+					       data ? DATA_INDEX : PTR_INDEX),
 				    size, gfp);
 }
 
@@ -390,7 +390,7 @@ void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
 	if (node == NUMA_NO_NODE ||
 	    (kspan_nr_nodes == 1 && node == kspan_first_node))
-		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_TOPS),
+		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_INDEX),
 					    size, gfp);
 	return kspan_alloc_kind(size, gfp, node, false);
 }
@@ -419,11 +419,11 @@ static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	}
 	if (!size || size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX ||
 	    kspan_redzone_on())
-		return alloc_slow(size, align, gfp, NUMA_NO_NODE, PTR_TOPS);
+		return alloc_slow(size, align, gfp, NUMA_NO_NODE, PTR_INDEX);
 	natural = kspan_size_to_class(size);
 	for (class = natural; kspan_classes[class].size & (align - 1);)
 		class++;
-	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_TOPS);
+	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_INDEX);
 	if (ptr && class != natural)
 		mark_aligned(ptr);
 	return ptr;

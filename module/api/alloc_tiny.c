@@ -10,7 +10,7 @@
 #include <linux/sched/mm.h>
 
 #include "api/alloc.h"
-#include "api/provide.h"
+#include "api/grow.h"
 #include "api/sanitize.h"
 #include "cache/tiny.h"
 #include "span/redzone.h"
@@ -30,7 +30,7 @@ static void *alloc_part(size_t size, gfp_t gfp)
 			break;
 		gfp = current_gfp_context(gfp);
 		might_alloc(gfp);
-		err = kspan_provide(KSPAN_SC_TINY, &node, gfp);
+		err = kspan_grow_class(KSPAN_SC_TINY, &node, gfp);
 	}
 	if (unlikely(!ptr))
 		kspan_report_fail(size, gfp, err);

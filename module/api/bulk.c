@@ -9,7 +9,7 @@
 #include <linux/preempt.h>
 
 #include "api/alloc.h"
-#include "api/provide.h"
+#include "api/grow.h"
 #include "api/sanitize.h"
 #include "cache/cache.h"
 #include "span/redzone.h"

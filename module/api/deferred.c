@@ -79,8 +79,8 @@ static void ask_for_interrupt(void)
  */
 void kspan_defer(void *mem)
 {
-	kspan_shadow_show(mem, sizeof(struct llist_node),
-			  sizeof(struct llist_node));
+	kspan_kasan_unpoison_object(mem, sizeof(struct llist_node),
+				    sizeof(struct llist_node));
 	llist_add(mem, &deferred);
 	ask_for_interrupt();
 }
@@ -112,7 +112,7 @@ static bool is_deferred(const void *mem)
 	if (!object.state)
 		return false;
 	state = READ_ONCE(*object.state);
-	return state == KSPAN_OBJ_DEFERRED || state == KSPAN_OBJ_SPENT;
+	return state == KSPAN_OBJ_DEFERRED || state == KSPAN_OBJ_QUARANTINED;
 }
 
 /* The next one, which may be NULL.  Return: false if the list was broken. */
@@ -154,7 +154,7 @@ static unsigned long free_deferred_one(struct llist_node *node)
 		kspan_tiny_release(span, node);
 	} else {
 		kspan_sanitize_deferred(node, size);
-		kspan_cache_free(span->top / 2, node, span->state +
+		kspan_cache_free(kspan_span_sc(span), node, span->state +
 				 kspan_span_index(span, (unsigned long)node));
 	}
 	return size;

@@ -48,7 +48,7 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 		return;
 	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr)) {
 		kspan_redzone_wipe(span, (void *)ptr);
-		kspan_large_spend(span);
+		kspan_large_quarantine(span);
 	} else if (unlikely(next == KSPAN_LIFE_DEFERRED)) {
 		kspan_defer_large(span);
 	} else {
@@ -82,12 +82,12 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 	}
 	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr)) {
 		kspan_redzone_wipe(object->span, (void *)ptr);
-		WRITE_ONCE(*object->state, KSPAN_OBJ_SPENT);
+		WRITE_ONCE(*object->state, KSPAN_OBJ_QUARANTINED);
 	}
 	if (in_nmi())
 		kspan_defer((void *)ptr);
 	else
-		kspan_cache_free(object->span->top / 2, ptr, object->state);
+		kspan_cache_free(kspan_span_sc(object->span), ptr, object->state);
 }
 
 /**
@@ -121,7 +121,7 @@ noinline void kspan_free_slow(const void *ptr)
 /* Many descriptors wait for a grace period, which only workers wait for. */
 static void kick_if_many_ended(void)
 {
-	if (unlikely(kspan_span_limbo() > KSPAN_LIMBO_KICK))
+	if (unlikely(kspan_span_nr_dead() > KSPAN_DEAD_KICK))
 		kspan_kick();
 }
 
@@ -129,7 +129,7 @@ static void kick_if_many_ended(void)
  * The fast path after its commoner failures: a full F, a large object.  Apart
  * from it, and called last, so that the fast path needs no stack frame.
  */
-static noinline void free_trade(const void *ptr)
+static noinline void free_swap(const void *ptr)
 {
 	struct kspan_span *span;
 	u8 *state;
@@ -137,9 +137,9 @@ static noinline void free_trade(const void *ptr)
 	preempt_disable();
 	span = kspan_span_of(ptr);
 	if (likely(kspan_is_plain(span, ptr, &state))) {
-		if (!kspan_cache_trade_free(span->top) ||
+		if (!kspan_cache_swap_free(span->top) ||
 		    !kspan_cache_push(span->top, ptr, state))
-			kspan_cache_free(span->top / 2, ptr, state);
+			kspan_cache_free(kspan_span_sc(span), ptr, state);
 		kick_if_many_ended();
 		preempt_enable();
 	} else if (likely(span->kind == KSPAN_LARGE)) {
@@ -159,7 +159,7 @@ static noinline void free_in_irq(const void *ptr)
 	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi())) {
 		kspan_free_slow(ptr);
 	} else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state))) {
-		kspan_cache_free(span->top / 2, ptr, state);
+		kspan_cache_free(kspan_span_sc(span), ptr, state);
 		kick_if_many_ended();
 	}
 }
@@ -186,7 +186,7 @@ void kspan_free(const void *ptr)
 	done = kspan_free_to(kspan_span_of(ptr), ptr);
 	preempt_enable();
 	if (unlikely(!done))
-		free_trade(ptr);
+		free_swap(ptr);
 }
 EXPORT_SYMBOL_GPL(kspan_free);
 
@@ -332,7 +332,7 @@ static void free_batch(void **objs, unsigned int nr)
 		preempt_enable();
 		/* A full F, or anything but a plain small object. */
 		if (objs != end)
-			free_trade(*objs++);
+			free_swap(*objs++);
 	}
 }
 

@@ -50,7 +50,7 @@ static enum kspan_fault lookup_small(const void *ptr,
 	object->state = span->state + (prod >> 32);
 	object->size = kspan_span_size(span);
 	state = READ_ONCE(*object->state);
-	if (state == KSPAN_OBJ_GUARDED)
+	if (state == KSPAN_OBJ_REDZONED)
 		object->size = kspan_redzone_asked(span, ptr);
 	return kspan_obj_is_live(state) ? KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
 }
@@ -174,6 +174,6 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages;
 	default:
 		return *object->state == KSPAN_OBJ_ALIGNED ||
-		       kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+		       kspan_size_to_class(size) == kspan_sc_class(kspan_span_sc(span));
 	}
 }

@@ -47,7 +47,7 @@ static bool resize_in_place(void *ptr, const struct kspan_object *object,
 	if (!kspan_size_fits(object, new_size))
 		return false;
 	if (zero)
-		kspan_shadow_set(ptr + new_size, 0, object->size - new_size);
+		kspan_fill_object(ptr + new_size, 0, object->size - new_size);
 	return true;
 }
 
@@ -66,7 +66,7 @@ static __always_inline bool stays(const void *ptr, size_t size)
 	preempt_disable();
 	span = kspan_span_of(ptr);
 	stays = kspan_is_plain(span, ptr, &state) && size <= KSPAN_SMALL_MAX &&
-		kspan_size_to_class(size) == kspan_sc_class(span->top / 2);
+		kspan_size_to_class(size) == kspan_sc_class(kspan_span_sc(span));
 	preempt_enable();
 	return stays;
 }

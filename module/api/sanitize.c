@@ -20,7 +20,7 @@
 #include "api/sanitize.h"
 #include "base/meta.h"
 #include "heap/chunk.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
@@ -85,7 +85,7 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 		return;
 	span = span_of_live(ptr);
 	room = room_of(span);
-	kspan_shadow_show(ptr, size, room);
+	kspan_kasan_unpoison_object(ptr, size, room);
 	if (!room || !may_tell_kmemleak())
 		return;
 	/* All that kspan_size() would say may hold pointers. */
@@ -121,7 +121,7 @@ void kspan_sanitize_forget(const void *ptr, size_t room)
 {
 	debug_check_no_locks_freed(ptr, room);
 	kmemleak_free(ptr);
-	kspan_shadow_hide(ptr, room);
+	kspan_kasan_poison_object(ptr, room);
 }
 
 /**
@@ -174,5 +174,5 @@ void kspan_sanitize_resize_object(void *ptr, size_t size, gfp_t gfp)
  */
 void kspan_sanitize_whole(const void *ptr, size_t size)
 {
-	kspan_shadow_show(ptr, size, room_of(span_of_live(ptr)));
+	kspan_kasan_unpoison_object(ptr, size, room_of(span_of_live(ptr)));
 }

@@ -15,7 +15,7 @@
 #include <linux/kconfig.h>
 #include <linux/types.h>
 
-#include "base/shadow.h"
+#include "base/kasan.h"
 
 /* Whether there is anything to tell. */
 #define KSPAN_SANITIZE	(KSPAN_KASAN || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || \

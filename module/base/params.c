@@ -10,8 +10,8 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 
 struct kspan_params kspan_params = {
 	.reserve_kb = 2048,

@@ -28,11 +28,11 @@ const struct kspan_class kspan_classes[KSPAN_SC_TINY] = {
 
 #define CLASS_ENTRY(class) (2 * (class))
 
-const u8 kspan_top8[KSPAN_SIZE8_MAX / 8 + 1] = {
+const u8 kspan_index8[KSPAN_SIZE8_MAX / 8 + 1] = {
 	KSPAN_SIZE_TO_CLASS8(CLASS_ENTRY)
 };
 
-const u8 kspan_top128[(KSPAN_SMALL_MAX - KSPAN_SIZE8_MAX) / 128 + 1] = {
+const u8 kspan_index128[(KSPAN_SMALL_MAX - KSPAN_SIZE8_MAX) / 128 + 1] = {
 	KSPAN_SIZE_TO_CLASS128(CLASS_ENTRY)
 };
 

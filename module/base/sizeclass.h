@@ -61,8 +61,8 @@ extern const struct kspan_class kspan_classes[KSPAN_SC_TINY];
  * 128: an index into a cache's array of tops (cache.h), which has two for
  * each span class.  Scaled here so that the fast path need not.
  */
-extern const u8 kspan_top8[KSPAN_SIZE8_MAX / 8 + 1];
-extern const u8 kspan_top128[(KSPAN_SMALL_MAX - KSPAN_SIZE8_MAX) / 128 + 1];
+extern const u8 kspan_index8[KSPAN_SIZE8_MAX / 8 + 1];
+extern const u8 kspan_index128[(KSPAN_SMALL_MAX - KSPAN_SIZE8_MAX) / 128 + 1];
 
 /**
  * kspan_size_to_class - the smallest class that holds @size bytes
@@ -73,8 +73,8 @@ extern const u8 kspan_top128[(KSPAN_SMALL_MAX - KSPAN_SIZE8_MAX) / 128 + 1];
 static inline unsigned int kspan_size_to_class(size_t size)
 {
 	if (size <= KSPAN_SIZE8_MAX)
-		return kspan_top8[(size + 7) >> 3] / 2;
-	return kspan_top128[(size - KSPAN_SIZE8_MAX + 127) >> 7] / 2;
+		return kspan_index8[(size + 7) >> 3] / 2;
+	return kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7] / 2;
 }
 
 /* The size class of a span class. */

@@ -21,10 +21,10 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
+#include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 #include "span/arena.h"
@@ -54,7 +54,7 @@ static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 /* A free object that an alloc found to be somebody's: two frees raced. */
 static void count_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	kspan_sub_once(c->counts[KSPAN_UNLOADED(sc)], 1);
+	kspan_counter_sub(c->counts[KSPAN_UNLOADED(sc)], 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: two frees of one object of class %u at the same time\n",
 		       kspan_sc_class(sc));
@@ -64,7 +64,7 @@ static void count_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
-	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], 1);
+	kspan_counter_sub(c->counts[KSPAN_LOADED(sc)], 1);
 	count_duplicate(c, sc);
 }
 
@@ -118,7 +118,7 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_params.randomize)
 		shuffle(c, &mag->slot[first], nr);
 	kspan_set_a(c, sc, mag, nr);
-	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr);
+	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], nr);
 	return true;
 }
 
@@ -129,7 +129,7 @@ static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
 
 	kspan_set_a(c, sc, full, cap);
-	kspan_add_once(c->counts[KSPAN_LOADED(sc)], cap);
+	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], cap);
 	if (drained)
 		kspan_set_f(c, sc, drained, 0);
 }
@@ -153,7 +153,7 @@ static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
 static bool refill(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	if (kspan_f_count(c, sc)) {
-		kspan_trade_mags(c, sc);
+		kspan_swap_mags(c, sc);
 		return true;
 	}
 	kspan_cache_age(c, sc);
@@ -173,7 +173,7 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 			continue;
 		}
 		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
-		kspan_add_once(c->counts[KSPAN_LOADED(sc)], 1);
+		kspan_counter_add(c->counts[KSPAN_LOADED(sc)], 1);
 		return slot.ptr;
 	}
 	return NULL;
@@ -206,13 +206,13 @@ static __always_inline void push(struct kspan_slot **tops, unsigned long f,
 }
 
 /**
- * kspan_cache_trade_free - let F, which is full, be A, if A has drained by half
- * @f: KSPAN_TOP_F() of the span class
+ * kspan_cache_swap_free - let F, which is full, be A, if A has drained by half
+ * @f: KSPAN_F_INDEX() of the span class
  *
  * Context: Task, with preemption off.
  * Return: whether F has room now.
  */
-noinline bool kspan_cache_trade_free(unsigned long f)
+noinline bool kspan_cache_swap_free(unsigned long f)
 {
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[f - 1]);
 	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
@@ -247,7 +247,7 @@ void *kspan_cache_alloc(unsigned int sc, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		if (pop(c.tops, KSPAN_TOP_A(sc), &ptr, was))
+		if (pop(c.tops, KSPAN_A_INDEX(sc), &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_duplicate(&c, sc);
@@ -261,7 +261,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 					     unsigned int sc, void **objs,
 					     unsigned int nr, bool zero)
 {
-	struct kspan_slot *slot = c->tops[KSPAN_TOP_A(sc)];
+	struct kspan_slot *slot = c->tops[KSPAN_A_INDEX(sc)];
 	void **obj = objs, **end = objs + nr;
 	u8 *state, was;
 
@@ -273,9 +273,9 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 		WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 		*obj = slot->ptr;
 		if (zero && was != KSPAN_OBJ_ZEROED)
-			kspan_shadow_set(*obj, 0, kspan_sc_info(sc)->size);
+			kspan_fill_object(*obj, 0, kspan_sc_info(sc)->size);
 	}
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)], slot);
+	WRITE_ONCE(c->tops[KSPAN_A_INDEX(sc)], slot);
 	return obj - objs;
 }
 
@@ -366,11 +366,11 @@ static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_f_count(c, sc) < cap)
 		return true;
 	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
-		kspan_trade_mags(c, sc);
+		kspan_swap_mags(c, sc);
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], cap);
+	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], cap);
 	if (kspan_spare_put(c, sc, f, &empty) ||
 	    kspan_depot_put(c->node, sc, f, &empty)) {
 		kspan_set_f(c, sc, empty, 0);
@@ -388,15 +388,15 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
 	if (kspan_redzone_on()) {
-		kspan_cache_put_guarded(c, sc, ptr, state);
+		kspan_cache_put_redzoned(c, sc, ptr, state);
 		return;
 	}
-	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
+	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], 1);
 	/* Also what is never used again: what it held is a secret still. */
 	if (want_init_on_free())
-		kspan_shadow_set((void *)ptr, 0, kspan_sc_info(sc)->size);
+		kspan_fill_object((void *)ptr, 0, kspan_sc_info(sc)->size);
 	if (kspan_params.sbrk) {
-		WRITE_ONCE(*state, KSPAN_OBJ_SPENT);
+		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);
 		return;
 	}
 	WRITE_ONCE(*state, want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
@@ -420,7 +420,7 @@ void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
 		free_one(&c, sc, ptr, state);
 		return;
 	}
-	push(c.tops, KSPAN_TOP_F(sc), ptr, state);
+	push(c.tops, KSPAN_F_INDEX(sc), ptr, state);
 }
 
 #define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \

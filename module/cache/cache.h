@@ -38,13 +38,13 @@ enum kspan_context {
 #define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
 
 /* Indices of a span class's tops in a cache. */
-#define KSPAN_TOP_A(sc)		(2UL * (sc))
-#define KSPAN_TOP_F(sc)		(2UL * (sc) + 1)
+#define KSPAN_A_INDEX(sc)		(2UL * (sc))
+#define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
 #define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
 
 /* And of its counts: what went into A magazines and out of F ones, ever. */
-#define KSPAN_LOADED(sc)	KSPAN_TOP_A(sc)
-#define KSPAN_UNLOADED(sc)	KSPAN_TOP_F(sc)
+#define KSPAN_LOADED(sc)	KSPAN_A_INDEX(sc)
+#define KSPAN_UNLOADED(sc)	KSPAN_F_INDEX(sc)
 
 /*
  * The task cache, static so that an instruction reaches it without a pointer;
@@ -124,7 +124,7 @@ static __always_inline void kspan_top_set(struct kspan_slot **top,
 
 /**
  * kspan_cache_pop - take an object out of A
- * @a: KSPAN_TOP_A() of the span class
+ * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
@@ -161,7 +161,7 @@ static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
 
 /**
  * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
- * @a: KSPAN_TOP_A() of the span class
+ * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
@@ -192,8 +192,8 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
 }
 
 /**
- * kspan_cache_pop_traded - let what F holds be A, and take an object out of it
- * @a: KSPAN_TOP_A() of the span class
+ * kspan_cache_swap_pop - let what F holds be A, and take an object out of it
+ * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
@@ -204,8 +204,8 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if A is not drained or F holds nothing.
  */
-static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
-						   u8 *was)
+static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
+						 u8 *was)
 {
 	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
@@ -229,7 +229,7 @@ static __always_inline bool kspan_cache_pop_traded(unsigned long a, void **ptr,
 
 /**
  * kspan_cache_push - put an object into F
- * @f: KSPAN_TOP_F() of the span class
+ * @f: KSPAN_F_INDEX() of the span class
  * @ptr: the object
  * @state: its state byte, LIVE
  *
@@ -253,7 +253,7 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 
 /**
  * kspan_cache_push_irq - kspan_cache_push() for interrupts
- * @f: KSPAN_TOP_F() of the span class
+ * @f: KSPAN_F_INDEX() of the span class
  * @ptr: the object
  * @state: its state byte, LIVE
  *
@@ -276,14 +276,14 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
-bool kspan_cache_trade_free(unsigned long f);
+bool kspan_cache_swap_free(unsigned long f);
 void *kspan_cache_alloc(unsigned int sc, u8 *was);
 unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero);
 void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
-void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
-			       bool zero);
+void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
+				bool zero);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
 bool kspan_cache_holds(unsigned int cpu);

@@ -8,7 +8,7 @@
 #include <linux/irqflags.h>
 #include <linux/smp.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 #include "span/arena.h"
@@ -61,7 +61,7 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 		const struct kspan_span *span = kspan_span_find(slot->ptr);
 		unsigned long i = slot->state - span->state;
 
-		if (span->top != KSPAN_TOP_F(sc))
+		if (span->top != KSPAN_F_INDEX(sc))
 			return "cache: object of another class in a magazine";
 		if (i >= span->nr_objs)
 			return "cache: state of another span";

@@ -10,7 +10,7 @@
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 
@@ -48,8 +48,8 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 	full = kspan_spare_take_all(c, sc, &empty);
 	kspan_set_a(c, sc, NULL, 0);
 	kspan_set_f(c, sc, NULL, 0);
-	kspan_sub_once(c->counts[KSPAN_LOADED(sc)], nr_a);
-	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], nr_f);
+	kspan_counter_sub(c->counts[KSPAN_LOADED(sc)], nr_a);
+	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], nr_f);
 	if (a)
 		return_mag(c, sc, a, nr_a);
 	if (f)

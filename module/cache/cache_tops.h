@@ -14,7 +14,7 @@
 #include <linux/topology.h>
 #include <linux/types.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "cache/cache.h"
 
 /* Contexts whose tops are in kspan_irq_tops. */
@@ -97,7 +97,7 @@ static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_A(sc)]));
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]));
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -106,7 +106,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1);
+		kspan_mag_of(READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) - 1);
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -114,7 +114,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
-	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_TOP_A(sc)]);
+	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]);
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
@@ -125,7 +125,7 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
 	const struct kspan_slot *top =
-		READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) - 1;
+		READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) - 1;
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
@@ -139,8 +139,8 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 				 unsigned int sc)
 {
-	return READ_ONCE(c->tops[KSPAN_TOP_A(sc)]) == KSPAN_NO_A &&
-	       READ_ONCE(c->tops[KSPAN_TOP_F(sc)]) == KSPAN_NO_F &&
+	return READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]) == KSPAN_NO_A &&
+	       READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) == KSPAN_NO_F &&
 	       (c->ctx || (!READ_ONCE(c->cpu->spares[sc].full) &&
 			   !READ_ONCE(c->cpu->spares[sc].empty)));
 }
@@ -149,7 +149,7 @@ static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_TOP_A(sc)],
+	WRITE_ONCE(c->tops[KSPAN_A_INDEX(sc)],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
 			 KSPAN_NO_A);
 }
@@ -157,26 +157,26 @@ static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_TOP_F(sc)],
+	WRITE_ONCE(c->tops[KSPAN_F_INDEX(sc)],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
 			 KSPAN_NO_F);
 }
 
 /* A and F change roles, with what they hold. */
-static inline void kspan_trade_mags(struct kspan_ctx_cache *c, unsigned int sc)
+static inline void kspan_swap_mags(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
 	struct kspan_mag *a = kspan_a_mag(c, sc);
 
 	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
 	kspan_set_f(c, sc, a, nr_a);
-	kspan_add_once(c->counts[KSPAN_LOADED(sc)], nr_f - nr_a);
-	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], nr_f - nr_a);
+	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], nr_f - nr_a);
+	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], nr_f - nr_a);
 }
 
 void kspan_cache_drain_init(void);
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
-void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
-			     const void *ptr, u8 *state);
+void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
+			      const void *ptr, u8 *state);
 
 #endif /* KSPAN_CACHE_TOPS_H */

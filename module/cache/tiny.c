@@ -19,9 +19,9 @@
 #include <linux/percpu.h>
 #include <linux/string.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
+#include "base/kasan.h"
 #include "base/meta.h"
-#include "base/shadow.h"
 #include "cache/cache.h"
 #include "cache/tiny.h"
 #include "span/arena.h"
@@ -78,7 +78,7 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 {
 	unsigned long i = ((unsigned long)block - span->base) / KSPAN_TINY_MAX;
 
-	kspan_shadow_hide(block, KSPAN_TINY_MAX);
+	kspan_kasan_poison_object(block, KSPAN_TINY_MAX);
 	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
 }
 
@@ -167,7 +167,7 @@ void *kspan_tiny_alloc(size_t size, int node, bool zero)
 	if (!ptr)
 		ptr = cut_new(cur, size, node);
 	if (ptr && zero)
-		kspan_shadow_set(ptr, 0, size);
+		kspan_fill_object(ptr, 0, size);
 	return ptr;
 }
 
@@ -201,7 +201,7 @@ enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
 	*block = NULL;
 	/* Before the bytes can be another's. */
 	if (want_init_on_free())
-		kspan_shadow_set((void *)ptr, 0, kspan_tiny_size(span, ptr));
+		kspan_fill_object((void *)ptr, 0, kspan_tiny_size(span, ptr));
 	old = atomic64_fetch_andnot(mask, word);
 	if (!(old & mask))
 		return inside_part(old, offset) ? KSPAN_FAULT_INTERIOR :

@@ -21,11 +21,11 @@
 #include <linux/preempt.h>
 #include <linux/printk.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "central/central.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -108,11 +108,11 @@ static void place_span_locked(struct kspan_central *central,
 		return;
 	if (span->bucket != KSPAN_NO_BUCKET) {
 		list_del(&span->list);
-		kspan_sub_once(central->nr_partial, 1);
+		kspan_counter_sub(central->nr_partial, 1);
 	}
 	if (bucket != KSPAN_NO_BUCKET) {
 		list_add(&span->list, &central->partial[bucket]);
-		kspan_add_once(central->nr_partial, 1);
+		kspan_counter_add(central->nr_partial, 1);
 	}
 	span->bucket = bucket;
 }
@@ -156,8 +156,8 @@ static unsigned int take_objects_locked(struct kspan_central *central,
 		}
 		WRITE_ONCE(bitmap[word], bits);
 	}
-	kspan_sub_once(span->nr_free, taken);
-	kspan_sub_once(central->nr_free, taken);
+	kspan_counter_sub(span->nr_free, taken);
+	kspan_counter_sub(central->nr_free, taken);
 	return taken;
 }
 
@@ -195,11 +195,11 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 	raw_spin_lock_irqsave(&central->lock, flags);
 	while (nr < want && (span = fullest_span_locked(central))) {
 		if (unlikely(!span_sane(span))) {
-			kspan_central_retire_locked(central, span);
+			kspan_central_quarantine_locked(central, span);
 			continue;
 		}
 		if (span->nr_free == span->nr_objs)
-			kspan_sub_once(central->nr_empty, 1);
+			kspan_counter_sub(central->nr_empty, 1);
 		nr += take_objects_locked(central, span, slots + want - nr,
 					  want - nr);
 		place_span_locked(central, span);
@@ -217,10 +217,10 @@ static void detach_empty_locked(struct kspan_central *central,
 	lockdep_assert_held(&central->lock);
 	list_move(&span->list, to);
 	span->bucket = KSPAN_NO_BUCKET;
-	kspan_sub_once(central->nr_empty, 1);
-	kspan_sub_once(central->nr_partial, 1);
-	kspan_sub_once(central->nr_spans, 1);
-	kspan_sub_once(central->nr_free, span->nr_objs);
+	kspan_counter_sub(central->nr_empty, 1);
+	kspan_counter_sub(central->nr_partial, 1);
+	kspan_counter_sub(central->nr_spans, 1);
+	kspan_counter_sub(central->nr_free, span->nr_objs);
 }
 
 /* Enter a span in its list. */
@@ -229,34 +229,34 @@ static void attach_span(struct kspan_central *central, struct kspan_span *span)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&central->lock, flags);
-	kspan_add_once(central->nr_spans, 1);
-	kspan_add_once(central->nr_empty, 1);
-	kspan_add_once(central->nr_free, span->nr_free);
+	kspan_counter_add(central->nr_spans, 1);
+	kspan_counter_add(central->nr_empty, 1);
+	kspan_counter_add(central->nr_free, span->nr_free);
 	place_span_locked(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 }
 
 /**
- * kspan_central_spend_locked - take a free object out of use, for good
+ * kspan_central_quarantine_object_locked - take a free object out of use, for good
  * @central: its list
  * @span: its span, in the list
  * @i: its index in the span
  *
  * Context: The list's lock is held.
  */
-void kspan_central_spend_locked(struct kspan_central *central,
-				struct kspan_span *span, unsigned int i)
+void kspan_central_quarantine_object_locked(struct kspan_central *central,
+					    struct kspan_span *span, unsigned int i)
 {
 	unsigned long *word;
 
 	lockdep_assert_held(&central->lock);
 	if (span->nr_free == span->nr_objs)
-		kspan_sub_once(central->nr_empty, 1);
-	WRITE_ONCE(span->state[i], KSPAN_OBJ_SPENT);
+		kspan_counter_sub(central->nr_empty, 1);
+	WRITE_ONCE(span->state[i], KSPAN_OBJ_QUARANTINED);
 	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
 	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
-	kspan_sub_once(span->nr_free, 1);
-	kspan_sub_once(central->nr_free, 1);
+	kspan_counter_sub(span->nr_free, 1);
+	kspan_counter_sub(central->nr_free, 1);
 	place_span_locked(central, span);
 }
 
@@ -269,8 +269,8 @@ static void drop_span(struct kspan_span *span)
 	struct kspan_central *central;
 
 	if (kspan_redzone_on() &&
-	    kspan_redzone_next_spoilt(span, 0) < span->nr_objs) {
-		central = kspan_central_of(span->node, span->top / 2);
+	    kspan_redzone_next_overwritten(span, 0) < span->nr_objs) {
+		central = kspan_central_of(span->node, kspan_span_sc(span));
 		/* In its list it may end like any other. */
 		preempt_disable();
 		attach_span(central, span);
@@ -279,9 +279,9 @@ static void drop_span(struct kspan_span *span)
 		return;
 	}
 	kspan_arena_withdraw(span);
-	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
-			span->nr_pages);
-	kspan_span_retire(span);
+	kspan_page_heap_free(kspan_page_heap_of(span->node), span->chunk, span->base,
+			     span->nr_pages);
+	kspan_span_end(span);
 }
 
 static void drop_spans(struct list_head *empty)
@@ -298,7 +298,7 @@ static void drop_spans(struct list_head *empty)
 static void report_twice_locked(struct kspan_central *central, unsigned int sc)
 {
 	lockdep_assert_held(&central->lock);
-	kspan_add_once(central->nr_twice, 1);
+	kspan_counter_add(central->nr_twice, 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: an object of class %u was in two hands\n",
 		       kspan_sc_class(sc));
@@ -322,7 +322,7 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 			break;
 		word = &bitmap[BIT_WORD(i)];
 		if (unlikely(*word & BIT_MASK(i))) {
-			report_twice_locked(central, span->top / 2);
+			report_twice_locked(central, kspan_span_sc(span));
 			continue;
 		}
 		WRITE_ONCE(*word, *word | BIT_MASK(i));
@@ -330,11 +330,11 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 	}
 	/* An object whose state is not its span's is nobody's any more. */
 	if (unlikely(*done == first)) {
-		report_twice_locked(central, span->top / 2);
+		report_twice_locked(central, kspan_span_sc(span));
 		++*done;
 	}
-	kspan_add_once(span->nr_free, put);
-	kspan_add_once(central->nr_free, put);
+	kspan_counter_add(span->nr_free, put);
+	kspan_counter_add(central->nr_free, put);
 	return put;
 }
 
@@ -359,7 +359,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 			continue;
 		}
 		/* Found corrupt: its objects are never used again. */
-		if (unlikely(span->bucket == KSPAN_RETIRED)) {
+		if (unlikely(span->bucket == KSPAN_QUARANTINED)) {
 			done++;
 			continue;
 		}
@@ -369,7 +369,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		place_span_locked(central, span);
 		if (span->nr_free != span->nr_objs)
 			continue;
-		kspan_add_once(central->nr_empty, 1);
+		kspan_counter_add(central->nr_empty, 1);
 		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE)
 			detach_empty_locked(central, span, empty);
 	}
@@ -448,7 +448,7 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
-	struct kspan_heap *heap = kspan_heap_of(node);
+	struct kspan_page_heap *heap = kspan_page_heap_of(node);
 	struct kspan_span *span;
 	struct kspan_run run;
 
@@ -457,7 +457,7 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		*low = true;
 		return -ENOMEM;
 	}
-	if (!kspan_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
+	if (!kspan_page_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
 		*low = true;
 		kspan_span_free(span);
 		return -ENOSPC;

@@ -11,7 +11,7 @@
 #include <linux/lockdep.h>
 #include <linux/printk.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "central/central.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -35,7 +35,7 @@ const char *kspan_central_check_span(const struct kspan_central *central,
 
 	lockdep_assert_held(&central->lock);
 	/* Known to be wrong. */
-	if (span->bucket == KSPAN_RETIRED)
+	if (span->bucket == KSPAN_QUARANTINED)
 		return NULL;
 	wrong = kspan_span_check(span);
 	if (wrong || span->bucket == KSPAN_NO_BUCKET)
@@ -128,24 +128,24 @@ static void count_free_locked(struct kspan_central *central)
 }
 
 /**
- * kspan_central_retire_locked - take a span out of use for good
+ * kspan_central_quarantine_locked - take a span out of use for good
  * @central: its list
  * @span: a span in the list whose free count is not that of its bitmap
  *
  * Context: The list's lock is held.
  */
-void kspan_central_retire_locked(struct kspan_central *central,
-				 struct kspan_span *span)
+void kspan_central_quarantine_locked(struct kspan_central *central,
+				     struct kspan_span *span)
 {
 	lockdep_assert_held(&central->lock);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: free count of a span; span of class %u retired\n",
-		       kspan_sc_class(span->top / 2));
+		pr_err("corrupt: free count of a span; span of class %u quarantined\n",
+		       kspan_sc_class(kspan_span_sc(span)));
 	if (span->bucket == KSPAN_CENTRAL_EMPTY)
-		kspan_sub_once(central->nr_empty, 1);
+		kspan_counter_sub(central->nr_empty, 1);
 	list_del_init(&span->list);
-	kspan_sub_once(central->nr_partial, 1);
-	span->bucket = KSPAN_RETIRED;
+	kspan_counter_sub(central->nr_partial, 1);
+	span->bucket = KSPAN_QUARANTINED;
 	WRITE_ONCE(span->nr_free, 0);
 	WRITE_ONCE(span->magic, 0);
 	count_free_locked(central);
@@ -169,11 +169,11 @@ unsigned int kspan_central_sweep(struct kspan_central *central,
 	raw_spin_lock_irqsave(&central->lock, flags);
 	/* In no list: nothing is free in it, or it is on its way in or out. */
 	while (span->bucket < KSPAN_CENTRAL_BUCKETS) {
-		i = kspan_redzone_next_spoilt(span, i);
+		i = kspan_redzone_next_overwritten(span, i);
 		if (i >= span->nr_objs)
 			break;
 		kspan_redzone_check_poison(span, (void *)kspan_span_addr(span, i));
-		kspan_central_spend_locked(central, span, i);
+		kspan_central_quarantine_object_locked(central, span, i);
 		nr++;
 	}
 	raw_spin_unlock_irqrestore(&central->lock, flags);

@@ -10,7 +10,7 @@
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "central/depot.h"
@@ -138,8 +138,8 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	mag = kspan_mag_pop(&depot->full, sc);
 	if (mag) {
-		kspan_add_once(depot->nr_swap, 1);
-		kspan_sub_once(depot->nr_full, 1);
+		kspan_counter_add(depot->nr_swap, 1);
+		kspan_counter_sub(depot->nr_full, 1);
 		WRITE_ONCE(depot->nr_low, min(depot->nr_low, depot->nr_full));
 		if (empty && depot->nr_empty < EMPTY_MAX) {
 			kspan_mag_push(&depot->empty, empty, sc);
@@ -175,8 +175,8 @@ bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 	taken = depot->nr_full < depot->limit;
 	if (taken) {
 		kspan_mag_push(&depot->full, mag, sc);
-		kspan_add_once(depot->nr_swap, 1);
-		kspan_add_once(depot->nr_full, 1);
+		kspan_counter_add(depot->nr_swap, 1);
+		kspan_counter_add(depot->nr_full, 1);
 		*empty = kspan_mag_pop(&depot->empty, sc);
 		depot->nr_empty -= !!*empty;
 	}

@@ -14,10 +14,10 @@
 #include <linux/string.h>
 
 #include "base/inject.h"
+#include "base/kasan.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "heap/chunk.h"
 #include "span/arena.h"
 
@@ -162,7 +162,7 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
 		return NULL;
 	/* Its objects are what has users; kmemleak is told of each. */
 	kmemleak_free(mem);
-	kspan_shadow_fresh(mem, bytes);
+	kspan_kasan_poison_new(mem, bytes);
 	*err = 0;
 	atomic_long_inc(&kspan_nr_grow);
 	return mem;
@@ -261,7 +261,7 @@ void kspan_chunk_put(struct kspan_chunk *chunk)
 {
 	unsigned long heap_bytes = chunk->nr_pages * KSPAN_PAGE_SIZE;
 
-	kspan_arena_mark(chunk->base, chunk->nr_pages, &kspan_null_span);
+	kspan_arena_set(chunk->base, chunk->nr_pages, &kspan_null_span);
 	kspan_meta_account(KSPAN_SYS_OTHER, -(long)(chunk->bytes - heap_bytes));
 	kspan_backing_put(chunk->mem, heap_bytes);
 	kspan_pool_free(&chunk_pool, chunk);

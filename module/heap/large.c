@@ -17,12 +17,12 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
-#include "base/shadow.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
@@ -77,7 +77,7 @@ static struct kspan_span *get_region(unsigned long pages, size_t align,
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	atomic_long_add(bytes, &kspan_heap_sys);
-	kspan_kept_add_region(span);
+	kspan_large_cache_add_region(span);
 	return span;
 
 free_span:
@@ -90,7 +90,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 				  int node, bool use_reserve, bool *low)
 {
 	unsigned int align_pages = max(align, PAGE_SIZE) >> KSPAN_PAGE_SHIFT ?: 1;
-	struct kspan_heap *heap = kspan_heap_of(node);
+	struct kspan_page_heap *heap = kspan_page_heap_of(node);
 	struct kspan_span *span;
 	struct kspan_run run;
 
@@ -101,7 +101,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 		*low = true;
 		return NULL;
 	}
-	if (!kspan_heap_alloc(heap, pages, align_pages, use_reserve, &run)) {
+	if (!kspan_page_heap_alloc(heap, pages, align_pages, use_reserve, &run)) {
 		*low = true;
 		kspan_span_free(span);
 		return NULL;
@@ -119,7 +119,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 static void *begin(struct kspan_span *span, size_t size, bool zero)
 {
 	if (zero && span->needzero)
-		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
+		kspan_fill_object((void *)span->base, 0, span_bytes(span));
 	if (kspan_redzone_on())
 		kspan_redzone_set(span, (void *)span->base, size);
 	span->data = false;
@@ -133,9 +133,9 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 static void free_run(struct kspan_span *span)
 {
 	kspan_arena_withdraw(span);
-	kspan_heap_free(kspan_heap_of(span->node), span->chunk, span->base,
-			span->nr_pages);
-	kspan_span_retire(span);
+	kspan_page_heap_free(kspan_page_heap_of(span->node), span->chunk, span->base,
+			     span->nr_pages);
+	kspan_span_end(span);
 }
 
 /*
@@ -151,7 +151,7 @@ static bool is_elsewhere(struct kspan_span *span)
 		return false;
 	if (region) {
 		span->node = NUMA_NO_NODE;
-		kspan_kept_put(span);
+		kspan_large_cache_put(span);
 	} else {
 		free_run(span);
 	}
@@ -177,7 +177,7 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 
 	/* A spoilt one is in nobody's list any more, and stays there. */
 	do {
-		span = kspan_kept_take(pages, align, node);
+		span = kspan_large_cache_take(pages, align, node);
 	} while (span && ((kspan_redzone_on() &&
 			   !kspan_redzone_check_poison(span,
 						       (void *)span->base)) ||
@@ -283,18 +283,18 @@ static void free_region(struct kspan_span *span)
 {
 	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
 	kspan_backing_put(span->mem, kspan_room_bytes(span));
-	kspan_span_retire(span);
+	kspan_span_end(span);
 }
 
 /**
- * kspan_large_spend - end a large object that was found damaged
+ * kspan_large_quarantine - end a large object that was found damaged
  * @span: its span, claimed; its memory is never used again
  *
  * Context: Any, NMI too.
  */
-void kspan_large_spend(struct kspan_span *span)
+void kspan_large_quarantine(struct kspan_span *span)
 {
-	WRITE_ONCE(span->live, KSPAN_LIFE_SPENT);
+	WRITE_ONCE(span->live, KSPAN_LIFE_QUARANTINED);
 }
 
 /**
@@ -306,21 +306,21 @@ void kspan_large_spend(struct kspan_span *span)
  */
 bool kspan_large_free(struct kspan_span *span)
 {
-	enum kspan_keep keep;
+	enum kspan_large_cache_result keep;
 
 	if (kspan_redzone_on())
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())
-		kspan_shadow_set((void *)span->base, 0, span_bytes(span));
+		kspan_fill_object((void *)span->base, 0, span_bytes(span));
 	if (unlikely(kspan_params.sbrk)) {
-		kspan_large_spend(span);
+		kspan_large_quarantine(span);
 		return false;
 	}
-	keep = kspan_kept_put(span);
-	if (keep != KSPAN_KEEP_DECLINED)
-		return keep == KSPAN_KEEP_SURPLUS;
+	keep = kspan_large_cache_put(span);
+	if (keep != KSPAN_LARGE_CACHE_DECLINED)
+		return keep == KSPAN_LARGE_CACHE_SURPLUS;
 	free_run(span);
-	return kspan_span_limbo() > KSPAN_LIMBO_KICK;
+	return kspan_span_nr_dead() > KSPAN_DEAD_KICK;
 }
 
 /**
@@ -338,7 +338,7 @@ unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 	struct hlist_node *next;
 	HLIST_HEAD(gone);
 
-	kspan_kept_collect(age, max_bytes, &gone);
+	kspan_large_cache_collect(age, max_bytes, &gone);
 	hlist_for_each_entry_safe(span, next, &gone, kept) {
 		if (!kspan_is_region(span)) {
 			free_run(span);
@@ -365,14 +365,14 @@ unsigned int kspan_large_sweep(void)
 	unsigned int nr = 0;
 	HLIST_HEAD(taken);
 
-	kspan_kept_collect(0, ULONG_MAX, &taken);
+	kspan_large_cache_collect(0, ULONG_MAX, &taken);
 	hlist_for_each_entry_safe(span, next, &taken, kept) {
 		__hlist_del(&span->kept);
 		if (kspan_is_region(span))
-			kspan_kept_add_region(span);
+			kspan_large_cache_add_region(span);
 		if (!kspan_redzone_check_poison(span, (void *)span->base))
 			nr++;
-		else if (kspan_kept_put(span) == KSPAN_KEEP_DECLINED)
+		else if (kspan_large_cache_put(span) == KSPAN_LARGE_CACHE_DECLINED)
 			free_run(span);
 		cond_resched();
 	}
@@ -382,7 +382,7 @@ unsigned int kspan_large_sweep(void)
 /* Context: module load.  Return: 0. */
 int kspan_large_init(void)
 {
-	kspan_kept_init();
+	kspan_large_cache_init();
 	return 0;
 }
 

@@ -37,9 +37,9 @@
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 
 /* What one CPU has to do: for somebody who waits, and now and then. */
@@ -167,13 +167,13 @@ void kspan_drain_shared(void)
 static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 {
 	unsigned long keep, bytes = 0;
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	int node;
 
 	for_each_kspan_node(node) {
-		heap = kspan_heap_of(node);
-		keep = all ? kspan_heap_reserve(heap) : kspan_heap_keep(heap);
-		bytes += kspan_heap_trim(heap, keep, idle_jiffies);
+		heap = kspan_page_heap_of(node);
+		keep = all ? kspan_page_heap_reserve(heap) : kspan_page_heap_keep(heap);
+		bytes += kspan_page_heap_trim(heap, keep, idle_jiffies);
 	}
 	return bytes;
 }
@@ -193,7 +193,7 @@ static bool is_at_rest(void)
 	if (atomic_long_read(&kspan_region_sys))
 		return false;
 	for_each_kspan_node(node)
-		if (!kspan_heap_is_trimmed(kspan_heap_of(node)))
+		if (!kspan_page_heap_is_trimmed(kspan_page_heap_of(node)))
 			return false;
 	return true;
 }
@@ -227,11 +227,11 @@ static void tick_work_fn(struct work_struct *work)
 
 	drain_idle_cpus();
 	drain_shared(false);
-	kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX);
-	kspan_kept_grow_older();
+	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
+	kspan_large_cache_age();
 	trim_heaps(false, idle);
-	kspan_span_quiesce();
-	kspan_heap_fill_reserve();
+	kspan_span_free_dead();
+	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();
 	atomic_long_inc(&kspan_nr_scavenge);
 	queue_tick_if_needed();
@@ -239,11 +239,11 @@ static void tick_work_fn(struct work_struct *work)
 
 static void kick_work_fn(struct work_struct *work)
 {
-	kspan_heap_fill_reserve();
+	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
-	kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX);
-	kspan_span_quiesce();
+	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
+	kspan_span_free_dead();
 	if (!READ_ONCE(tick_runs))
 		queue_tick();
 }
@@ -351,8 +351,8 @@ unsigned long kspan_scavenge_all(void)
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);
 	bytes += trim_heaps(true, 0);
-	kspan_span_quiesce();
-	kspan_heap_fill_reserve();
+	kspan_span_free_dead();
+	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();
 	atomic_long_inc(&kspan_nr_scavenge);
 	return bytes;

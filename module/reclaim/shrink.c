@@ -16,9 +16,9 @@
 #include "base/inject.h"
 #include "base/node.h"
 #include "central/depot.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 
@@ -27,11 +27,11 @@ atomic_long_t kspan_nr_shrink;
 static struct shrinker *shrinker;
 
 /* Heap pages in no span that are not the reserve's. */
-static unsigned long surplus_pages(struct kspan_heap *heap)
+static unsigned long surplus_pages(struct kspan_page_heap *heap)
 {
 	unsigned long free = READ_ONCE(heap->free_pages);
 
-	return free - min(free, kspan_heap_reserve(heap));
+	return free - min(free, kspan_page_heap_reserve(heap));
 }
 
 static unsigned long depot_bytes(int node)
@@ -52,17 +52,17 @@ static unsigned long depot_bytes(int node)
 static unsigned long shrink_heaps(unsigned long want)
 {
 	unsigned long pages, surplus, bytes = 0;
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	int node;
 
 	for_each_kspan_node(node) {
 		if (bytes >= want)
 			break;
-		heap = kspan_heap_of(node);
+		heap = kspan_page_heap_of(node);
 		surplus = surplus_pages(heap);
 		pages = min(surplus, DIV_ROUND_UP(want - bytes, KSPAN_PAGE_SIZE) +
 				     KSPAN_CHUNK_PAGES - 1);
-		bytes += kspan_heap_trim(heap, kspan_heap_reserve(heap) +
+		bytes += kspan_page_heap_trim(heap, kspan_page_heap_reserve(heap) +
 					 surplus - pages, 0);
 	}
 	return bytes;
@@ -81,7 +81,7 @@ unsigned long kspan_shrink_count(void)
 	int node;
 
 	for_each_kspan_node(node)
-		bytes += surplus_pages(kspan_heap_of(node)) * KSPAN_PAGE_SIZE +
+		bytes += surplus_pages(kspan_page_heap_of(node)) * KSPAN_PAGE_SIZE +
 			 depot_bytes(node);
 	return bytes;
 }

@@ -15,8 +15,8 @@
 
 #include "base/inject.h"
 #include "base/node.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "show/debugfs.h"
 #include "span/arena.h"
 
@@ -155,7 +155,7 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 	memset(map, 0, sizeof(*map));
 	map->base = base;
 	for_each_kspan_node(node)
-		kspan_heap_walk(kspan_heap_of(node), map_chunk, map);
+		kspan_page_heap_walk(kspan_page_heap_of(node), map_chunk, map);
 	map_larges(table, map);
 	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
 	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
@@ -252,7 +252,7 @@ static const char *large_state(const struct kspan_span *span)
 	switch (READ_ONCE(span->live)) {
 	case KSPAN_LIFE_NONE:
 		return "kept";
-	case KSPAN_LIFE_SPENT:
+	case KSPAN_LIFE_QUARANTINED:
 		return "dead";
 	default:
 		return "large";
@@ -293,7 +293,7 @@ static int spans_show(struct seq_file *m, void *v)
 	if (span->kind == KSPAN_LARGE) {
 		live = READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
 	} else {
-		class = kspan_sc_class(span->top / 2);
+		class = kspan_sc_class(kspan_span_sc(span));
 		objs = span->nr_objs;
 		for (i = 0, live = 0; i < objs; i++)
 			live += kspan_obj_is_live(READ_ONCE(span->state[i]));

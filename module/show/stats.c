@@ -9,7 +9,7 @@
 #include <linux/string.h>
 
 #include "api/lookup.h"
-#include "base/marked.h"
+#include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
@@ -18,9 +18,9 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 #include "show/stats.h"
@@ -103,13 +103,13 @@ static void read_objects(struct kspan_stats *out)
 static void read_memory(struct kspan_stats *out)
 {
 	unsigned long used_pages = 0;
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	int node;
 
 	for_each_kspan_node(node) {
-		heap = kspan_heap_of(node);
+		heap = kspan_page_heap_of(node);
 		used_pages += READ_ONCE(heap->used_pages);
-		out->reserve += kspan_heap_reserve(heap) * KSPAN_PAGE_SIZE;
+		out->reserve += kspan_page_heap_reserve(heap) * KSPAN_PAGE_SIZE;
 	}
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -

@@ -17,9 +17,9 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "show/stats.h"
 #include "show/verify.h"
@@ -61,7 +61,7 @@ static const char *verify_caches(void)
 
 static const char *verify_node(int node)
 {
-	const char *wrong = kspan_heap_check(kspan_heap_of(node));
+	const char *wrong = kspan_page_heap_check(kspan_page_heap_of(node));
 	unsigned int sc;
 
 	for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
@@ -86,7 +86,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	unsigned long flags;
 	unsigned int i;
 
-	central = kspan_central_of(span->node, span->top / 2);
+	central = kspan_central_of(span->node, kspan_span_sc(span));
 	raw_spin_lock_irqsave(&central->lock, flags);
 	wrong = kspan_central_check_span(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
@@ -158,7 +158,7 @@ static unsigned long used_pages(void)
 	int node;
 
 	for_each_kspan_node(node)
-		pages += READ_ONCE(kspan_heap_of(node)->used_pages);
+		pages += READ_ONCE(kspan_page_heap_of(node)->used_pages);
 	return pages;
 }
 

@@ -202,15 +202,15 @@ int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)
 }
 
 /**
- * kspan_arena_mark - let pages lead to one span
+ * kspan_arena_set - let pages lead to one span
  * @addr: first heap page
  * @nr_pages: how many
  * @span: where they lead from now on
  *
  * Context: Any but NMI; the pages are the caller's.
  */
-void kspan_arena_mark(unsigned long addr, unsigned long nr_pages,
-		      struct kspan_span *span)
+void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
+		     struct kspan_span *span)
 {
 	for (; nr_pages; nr_pages--, addr += KSPAN_PAGE_SIZE)
 		WRITE_ONCE(*entry_of(addr), span);
@@ -228,14 +228,14 @@ void kspan_arena_forget(unsigned long addr, unsigned long bytes)
 	unsigned long first = addr >> KSPAN_PAGE_SHIFT;
 	unsigned long last = (addr + bytes - 1) >> KSPAN_PAGE_SHIFT;
 
-	kspan_arena_mark(addr, last - first + 1, &kspan_null_span);
+	kspan_arena_set(addr, last - first + 1, &kspan_null_span);
 }
 
 /*
  * A large object is known by its first page alone, so that its cost does not
  * grow with its size.
  */
-static unsigned long nr_marked(const struct kspan_span *span)
+static unsigned long nr_entries(const struct kspan_span *span)
 {
 	return span->kind == KSPAN_LARGE ? 1 : span->nr_pages;
 }
@@ -250,7 +250,7 @@ void kspan_arena_publish(struct kspan_span *span)
 {
 	/* The descriptor before the pointer to it; see kspan_span_of(). */
 	smp_wmb();
-	kspan_arena_mark(span->base, nr_marked(span), span);
+	kspan_arena_set(span->base, nr_entries(span), span);
 }
 
 /**
@@ -264,7 +264,7 @@ void kspan_arena_publish(struct kspan_span *span)
  */
 void kspan_arena_withdraw(struct kspan_span *span)
 {
-	kspan_arena_mark(span->base, nr_marked(span), &kspan_idle_span);
+	kspan_arena_set(span->base, nr_entries(span), &kspan_idle_span);
 }
 
 /**

@@ -70,8 +70,8 @@ void kspan_arena_exit(void);
 int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp);
 void kspan_arena_publish(struct kspan_span *span);
 void kspan_arena_forget(unsigned long addr, unsigned long bytes);
-void kspan_arena_mark(unsigned long addr, unsigned long nr_pages,
-		      struct kspan_span *marker);
+void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
+		     struct kspan_span *marker);
 void kspan_arena_withdraw(struct kspan_span *span);
 struct kspan_span *kspan_span_find(const void *ptr);
 struct kspan_span *kspan_span_around(unsigned long addr);

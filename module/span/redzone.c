@@ -26,8 +26,8 @@
 #include <linux/poison.h>
 #include <linux/string.h>
 
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "span/redzone.h"
 #include "span/report.h"
 
@@ -103,32 +103,32 @@ void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
 		WRITE_ONCE(span->asked, size);
 	else
 		WRITE_ONCE(*small_asked(span, ptr), size);
-	kspan_shadow_set(ptr + size, RED_BYTE, kspan_span_size(span) - size);
+	kspan_fill_object(ptr + size, RED_BYTE, kspan_span_size(span) - size);
 }
 
 /* The first byte of a redzone that is wrong, or NULL. */
-static const u8 *red_spoilt(const struct kspan_span *span, const void *ptr)
+static const u8 *overwritten_redzone(const struct kspan_span *span, const void *ptr)
 {
 	size_t size = kspan_redzone_asked(span, ptr);
 	const u8 *bad;
 
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	bad = memchr_inv(ptr + size, RED_BYTE, kspan_span_size(span) - size);
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 	return bad;
 }
 
 /* The first byte of a free object that is wrong, or NULL. */
-static const u8 *poison_spoilt(const struct kspan_span *span, const void *ptr)
+static const u8 *overwritten_poison(const struct kspan_span *span, const void *ptr)
 {
 	const u8 *last = ptr + kspan_span_size(span) - 1;
 	const u8 *bad;
 
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	bad = memchr_inv(ptr, POISON_FREE, last - (const u8 *)ptr);
 	if (!bad && unlikely(*last != POISON_END))
 		bad = last;
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 	return bad;
 }
 
@@ -142,7 +142,7 @@ static const u8 *poison_spoilt(const struct kspan_span *span, const void *ptr)
  */
 bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
 {
-	const u8 *bad = red_spoilt(span, ptr);
+	const u8 *bad = overwritten_redzone(span, ptr);
 
 	if (likely(!bad))
 		return true;
@@ -163,7 +163,7 @@ bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
 void kspan_redzone_wipe(const struct kspan_span *span, void *ptr)
 {
 	if (want_init_on_free())
-		kspan_shadow_set(ptr, 0, kspan_redzone_asked(span, ptr));
+		kspan_fill_object(ptr, 0, kspan_redzone_asked(span, ptr));
 }
 
 /**
@@ -185,9 +185,9 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 			  bool zero)
 {
 	size_t old = kspan_redzone_asked(span, ptr), room = kspan_span_size(span);
-	unsigned int class = kspan_sc_class(span->top / 2);
+	unsigned int class = kspan_sc_class(kspan_span_sc(span));
 
-	if (size > room - KSPAN_REDZONE_MIN || red_spoilt(span, ptr))
+	if (size > room - KSPAN_REDZONE_MIN || overwritten_redzone(span, ptr))
 		return false;
 	if (span->kind == KSPAN_LARGE) {
 		if (size + KSPAN_REDZONE_MIN + KSPAN_PAGE_SIZE <= room)
@@ -197,7 +197,7 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 		return false;
 	}
 	if (zero && size > old)
-		kspan_shadow_set(ptr + old, 0, size - old);
+		kspan_fill_object(ptr + old, 0, size - old);
 	kspan_redzone_set(span, ptr, size);
 	return true;
 }
@@ -213,8 +213,8 @@ void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
 {
 	size_t last = kspan_span_size(span) - 1;
 
-	kspan_shadow_set(ptr, POISON_FREE, last);
-	kspan_shadow_set(ptr + last, POISON_END, 1);
+	kspan_fill_object(ptr, POISON_FREE, last);
+	kspan_fill_object(ptr + last, POISON_END, 1);
 }
 
 /**
@@ -227,7 +227,7 @@ void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
  */
 bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
 {
-	const u8 *bad = poison_spoilt(span, ptr);
+	const u8 *bad = overwritten_poison(span, ptr);
 	const u8 *last = ptr + kspan_span_size(span) - 1;
 
 	if (likely(!bad))
@@ -238,21 +238,21 @@ bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_redzone_next_spoilt - the next free object that was written to
+ * kspan_redzone_next_overwritten - the next free object that was written to
  * @span: a small span, under its central lock or the caller's alone
  * @i: index of the first object to look at
  *
  * Context: Any.
  * Return: its index, or the number of objects if there is none.
  */
-unsigned int kspan_redzone_next_spoilt(const struct kspan_span *span,
-				       unsigned int i)
+unsigned int kspan_redzone_next_overwritten(const struct kspan_span *span,
+					    unsigned int i)
 {
 	const unsigned long *bitmap = kspan_span_bitmap(span);
 
 	for_each_set_bit_from(i, bitmap, span->nr_objs) {
 		if (span->state[i] == KSPAN_OBJ_POISONED &&
-		    poison_spoilt(span, (void *)kspan_span_addr(span, i)))
+		    overwritten_poison(span, (void *)kspan_span_addr(span, i)))
 			return i;
 	}
 	return span->nr_objs;

@@ -35,7 +35,7 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 			  bool zero);
 void kspan_redzone_poison(const struct kspan_span *span, void *ptr);
 bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr);
-unsigned int kspan_redzone_next_spoilt(const struct kspan_span *span,
-				       unsigned int i);
+unsigned int kspan_redzone_next_overwritten(const struct kspan_span *span,
+					    unsigned int i);
 
 #endif /* KSPAN_REDZONE_H */

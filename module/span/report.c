@@ -16,8 +16,8 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 
+#include "base/kasan.h"
 #include "base/meta.h"
-#include "base/shadow.h"
 #include "span/report.h"
 
 atomic_long_t kspan_nr_bad_free;
@@ -67,11 +67,11 @@ static void describe_place(const void *ptr, const struct kspan_span *span)
 	i = kspan_span_index(span, (unsigned long)ptr);
 	if (i >= span->nr_objs)
 		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",
-		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
 		       span->nr_pages);
 	else
 		pr_err("  class %u (%lu bytes), %s span of %u pages, byte %lu of object %u of %u\n",
-		       kspan_sc_class(span->top / 2), size, kind_name(span),
+		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
 		       span->nr_pages, offset - i * size, i, span->nr_objs);
 }
 
@@ -113,11 +113,11 @@ static void describe_bytes(const void *ptr, const struct kspan_span *span,
 	unsigned long from = at - min(at, 8UL);
 	unsigned long end = min(at + 8, kspan_span_size(span));
 
-	kspan_shadow_pause();
+	kspan_kasan_pause();
 	pr_err("  byte %lu is 0x%02x, not 0x%02x\n", at, *bad, want);
 	pr_err("  bytes %lu to %lu: %*ph\n", from, end - 1, (int)(end - from),
 	       ptr + from);
-	kspan_shadow_resume();
+	kspan_kasan_resume();
 }
 
 static void report_damage(const char *what, const void *ptr,

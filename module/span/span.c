@@ -4,7 +4,7 @@
  *
  * States, bitmap, tiny words and asked sizes of a span are one block from a pool for its
  * size, in steps of 64 bytes, so that two spans never share a cache line of
- * states.  The limbo list holds descriptors whose span has ended until a
+ * states.  The dead_spans list holds descriptors whose span has ended until a
  * grace period has passed; a worker empties it.
  */
 #include <linux/bitmap.h>
@@ -27,10 +27,10 @@ static struct kspan_pool span_pool;
 static struct kspan_pool large_pool;
 static struct kspan_pool state_pools[STATE_POOLS];
 
-/* Dead descriptors, newest first; nr_limbo is read without the lock. */
-static DEFINE_RAW_SPINLOCK(limbo_lock);
-static LIST_HEAD(limbo);
-static unsigned int nr_limbo;
+/* Dead descriptors, newest first; nr_dead is read without the lock. */
+static DEFINE_RAW_SPINLOCK(dead_spans_lock);
+static LIST_HEAD(dead_spans);
+static unsigned int nr_dead;
 
 /* Whether spans remember what their objects were asked for with. */
 static bool with_asked __ro_after_init;
@@ -92,7 +92,7 @@ void kspan_span_exit(void)
 {
 	unsigned int i;
 
-	kspan_span_quiesce();
+	kspan_span_free_dead();
 	for (i = 0; i < STATE_POOLS; i++)
 		kspan_pool_exit(&state_pools[i]);
 	kspan_pool_exit(&large_pool);
@@ -141,7 +141,7 @@ void kspan_span_free(struct kspan_span *span)
 	bool large = span->kind == KSPAN_LARGE;
 
 	if (!large)
-		kspan_pool_free(state_pool(span->top / 2), span->state);
+		kspan_pool_free(state_pool(kspan_span_sc(span)), span->state);
 	kspan_pool_free(large ? &large_pool : &span_pool, span);
 }
 
@@ -171,43 +171,43 @@ void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 }
 
 /**
- * kspan_span_retire - end of a descriptor
+ * kspan_span_end - end of a descriptor
  * @span: out of the arena map and of every list
  *
  * Context: Any but NMI.
  */
-void kspan_span_retire(struct kspan_span *span)
+void kspan_span_end(struct kspan_span *span)
 {
 	unsigned long flags;
 
 	WRITE_ONCE(span->magic, 0);
-	raw_spin_lock_irqsave(&limbo_lock, flags);
-	list_add(&span->list, &limbo);
-	WRITE_ONCE(nr_limbo, nr_limbo + 1);
-	raw_spin_unlock_irqrestore(&limbo_lock, flags);
+	raw_spin_lock_irqsave(&dead_spans_lock, flags);
+	list_add(&span->list, &dead_spans);
+	WRITE_ONCE(nr_dead, nr_dead + 1);
+	raw_spin_unlock_irqrestore(&dead_spans_lock, flags);
 }
 
 /* Descriptors waiting for a grace period.  Context: Any. */
-unsigned int kspan_span_limbo(void)
+unsigned int kspan_span_nr_dead(void)
 {
-	return READ_ONCE(nr_limbo);
+	return READ_ONCE(nr_dead);
 }
 
 /**
- * kspan_span_quiesce - recycle the descriptors that ended before this call
+ * kspan_span_free_dead - recycle the descriptors that ended before this call
  *
  * Context: Process context that may sleep.
  */
-void kspan_span_quiesce(void)
+void kspan_span_free_dead(void)
 {
 	struct kspan_span *span, *next;
 	unsigned long flags;
 	LIST_HEAD(ended);
 
-	raw_spin_lock_irqsave(&limbo_lock, flags);
-	list_splice_init(&limbo, &ended);
-	WRITE_ONCE(nr_limbo, 0);
-	raw_spin_unlock_irqrestore(&limbo_lock, flags);
+	raw_spin_lock_irqsave(&dead_spans_lock, flags);
+	list_splice_init(&dead_spans, &ended);
+	WRITE_ONCE(nr_dead, 0);
+	raw_spin_unlock_irqrestore(&dead_spans_lock, flags);
 	if (list_empty(&ended))
 		return;
 	synchronize_rcu();
@@ -224,7 +224,7 @@ void kspan_span_quiesce(void)
  */
 const char *kspan_span_check(const struct kspan_span *span)
 {
-	const struct kspan_class *info = kspan_sc_info(span->top / 2);
+	const struct kspan_class *info = kspan_sc_info(kspan_span_sc(span));
 	const unsigned long *bitmap = kspan_span_bitmap(span);
 	unsigned int i;
 
@@ -237,7 +237,7 @@ const char *kspan_span_check(const struct kspan_span *span)
 	for (i = 0; i < span->nr_objs; i++) {
 		u8 state = READ_ONCE(span->state[i]);
 
-		if (state > KSPAN_OBJ_SPENT)
+		if (state > KSPAN_OBJ_QUARANTINED)
 			return "span: unknown object state";
 		if (test_bit(i, bitmap) && !kspan_obj_is_free(state))
 			return "span: object both in the span and in use";

@@ -48,17 +48,17 @@ enum kspan_obj {
 	KSPAN_OBJ_ZEROED,	/* every byte known to be zero */
 	KSPAN_OBJ_LIVE,
 	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
-	KSPAN_OBJ_GUARDED,	/* live, with a redzone behind it */
+	KSPAN_OBJ_REDZONED,	/* live, with a redzone behind it */
 	KSPAN_OBJ_DEFERRED,
 	KSPAN_OBJ_POISONED,	/* free, every byte known to be poison */
-	KSPAN_OBJ_SPENT,
+	KSPAN_OBJ_QUARANTINED,
 	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
 };
 
 /* Whether an object of this state is a client's. */
 static inline bool kspan_obj_is_live(u8 state)
 {
-	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_GUARDED;
+	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_REDZONED;
 }
 
 /* Whether an object of this state may lie in its span. */
@@ -86,7 +86,7 @@ struct kspan_chunk;
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
  * @list: small: place in a partial list, under the central lock; dead: in
- *	the limbo list, under its lock
+ *	the dead_spans list, under its lock
  * @kept: large: place in the lists of kept.c, under their lock
  * @nr_pages: heap pages; small: set once; large: set by who takes it
  * @nr_objs: objects; set once
@@ -141,12 +141,12 @@ enum kspan_life {
 	KSPAN_LIFE_NONE,
 	KSPAN_LIFE_LIVE,
 	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
-	KSPAN_LIFE_SPENT,	/* over, and nobody gets its memory again */
+	KSPAN_LIFE_QUARANTINED,	/* over, and nobody gets its memory again */
 };
 
 /* In no list: full, or on its way in or out; found corrupt, for ever. */
 #define KSPAN_NO_BUCKET	0xff
-#define KSPAN_RETIRED	0xfe
+#define KSPAN_QUARANTINED	0xfe
 
 /* Markers of the arena map; their magic is 0. */
 extern struct kspan_span kspan_null_span;	/* no page of kspan's */
@@ -173,19 +173,25 @@ static inline atomic64_t *kspan_span_words(const struct kspan_span *span)
 	return (atomic64_t *)PTR_ALIGN(bitmap + BITS_TO_LONGS(span->nr_objs), 8);
 }
 
+/* The span class of a small span. */
+static inline unsigned int kspan_span_sc(const struct kspan_span *span)
+{
+	return span->top / 2;
+}
+
 /* Bytes of an object of @span. */
 static inline unsigned long kspan_span_size(const struct kspan_span *span)
 {
 	if (span->kind == KSPAN_LARGE)
 		return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
-	return kspan_sc_info(span->top / 2)->size;
+	return kspan_sc_info(kspan_span_sc(span))->size;
 }
 
 /* Index of the object that holds @addr, an address inside @span. */
 static inline unsigned int kspan_span_index(const struct kspan_span *span,
 					    unsigned long addr)
 {
-	u32 magic = kspan_sc_info(span->top / 2)->magic;
+	u32 magic = kspan_sc_info(kspan_span_sc(span))->magic;
 
 	return ((u64)(addr - span->base) * magic) >> 32;
 }
@@ -198,15 +204,15 @@ static inline unsigned long kspan_span_addr(const struct kspan_span *span,
 
 int kspan_span_init(void);
 void kspan_span_exit(void);
-void kspan_span_quiesce(void);
+void kspan_span_free_dead(void);
 struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp);
 void kspan_span_free(struct kspan_span *span);
 void kspan_span_setup(struct kspan_span *span, unsigned int sc);
-void kspan_span_retire(struct kspan_span *span);
-unsigned int kspan_span_limbo(void);
+void kspan_span_end(struct kspan_span *span);
+unsigned int kspan_span_nr_dead(void);
 
 /* Dead descriptors that make it worth waiting for a grace period. */
-#define KSPAN_LIMBO_KICK	256U
+#define KSPAN_DEAD_KICK	256U
 
 const char *kspan_span_check(const struct kspan_span *span);
 

@@ -13,7 +13,7 @@
 #include "cache/cache_tops.h"
 #include "cache/tiny.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 
 /* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
 static long uncounted;
@@ -140,7 +140,7 @@ static void run_step(const struct fuzz_step *step)
 		api_free_bad(step);
 		break;
 	case 26:
-		api_spoil(step);
+		api_overwrite(step);
 		break;
 	case 27:
 		check_all();

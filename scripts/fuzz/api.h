@@ -48,7 +48,7 @@ void api_resize(const struct fuzz_step *step);
 void api_free(const struct fuzz_step *step);
 void api_free_bulk(const struct fuzz_step *step);
 void api_free_bad(const struct fuzz_step *step);
-void api_spoil(const struct fuzz_step *step);
+void api_overwrite(const struct fuzz_step *step);
 void api_free_all(void);
 
 #endif /* FUZZ_API_H */

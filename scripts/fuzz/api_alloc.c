@@ -9,7 +9,7 @@
 #include "api.h"
 #include "base/sizeclass.h"
 #include "heap/chunk.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "span/report.h"
 
 #define BULK_MAX	200U
@@ -81,22 +81,22 @@ static long nr_failures(void)
 /* Who may sleep takes nothing of any node's reserve. */
 static void check_reserves(const struct api_attempt *attempt)
 {
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	int node;
 
 	if (attempt->context != SIM_TASK || attempt->gfp & __GFP_NOFAIL ||
 	    !gfpflags_allow_blocking(attempt->gfp))
 		return;
 	for (node = 0; node < nr_online_nodes; node++) {
-		heap = kspan_heap_of(node);
+		heap = kspan_page_heap_of(node);
 		SIM_CHECK(heap->free_pages >= min(attempt->free_pages[node],
-						  kspan_heap_reserve(heap)));
+						  kspan_page_heap_reserve(heap)));
 	}
 }
 
 struct api_attempt api_try(const struct fuzz_step *step, size_t size)
 {
-	struct kspan_heap *second = kspan_heap_of(nr_online_nodes - 1);
+	struct kspan_page_heap *second = kspan_page_heap_of(nr_online_nodes - 1);
 
 	return (struct api_attempt){
 		.gfp = api_gfp(step),
@@ -106,7 +106,7 @@ struct api_attempt api_try(const struct fuzz_step *step, size_t size)
 		.refused = sim_nr_refused,
 		.failures = nr_failures(),
 		.heap_sys = atomic_long_read(&kspan_heap_sys),
-		.free_pages = { kspan_heap_of(0)->free_pages,
+		.free_pages = { kspan_page_heap_of(0)->free_pages,
 				second->free_pages },
 	};
 }
@@ -371,12 +371,12 @@ static void resized(struct live *obj, void *ptr, struct live_request *request)
 	request->data = obj->data;
 	request->zero &= obj->zero;
 	SIM_CHECK(ptr == was.ptr || !live_fits(&was, request->size) ||
-		  live_guarded());
+		  live_redzoned());
 	if (ptr == was.ptr) {
 		SIM_CHECK(!was.spoilt);
 		obj->usable = kspan_size(ptr);
 		SIM_CHECK(obj->usable >= request->size);
-		SIM_CHECK(live_guarded() || obj->usable == was.usable);
+		SIM_CHECK(live_redzoned() || obj->usable == was.usable);
 		obj->asked = request->size;
 		obj->zero = request->zero;
 	} else {

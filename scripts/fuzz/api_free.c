@@ -55,7 +55,7 @@ static void check_freed(const struct live *was, enum sim_context context)
 
 	if (!was->spoilt || context != SIM_NMI)
 		SIM_CHECK(!kspan_owns(was->ptr));
-	if (!there || live_guarded() || context == SIM_NMI)
+	if (!there || live_redzoned() || context == SIM_NMI)
 		return;
 	if (sim_init_on_free)
 		SIM_CHECK(!live_not_zero(was->ptr, was->usable));
@@ -214,7 +214,7 @@ void api_free_bad(const struct fuzz_step *step)
 /* --- bad writes ------------------------------------------------------------ */
 
 /* To a free object, where its memory is neither gone nor somebody else's. */
-static void spoil_freed(const struct fuzz_step *step)
+static void overwrite_freed(const struct fuzz_step *step)
 {
 	u8 *byte = live.freed[step->x % LIVE_NR_FREED];
 
@@ -234,14 +234,14 @@ static void spoil_freed(const struct fuzz_step *step)
 }
 
 /* With check=2 both kinds of bad write have to be found and do no harm. */
-void api_spoil(const struct fuzz_step *step)
+void api_overwrite(const struct fuzz_step *step)
 {
 	struct live *obj = pick(step);
 
-	if (!live_guarded())
+	if (!live_redzoned())
 		return;
 	if (step->a & 1) {
-		spoil_freed(step);
+		overwrite_freed(step);
 	} else if (obj && !obj->spoilt) {
 		obj->ptr[obj->usable] ^= 0x41;
 		obj->spoilt = true;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <linux/jiffies.h>
 
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "target.h"
 
 #define MAX_CHUNKS	24U
@@ -33,7 +33,7 @@ struct model_run {
 };
 
 static struct {
-	struct kspan_heap heap;
+	struct kspan_page_heap heap;
 	struct model_chunk chunk[MAX_CHUNKS];
 	unsigned int nr_chunks;
 	struct model_run run[MAX_RUNS];
@@ -155,7 +155,7 @@ static void step_grow(const struct fuzz_step *step)
 		return;
 	sim_refuse = step->a % 4 ? 0 : step->y & 7;
 	if (step->a % 2) {
-		err = kspan_heap_grow(&m.heap, nr_pages, GFP_KERNEL);
+		err = kspan_page_heap_grow(&m.heap, nr_pages, GFP_KERNEL);
 		SIM_CHECK(!err || sim_nr_refused);
 		SIM_CHECK(err || m.heap.nr_chunks == m.nr_chunks + 1);
 	} else {
@@ -163,7 +163,7 @@ static void step_grow(const struct fuzz_step *step)
 		chunk = kspan_chunk_get(0, nr_pages, GFP_KERNEL, &err);
 		SIM_CHECK(chunk || sim_nr_refused);
 		if (chunk)
-			kspan_heap_add(&m.heap, chunk);
+			kspan_page_heap_add(&m.heap, chunk);
 	}
 	learn_chunks();
 }
@@ -209,7 +209,7 @@ static void step_alloc(const struct fuzz_step *step)
 	       best_rank(nr + align - 1) != UINT_MAX;
 	if (!use_reserve && all_pages(false) < m.reserve + nr)
 		fits = false;
-	SIM_CHECK(kspan_heap_alloc(&m.heap, nr, align, use_reserve, &run) ==
+	SIM_CHECK(kspan_page_heap_alloc(&m.heap, nr, align, use_reserve, &run) ==
 		  fits);
 	if (fits)
 		check_run(&run, nr, align);
@@ -226,7 +226,7 @@ static void free_run(unsigned int i)
 		c->page[page] &= ~USED;
 	if (!used_pages(c))
 		c->idle_since = jiffies;
-	kspan_heap_free(&m.heap, run.chunk, run.chunk->base +
+	kspan_page_heap_free(&m.heap, run.chunk, run.chunk->base +
 			((unsigned long)run.at << KSPAN_PAGE_SHIFT),
 			run.nr_pages);
 }
@@ -252,7 +252,7 @@ static void trim(unsigned long keep, unsigned long idle)
 	unsigned long free = all_pages(false), bytes = 0, returned;
 	unsigned int i;
 
-	returned = kspan_heap_trim(&m.heap, keep, idle);
+	returned = kspan_page_heap_trim(&m.heap, keep, idle);
 	for (i = m.nr_chunks; i-- > 0;) {
 		struct model_chunk *c = &m.chunk[i];
 		unsigned int page;
@@ -273,11 +273,11 @@ static void trim(unsigned long keep, unsigned long idle)
 
 static void check_same(void)
 {
-	const char *wrong = kspan_heap_check(&m.heap);
+	const char *wrong = kspan_page_heap_check(&m.heap);
 	unsigned int i, page;
 
 	if (wrong)
-		sim_fail("kspan_heap_check()", 0, wrong);
+		sim_fail("kspan_page_heap_check()", 0, wrong);
 	SIM_CHECK(m.heap.nr_chunks == m.nr_chunks);
 	SIM_CHECK(m.heap.free_pages == all_pages(false));
 	SIM_CHECK(m.heap.used_pages == all_pages(true));
@@ -306,7 +306,7 @@ static void run_step(const struct fuzz_step *step)
 		sim_advance(step->x % 64);
 		break;
 	case 3:
-		keep = kspan_heap_keep(&m.heap);
+		keep = kspan_page_heap_keep(&m.heap);
 		SIM_CHECK(keep == m.reserve + m.peak / 10);
 		m.peak = all_pages(true) + (m.peak - all_pages(true)) / 2;
 		break;
@@ -333,7 +333,7 @@ int fuzz_one(const u8 *data, size_t size)
 	sim_init_on_alloc = step.code & 1;
 	m.reserve = step.a;
 	SIM_CHECK(!fuzz_load(&params));
-	kspan_heap_setup(&m.heap, 0, m.reserve);
+	kspan_page_heap_setup(&m.heap, 0, m.reserve);
 	while (fuzz_next(&input, &step)) {
 		run_step(&step);
 		check_same();

@@ -88,7 +88,7 @@ bool live_fits(const struct live *obj, size_t size)
 {
 	if (!size || size > obj->usable)
 		return false;
-	if (live_guarded() || obj->kind == LIVE_TINY)
+	if (live_redzoned() || obj->kind == LIVE_TINY)
 		return size == obj->asked;
 	if (obj->kind == LIVE_LARGE)
 		return ALIGN(size, KSPAN_PAGE_SIZE) == obj->usable;
@@ -121,7 +121,7 @@ static void check_usable(struct live *obj, const struct live_request *request)
 	SIM_CHECK(obj->usable >= obj->asked);
 	SIM_CHECK(kspan_owns(obj->ptr));
 	obj->aligned = request->align && obj->usable != normal;
-	if (live_guarded() || obj->kind == LIVE_TINY)
+	if (live_redzoned() || obj->kind == LIVE_TINY)
 		SIM_CHECK(obj->usable == obj->asked);
 	else if (!obj->aligned)
 		SIM_CHECK(obj->usable == normal);
@@ -143,7 +143,7 @@ static void check_alone(const struct live *obj)
 			continue;
 		SIM_CHECK(other->kind == obj->kind);
 		SIM_CHECK(obj->kind != LIVE_LARGE);
-		SIM_CHECK(obj->kind == LIVE_TINY || live_guarded() ||
+		SIM_CHECK(obj->kind == LIVE_TINY || live_redzoned() ||
 			  other->usable == obj->usable);
 	}
 }
@@ -152,11 +152,11 @@ static enum live_kind kind_of(const struct live *obj,
 			      const struct live_request *request)
 {
 	/* With a redzone there is less room in the last class. */
-	size_t max = KSPAN_SMALL_MAX - (live_guarded() ? KSPAN_REDZONE_MIN : 0);
+	size_t max = KSPAN_SMALL_MAX - (live_redzoned() ? KSPAN_REDZONE_MIN : 0);
 
 	if (obj->asked > max || request->align > KSPAN_PAGE_SIZE)
 		return LIVE_LARGE;
-	if (request->tiny && obj->asked < KSPAN_TINY_MAX && !live_guarded())
+	if (request->tiny && obj->asked < KSPAN_TINY_MAX && !live_redzoned())
 		return LIVE_TINY;
 	return request->data || request->tiny ? LIVE_DATA : LIVE_PTR;
 }
@@ -239,7 +239,7 @@ void live_check_stats(void)
 	SIM_CHECK(stats.heap_objects == nr);
 	SIM_CHECK(stats.nmalloc - stats.nfree == nr);
 	SIM_CHECK(stats.large_nmalloc - stats.large_nfree == nr_large);
-	SIM_CHECK(live_guarded() || stats.large_alloc == large_bytes);
+	SIM_CHECK(live_redzoned() || stats.large_alloc == large_bytes);
 	SIM_CHECK(stats.overrun == live.overruns);
 	SIM_CHECK(live.wrote_freed || !stats.use_after_free);
 	SIM_CHECK(!stats.corrupt);

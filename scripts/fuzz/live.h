@@ -59,7 +59,7 @@ struct live_request {
 };
 
 /* Whether redzones are on: sizes are exact then. */
-static inline bool live_guarded(void)
+static inline bool live_redzoned(void)
 {
 	return kspan_params.check == 2;
 }

@@ -125,7 +125,7 @@ static enum kspan_fault model_small(const struct kspan_span *span,
 {
 	unsigned long offset = addr - span->base, i;
 
-	*size = kspan_classes[kspan_sc_class(span->top / 2)].size;
+	*size = kspan_classes[kspan_sc_class(kspan_span_sc(span))].size;
 	i = offset / *size;
 	if (offset % *size || i >= span->nr_objs)
 		return KSPAN_FAULT_INTERIOR;
@@ -290,7 +290,7 @@ static void make_small(struct kspan_span *span, const struct fuzz_step *step)
 		.state = malloc(info->nr_objs + 1),
 	};
 	for (i = 0; i < span->nr_objs; i++)
-		span->state[i] = (i + step->y) % KSPAN_OBJ_GUARDED;
+		span->state[i] = (i + step->y) % KSPAN_OBJ_REDZONED;
 	span->state[i] = KSPAN_OBJ_NONE;
 }
 
@@ -356,7 +356,7 @@ static void step_mark(const struct fuzz_step *step)
 	if (forget)
 		kspan_arena_forget(addr, bytes);
 	else
-		kspan_arena_mark(addr, nr_pages, &kspan_idle_span);
+		kspan_arena_set(addr, nr_pages, &kspan_idle_span);
 	log_entry(addr, nr_pages, forget ? &kspan_null_span : &kspan_idle_span);
 }
 

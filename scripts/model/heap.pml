@@ -68,7 +68,7 @@
 #else
 #define LEAVES_LIST	1
 #endif
-#ifdef MUTANT_9		/* heap: kept_lock and the heap's are taken in either order */
+#ifdef MUTANT_9		/* heap: large_cache_lock and the heap's are taken in either order */
 #define NESTED		1
 #else
 #define NESTED		0
@@ -79,7 +79,7 @@ byte used[NCHUNK], longest[NCHUNK];
 bit filed[NCHUNK];		/* in the heap */
 bit given[NCHUNK];		/* from the kernel */
 byte free_pages;
-bit heap_lock, kept_lock;
+bit heap_lock, large_cache_lock;
 byte kept_at[NKEPT], kept_len[NKEPT];
 byte run_idle;			/* pages in kept runs */
 bit kicked;			/* fill_reserve() is due */
@@ -126,7 +126,7 @@ inline disown(first, size)
 	owned[first + size - 1] = 0
 }
 
-/* kspan_heap_alloc() of one or two pages; at is where, or NOWHERE */
+/* kspan_page_heap_alloc() of one or two pages; at is where, or NOWHERE */
 inline heap_alloc(size, use_reserve)
 {
 	d_step { ME && !heap_lock ->
@@ -168,7 +168,7 @@ inline heap_alloc(size, use_reserve)
 	release(heap_lock)
 }
 
-/* kspan_heap_free() */
+/* kspan_page_heap_free() */
 inline heap_free(size)
 {
 	d_step { ME && !heap_lock ->
@@ -188,7 +188,7 @@ inline heap_free(size)
 	release(heap_lock)
 }
 
-/* kspan_heap_grow(); ok says whether there was a chunk */
+/* kspan_page_heap_grow(); ok says whether there was a chunk */
 inline heap_grow()
 {
 	if
@@ -198,7 +198,7 @@ inline heap_grow()
 	fi;
 	if
 	:: ok ->
-		/* kspan_heap_add() */
+		/* kspan_page_heap_add() */
 		d_step { ME && !heap_lock ->
 			TAKE(heap_lock);
 			filed[k] = 1;
@@ -211,11 +211,11 @@ inline heap_grow()
 	fi
 }
 
-/* kspan_kept_take(): a kept run of exactly that length */
+/* kspan_large_cache_take(): a kept run of exactly that length */
 inline kept_take(size)
 {
-	d_step { ME && !kept_lock ->
-		TAKE(kept_lock);
+	d_step { ME && !large_cache_lock ->
+		TAKE(large_cache_lock);
 		at = NOWHERE;
 		do
 		:: k < NKEPT && (kept_at[k] == NOWHERE || kept_len[k] != size) -> k++
@@ -230,17 +230,17 @@ inline kept_take(size)
 		:: else
 		fi;
 		k = 0 }
-	release(kept_lock)
+	release(large_cache_lock)
 }
 
-/* kspan_kept_put(): the budget is looked at before the lock is taken */
+/* kspan_large_cache_put(): the budget is looked at before the lock is taken */
 inline kept_put(size)
 {
 	d_step { ME -> ok = run_idle + size <= BUDGET }
 	if
 	:: ok ->
-		d_step { ME && !kept_lock ->
-			TAKE(kept_lock);
+		d_step { ME && !large_cache_lock ->
+			TAKE(large_cache_lock);
 			disown(at, size);
 			do
 			:: kept_at[k] != NOWHERE -> k++
@@ -251,16 +251,16 @@ inline kept_put(size)
 			run_idle = run_idle + size;
 			at = NOWHERE;
 			k = 0 }
-		release(kept_lock)
+		release(large_cache_lock)
 	:: else
 	fi
 }
 
-/* kspan_kept_collect() and free_run(), of one kept run */
+/* kspan_large_cache_collect() and free_run(), of one kept run */
 inline kept_collect()
 {
-	d_step { ME && !kept_lock ->
-		TAKE(kept_lock);
+	d_step { ME && !large_cache_lock ->
+		TAKE(large_cache_lock);
 		do
 		:: k < NKEPT && kept_at[k] == NOWHERE -> k++
 		:: else -> break
@@ -276,7 +276,7 @@ inline kept_collect()
 		fi;
 		k = 0 }
 	if
-	:: !NESTED -> release(kept_lock)
+	:: !NESTED -> release(large_cache_lock)
 	:: else
 	fi;
 	if
@@ -284,13 +284,13 @@ inline kept_collect()
 	:: else
 	fi;
 	if
-	:: NESTED -> release(kept_lock)
+	:: NESTED -> release(large_cache_lock)
 	:: else
 	fi;
 	m = 0
 }
 
-/* kspan_heap_trim(): some of the chunks without users have idled long enough */
+/* kspan_page_heap_trim(): some of the chunks without users have idled long enough */
 inline heap_trim()
 {
 	if
@@ -332,7 +332,7 @@ inline heap_trim()
 	od
 }
 
-/* kspan_heap_fill_reserve() */
+/* kspan_page_heap_fill_reserve() */
 inline fill_reserve()
 {
 	do

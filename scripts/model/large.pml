@@ -98,10 +98,10 @@ inline give(a)
 inline large_free()
 {
 	if
-	:: d_step {				/* kspan_kept_put() */
+	:: d_step {				/* kspan_large_cache_put() */
 		assert(!kept[d] && !pooled[d]);
 		kept[d] = 1 }
-	:: true ->	/* KSPAN_KEEP_DECLINED: free_run() */
+	:: true ->	/* KSPAN_LARGE_CACHE_DECLINED: free_run() */
 		if
 		:: WITHDRAW_FIRST ->
 			d_step { map[base[d]] = IDLE }
@@ -114,7 +114,7 @@ inline large_free()
 				page_free[base[d]] = 1 }
 			d_step { map[base[d]] = IDLE } /* mutants */
 		fi;
-		d_step {			/* kspan_span_retire() */
+		d_step {			/* kspan_span_end() */
 			assert(!kept[d] && !pooled[d]);
 			pooled[d] = 1 }
 	fi;

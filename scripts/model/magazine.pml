@@ -296,7 +296,7 @@ inline visit()
 #ifndef RACE			/* nor do the pages of a span come back */
 	:: central_grow()
 #endif
-	:: ctx == 0 -> alloc_traded()
+	:: ctx == 0 -> swap_and_pop()
 	:: ctx == 0 -> alloc_many()
 	:: ctx == 0 ->
 		if

@@ -395,7 +395,7 @@ static void step(struct torture_thread *t)
 }
 
 /* Do once what the run must find out. */
-static void spoil_object(struct torture_thread *t)
+static void overwrite_object(struct torture_thread *t)
 {
 	const struct torture_obj *slot = t->slots;
 
@@ -420,7 +420,7 @@ int torture_thread_run(void *arg)
 		for (i = 0; i < STEPS; i++)
 			step(t);
 		if (unlikely(t->sabotage))
-			spoil_object(t);
+			overwrite_object(t);
 		cond_resched();
 	}
 	if (t->leader)

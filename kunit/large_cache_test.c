@@ -14,9 +14,9 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "heap/heap.h"
-#include "heap/kept.h"
 #include "heap/large.h"
+#include "heap/large_cache.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "reclaim/scavenge.h"
 #include "show/verify.h"
@@ -217,8 +217,8 @@ static void runs_within_budget(struct kunit *test)
 		if (objs[i])
 			continue;
 		/* The reserve is used up: let there be more for them. */
-		KUNIT_ASSERT_EQ(test, kspan_heap_grow(kspan_heap_of(0), RUN_PAGES,
-						      GFP_KERNEL), 0);
+		KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(kspan_page_heap_of(0), RUN_PAGES,
+							   GFP_KERNEL), 0);
 		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
@@ -267,18 +267,18 @@ static void the_oldest_go(struct kunit *test)
 	kspan_scavenge_settle();
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
 
 	/* A run goes one tick before a region. */
-	kspan_kept_grow_older();
-	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX), 0UL);
+	kspan_large_cache_age();
+	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 0L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle),
 			(long)REGION_BYTES);
-	kspan_kept_grow_older();
+	kspan_large_cache_age();
 	kspan_free(objs[2]);
-	KUNIT_EXPECT_GE(test, kspan_large_trim(KSPAN_KEPT_OLD, ULONG_MAX),
+	KUNIT_EXPECT_GE(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX),
 			(unsigned long)REGION_BYTES);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
@@ -304,13 +304,13 @@ static void end_of_the_address_space(struct kunit *test)
 	kspan_release();
 	KUNIT_ASSERT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	preempt_disable();
-	kspan_kept_add_region(&fake);
-	kspan_kept_put(&fake);
-	got = kspan_kept_take(10239, 0, NUMA_NO_NODE);
+	kspan_large_cache_add_region(&fake);
+	kspan_large_cache_put(&fake);
+	got = kspan_large_cache_take(10239, 0, NUMA_NO_NODE);
 	if (got)
-		kspan_kept_put(&fake);
+		kspan_large_cache_put(&fake);
 	/* It is no more. */
-	kspan_kept_collect(0, ULONG_MAX, &gone);
+	kspan_large_cache_collect(0, ULONG_MAX, &gone);
 	preempt_enable();
 	KUNIT_EXPECT_NULL(test, got);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
@@ -330,4 +330,4 @@ static struct kunit_case kept_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(kept, kept_cases);
+KSPAN_TEST_SUITE(large_cache, kept_cases);

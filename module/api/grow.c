@@ -12,12 +12,12 @@
 #include <linux/errno.h>
 #include <linux/topology.h>
 
-#include "api/provide.h"
+#include "api/grow.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "central/central.h"
-#include "heap/heap.h"
 #include "heap/large.h"
+#include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 #include "span/report.h"
@@ -29,7 +29,7 @@
 #define MIN_OBJS	8U
 
 /* What a small request needs at most: a chunk. */
-#define PROVIDE_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
+#define GROW_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 
 /**
  * struct effort - what is done for one request
@@ -66,7 +66,7 @@ static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
 static void end_effort(const struct effort *effort)
 {
 	if (effort->low || kspan_pools_are_low() ||
-	    kspan_span_limbo() > KSPAN_LIMBO_KICK)
+	    kspan_span_nr_dead() > KSPAN_DEAD_KICK)
 		kspan_kick();
 	else
 		kspan_scavenge_watch();
@@ -109,8 +109,8 @@ static int grow_class(unsigned int sc, struct effort *effort)
 					 &effort->low);
 		if (err != -ENOSPC || !effort->sleep)
 			return err;
-		err = kspan_heap_grow(kspan_heap_of(effort->node),
-				      info->nr_pages, effort->gfp);
+		err = kspan_page_heap_grow(kspan_page_heap_of(effort->node),
+					   info->nr_pages, effort->gfp);
 		if (err)
 			return err;
 		/* It may have what it has brought, past memory_limit perhaps. */
@@ -154,7 +154,7 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 }
 
 /**
- * kspan_provide - add objects to the central list of a span class
+ * kspan_grow_class - add objects to the central list of a span class
  * @sc: span class
  * @node: preferred node, or NUMA_NO_NODE; another if only that has objects
  * @gfp: how hard to try
@@ -163,9 +163,9 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
  * Return: 0 if it is worth looking for an object again, -EDQUOT at the memory
  * limit, -ENOMEM otherwise.
  */
-int kspan_provide(unsigned int sc, int *node, gfp_t gfp)
+int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 {
-	struct effort effort = begin_effort(gfp, *node, PROVIDE_BYTES);
+	struct effort effort = begin_effort(gfp, *node, GROW_BYTES);
 	int err;
 
 	err = grow_class(sc, &effort);
@@ -202,8 +202,8 @@ static void *large_elsewhere(size_t size, size_t align, bool zero,
 }
 
 /* A large object when none is kept: grow, reclaim, or report the failure. */
-static noinline void *provide_large_slow(size_t size, size_t align, gfp_t gfp,
-					 int node, bool zero)
+static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
+				      int node, bool zero)
 {
 	struct effort effort = begin_effort(gfp, node, size);
 	void *ptr;
@@ -230,7 +230,7 @@ static int reuse_node(int node)
 }
 
 /**
- * kspan_provide_large - a large object, or a report why there is none
+ * kspan_grow_large - a large object, or a report why there is none
  * @size: bytes, not 0
  * @align: power of two up to KSPAN_MAX_ALIGN
  * @gfp: how hard to try
@@ -240,8 +240,8 @@ static int reuse_node(int node)
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: the object, or NULL.
  */
-void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
-			  bool zero)
+void *kspan_grow_large(size_t size, size_t align, gfp_t gfp, int node,
+		       bool zero)
 {
 	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
 	void *ptr = kspan_large_reuse(size, align, reuse_node(node), insist,
@@ -249,5 +249,5 @@ void *kspan_provide_large(size_t size, size_t align, gfp_t gfp, int node,
 
 	if (likely(ptr))
 		return ptr;
-	return provide_large_slow(size, align, gfp, node, zero);
+	return grow_large_slow(size, align, gfp, node, zero);
 }

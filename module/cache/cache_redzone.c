@@ -9,15 +9,15 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
+#include "base/kasan.h"
 #include "base/params.h"
-#include "base/shadow.h"
 #include "cache/cache_tops.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
 /**
- * kspan_cache_take_guarded - take an object and put a redzone behind it
+ * kspan_cache_take_redzoned - take an object and put a redzone behind it
  * @sc: span class, of kspan_redzone_class()
  * @node: the node, or NUMA_NO_NODE for the CPU's
  * @size: bytes asked for
@@ -29,8 +29,8 @@
  * Context: Any, with preemption off.
  * Return: a GUARDED object; or NULL: no span has one, or this is an NMI.
  */
-void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
-			       bool zero)
+void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
+				bool zero)
 {
 	unsigned int ctx = kspan_context();
 	struct kspan_ctx_cache c;
@@ -46,22 +46,22 @@ void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
 		span = kspan_span_find(slot.ptr);
 		if (*slot.state == KSPAN_OBJ_POISONED &&
 		    unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
-			WRITE_ONCE(*slot.state, KSPAN_OBJ_SPENT);
+			WRITE_ONCE(*slot.state, KSPAN_OBJ_QUARANTINED);
 			continue;
 		}
 		if (zero && *slot.state != KSPAN_OBJ_ZEROED)
-			kspan_shadow_set(slot.ptr, 0, size);
+			kspan_fill_object(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
-		kspan_add_once(c.counts[KSPAN_LOADED(sc)], 1);
+		kspan_counter_add(c.counts[KSPAN_LOADED(sc)], 1);
 		/* Its size first, for whoever looks it up. */
-		smp_store_release(slot.state, KSPAN_OBJ_GUARDED);
+		smp_store_release(slot.state, KSPAN_OBJ_REDZONED);
 		return slot.ptr;
 	}
 	return NULL;
 }
 
 /**
- * kspan_cache_put_guarded - take an object back, to its span
+ * kspan_cache_put_redzoned - take an object back, to its span
  * @c: the cache of this CPU and context
  * @sc: span class
  * @ptr: the object, its redzone looked at
@@ -69,17 +69,17 @@ void *kspan_cache_take_guarded(unsigned int sc, int node, size_t size,
  *
  * Context: Any but NMI, with preemption off.
  */
-void kspan_cache_put_guarded(struct kspan_ctx_cache *c, unsigned int sc,
-			     const void *ptr, u8 *state)
+void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
+			      const void *ptr, u8 *state)
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 
-	kspan_add_once(c->counts[KSPAN_UNLOADED(sc)], 1);
-	if (*state == KSPAN_OBJ_SPENT)
+	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], 1);
+	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;
 	kspan_redzone_poison(kspan_span_find(ptr), slot.ptr);
 	if (kspan_params.sbrk) {
-		WRITE_ONCE(*state, KSPAN_OBJ_SPENT);
+		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);
 		return;
 	}
 	WRITE_ONCE(*state, KSPAN_OBJ_POISONED);

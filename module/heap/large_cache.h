@@ -2,8 +2,8 @@
 /*
  * kept.h - spans of freed large objects, kept for the next request.
  */
-#ifndef KSPAN_KEPT_H
-#define KSPAN_KEPT_H
+#ifndef KSPAN_LARGE_CACHE_H
+#define KSPAN_LARGE_CACHE_H
 
 #include <linux/atomic.h>
 #include <linux/list.h>
@@ -33,22 +33,22 @@ static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
  * Ages of kept spans, in ticks, two of which are scavenge_ms: one of the last
  * age has idled at least that long at the next tick.
  */
-#define KSPAN_KEPT_AGES	3U
-#define KSPAN_KEPT_OLD	(KSPAN_KEPT_AGES - 1)
+#define KSPAN_LARGE_CACHE_AGES	3U
+#define KSPAN_LARGE_CACHE_OLD	(KSPAN_LARGE_CACHE_AGES - 1)
 
 /* What became of a span that was given to be kept. */
-enum kspan_keep {
-	KSPAN_KEEP_DECLINED,	/* a run: the page heap should have it */
-	KSPAN_KEEP_KEPT,
-	KSPAN_KEEP_SURPLUS,	/* a region: kept until the worker comes */
+enum kspan_large_cache_result {
+	KSPAN_LARGE_CACHE_DECLINED,	/* a run: the page heap should have it */
+	KSPAN_LARGE_CACHE_KEPT,
+	KSPAN_LARGE_CACHE_SURPLUS,	/* a region: kept until the worker comes */
 };
 
-struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node);
-enum kspan_keep kspan_kept_put(struct kspan_span *span);
-void kspan_kept_add_region(struct kspan_span *span);
-void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
-			struct hlist_head *gone);
-void kspan_kept_grow_older(void);
-void kspan_kept_init(void);
+struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int node);
+enum kspan_large_cache_result kspan_large_cache_put(struct kspan_span *span);
+void kspan_large_cache_add_region(struct kspan_span *span);
+void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
+			       struct hlist_head *gone);
+void kspan_large_cache_age(void);
+void kspan_large_cache_init(void);
 
-#endif /* KSPAN_KEPT_H */
+#endif /* KSPAN_LARGE_CACHE_H */

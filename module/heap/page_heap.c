@@ -25,60 +25,60 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "span/report.h"
 
 /* The bucket of a chunk that contradicted itself. */
-#define RETIRED		U16_MAX
+#define QUARANTINED		U16_MAX
 
-static struct kspan_heap *heaps[MAX_NUMNODES];
+static struct kspan_page_heap *heaps[MAX_NUMNODES];
 
 /* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
-struct kspan_heap *kspan_heap_of(int node)
+struct kspan_page_heap *kspan_page_heap_of(int node)
 {
-	struct kspan_heap *heap = node >= 0 ? heaps[node] : NULL;
+	struct kspan_page_heap *heap = node >= 0 ? heaps[node] : NULL;
 
 	return heap ? heap : heaps[kspan_first_node];
 }
 
 /**
- * kspan_heap_setup - an empty heap
+ * kspan_page_heap_setup - an empty heap
  * @heap: zeroed memory for it
  * @node: NUMA node its chunks should come from
  * @reserve_pages: free pages kept for atomic callers
  *
  * Context: nobody uses the heap yet.
  */
-void kspan_heap_setup(struct kspan_heap *heap, int node,
-		      unsigned long reserve_pages)
+void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
+			   unsigned long reserve_pages)
 {
 	unsigned int i;
 
 	raw_spin_lock_init(&heap->lock);
-	for (i = 0; i < KSPAN_HEAP_BUCKETS; i++)
+	for (i = 0; i < KSPAN_PAGE_HEAP_BUCKETS; i++)
 		INIT_LIST_HEAD(&heap->lists[i]);
 	INIT_LIST_HEAD(&heap->chunks);
 	heap->walk_next = &heap->chunks;
 	heap->node = node;
 	heap->reserve_pages = reserve_pages;
-	heap->reserve_run = kspan_heap_longest_span();
+	heap->reserve_run = kspan_page_heap_longest_span();
 }
 
 /* Remember the run that an atomic caller did not get, for the worker. */
-static void want_run_locked(struct kspan_heap *heap, unsigned int nr_pages)
+static void want_run_locked(struct kspan_page_heap *heap, unsigned int nr_pages)
 {
 	lockdep_assert_held(&heap->lock);
 	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
 }
 
 /* In no list any more, for what was free in it is not to be trusted. */
-static bool is_retired(const struct kspan_chunk *chunk)
+static bool is_quarantined(const struct kspan_chunk *chunk)
 {
-	return chunk->bucket == RETIRED;
+	return chunk->bucket == QUARANTINED;
 }
 
 static unsigned int bucket_of(const struct kspan_chunk *chunk)
@@ -87,10 +87,10 @@ static unsigned int bucket_of(const struct kspan_chunk *chunk)
 
 	if (chunk->used)
 		fill = 2 - min(2U, 3U * chunk->used / chunk->nr_pages);
-	return chunk->longest * KSPAN_HEAP_FILL + fill;
+	return chunk->longest * KSPAN_PAGE_HEAP_FILL + fill;
 }
 
-static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk)
+static void file_chunk_locked(struct kspan_page_heap *heap, struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	chunk->bucket = bucket_of(chunk);
@@ -98,7 +98,7 @@ static void file_chunk_locked(struct kspan_heap *heap, struct kspan_chunk *chunk
 	__set_bit(chunk->bucket, heap->filled);
 }
 
-static void unfile_chunk_locked(struct kspan_heap *heap,
+static void unfile_chunk_locked(struct kspan_page_heap *heap,
 				struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
@@ -108,14 +108,14 @@ static void unfile_chunk_locked(struct kspan_heap *heap,
 }
 
 /**
- * kspan_heap_remove_locked - let an idle chunk go
+ * kspan_page_heap_remove_locked - let an idle chunk go
  * @heap: the heap
  * @chunk: the chunk; the caller's from now on
  *
  * Context: The heap's lock is held.
  */
-void kspan_heap_remove_locked(struct kspan_heap *heap,
-			      struct kspan_chunk *chunk)
+void kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
+				   struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	unfile_chunk_locked(heap, chunk);
@@ -124,14 +124,14 @@ void kspan_heap_remove_locked(struct kspan_heap *heap,
 	list_del(&chunk->all);
 	heap->nr_chunks--;
 	heap->nr_moves++;
-	kspan_sub_once(heap->free_pages, chunk->nr_pages);
+	kspan_counter_sub(heap->free_pages, chunk->nr_pages);
 }
 
-static void refile_chunk_locked(struct kspan_heap *heap,
+static void refile_chunk_locked(struct kspan_page_heap *heap,
 				struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
-	if (is_retired(chunk) || bucket_of(chunk) == chunk->bucket)
+	if (is_quarantined(chunk) || bucket_of(chunk) == chunk->bucket)
 		return;
 	unfile_chunk_locked(heap, chunk);
 	file_chunk_locked(heap, chunk);
@@ -170,21 +170,21 @@ static unsigned int find_run(const struct kspan_chunk *chunk,
 }
 
 /* Take a chunk that contradicts itself out of use, but for what is in spans. */
-static void retire_chunk_locked(struct kspan_heap *heap,
-				struct kspan_chunk *chunk)
+static void quarantine_chunk_locked(struct kspan_page_heap *heap,
+				    struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: longest run of a chunk; %u pages retired\n",
+		pr_err("corrupt: longest run of a chunk; %u pages quarantined\n",
 		       chunk->nr_pages);
 	unfile_chunk_locked(heap, chunk);
-	chunk->bucket = RETIRED;
+	chunk->bucket = QUARANTINED;
 	heap->nr_moves++;
-	kspan_sub_once(heap->free_pages, chunk->nr_pages - chunk->used);
+	kspan_counter_sub(heap->free_pages, chunk->nr_pages - chunk->used);
 }
 
 /* A chunk with a run of that length, and where.  Return: NULL for none. */
-static struct kspan_chunk *find_chunk_locked(struct kspan_heap *heap,
+static struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
 					     unsigned int nr_pages,
 					     unsigned int align_pages,
 					     unsigned int *at)
@@ -195,20 +195,20 @@ static struct kspan_chunk *find_chunk_locked(struct kspan_heap *heap,
 
 	lockdep_assert_held(&heap->lock);
 	for (;;) {
-		bucket = find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
-				       need * KSPAN_HEAP_FILL);
-		if (bucket >= KSPAN_HEAP_BUCKETS)
+		bucket = find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
+				       need * KSPAN_PAGE_HEAP_FILL);
+		if (bucket >= KSPAN_PAGE_HEAP_BUCKETS)
 			return NULL;
 		chunk = list_first_entry(&heap->lists[bucket],
 					 struct kspan_chunk, list);
 		*at = find_run(chunk, nr_pages, align_pages);
 		if (likely(*at < chunk->nr_pages))
 			return chunk;
-		retire_chunk_locked(heap, chunk);
+		quarantine_chunk_locked(heap, chunk);
 	}
 }
 
-static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
+static void take_run_locked(struct kspan_page_heap *heap, struct kspan_chunk *chunk,
 			    unsigned int at, unsigned int nr_pages,
 			    struct kspan_run *run)
 {
@@ -229,16 +229,16 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
 	refile_chunk_locked(heap, chunk);
 
 	heap->nr_moves++;
-	kspan_sub_once(heap->free_pages, nr_pages);
-	kspan_add_once(heap->used_pages, nr_pages);
+	kspan_counter_sub(heap->free_pages, nr_pages);
+	kspan_counter_add(heap->used_pages, nr_pages);
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
-	run->low = kspan_heap_reserve(heap) &&
-		   (heap->free_pages < kspan_heap_reserve(heap) ||
-		    !kspan_heap_has_run(heap, heap->reserve_run));
+	run->low = kspan_page_heap_reserve(heap) &&
+		   (heap->free_pages < kspan_page_heap_reserve(heap) ||
+		    !kspan_page_heap_has_run(heap, heap->reserve_run));
 }
 
 /**
- * kspan_heap_alloc - a run of heap pages
+ * kspan_page_heap_alloc - a run of heap pages
  * @heap: where from
  * @nr_pages: its length, at most KSPAN_CHUNK_MAX
  * @align_pages: power of two; alignment of its address in heap pages
@@ -248,9 +248,9 @@ static void take_run_locked(struct kspan_heap *heap, struct kspan_chunk *chunk,
  * Context: Any but NMI.
  * Return: whether there was one.
  */
-bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
-		      unsigned int align_pages, bool use_reserve,
-		      struct kspan_run *run)
+bool kspan_page_heap_alloc(struct kspan_page_heap *heap, unsigned int nr_pages,
+			   unsigned int align_pages, bool use_reserve,
+			   struct kspan_run *run)
 {
 	unsigned int need = nr_pages + align_pages - 1;
 	struct kspan_chunk *chunk = NULL;
@@ -261,7 +261,7 @@ bool kspan_heap_alloc(struct kspan_heap *heap, unsigned int nr_pages,
 		return false;
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	if (!use_reserve &&
-	    heap->free_pages < kspan_heap_reserve(heap) + nr_pages)
+	    heap->free_pages < kspan_page_heap_reserve(heap) + nr_pages)
 		goto unlock;
 	chunk = find_chunk_locked(heap, nr_pages, align_pages, &at);
 	if (chunk)
@@ -274,7 +274,7 @@ unlock:
 }
 
 /**
- * kspan_heap_free - take a run of pages back
+ * kspan_page_heap_free - take a run of pages back
  * @heap: where it is from
  * @chunk: its chunk
  * @addr: its first byte
@@ -282,8 +282,8 @@ unlock:
  *
  * Context: Any but NMI.
  */
-void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
-		     unsigned long addr, unsigned int nr_pages)
+void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chunk,
+			  unsigned long addr, unsigned int nr_pages)
 {
 	unsigned int at = (addr - chunk->base) >> KSPAN_PAGE_SHIFT;
 	unsigned int start, end;
@@ -298,14 +298,14 @@ void kspan_heap_free(struct kspan_heap *heap, struct kspan_chunk *chunk,
 		chunk->idle_since = jiffies;
 	refile_chunk_locked(heap, chunk);
 	heap->nr_moves++;
-	if (likely(!is_retired(chunk)))
-		kspan_add_once(heap->free_pages, nr_pages);
-	kspan_sub_once(heap->used_pages, nr_pages);
+	if (likely(!is_quarantined(chunk)))
+		kspan_counter_add(heap->free_pages, nr_pages);
+	kspan_counter_sub(heap->used_pages, nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
 /* Make @chunk part of @heap.  Context: Any but NMI. */
-void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
+void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk)
 {
 	unsigned long flags;
 
@@ -314,12 +314,12 @@ void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
 	file_chunk_locked(heap, chunk);
 	heap->nr_chunks++;
 	heap->nr_moves++;
-	kspan_add_once(heap->free_pages, chunk->nr_pages);
+	kspan_counter_add(heap->free_pages, chunk->nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
 /**
- * kspan_heap_grow - add a chunk
+ * kspan_page_heap_grow - add a chunk
  * @heap: the heap
  * @nr_pages: the run the caller is after
  * @gfp: how hard to try
@@ -329,7 +329,7 @@ void kspan_heap_add(struct kspan_heap *heap, struct kspan_chunk *chunk)
  * Context: Process context that may sleep.
  * Return: 0, -EDQUOT at the memory limit, -ENOMEM.
  */
-int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
+int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gfp_t gfp)
 {
 	unsigned int pages = max(KSPAN_CHUNK_PAGES, nr_pages);
 	struct kspan_chunk *chunk;
@@ -346,7 +346,7 @@ int kspan_heap_grow(struct kspan_heap *heap, unsigned int nr_pages, gfp_t gfp)
 	}
 	if (!chunk)
 		return err;
-	kspan_heap_add(heap, chunk);
+	kspan_page_heap_add(heap, chunk);
 	return 0;
 }
 
@@ -364,7 +364,7 @@ static void check_chunk(const struct kspan_chunk *chunk, void *arg)
 
 	seen->nr++;
 	seen->used += chunk->used;
-	if (is_retired(chunk))
+	if (is_quarantined(chunk))
 		return;
 	seen->free += chunk->nr_pages - chunk->used;
 	if (bitmap_weight(chunk->map, chunk->nr_pages) != chunk->used)
@@ -376,7 +376,7 @@ static void check_chunk(const struct kspan_chunk *chunk, void *arg)
 }
 
 /**
- * kspan_heap_check - whether a heap agrees with itself
+ * kspan_page_heap_check - whether a heap agrees with itself
  * @heap: the heap
  *
  * Sums are compared if nothing moved while the chunks were looked at.
@@ -384,12 +384,12 @@ static void check_chunk(const struct kspan_chunk *chunk, void *arg)
  * Context: Process context that may sleep.
  * Return: NULL, or what is wrong.
  */
-const char *kspan_heap_check(struct kspan_heap *heap)
+const char *kspan_page_heap_check(struct kspan_page_heap *heap)
 {
 	struct seen seen = {};
 	unsigned long flags, moves;
 
-	moves = kspan_heap_walk(heap, check_chunk, &seen);
+	moves = kspan_page_heap_walk(heap, check_chunk, &seen);
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	if (!seen.wrong && heap->nr_moves == moves) {
 		if (seen.nr != heap->nr_chunks)
@@ -404,9 +404,9 @@ const char *kspan_heap_check(struct kspan_heap *heap)
 
 static void heap_destroy(int node)
 {
-	struct kspan_heap *heap = heaps[node];
+	struct kspan_page_heap *heap = heaps[node];
 
-	kspan_heap_trim(heap, 0, 0);
+	kspan_page_heap_trim(heap, 0, 0);
 	if (heap->nr_chunks && !kspan_params.sbrk)
 		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
 			heap->nr_chunks);
@@ -415,16 +415,16 @@ static void heap_destroy(int node)
 }
 
 /**
- * kspan_heap_init - a heap for every node, the reserve in it
+ * kspan_page_heap_init - a heap for every node, the reserve in it
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
  */
-int kspan_heap_init(void)
+int kspan_page_heap_init(void)
 {
 	unsigned long reserve = DIV_ROUND_UP(kspan_params.reserve_kb,
 					     KSPAN_PAGE_SIZE >> 10);
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	int node, err;
 
 	if (kspan_params.reserve_kb > totalram_pages() * (PAGE_SIZE >> 10) / 4) {
@@ -438,21 +438,21 @@ int kspan_heap_init(void)
 			err = -ENOMEM;
 			goto undo;
 		}
-		kspan_heap_setup(heap, node,
-				 DIV_ROUND_UP(reserve, kspan_nr_nodes));
+		kspan_page_heap_setup(heap, node,
+				      DIV_ROUND_UP(reserve, kspan_nr_nodes));
 		heaps[node] = heap;
 	}
-	err = kspan_heap_fill_reserve();
+	err = kspan_page_heap_fill_reserve();
 	/* A limit below the reserve is obeyed: less is kept ready. */
 	if (!err || err == -EDQUOT)
 		return 0;
 undo:
-	kspan_heap_exit();
+	kspan_page_heap_exit();
 	return err;
 }
 
 /* Give back all chunks without live objects.  Context: module unload. */
-void kspan_heap_exit(void)
+void kspan_page_heap_exit(void)
 {
 	int node;
 

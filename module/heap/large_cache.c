@@ -23,7 +23,7 @@
 #include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
-#include "heap/kept.h"
+#include "heap/large_cache.h"
 
 /* Four lists an octave of heap pages. */
 #define NR_BUCKETS	(4 * (BITS_PER_LONG - KSPAN_PAGE_SHIFT + 1))
@@ -40,16 +40,16 @@ atomic_long_t kspan_region_idle;
 atomic_long_t kspan_run_idle;
 
 /* Kept spans of one sort, by size and age, newest first. */
-struct kept_lists {
-	struct hlist_head bucket[NR_BUCKETS][KSPAN_KEPT_AGES];
+struct cached_spans {
+	struct hlist_head bucket[NR_BUCKETS][KSPAN_LARGE_CACHE_AGES];
 };
 
 /*
  * Kept spans, and regions in use.  The lock guards the lists and the changes of
  * the byte counts; any context but NMI, takes no other lock.
  */
-static DEFINE_RAW_SPINLOCK(kept_lock);
-static struct kept_lists regions, runs;
+static DEFINE_RAW_SPINLOCK(large_cache_lock);
+static struct cached_spans regions, runs;
 static HLIST_HEAD(live_regions);
 
 /* Bytes kept at most; set at load. */
@@ -92,7 +92,7 @@ static bool fits(const struct kspan_span *span, unsigned long pages,
 	return room && pages <= (end - span->base) >> KSPAN_PAGE_SHIFT;
 }
 
-static struct kept_lists *lists_of(const struct kspan_span *span)
+static struct cached_spans *lists_of(const struct kspan_span *span)
 {
 	return kspan_is_region(span) ? &regions : &runs;
 }
@@ -101,11 +101,11 @@ static __always_inline struct kspan_span *
 look_in_locked(struct hlist_head *ages, unsigned long pages, size_t align,
 	       int node)
 {
-	struct hlist_head *end = ages + KSPAN_KEPT_AGES;
+	struct hlist_head *end = ages + KSPAN_LARGE_CACHE_AGES;
 	struct kspan_span *span;
 	unsigned int looks;
 
-	lockdep_assert_held(&kept_lock);
+	lockdep_assert_held(&large_cache_lock);
 	for (; ages != end; ages++) {
 		looks = LOOK_MAX;
 		hlist_for_each_entry(span, ages, kept) {
@@ -124,7 +124,7 @@ static struct kspan_span *find_locked(unsigned long pages, size_t align, int nod
 	unsigned int end = min(bucket + BUCKETS_ON + 1, NR_BUCKETS);
 	struct kspan_span *span = NULL;
 
-	lockdep_assert_held(&kept_lock);
+	lockdep_assert_held(&large_cache_lock);
 	for (i = bucket; i < end && !span; i++)
 		span = look_in_locked(regions.bucket[i], pages, align, node);
 	/* A run is as long as the request, so there is one list to look in. */
@@ -138,14 +138,14 @@ static void take_locked(struct kspan_span *span)
 {
 	long bytes = kspan_room_bytes(span);
 
-	lockdep_assert_held(&kept_lock);
+	lockdep_assert_held(&large_cache_lock);
 	__hlist_del(&span->kept);
 	atomic_long_sub(bytes, kspan_is_region(span) ? &kspan_region_idle :
 						       &kspan_run_idle);
 }
 
 /**
- * kspan_kept_take - a kept span that serves a request
+ * kspan_large_cache_take - a kept span that serves a request
  * @pages: heap pages of the request
  * @align: its alignment, 0 for none beyond a page's
  * @node: the only node that will do, or NUMA_NO_NODE
@@ -153,30 +153,30 @@ static void take_locked(struct kspan_span *span)
  * Context: Any but NMI.
  * Return: a span that is the caller's, in the map at its base; or NULL.
  */
-struct kspan_span *kspan_kept_take(unsigned long pages, size_t align, int node)
+struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int node)
 {
 	struct kspan_span *span;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&kept_lock, flags);
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	span = find_locked(pages, align, node);
 	if (span) {
 		take_locked(span);
 		if (kspan_is_region(span))
 			hlist_add_head(&span->kept, &live_regions);
 	}
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 	return span;
 }
 
 /**
- * kspan_kept_put - keep the span of an object that was freed
+ * kspan_large_cache_put - keep the span of an object that was freed
  * @span: the span, its life over
  *
  * Context: Any but NMI.
  * Return: what became of it.
  */
-enum kspan_keep kspan_kept_put(struct kspan_span *span)
+enum kspan_large_cache_result kspan_large_cache_put(struct kspan_span *span)
 {
 	bool region = kspan_is_region(span);
 	long bytes = kspan_room_bytes(span);
@@ -184,28 +184,28 @@ enum kspan_keep kspan_kept_put(struct kspan_span *span)
 	long idle;
 
 	if (!region && atomic_long_read(&kspan_run_idle) + bytes > run_budget)
-		return KSPAN_KEEP_DECLINED;
-	raw_spin_lock_irqsave(&kept_lock, flags);
+		return KSPAN_LARGE_CACHE_DECLINED;
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	if (region)
 		__hlist_del(&span->kept);
 	hlist_add_head(&span->kept,
 		       lists_of(span)->bucket[bucket_of(room_pages(span))]);
 	idle = atomic_long_add_return(bytes, region ? &kspan_region_idle :
 						      &kspan_run_idle);
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
-	return region && idle > region_budget ? KSPAN_KEEP_SURPLUS :
-						KSPAN_KEEP_KEPT;
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+	return region && idle > region_budget ? KSPAN_LARGE_CACHE_SURPLUS :
+						KSPAN_LARGE_CACHE_KEPT;
 }
 
 /* Count a new region that is in use.  Context: Any but NMI. */
-void kspan_kept_add_region(struct kspan_span *span)
+void kspan_large_cache_add_region(struct kspan_span *span)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&kept_lock, flags);
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
 	hlist_add_head(&span->kept, &live_regions);
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 }
 
 /* The next kept span of a size and age, the caller's now; or NULL. */
@@ -214,7 +214,7 @@ static struct kspan_span *pop(struct hlist_head *list)
 	struct kspan_span *span = NULL;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&kept_lock, flags);
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	if (!hlist_empty(list)) {
 		span = hlist_entry(list->first, struct kspan_span, kept);
 		take_locked(span);
@@ -223,7 +223,7 @@ static struct kspan_span *pop(struct hlist_head *list)
 			atomic_long_sub(kspan_room_bytes(span),
 					&kspan_region_sys);
 	}
-	raw_spin_unlock_irqrestore(&kept_lock, flags);
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 	return span;
 }
 
@@ -251,12 +251,12 @@ static void pick_from(struct hlist_head *list, struct pick *pick)
 }
 
 /* Pick spans of that age and above, the oldest first. */
-static void pick_all(struct kept_lists *lists, unsigned int age,
+static void pick_all(struct cached_spans *lists, unsigned int age,
 		     struct pick *pick)
 {
 	unsigned int i, old;
 
-	for (old = KSPAN_KEPT_AGES; old-- > age;)
+	for (old = KSPAN_LARGE_CACHE_AGES; old-- > age;)
 		for (i = NR_BUCKETS; i-- > 0;)
 			/* A hint: most lists are empty, which pop() would see. */
 			if (!data_race(hlist_empty(&lists->bucket[i][old])))
@@ -264,7 +264,7 @@ static void pick_all(struct kept_lists *lists, unsigned int age,
 }
 
 /**
- * kspan_kept_collect - pick the kept spans that should go
+ * kspan_large_cache_collect - pick the kept spans that should go
  * @age: those of that age and above; and regions above the budget, the older
  *	first
  * @max_bytes: stop at so many
@@ -272,8 +272,8 @@ static void pick_all(struct kept_lists *lists, unsigned int age,
  *
  * Context: Any but NMI.
  */
-void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
-			struct hlist_head *gone)
+void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
+			       struct hlist_head *gone)
 {
 	struct pick pick = {
 		.bytes_left = max_bytes,
@@ -288,15 +288,15 @@ void kspan_kept_collect(unsigned int age, unsigned long max_bytes,
 }
 
 /**
- * kspan_kept_grow_older - let kept spans that stay be one age older
+ * kspan_large_cache_age - let kept spans that stay be one age older
  *
  * The scavenger's, once a tick, after those of the last age have gone.
  *
  * Context: Any but NMI.
  */
-void kspan_kept_grow_older(void)
+void kspan_large_cache_age(void)
 {
-	struct kept_lists *lists;
+	struct cached_spans *lists;
 	unsigned int i, age;
 	unsigned long flags;
 
@@ -304,17 +304,17 @@ void kspan_kept_grow_older(void)
 		for (i = 0; i < NR_BUCKETS; i++) {
 			struct hlist_head *ages = lists->bucket[i];
 
-			raw_spin_lock_irqsave(&kept_lock, flags);
-			for (age = KSPAN_KEPT_AGES - 1; age; age--)
+			raw_spin_lock_irqsave(&large_cache_lock, flags);
+			for (age = KSPAN_LARGE_CACHE_AGES - 1; age; age--)
 				if (hlist_empty(&ages[age]))
 					hlist_move_list(&ages[age - 1], &ages[age]);
-			raw_spin_unlock_irqrestore(&kept_lock, flags);
+			raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 		}
 	}
 }
 
 /* Budgets for this machine.  Context: module load. */
-void kspan_kept_init(void)
+void kspan_large_cache_init(void)
 {
 	unsigned long pages = totalram_pages();
 

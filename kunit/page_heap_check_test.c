@@ -6,14 +6,14 @@
 #include <linux/bitmap.h>
 #include <linux/list.h>
 
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 
 #define MANY	100U
 
-static void expect_sound(struct kunit *test, struct kspan_heap *heap)
+static void expect_sound(struct kunit *test, struct kspan_page_heap *heap)
 {
-	const char *wrong = kspan_heap_check(heap);
+	const char *wrong = kspan_page_heap_check(heap);
 
 	if (wrong)
 		KUNIT_FAIL(test, "%s", wrong);
@@ -22,32 +22,32 @@ static void expect_sound(struct kunit *test, struct kspan_heap *heap)
 /* The check finds each figure that does not fit the bitmap. */
 static void check_finds_wrong_figures(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_chunk *chunk = kspan_test_chunk(test, heap, 0x10000000, 32);
 	struct kspan_run run;
 
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 5, 1, true, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 5, 1, true, &run));
 	expect_sound(test, heap);
 	__clear_bit(2, chunk->map);
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	__set_bit(2, chunk->map);
 	chunk->used--;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	chunk->used++;
 	chunk->longest++;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	chunk->longest--;
 	chunk->bucket ^= 1;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	chunk->bucket ^= 1;
 	heap->nr_chunks++;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	heap->nr_chunks--;
 	heap->free_pages++;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	heap->free_pages--;
 	heap->used_pages--;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	heap->used_pages++;
 	expect_sound(test, heap);
 }
@@ -62,28 +62,28 @@ static void add_base(const struct kspan_chunk *chunk, void *arg)
 /* A walk visits each chunk once, also when it lets go of the lock meanwhile. */
 static void walk_visits_all(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	unsigned long sum = 0, want = 0, base = 0;
 	unsigned int i;
 
-	kspan_heap_walk(heap, add_base, &sum);
+	kspan_page_heap_walk(heap, add_base, &sum);
 	KUNIT_EXPECT_EQ(test, sum, 0UL);
 	for (i = 1; i <= MANY; i++) {
 		base += 0x1000000;
 		kspan_test_chunk(test, heap, base, 32);
 		want += base;
 	}
-	kspan_heap_walk(heap, add_base, &sum);
+	kspan_page_heap_walk(heap, add_base, &sum);
 	KUNIT_EXPECT_EQ(test, sum, want);
 	expect_sound(test, heap);
 	heap->free_pages++;
-	KUNIT_EXPECT_NOT_NULL(test, kspan_heap_check(heap));
+	KUNIT_EXPECT_NOT_NULL(test, kspan_page_heap_check(heap));
 	heap->free_pages--;
 }
 
 /* A walk during which chunks go. */
 struct lossy_walk {
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	unsigned int nr;
 };
 
@@ -93,9 +93,9 @@ static void lose_next(const struct kspan_chunk *chunk, void *arg)
 
 	walk->nr++;
 	if (!list_is_last(&chunk->all, &walk->heap->chunks))
-		kspan_heap_remove_locked(walk->heap,
-					 list_next_entry((struct kspan_chunk *)chunk,
-							 all));
+		kspan_page_heap_remove_locked(walk->heap,
+					      list_next_entry((struct kspan_chunk *)chunk,
+							      all));
 }
 
 /* It goes on behind those that went. */
@@ -106,7 +106,7 @@ static void walk_survives_a_loss(struct kunit *test)
 
 	for (i = 1; i <= MANY; i++)
 		kspan_test_chunk(test, walk.heap, 0x1000000UL * i, 32);
-	kspan_heap_walk(walk.heap, lose_next, &walk);
+	kspan_page_heap_walk(walk.heap, lose_next, &walk);
 	KUNIT_EXPECT_EQ(test, walk.nr, MANY / 2);
 	KUNIT_EXPECT_EQ(test, walk.heap->nr_chunks, MANY / 2UL);
 	KUNIT_EXPECT_EQ(test, walk.heap->free_pages, MANY / 2 * 32UL);
@@ -117,37 +117,37 @@ static void walk_survives_a_loss(struct kunit *test)
  * A chunk that has less in a row than it says is found out when that is wanted:
  * counted once, nothing comes from it any more, and what was out can return.
  */
-static void lying_chunk_is_retired(struct kunit *test)
+static void lying_chunk_is_quarantined(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_chunk *bad, *good;
 	struct kspan_run out, run;
 
 	kspan_test_expect_corrupt(1);
 	bad = kspan_test_chunk(test, heap, 0x10000000, 16);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 8, 1, true, &out));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 8, 1, true, &out));
 	good = kspan_test_chunk(test, heap, 0x20000000, 32);
 	__set_bit(12, bad->map);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 8, 1, true, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 8, 1, true, &run));
 	KUNIT_EXPECT_PTR_EQ(test, run.chunk, good);
-	kspan_heap_free(heap, run.chunk, run.addr, 8);
+	kspan_page_heap_free(heap, run.chunk, run.addr, 8);
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 32UL);
 	expect_sound(test, heap);
-	kspan_heap_free(heap, out.chunk, out.addr, 8);
+	kspan_page_heap_free(heap, out.chunk, out.addr, 8);
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 32UL);
 	KUNIT_EXPECT_EQ(test, heap->used_pages, 0UL);
 	expect_sound(test, heap);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 2, 1, true, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 2, 1, true, &run));
 	KUNIT_EXPECT_PTR_EQ(test, run.chunk, good);
-	kspan_heap_free(heap, run.chunk, run.addr, 2);
+	kspan_page_heap_free(heap, run.chunk, run.addr, 2);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(check_finds_wrong_figures),
 	KUNIT_CASE(walk_visits_all),
 	KUNIT_CASE(walk_survives_a_loss),
-	KUNIT_CASE(lying_chunk_is_retired),
+	KUNIT_CASE(lying_chunk_is_quarantined),
 	{}
 };
 
-KSPAN_TEST_SUITE(heap_check, cases);
+KSPAN_TEST_SUITE(page_heap_check, cases);

@@ -8,7 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 
 /* Chunks that a walk visits before it lets others have the lock. */
 #define WALK_BATCH	32U
@@ -17,7 +17,7 @@
 static DEFINE_MUTEX(walk_lock);
 
 /* Visit the next chunks of a walk.  Return: whether there are more. */
-static bool walk_batch(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg)
+static bool walk_batch(struct kspan_page_heap *heap, kspan_chunk_fn fn, void *arg)
 {
 	struct kspan_chunk *chunk;
 	unsigned long flags;
@@ -36,7 +36,7 @@ static bool walk_batch(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg)
 }
 
 /**
- * kspan_heap_walk - visit every chunk that is there all the time
+ * kspan_page_heap_walk - visit every chunk that is there all the time
  * @heap: the heap
  * @fn: called with the lock held, for WALK_BATCH chunks at a stretch
  * @arg: for @fn
@@ -44,8 +44,8 @@ static bool walk_batch(struct kspan_heap *heap, kspan_chunk_fn fn, void *arg)
  * Context: Process context that may sleep.
  * Return: heap->nr_moves when it began.
  */
-unsigned long kspan_heap_walk(struct kspan_heap *heap, kspan_chunk_fn fn,
-			      void *arg)
+unsigned long kspan_page_heap_walk(struct kspan_page_heap *heap, kspan_chunk_fn fn,
+				   void *arg)
 {
 	unsigned long flags, moves;
 

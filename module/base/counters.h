@@ -7,15 +7,15 @@
  * of the statistics.  KCSAN, told to be strict, holds every other access of two
  * sides for a bug.
  */
-#ifndef KSPAN_MARKED_H
-#define KSPAN_MARKED_H
+#ifndef KSPAN_COUNTERS_H
+#define KSPAN_COUNTERS_H
 
 #include <linux/compiler.h>
 #include <linux/types.h>
 
 /* Change such a number.  Context: that of its one writer at a time. */
-#define kspan_add_once(number, by)	WRITE_ONCE(number, (number) + (by))
-#define kspan_sub_once(number, by)	WRITE_ONCE(number, (number) - (by))
+#define kspan_counter_add(number, by)	WRITE_ONCE(number, (number) + (by))
+#define kspan_counter_sub(number, by)	WRITE_ONCE(number, (number) - (by))
 
 /*
  * What was begun and what has ended, from counters that may have begun anew at
@@ -28,4 +28,4 @@ static inline void kspan_pair_counts(unsigned long begun, unsigned long ended,
 	*nr_begun = *nr_ended + (long)(begun - ended);
 }
 
-#endif /* KSPAN_MARKED_H */
+#endif /* KSPAN_COUNTERS_H */

@@ -6,7 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 
 #define NR_STEPS	100000U
@@ -29,7 +29,7 @@ struct model_run {
 };
 
 struct model {
-	struct kspan_heap heap;
+	struct kspan_page_heap heap;
 	struct kspan_chunk chunk[NR_CHUNKS];
 	u8 used[NR_CHUNKS][KSPAN_CHUNK_MAX];
 	u8 dirty[NR_CHUNKS][KSPAN_CHUNK_MAX];
@@ -150,8 +150,8 @@ static void step_alloc(struct kunit *test, struct model *m,
 		fits = false;
 	}
 	m->nr_failed += !fits;
-	KUNIT_ASSERT_EQ_MSG(test, kspan_heap_alloc(&m->heap, nr, align,
-						   may_reserve, &run), fits,
+	KUNIT_ASSERT_EQ_MSG(test, kspan_page_heap_alloc(&m->heap, nr, align,
+							may_reserve, &run), fits,
 			    "%u pages, alignment %u", nr, align);
 	if (fits)
 		model_take(test, m, nr, align, &run);
@@ -167,7 +167,7 @@ static void step_free(struct model *m, struct kspan_random *random)
 	memset(&m->used[run.chunk][run.at], 0, run.nr_pages);
 	m->nr_used[run.chunk] -= run.nr_pages;
 	m->free_pages += run.nr_pages;
-	kspan_heap_free(&m->heap, chunk, chunk->base +
+	kspan_page_heap_free(&m->heap, chunk, chunk->base +
 			((unsigned long)run.at << KSPAN_PAGE_SHIFT),
 			run.nr_pages);
 }
@@ -175,7 +175,7 @@ static void step_free(struct model *m, struct kspan_random *random)
 /* Compare every figure, and have the heap compare its own. */
 static void expect_same(struct kunit *test, struct model *m)
 {
-	const char *wrong = kspan_heap_check(&m->heap);
+	const char *wrong = kspan_page_heap_check(&m->heap);
 	unsigned int c, i;
 
 	if (wrong)
@@ -197,7 +197,7 @@ static void setup(struct model *m)
 {
 	unsigned int c;
 
-	kspan_heap_setup(&m->heap, 0, RESERVE);
+	kspan_page_heap_setup(&m->heap, 0, RESERVE);
 	for (c = 0; c < NR_CHUNKS; c++) {
 		/* Apart, and at all distances from an aligned address. */
 		m->chunk[c].base = 0x40000000UL + c * 0x1000000UL +
@@ -205,7 +205,7 @@ static void setup(struct model *m)
 		m->chunk[c].nr_pages = chunk_pages[c];
 		m->chunk[c].longest = chunk_pages[c];
 		m->free_pages += chunk_pages[c];
-		kspan_heap_add(&m->heap, &m->chunk[c]);
+		kspan_page_heap_add(&m->heap, &m->chunk[c]);
 	}
 }
 
@@ -254,4 +254,4 @@ static struct kunit_case heap_model_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(heap_model, heap_model_cases);
+KSPAN_TEST_SUITE(page_heap_model, heap_model_cases);

@@ -10,16 +10,16 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 
-#include "base/marked.h"
+#include "base/counters.h"
 #include "base/node.h"
 #include "base/params.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 
 /* Chunks taken off a heap at a time, with its lock held. */
 #define TRIM_BATCH	16U
 
 /* Heap pages of the longest span of any class.  Context: Any. */
-unsigned int kspan_heap_longest_span(void)
+unsigned int kspan_page_heap_longest_span(void)
 {
 	unsigned int class, pages = 0;
 
@@ -29,7 +29,7 @@ unsigned int kspan_heap_longest_span(void)
 }
 
 /**
- * kspan_heap_reserve - free pages of a heap that are for atomic callers alone
+ * kspan_page_heap_reserve - free pages of a heap that are for atomic callers alone
  * @heap: the heap
  *
  * At most half of what a memory_limit allows, or nobody else would get any.
@@ -37,7 +37,7 @@ unsigned int kspan_heap_longest_span(void)
  * Context: Any.
  * Return: heap pages.
  */
-unsigned long kspan_heap_reserve(const struct kspan_heap *heap)
+unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap)
 {
 	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
 
@@ -48,20 +48,20 @@ unsigned long kspan_heap_reserve(const struct kspan_heap *heap)
 }
 
 /**
- * kspan_heap_lacks - what it takes to bring a heap back to its reserve
+ * kspan_page_heap_lacks - what it takes to bring a heap back to its reserve
  * @heap: the heap
  *
  * Context: Any but NMI.
  * Return: heap pages in a run that should be added; 0 if it is as it should be.
  */
-unsigned int kspan_heap_lacks(struct kspan_heap *heap)
+unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
 {
-	unsigned long reserve = kspan_heap_reserve(heap);
+	unsigned long reserve = kspan_page_heap_reserve(heap);
 	unsigned int lacks = 0;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (reserve && !kspan_heap_has_run(heap, heap->reserve_run))
+	if (reserve && !kspan_page_heap_has_run(heap, heap->reserve_run))
 		lacks = heap->reserve_run;
 	else if (heap->free_pages < reserve)
 		lacks = 1;
@@ -70,21 +70,21 @@ unsigned int kspan_heap_lacks(struct kspan_heap *heap)
 }
 
 /**
- * kspan_heap_fill_reserve - bring every heap back to its reserve
+ * kspan_page_heap_fill_reserve - bring every heap back to its reserve
  *
  * Context: Process context that may sleep.
  * Return: 0 or the error that stopped it.
  */
-int kspan_heap_fill_reserve(void)
+int kspan_page_heap_fill_reserve(void)
 {
-	struct kspan_heap *heap;
+	struct kspan_page_heap *heap;
 	unsigned int lacks;
 	int node, err;
 
 	for_each_kspan_node(node) {
-		heap = kspan_heap_of(node);
-		while ((lacks = kspan_heap_lacks(heap))) {
-			err = kspan_heap_grow(heap, lacks, GFP_KERNEL);
+		heap = kspan_page_heap_of(node);
+		while ((lacks = kspan_page_heap_lacks(heap))) {
+			err = kspan_page_heap_grow(heap, lacks, GFP_KERNEL);
 			if (err)
 				return err;
 		}
@@ -93,17 +93,17 @@ int kspan_heap_fill_reserve(void)
 }
 
 /* Whether @chunk, an idle one, is what the reserve has its long run from. */
-static bool is_last_run(const struct kspan_heap *heap,
+static bool is_last_run(const struct kspan_page_heap *heap,
 			const struct kspan_chunk *chunk)
 {
-	unsigned int first = heap->reserve_run * KSPAN_HEAP_FILL;
+	unsigned int first = heap->reserve_run * KSPAN_PAGE_HEAP_FILL;
 
 	return chunk->bucket >= first &&
 	       list_is_singular(&heap->lists[chunk->bucket]) &&
-	       find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS, first) ==
+	       find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS, first) ==
 	       chunk->bucket &&
-	       find_next_bit(heap->filled, KSPAN_HEAP_BUCKETS,
-			     chunk->bucket + 1U) >= KSPAN_HEAP_BUCKETS;
+	       find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
+			     chunk->bucket + 1U) >= KSPAN_PAGE_HEAP_BUCKETS;
 }
 
 /*
@@ -113,7 +113,7 @@ static bool is_last_run(const struct kspan_heap *heap,
  *
  * Return: how many.
  */
-static unsigned int collect_idle_locked(struct kspan_heap *heap,
+static unsigned int collect_idle_locked(struct kspan_page_heap *heap,
 					unsigned long keep,
 					unsigned long idle_jiffies,
 					struct list_head *gone)
@@ -122,8 +122,8 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 	unsigned int bucket, nr = 0;
 
 	lockdep_assert_held(&heap->lock);
-	for_each_set_bit(bucket, heap->filled, KSPAN_HEAP_BUCKETS) {
-		if (bucket % KSPAN_HEAP_FILL != KSPAN_HEAP_FILL - 1)
+	for_each_set_bit(bucket, heap->filled, KSPAN_PAGE_HEAP_BUCKETS) {
+		if (bucket % KSPAN_PAGE_HEAP_FILL != KSPAN_PAGE_HEAP_FILL - 1)
 			continue;
 		list_for_each_entry_safe_reverse(chunk, next,
 						 &heap->lists[bucket], list) {
@@ -135,7 +135,7 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 				break;
 			if (keep && is_last_run(heap, chunk))
 				break;
-			kspan_heap_remove_locked(heap, chunk);
+			kspan_page_heap_remove_locked(heap, chunk);
 			list_add(&chunk->all, gone);
 			nr++;
 		}
@@ -144,7 +144,7 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
 }
 
 /**
- * kspan_heap_trim - give idle chunks back to the kernel
+ * kspan_page_heap_trim - give idle chunks back to the kernel
  * @heap: the heap
  * @keep_pages: free pages to keep
  * @idle_jiffies: how long a chunk must have been without users
@@ -152,8 +152,8 @@ static unsigned int collect_idle_locked(struct kspan_heap *heap,
  * Context: Process context that may sleep.
  * Return: bytes given back.
  */
-unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
-			      unsigned long idle_jiffies)
+unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long keep_pages,
+				   unsigned long idle_jiffies)
 {
 	struct kspan_chunk *chunk, *next;
 	unsigned long flags, bytes = 0;
@@ -174,15 +174,15 @@ unsigned long kspan_heap_trim(struct kspan_heap *heap, unsigned long keep_pages,
 }
 
 /**
- * kspan_heap_is_trimmed - whether a heap is its reserve, and no more
+ * kspan_page_heap_is_trimmed - whether a heap is its reserve, and no more
  * @heap: the heap
  *
  * Context: Any but NMI.
  * Return: true if no page is in a span and no chunk could be given back.
  */
-bool kspan_heap_is_trimmed(struct kspan_heap *heap)
+bool kspan_page_heap_is_trimmed(struct kspan_page_heap *heap)
 {
-	unsigned long flags, reserve = kspan_heap_reserve(heap);
+	unsigned long flags, reserve = kspan_page_heap_reserve(heap);
 	struct kspan_chunk *chunk;
 	bool trimmed;
 
@@ -199,7 +199,7 @@ bool kspan_heap_is_trimmed(struct kspan_heap *heap)
 }
 
 /**
- * kspan_heap_keep - free pages a heap should keep when it is trimmed
+ * kspan_page_heap_keep - free pages a heap should keep when it is trimmed
  * @heap: the heap
  *
  * A tenth of the recent peak above the reserve, so that the next wave does
@@ -209,15 +209,15 @@ bool kspan_heap_is_trimmed(struct kspan_heap *heap)
  * Context: Any but NMI; the scavenger only.
  * Return: heap pages that a tick should leave in the heap.
  */
-unsigned long kspan_heap_keep(struct kspan_heap *heap)
+unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap)
 {
 	unsigned long flags, keep;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	keep = kspan_heap_reserve(heap) + heap->peak_pages / 10;
+	keep = kspan_page_heap_reserve(heap) + heap->peak_pages / 10;
 	heap->peak_pages = heap->used_pages +
 			   (heap->peak_pages - heap->used_pages) / 2;
-	heap->reserve_run = max(heap->reserve_run / 2, kspan_heap_longest_span());
+	heap->reserve_run = max(heap->reserve_run / 2, kspan_page_heap_longest_span());
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return keep;
 }

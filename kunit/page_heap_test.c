@@ -12,10 +12,10 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
+#include "base/kasan.h"
 #include "base/node.h"
 #include "base/params.h"
-#include "base/shadow.h"
-#include "heap/heap.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 
 static unsigned int run_index(const struct kspan_run *run)
@@ -24,24 +24,24 @@ static unsigned int run_index(const struct kspan_run *run)
 }
 
 /* An allocation that must succeed; its first page in its chunk. */
-static unsigned int take(struct kunit *test, struct kspan_heap *heap,
+static unsigned int take(struct kunit *test, struct kspan_page_heap *heap,
 			 unsigned int nr_pages, struct kspan_run *run)
 {
-	bool done = kspan_heap_alloc(heap, nr_pages, 1, true, run);
+	bool done = kspan_page_heap_alloc(heap, nr_pages, 1, true, run);
 
 	KUNIT_ASSERT_TRUE_MSG(test, done, "no run of %u pages", nr_pages);
 	return run_index(run);
 }
 
-static void put(struct kspan_heap *heap, const struct kspan_run *run,
+static void put(struct kspan_page_heap *heap, const struct kspan_run *run,
 		unsigned int nr_pages)
 {
-	kspan_heap_free(heap, run->chunk, run->addr, nr_pages);
+	kspan_page_heap_free(heap, run->chunk, run->addr, nr_pages);
 }
 
-static void expect_sound(struct kunit *test, struct kspan_heap *heap)
+static void expect_sound(struct kunit *test, struct kspan_page_heap *heap)
 {
-	const char *wrong = kspan_heap_check(heap);
+	const char *wrong = kspan_page_heap_check(heap);
 
 	if (wrong)
 		KUNIT_FAIL(test, "%s", wrong);
@@ -50,7 +50,7 @@ static void expect_sound(struct kunit *test, struct kspan_heap *heap)
 /* Runs come in order, a hole is used again, neighbouring holes are one. */
 static void split_and_coalesce(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_chunk *chunk = kspan_test_chunk(test, heap, 0x10000000, 16);
 	struct kspan_run run[4], other;
 	unsigned int i;
@@ -60,7 +60,7 @@ static void split_and_coalesce(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)0);
 	put(heap, &run[1], 4);
 	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)4);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 5, 1, true, &other));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 5, 1, true, &other));
 	KUNIT_EXPECT_EQ(test, take(test, heap, 1, &other), 4U);
 	put(heap, &other, 1);
 	/* From the left, then from the right, then both at once. */
@@ -80,39 +80,39 @@ static void split_and_coalesce(struct kunit *test)
 /* An empty heap, a full one and one without a long enough run say no. */
 static void exhaustion_is_told(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_run run, last;
 
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));
 	kspan_test_chunk(test, heap, 0x10000000, 8);
 	kspan_test_chunk(test, heap, 0x20000000, 8);
-	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_alloc(heap, 9, 1, true, &run),
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_alloc(heap, 9, 1, true, &run),
 			       "a run lies in one chunk");
 	take(test, heap, 8, &run);
 	take(test, heap, 7, &last);
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 1UL);
 	KUNIT_EXPECT_EQ(test, heap->used_pages, 15UL);
 	take(test, heap, 1, &last);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &last));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &last));
 	put(heap, &run, 8);
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 8UL);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX + 1, 1,
-						  true, &last));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, KSPAN_CHUNK_MAX + 1, 1,
+						       true, &last));
 	expect_sound(test, heap);
 }
 
 /* Addresses are aligned, not offsets in the chunk. */
 static void runs_are_aligned(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_run run;
 	unsigned int align;
 
 	/* The first page is three pages below a multiple of 128. */
 	kspan_test_chunk(test, heap, 0x10000000 - 3 * KSPAN_PAGE_SIZE, KSPAN_CHUNK_MAX);
 	for (align = 1; align <= 128; align *= 2) {
-		KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 2, align, true,
-							 &run));
+		KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 2, align, true,
+							      &run));
 		KUNIT_EXPECT_EQ_MSG(test, run.addr % (align * KSPAN_PAGE_SIZE),
 				    0UL, "alignment of %u pages", align);
 		KUNIT_EXPECT_EQ(test, run_index(&run),
@@ -120,28 +120,28 @@ static void runs_are_aligned(struct kunit *test)
 		put(heap, &run, 2);
 	}
 	/* More than any chunk is sure to hold is refused, not searched for. */
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 2, 256, true, &run));
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 200, 128, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 2, 256, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 200, 128, true, &run));
 	expect_sound(test, heap);
 }
 
 /* The reserve is for those who may use it; others are told in time. */
 static void reserve_is_kept(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 10);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 10);
 	struct kspan_run run, small;
 
 	kspan_test_chunk(test, heap, 0x10000000, 32);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 20, 1, false, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 20, 1, false, &run));
 	KUNIT_EXPECT_FALSE(test, run.low);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 3, 1, false, &small));
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 2, 1, false, &small));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 3, 1, false, &small));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 2, 1, false, &small));
 	KUNIT_EXPECT_FALSE_MSG(test, small.low, "the reserve is whole");
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &small));
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 1, 1, true, &small));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, false, &small));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 1, 1, true, &small));
 	KUNIT_EXPECT_TRUE_MSG(test, small.low, "the reserve was opened");
 	put(heap, &run, 20);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, 19, 1, false, &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, 19, 1, false, &run));
 	KUNIT_EXPECT_FALSE(test, run.low);
 	expect_sound(test, heap);
 }
@@ -149,45 +149,45 @@ static void reserve_is_kept(struct kunit *test)
 /* Pages enough, and no run among them as long as a span of some class. */
 static void holes_are_no_reserve(struct kunit *test)
 {
-	unsigned int span = kspan_heap_longest_span(), i;
-	struct kspan_heap *heap = kspan_test_heap(test, 40);
+	unsigned int span = kspan_page_heap_longest_span(), i;
+	struct kspan_page_heap *heap = kspan_test_heap(test, 40);
 	static struct kspan_run run[100];
 	struct kspan_run none;
 
 	kspan_test_chunk(test, heap, 0x100000, 100);
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
 	for (i = 0; i < 100; i++)
 		take(test, heap, 1, &run[i]);
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), span);
 	for (i = 0; i < 100; i += 2)
 		put(heap, &run[i], 1);
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 50UL);
-	KUNIT_EXPECT_EQ_MSG(test, kspan_heap_lacks(heap), span, "in holes");
+	KUNIT_EXPECT_EQ_MSG(test, kspan_page_heap_lacks(heap), span, "in holes");
 	kspan_test_chunk(test, heap, 0x200000, span);
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
 
 	/* More than that was asked for in vain: the next time it is there. */
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, span + 4, 1, true, &none));
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span + 4);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, span + 4, 1, true, &none));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), span + 4);
 	/* Who can sleep does not count, nor does what no chunk has. */
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, span + 5, 1, false, &none));
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), span + 4);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
-						  &none));
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), KSPAN_CHUNK_PAGES);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, span + 5, 1, false, &none));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), span + 4);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
+						       &none));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), KSPAN_CHUNK_PAGES);
 	/* It is forgotten in time. */
 	for (i = 0; i < 9; i++)
-		kspan_heap_keep(heap);
+		kspan_page_heap_keep(heap);
 	KUNIT_EXPECT_EQ(test, heap->reserve_run, span);
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
 	expect_sound(test, heap);
 }
 
 /* Of two idle chunks the one that the reserve has its run from stays. */
 static void trim_keeps_a_run(struct kunit *test)
 {
-	unsigned int span = kspan_heap_longest_span(), i;
-	struct kspan_heap *heap = kspan_test_heap(test, 8);
+	unsigned int span = kspan_page_heap_longest_span(), i;
+	struct kspan_page_heap *heap = kspan_test_heap(test, 8);
 	struct kspan_run run[20];
 
 	kspan_test_chunk(test, heap, 0x100000, 20);
@@ -197,13 +197,13 @@ static void trim_keeps_a_run(struct kunit *test)
 		put(heap, &run[i], 1);
 	kspan_test_chunk(test, heap, 0x200000, span);
 	/* Nothing of these could be given back: it is not vmalloc()'s. */
-	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 8, 0), 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 8, 0), 0UL);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 2UL);
-	KUNIT_EXPECT_EQ(test, kspan_heap_lacks(heap), 0U);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_is_trimmed(heap));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_is_trimmed(heap));
 	for (i = 1; i < 20; i += 2)
 		put(heap, &run[i], 1);
-	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_is_trimmed(heap),
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_trimmed(heap),
 			       "either chunk could go");
 	take(test, heap, span, &run[0]);
 	put(heap, &run[0], span);
@@ -213,23 +213,23 @@ static void trim_keeps_a_run(struct kunit *test)
 /* With a memory_limit the reserve is half of that at most. */
 static void reserve_obeys_the_limit(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 100);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 100);
 	struct kspan_run run;
 
 	kspan_test_chunk(test, heap, 0x100000, 60);
-	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(heap), 100UL);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &run));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_reserve(heap), 100UL);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, false, &run));
 	kspan_params.memory_limit = 20 * 2 * KSPAN_PAGE_SIZE * kspan_nr_nodes;
-	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(heap), 20UL);
-	KUNIT_EXPECT_TRUE(test, kspan_heap_alloc(heap, 40, 1, false, &run));
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, false, &run));
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_reserve(heap), 20UL);
+	KUNIT_EXPECT_TRUE(test, kspan_page_heap_alloc(heap, 40, 1, false, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, false, &run));
 	kspan_params.memory_limit = 0;
 }
 
 /* A run is clean if none of its pages was ever in a span. */
 static void dirty_pages_are_known(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_chunk *chunk = kspan_test_chunk(test, heap, 0x10000000, 16);
 	struct kspan_run run, next;
 
@@ -257,7 +257,7 @@ static void dirty_pages_are_known(struct kunit *test)
 /* The shortest run that fits is used; among equals the fullest chunk. */
 static void best_chunk_is_taken(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	struct kspan_chunk *empty, *half, *full, *shorter;
 	struct kspan_run run;
 
@@ -270,7 +270,7 @@ static void best_chunk_is_taken(struct kunit *test)
 	put(heap, &run, 10);
 	take(test, heap, 20, &run);
 	KUNIT_ASSERT_PTR_EQ(test, run.chunk, half);
-	kspan_heap_free(heap, half, half->base + 10 * KSPAN_PAGE_SIZE, 10);
+	kspan_page_heap_free(heap, half, half->base + 10 * KSPAN_PAGE_SIZE, 10);
 	empty = kspan_test_chunk(test, heap, 0x10000000, 10);
 	/* And one with a shorter run. */
 	shorter = kspan_test_chunk(test, heap, 0x40000000, 9);
@@ -283,14 +283,14 @@ static void best_chunk_is_taken(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, run.chunk, half);
 	take(test, heap, 10, &run);
 	KUNIT_EXPECT_PTR_EQ_MSG(test, run.chunk, empty, "a free chunk last");
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));
 	expect_sound(test, heap);
 }
 
 /* What is kept follows the peak, which decays towards what is in use. */
 static void peak_decays(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 7);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 7);
 	struct kspan_run run, rest;
 
 	kspan_test_chunk(test, heap, 0x10000000, 256);
@@ -298,17 +298,17 @@ static void peak_decays(struct kunit *test)
 	take(test, heap, 100, &rest);
 	put(heap, &run, 100);
 	KUNIT_EXPECT_EQ(test, heap->peak_pages, 200UL);
-	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 20);
-	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 15);
-	KUNIT_EXPECT_EQ(test, kspan_heap_keep(heap), 7UL + 12);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_keep(heap), 7UL + 20);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_keep(heap), 7UL + 15);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_keep(heap), 7UL + 12);
 	put(heap, &rest, 100);
-	KUNIT_EXPECT_LT(test, kspan_heap_keep(heap), 7UL + 12);
+	KUNIT_EXPECT_LT(test, kspan_page_heap_keep(heap), 7UL + 12);
 }
 
 /* Real chunks go back when they have idled, but for what is to be kept. */
 static void trim_returns_idle_chunks(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	unsigned long bytes, pages, sys;
 	struct kspan_chunk *chunk;
 	struct kspan_run run;
@@ -316,7 +316,7 @@ static void trim_returns_idle_chunks(struct kunit *test)
 
 	sys = atomic_long_read(&kspan_heap_sys);
 	for (i = 0; i < 4; i++)
-		KUNIT_ASSERT_EQ(test, kspan_heap_grow(heap, 1, GFP_KERNEL), 0);
+		KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(heap, 1, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 4UL);
 	pages = heap->free_pages / 4;
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys) - sys,
@@ -326,55 +326,55 @@ static void trim_returns_idle_chunks(struct kunit *test)
 	KUNIT_EXPECT_FALSE_MSG(test, run.low, "there is nothing to be below of");
 	chunk = run.chunk;
 
-	KUNIT_EXPECT_EQ_MSG(test, kspan_heap_trim(heap, 0, HZ * 3600), 0UL,
+	KUNIT_EXPECT_EQ_MSG(test, kspan_page_heap_trim(heap, 0, HZ * 3600), 0UL,
 			    "they have not idled for an hour");
-	bytes = kspan_heap_trim(heap, 2 * pages - 1, 0);
+	bytes = kspan_page_heap_trim(heap, 2 * pages - 1, 0);
 	KUNIT_EXPECT_EQ_MSG(test, bytes, 2 * pages * KSPAN_PAGE_SIZE,
 			    "two chunks' pages but one were to be kept");
 	expect_sound(test, heap);
-	bytes = kspan_heap_trim(heap, 0, 0);
+	bytes = kspan_page_heap_trim(heap, 0, 0);
 	KUNIT_EXPECT_EQ(test, bytes, pages * KSPAN_PAGE_SIZE);
 	KUNIT_EXPECT_EQ_MSG(test, heap->nr_chunks, 1UL, "one is in use");
 	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&heap->chunks,
 						   struct kspan_chunk, all),
 			    chunk);
 	put(heap, &run, 1);
-	KUNIT_EXPECT_FALSE_MSG(test, kspan_heap_is_trimmed(heap),
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_trimmed(heap),
 			       "without a reserve the last one goes, too");
 	/* For longer than time_before() can tell. */
 	chunk->idle_since = jiffies - (ULONG_MAX / 2 + HZ);
-	KUNIT_EXPECT_EQ(test, kspan_heap_trim(heap, 0, 0),
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 0, 0),
 			pages * KSPAN_PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, kspan_heap_is_trimmed(heap));
+	KUNIT_EXPECT_TRUE(test, kspan_page_heap_is_trimmed(heap));
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys), (long)sys);
-	KUNIT_EXPECT_FALSE(test, kspan_heap_alloc(heap, 1, 1, true, &run));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));
 }
 
 /* Growth gives a run as long as asked for, and obeys the limit. */
 static void growth_obeys_the_limit(struct kunit *test)
 {
-	struct kspan_heap *heap = kspan_test_heap(test, 0);
+	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
 	unsigned long limit = kspan_params.memory_limit;
 	struct kspan_run run;
 
 	WRITE_ONCE(kspan_params.memory_limit, 1);
-	KUNIT_EXPECT_EQ(test, kspan_heap_grow(heap, 1, GFP_KERNEL), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, kspan_page_heap_grow(heap, 1, GFP_KERNEL), -EDQUOT);
 	WRITE_ONCE(kspan_params.memory_limit, limit);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 0UL);
-	KUNIT_ASSERT_EQ(test, kspan_heap_grow(heap, KSPAN_CHUNK_MAX, GFP_KERNEL),
+	KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(heap, KSPAN_CHUNK_MAX, GFP_KERNEL),
 			0);
-	KUNIT_ASSERT_TRUE(test, kspan_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
-						 &run));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
+						      &run));
 	KUNIT_EXPECT_EQ(test, run.addr % KSPAN_PAGE_SIZE, 0UL);
 	KUNIT_EXPECT_EQ(test, run.chunk->node, (s16)heap->node);
 	KUNIT_EXPECT_EQ_MSG(test, run.dirty, !want_init_on_alloc(GFP_KERNEL),
 			    "zeroed by the kernel or not");
 	/* All of it is really there. */
-	kspan_shadow_set((void *)run.addr, 0x55,
-			 KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
+	kspan_fill_object((void *)run.addr, 0x55,
+			  KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
 	put(heap, &run, KSPAN_CHUNK_MAX);
-	kspan_heap_trim(heap, 0, 0);
+	kspan_page_heap_trim(heap, 0, 0);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 0UL);
 }
 
@@ -394,4 +394,4 @@ static struct kunit_case heap_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(heap, heap_cases);
+KSPAN_TEST_SUITE(page_heap, heap_cases);

@@ -10,7 +10,7 @@
 #include <linux/compiler.h>
 #include <linux/kasan.h>
 
-#include "base/shadow.h"
+#include "base/kasan.h"
 
 #if KSPAN_KASAN
 
@@ -32,19 +32,19 @@ static noinline __no_sanitize_address void set_granule(const void *ptr, u8 value
 }
 
 /**
- * kspan_shadow_fresh - memory that nobody has used yet
+ * kspan_kasan_poison_new - memory that nobody has used yet
  * @mem: what vmalloc() gave
  * @bytes: its size, a multiple of PAGE_SIZE
  *
  * Context: Any.
  */
-void kspan_shadow_fresh(const void *mem, size_t bytes)
+void kspan_kasan_poison_new(const void *mem, size_t bytes)
 {
 	kasan_poison(mem, bytes, SHADOW_FRESH, false);
 }
 
 /**
- * kspan_shadow_show - let the bytes of an object be used, and no more
+ * kspan_kasan_unpoison_object - let the bytes of an object be used, and no more
  * @ptr: the object
  * @size: bytes of it
  * @room: bytes of its slot; 0 if it shares granules with others, none of which
@@ -52,7 +52,7 @@ void kspan_shadow_fresh(const void *mem, size_t bytes)
  *
  * Context: Any, NMI too.
  */
-void kspan_shadow_show(const void *ptr, size_t size, size_t room)
+void kspan_kasan_unpoison_object(const void *ptr, size_t size, size_t room)
 {
 	const void *start = PTR_ALIGN_DOWN(ptr, GRANULE);
 	size_t whole = ALIGN_DOWN(size, GRANULE), used = ALIGN(size, GRANULE);
@@ -68,13 +68,13 @@ void kspan_shadow_show(const void *ptr, size_t size, size_t room)
 }
 
 /**
- * kspan_shadow_hide - let no byte of an object be used any more
+ * kspan_kasan_poison_object - let no byte of an object be used any more
  * @ptr: the object
  * @room: bytes of its slot
  *
  * Context: Any, NMI too.
  */
-void kspan_shadow_hide(const void *ptr, size_t room)
+void kspan_kasan_poison_object(const void *ptr, size_t room)
 {
 	kasan_poison(ptr, room, SHADOW_FREED, false);
 }

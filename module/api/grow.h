@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * provide.h - where memory comes from when none is at hand.
+ */
+#ifndef KSPAN_GROW_H
+#define KSPAN_GROW_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp);
+void *kspan_grow_large(size_t size, size_t align, gfp_t gfp, int node,
+		       bool zero);
+
+#endif /* KSPAN_GROW_H */

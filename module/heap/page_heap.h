@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * heap.h - the page heap: runs of heap pages out of chunks, a heap a node.
+ */
+#ifndef KSPAN_PAGE_HEAP_H
+#define KSPAN_PAGE_HEAP_H
+
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "heap/chunk.h"
+
+/*
+ * A chunk is filed under the length of its longest free run and, within one
+ * length, under how full it is: 0 for the fullest third, 2 for the emptiest, 3
+ * for one without any user.
+ */
+#define KSPAN_PAGE_HEAP_FILL		4
+#define KSPAN_PAGE_HEAP_BUCKETS	((KSPAN_CHUNK_MAX + 1) * KSPAN_PAGE_HEAP_FILL)
+
+/**
+ * struct kspan_page_heap - the chunks of a NUMA node
+ * @lock: guards all below and the chunks; may be taken under a central lock
+ *	and takes none itself; any context but NMI
+ * @lists: chunks by bucket
+ * @filled: a bit for each list, set while it has a chunk
+ * @chunks: all chunks
+ * @walk_next: the one a walk goes on with, or the head
+ * @nr_chunks: how many
+ * @nr_moves: runs taken and given back, chunks that came and went, ever
+ * @free_pages: pages in no span
+ * @used_pages: pages in spans
+ * @peak_pages: most used_pages lately; the scavenger lets it decay
+ * @reserve_pages: free pages only atomic callers may take; set once
+ * @reserve_run: as long a free run should be at hand for them; the longest
+ *	that one of them lately asked for in vain, or what any class needs
+ * @node: NUMA node; set once
+ */
+struct kspan_page_heap {
+	raw_spinlock_t lock;
+	struct list_head lists[KSPAN_PAGE_HEAP_BUCKETS];
+	DECLARE_BITMAP(filled, KSPAN_PAGE_HEAP_BUCKETS);
+	struct list_head chunks;
+	struct list_head *walk_next;
+	unsigned long nr_chunks;
+	unsigned long nr_moves;
+	unsigned long free_pages;
+	unsigned long used_pages;
+	unsigned long peak_pages;
+	unsigned long reserve_pages;
+	unsigned int reserve_run;
+	int node;
+};
+
+/**
+ * struct kspan_run - a run of heap pages
+ * @addr: its first byte
+ * @chunk: where it is from
+ * @dirty: whether it may hold other bytes than zeros
+ * @low: whether the heap has less than its reserve left
+ */
+struct kspan_run {
+	unsigned long addr;
+	struct kspan_chunk *chunk;
+	bool dirty;
+	bool low;
+};
+
+/* Whether a chunk has a free run of that length.  Context: the lock is held. */
+static inline bool kspan_page_heap_has_run(const struct kspan_page_heap *heap,
+					   unsigned int nr_pages)
+{
+	return find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
+			     nr_pages * KSPAN_PAGE_HEAP_FILL) < KSPAN_PAGE_HEAP_BUCKETS;
+}
+
+void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
+			   unsigned long reserve_pages);
+int kspan_page_heap_init(void);
+void kspan_page_heap_exit(void);
+struct kspan_page_heap *kspan_page_heap_of(int node);
+
+bool kspan_page_heap_alloc(struct kspan_page_heap *heap, unsigned int nr_pages,
+			   unsigned int align_pages, bool use_reserve,
+			   struct kspan_run *run);
+void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chunk,
+			  unsigned long addr, unsigned int nr_pages);
+void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk);
+void kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
+				   struct kspan_chunk *chunk);
+int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gfp_t gfp);
+int kspan_page_heap_fill_reserve(void);
+unsigned int kspan_page_heap_longest_span(void);
+unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap);
+unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap);
+unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long keep_pages,
+				   unsigned long idle_jiffies);
+bool kspan_page_heap_is_trimmed(struct kspan_page_heap *heap);
+unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap);
+const char *kspan_page_heap_check(struct kspan_page_heap *heap);
+
+/* Called for each chunk with the heap's lock held. */
+typedef void (*kspan_chunk_fn)(const struct kspan_chunk *chunk, void *arg);
+
+unsigned long kspan_page_heap_walk(struct kspan_page_heap *heap, kspan_chunk_fn fn,
+				   void *arg);
+
+#endif /* KSPAN_PAGE_HEAP_H */
