@@ -7,7 +7,7 @@
 #include <linux/string.h>
 
 #include "base/params.h"
-#include "heap/chunk.h"
+#include "heap/backing.h"
 #include "kunit_support.h"
 
 #define MAX_OBJS	1000U

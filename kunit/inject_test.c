@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
+#include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
 #include "base/sizeclass.h"

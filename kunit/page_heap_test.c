@@ -15,6 +15,7 @@
 #include "base/kasan.h"
 #include "base/node.h"
 #include "base/params.h"
+#include "heap/backing.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
 

@@ -12,6 +12,7 @@
 #include <linux/topology.h>
 #include <linux/tracepoint.h>
 
+#include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
 #include "cache/cache.h"

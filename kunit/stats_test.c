@@ -7,6 +7,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "heap/backing.h"
 #include "heap/chunk.h"
 #include "kunit_support.h"
 #include "reclaim/scavenge.h"

@@ -21,17 +21,13 @@
 #include "api/alloc.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
-#include "base/meta.h"
+#include "base/gfp.h"
 #include "base/node.h"
 #include "cache/cache.h"
-#include "heap/chunk.h"
+#include "heap/backing.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 #include "span/report.h"
-
-/* Flags that take a request off the fast path. */
-#define SPECIAL_GFP (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
-		     __GFP_MOVABLE | __GFP_ACCOUNT | __GFP_THISNODE)
 
 /* From class to the offset of its tops, by kind. */
 #define PTR_INDEX	0U
@@ -273,14 +269,14 @@ static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
-/* Requests with SPECIAL_GFP or in a kernel that zeroes everything. */
+/* Requests with KSPAN_GFP_SPECIAL or in a kernel that zeroes everything. */
 static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 {
 	unsigned long top = fast_index(size, tops);
 	void *ptr;
 	u8 was;
 
-	if (unlikely(gfp & SPECIAL_GFP & ~__GFP_ZERO))
+	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
 		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
@@ -296,7 +292,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 
 	kspan_check_context(gfp);
 	if (static_branch_unlikely(&alloc_init_key) ||
-	    unlikely(gfp & SPECIAL_GFP))
+	    unlikely(gfp & KSPAN_GFP_SPECIAL))
 		return alloc_special(size, gfp, tops);
 	top = fast_index(size, tops);
 	if (unlikely(!kspan_in_task()))

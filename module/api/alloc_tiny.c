@@ -12,6 +12,7 @@
 #include "api/alloc.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "base/gfp.h"
 #include "cache/tiny.h"
 #include "span/redzone.h"
 #include "span/report.h"

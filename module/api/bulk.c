@@ -11,6 +11,7 @@
 #include "api/alloc.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "base/gfp.h"
 #include "cache/cache.h"
 #include "span/redzone.h"
 #include "span/report.h"

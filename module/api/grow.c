@@ -13,6 +13,7 @@
 #include <linux/topology.h>
 
 #include "api/grow.h"
+#include "base/gfp.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "central/central.h"

@@ -14,6 +14,7 @@
 #include "api/free.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
+#include "base/gfp.h"
 #include "span/redzone.h"
 
 /*

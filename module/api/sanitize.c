@@ -18,7 +18,7 @@
 
 #include "api/lookup.h"
 #include "api/sanitize.h"
-#include "base/meta.h"
+#include "base/gfp.h"
 #include "heap/chunk.h"
 #include "heap/large_cache.h"
 #include "span/arena.h"

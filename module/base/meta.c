@@ -11,6 +11,7 @@
 #include <linux/preempt.h>
 #include <linux/vmalloc.h>
 
+#include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
 
@@ -28,25 +29,6 @@ static bool pools_low;
 
 atomic_long_t kspan_sys_bytes[KSPAN_NR_SYS];
 atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
-
-/**
- * kspan_may_sleep - whether a request may call what sleeps, vmalloc() above all
- * @gfp: the caller's flags
- *
- * The flags alone do not tell: vmalloc() is fatal in interrupt context, and
- * with softirqs disabled counts as that.  A caller that passes GFP_KERNEL
- * there has a bug, which might_alloc() reports; kspan serves it as an atomic
- * one.
- *
- * Context: Any.
- * Return: whether flags and context both allow it.
- */
-bool kspan_may_sleep(gfp_t gfp)
-{
-	return gfpflags_allow_blocking(gfp) && !in_interrupt() &&
-	       !irqs_disabled() && !(IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
-				     preempt_count());
-}
 
 /* Add @bytes, which may be negative, to what was obtained from the kernel. */
 void kspan_meta_account(enum kspan_sys sys, long bytes)

@@ -12,7 +12,6 @@
 
 #include <linux/atomic.h>
 #include <linux/gfp.h>
-#include <linux/kconfig.h>
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
@@ -70,24 +69,5 @@ void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys);
 void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
 			    enum kspan_sys sys);
 void kspan_meta_account(enum kspan_sys sys, long bytes);
-
-/*
- * Flags to ask the kernel with, for a client that asks with @gfp and may sleep:
- * one that can do without must not cost a process its life.
- */
-static inline gfp_t kspan_gentle(gfp_t gfp)
-{
-	gfp_t flags = (gfp & GFP_KERNEL) | __GFP_NOWARN;
-
-	if (gfp & __GFP_NOFAIL)
-		return flags | __GFP_NOFAIL;
-	return flags | (gfp & __GFP_NORETRY ? : __GFP_RETRY_MAYFAIL);
-}
-
-/* PREEMPT_RT's rules hold, or lockdep judges as if they did. */
-#define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
-			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
-
-bool kspan_may_sleep(gfp_t gfp);
 
 #endif /* KSPAN_META_H */

@@ -10,8 +10,8 @@
 #ifndef KSPAN_CHUNK_H
 #define KSPAN_CHUNK_H
 
-#include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -64,19 +64,8 @@ struct kspan_chunk {
 	DECLARE_BITMAP(dirty, KSPAN_CHUNK_MAX);
 };
 
-/* Bytes of heap pages now; bytes ever given back; how often each way. */
-extern atomic_long_t kspan_heap_sys;
-extern atomic64_t kspan_heap_released;
-extern atomic_long_t kspan_nr_grow;
-extern atomic_long_t kspan_nr_release;
-
 int kspan_chunk_init(void);
 void kspan_chunk_exit(void);
-unsigned long kspan_sys_total(void);
-bool kspan_is_on_node(const void *mem, unsigned long bytes, int node);
-void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err);
-void kspan_backing_drop(void *mem);
-void kspan_backing_put(void *mem, unsigned long heap_bytes);
 struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 				    int *err);
 void kspan_chunk_put(struct kspan_chunk *chunk);

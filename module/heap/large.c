@@ -17,9 +17,11 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "base/gfp.h"
 #include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
+#include "heap/backing.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"

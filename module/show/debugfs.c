@@ -15,7 +15,7 @@
 #include "base/inject.h"
 #include "base/params.h"
 #include "base/sizeclass.h"
-#include "heap/chunk.h"
+#include "heap/backing.h"
 #include "reclaim/scavenge.h"
 #include "show/debugfs.h"
 #include "show/stats.h"

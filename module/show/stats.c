@@ -17,6 +17,7 @@
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
+#include "heap/backing.h"
 #include "heap/chunk.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"

@@ -16,7 +16,7 @@
 #include "cache/cache.h"
 #include "central/central.h"
 #include "central/depot.h"
-#include "heap/chunk.h"
+#include "heap/backing.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"

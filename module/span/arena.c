@@ -13,6 +13,7 @@
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
+#include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
 #include "span/arena.h"

@@ -16,8 +16,8 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 
+#include "base/gfp.h"
 #include "base/kasan.h"
-#include "base/meta.h"
 #include "span/report.h"
 
 atomic_long_t kspan_nr_bad_free;
@@ -228,8 +228,7 @@ void kspan_report_align(size_t size, size_t align, gfp_t gfp)
  */
 bool kspan_gfp_ok(gfp_t gfp)
 {
-	if (likely(!(gfp & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM |
-			    __GFP_MOVABLE | __GFP_ACCOUNT))))
+	if (likely(!(gfp & KSPAN_GFP_REFUSED)))
 		return true;
 	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
 		pr_warn("%s/%d: gfp %pGg is refused: no zone, no mobility, no accounting\n",

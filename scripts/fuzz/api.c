@@ -12,6 +12,7 @@
 #include "base/meta.h"
 #include "cache/cache_tops.h"
 #include "cache/tiny.h"
+#include "heap/backing.h"
 #include "heap/chunk.h"
 #include "heap/page_heap.h"
 

@@ -8,7 +8,7 @@
 
 #include "api.h"
 #include "base/sizeclass.h"
-#include "heap/chunk.h"
+#include "heap/backing.h"
 #include "heap/page_heap.h"
 #include "span/report.h"
 

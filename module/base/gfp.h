@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * gfp.h - what a caller's flags and context allow, and what they ask for.
+ */
+#ifndef KSPAN_GFP_H
+#define KSPAN_GFP_H
+
+#include <linux/gfp.h>
+#include <linux/kconfig.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/types.h>
+
+/*
+ * Flags that kspan refuses: zones and mobility, since its memory is virtually
+ * contiguous only, and __GFP_ACCOUNT, since no exported function charges an
+ * object to a memory cgroup.
+ */
+#define KSPAN_GFP_REFUSED (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
+			   __GFP_MOVABLE | __GFP_ACCOUNT)
+
+/* Flags that take a request off the fast path. */
+#define KSPAN_GFP_SPECIAL (KSPAN_GFP_REFUSED | __GFP_ZERO | __GFP_THISNODE)
+
+/* PREEMPT_RT's rules hold, or lockdep judges as if they did. */
+#define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
+			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
+
+/* Whether a request must give zeroed memory. */
+static inline bool kspan_want_zero(gfp_t gfp)
+{
+	return (gfp & __GFP_ZERO) || want_init_on_alloc(gfp);
+}
+
+/* Debug kernels check the caller's context on every call, as kmalloc() does. */
+static __always_inline void kspan_check_context(gfp_t gfp)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
+/*
+ * Flags to ask the kernel with, for a client that asks with @gfp and may sleep:
+ * one that can do without must not cost a process its life.
+ */
+static inline gfp_t kspan_gentle(gfp_t gfp)
+{
+	gfp_t flags = (gfp & GFP_KERNEL) | __GFP_NOWARN;
+
+	if (gfp & __GFP_NOFAIL)
+		return flags | __GFP_NOFAIL;
+	return flags | (gfp & __GFP_NORETRY ? : __GFP_RETRY_MAYFAIL);
+}
+
+bool kspan_may_sleep(gfp_t gfp);
+
+#endif /* KSPAN_GFP_H */

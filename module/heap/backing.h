@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * backing.h - heap memory from the kernel, and back.
+ */
+#ifndef KSPAN_BACKING_H
+#define KSPAN_BACKING_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+/* Bytes of heap pages now; bytes ever given back; how often each way. */
+extern atomic_long_t kspan_heap_sys;
+extern atomic64_t kspan_heap_released;
+extern atomic_long_t kspan_nr_grow;
+extern atomic_long_t kspan_nr_release;
+
+unsigned long kspan_sys_total(void);
+bool kspan_is_on_node(const void *mem, unsigned long bytes, int node);
+void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err);
+void kspan_backing_drop(void *mem);
+void kspan_backing_put(void *mem, unsigned long heap_bytes);
+
+#endif /* KSPAN_BACKING_H */
