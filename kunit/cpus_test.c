@@ -22,7 +22,7 @@
 #include "base/node.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
-#include "reclaim/scavenge.h"
+#include "reclaim/worker.h"
 
 #define MAX_OBJS	1000U
 #define QUIET		(GFP_ATOMIC | __GFP_NOWARN)

@@ -98,7 +98,7 @@
  * NMI, except where said.  Order, outermost first:
  *
  * 1. ``verify_lock`` (verify.c), a mutex: one verify at a time
- * 2. ``job_lock`` (scavenge.c), a mutex: work on all CPUs that somebody waits
+ * 2. ``job_lock`` (worker.c), a mutex: work on all CPUs that somebody waits
  *    for; then cpus_read_lock().  ``walk_lock`` (heap_walk.c), a mutex: one walk
  *    through the chunks of a heap at a time
  * 3. ``kspan_central.lock``: the spans of one class and node: lists, bitmaps,

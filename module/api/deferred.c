@@ -27,7 +27,7 @@
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "heap/large.h"
-#include "reclaim/scavenge.h"
+#include "reclaim/worker.h"
 #include "span/arena.h"
 #include "span/report.h"
 

@@ -17,7 +17,7 @@
 #include "api/sanitize.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
-#include "reclaim/scavenge.h"
+#include "reclaim/worker.h"
 #include "span/redzone.h"
 #include "span/report.h"
 

@@ -21,6 +21,7 @@
 #include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
+#include "reclaim/worker.h"
 #include "span/report.h"
 
 /*

@@ -10,26 +10,16 @@
  *   without waiting for other CPUs.
  * - Release, at the user's word: everything idle on every CPU.
  *
- * A kick asks for the reserve to be refilled.  It may come from under any
- * lock and from interrupts, so it goes through an irq_work to a worker.
- *
  * The tick's timer is not deferrable: its CPU may sleep for hours, and what
  * the others free would stay.  Instead it stops when there is nothing left
  * that could become idle, and the next growth starts it.
  */
 #include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
-#include <linux/irq_work.h>
 #include <linux/jiffies.h>
-#include <linux/mutex.h>
-#include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/smp.h>
 #include <linux/workqueue.h>
 
-#include "base/compat.h"
-#include "base/inject.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
@@ -41,83 +31,22 @@
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
-
-/* What one CPU has to do: for somebody who waits, and now and then. */
-struct cpu_job {
-	struct work_struct work;
-	void (*fn)(void);
-	struct work_struct drain;
-};
+#include "reclaim/worker.h"
 
 atomic_long_t kspan_nr_scavenge;
-
-/* For what is about one CPU, and for all else: that waits for no busy CPU. */
-static struct workqueue_struct *percpu_wq;
-static struct workqueue_struct *unbound_wq;
-static struct cpu_job __percpu *cpu_jobs;
-static enum cpuhp_state hotplug_state;
 
 /* Whether a tick is to come; written by the workers. */
 static bool tick_runs;
 
-/* Guards work and fn of cpu_jobs; one of release, verify at a time. */
-static DEFINE_MUTEX(job_lock);
-
-static void kick_work_fn(struct work_struct *work);
 static void tick_work_fn(struct work_struct *work);
-static void kick_irq_fn(struct irq_work *work);
 
-static DECLARE_WORK(kick_work, kick_work_fn);
 static DECLARE_DELAYED_WORK(tick_work, tick_work_fn);
-/*
- * Hard, and for CPUs that are online only, so that none takes it along when it
- * goes, PREEMPT_RT or not.
- */
-static struct irq_work kick_irq = IRQ_WORK_INIT_HARD(kick_irq_fn);
-
-static void cpu_job_fn(struct work_struct *work)
-{
-	container_of(work, struct cpu_job, work)->fn();
-}
-
-/**
- * kspan_on_each_cpu - run a function in a task on every online CPU
- * @fn: runs with preemption on, unable to migrate
- *
- * Context: Process context that may sleep, is not a hotplug callback and does
- * not keep CPUs from going.
- */
-void kspan_on_each_cpu(void (*fn)(void))
-{
-	unsigned int cpu;
-
-	mutex_lock(&job_lock);
-	cpus_read_lock();
-	for_each_online_cpu(cpu) {
-		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
-
-		job->fn = fn;
-		queue_work_on(cpu, percpu_wq, &job->work);
-	}
-	for_each_online_cpu(cpu)
-		flush_work(&per_cpu_ptr(cpu_jobs, cpu)->work);
-	cpus_read_unlock();
-	mutex_unlock(&job_lock);
-}
 
 static void drain_this_cpu(void)
 {
 	/* The tiny allocator's blocks go into the cache: first them, then it. */
 	kspan_tiny_drain_local();
 	kspan_cache_drain_local();
-}
-
-static void drain_work_fn(struct work_struct *work)
-{
-	/* On another CPU if its own has gone meanwhile, which does no harm. */
-	migrate_disable();
-	drain_this_cpu();
-	migrate_enable();
 }
 
 /*
@@ -132,8 +61,7 @@ static void drain_idle_cpus(void)
 	for_each_online_cpu(cpu)
 		if (kspan_cache_is_idle(cpu) &&
 		    (kspan_cache_holds(cpu) || kspan_tiny_holds(cpu)))
-			queue_work_on(cpu, percpu_wq,
-				      &per_cpu_ptr(cpu_jobs, cpu)->drain);
+			kspan_drain_soon(cpu);
 	cpus_read_unlock();
 }
 
@@ -181,8 +109,8 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 static void queue_tick(void)
 {
 	WRITE_ONCE(tick_runs, true);
-	queue_delayed_work(unbound_wq, &tick_work,
-			   msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
+	kspan_queue_delayed_work(&tick_work,
+				 msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
 }
 
 /* Whether there is nothing but the reserve, none of it in use. */
@@ -237,7 +165,8 @@ static void tick_work_fn(struct work_struct *work)
 	queue_tick_if_needed();
 }
 
-static void kick_work_fn(struct work_struct *work)
+/* What a kick is for: the reserve refilled, surplus returned, a tick to come. */
+static void tidy_up(void)
 {
 	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();
@@ -246,39 +175,6 @@ static void kick_work_fn(struct work_struct *work)
 	kspan_span_free_dead();
 	if (!READ_ONCE(tick_runs))
 		queue_tick();
-}
-
-static void kick_irq_fn(struct irq_work *work)
-{
-	queue_work(unbound_wq, &kick_work);
-}
-
-/**
- * kspan_kick - have the reserve refilled and surplus returned, soon
- *
- * Cheap while the worker has yet to begin, for a caller who meets the same
- * shortage again and again before it gets a CPU.  On one that has just gone
- * offline there are no interrupts any more; the worker comes when it is dead.
- *
- * Context: Any, NMI too.
- */
-void kspan_kick(void)
-{
-	/* What is short before whether the worker will see it. */
-	smp_mb();
-	if (!work_pending(&kick_work) && cpu_online(raw_smp_processor_id()))
-		irq_work_queue(&kick_irq);
-}
-
-/**
- * kspan_queue_work - have a worker do something, on whichever CPU has time
- * @work: not the scavenger's own; its owner sees that it ends before it does
- *
- * Context: Any but NMI.
- */
-void kspan_queue_work(struct work_struct *work)
-{
-	queue_work(unbound_wq, work);
 }
 
 /**
@@ -301,17 +197,6 @@ void kspan_reclaim(void)
 	kspan_kick();
 }
 
-/**
- * kspan_scavenge_settle - wait until what was kicked for is done
- *
- * Context: Process context that may sleep.
- */
-void kspan_scavenge_settle(void)
-{
-	irq_work_sync(&kick_irq);
-	flush_work(&kick_work);
-}
-
 /* Let the scavenger tick.  Context: Any but NMI. */
 void kspan_scavenge_start(void)
 {
@@ -327,7 +212,7 @@ void kspan_scavenge_stop(void)
 {
 	/* A growth finds no tick to start. */
 	WRITE_ONCE(tick_runs, true);
-	kspan_scavenge_settle();
+	kspan_worker_settle();
 	cancel_delayed_work_sync(&tick_work);
 	/* The last one may have said that there is none. */
 	WRITE_ONCE(tick_runs, true);
@@ -345,7 +230,7 @@ unsigned long kspan_scavenge_all(void)
 	unsigned long bytes;
 
 	/* What a worker has in its hands would be missed. */
-	kspan_scavenge_settle();
+	kspan_worker_settle();
 	flush_work(&tick_work.work);
 	kspan_on_each_cpu(drain_this_cpu);
 	drain_shared(true);
@@ -358,58 +243,31 @@ unsigned long kspan_scavenge_all(void)
 	return bytes;
 }
 
-static int scavenge_cpu_dead(unsigned int cpu)
+static void drain_dead_cpu(unsigned int cpu)
 {
 	kspan_tiny_drain_dead(cpu);
 	kspan_cache_drain_dead(cpu);
-	/* Its last interrupts may have kicked in vain. */
-	queue_work(unbound_wq, &kick_work);
-	return 0;
 }
 
+static const struct kspan_worker_ops worker_ops = {
+	.kick = tidy_up,
+	.drain = drain_this_cpu,
+	.dead = drain_dead_cpu,
+};
+
 /**
- * kspan_scavenge_init - start the worker
+ * kspan_scavenge_init - start the workers and the tick
  *
  * Context: Module load.
  * Return: 0 or an error.
  */
 int kspan_scavenge_init(void)
 {
-	unsigned int cpu;
-	int ret = -ENOMEM;
+	int err = kspan_worker_init(&worker_ops);
 
-	cpu_jobs = kspan_meta_percpu(sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
-	if (!cpu_jobs)
-		return -ENOMEM;
-	for_each_possible_cpu(cpu) {
-		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->work, cpu_job_fn);
-		INIT_WORK(&per_cpu_ptr(cpu_jobs, cpu)->drain, drain_work_fn);
-	}
-	if (!kspan_inject(KSPAN_INJECT_WORKER))
-		percpu_wq = alloc_workqueue("kspan", WQ_PERCPU, 0);
-	if (!percpu_wq)
-		goto free_jobs;
-	if (!kspan_inject(KSPAN_INJECT_WORKER))
-		unbound_wq = alloc_workqueue("kspan_unbound", WQ_UNBOUND, 0);
-	if (!unbound_wq)
-		goto free_percpu;
-	if (!kspan_inject(KSPAN_INJECT_CPUHP))
-		ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN,
-						"kspan:dead", NULL,
-						scavenge_cpu_dead);
-	if (ret < 0)
-		goto free_unbound;
-	hotplug_state = ret;
-	kspan_scavenge_start();
-	return 0;
-
-free_unbound:
-	destroy_workqueue(unbound_wq);
-free_percpu:
-	destroy_workqueue(percpu_wq);
-free_jobs:
-	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
-	return ret;
+	if (!err)
+		kspan_scavenge_start();
+	return err;
 }
 
 /**
@@ -421,11 +279,8 @@ void kspan_scavenge_exit(void)
 {
 	unsigned int cpu;
 
-	cpuhp_remove_state_nocalls(hotplug_state);
 	kspan_scavenge_stop();
-	destroy_workqueue(unbound_wq);
-	destroy_workqueue(percpu_wq);
-	kspan_meta_percpu_free(cpu_jobs, sizeof(*cpu_jobs), KSPAN_SYS_OTHER);
+	kspan_worker_exit();
 	/* Tiny blocks go to the cache of this CPU: all of them before it. */
 	for_each_possible_cpu(cpu)
 		kspan_tiny_drain_dead(cpu);

@@ -8,22 +8,16 @@
 
 #include <linux/atomic.h>
 
-struct work_struct;
-
 /* Ticks of the scavenger and full releases, ever. */
 extern atomic_long_t kspan_nr_scavenge;
 
 int kspan_scavenge_init(void);
 void kspan_scavenge_exit(void);
-void kspan_kick(void);
-void kspan_queue_work(struct work_struct *work);
 void kspan_scavenge_watch(void);
 void kspan_reclaim(void);
 unsigned long kspan_scavenge_all(void);
-void kspan_scavenge_settle(void);
 void kspan_scavenge_start(void);
 void kspan_scavenge_stop(void);
 void kspan_drain_shared(void);
-void kspan_on_each_cpu(void (*fn)(void));
 
 #endif /* KSPAN_SCAVENGE_H */

@@ -21,6 +21,7 @@
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
 #include "reclaim/scavenge.h"
+#include "reclaim/worker.h"
 #include "show/stats.h"
 #include "show/verify.h"
 #include "span/arena.h"
