@@ -238,6 +238,10 @@ EXPORT_SYMBOL_GPL(kspan_free_sensitive);
  * kspan_size - usable bytes of an object
  * @ptr: the object
  *
+ * The caller may use all of them.  The kernel's fortified string functions do
+ * not object, since the compiler is not told that an object has fewer bytes:
+ * only a size that the compiler knows and that fills its class is known to it.
+ *
  * Context: Any.
  * Return: bytes, at least as many as were asked for, and with check=2 exactly
  * as many; 0 for NULL,

@@ -322,6 +322,9 @@ check "load kspan" insmod /kspan.ko $(arg params "")
 check "debugfs has kspan" test -e "$DIR/stats"
 [ -e "$DIR/stats" ] || exit 1
 release
+check "the header's promises are kept" insmod /kspan_promises.ko
+check "unload kspan_promises" rmmod kspan_promises
+release
 # A chunk may lose a heap page to alignment, the next one may not.
 heap_sys_0=$(($(kstat heap_sys) + 65536))
 invariants "after load" 1

@@ -77,36 +77,42 @@ struct kspan_stats {
 #undef KSPAN_STATS_FIELD
 };
 
+/*
+ * What the compiler may know of an object's size.
+ *
+ * The kernel's fortified string functions stop the machine when they are asked
+ * to write beyond the size that __alloc_size tells the compiler.  An object may
+ * be used up to kspan_size(), which is more than was asked for unless the size
+ * fills its class; so no function that may give more carries __alloc_size.
+ * Where the compiler knows the size and the size fills its class, the macros
+ * below call the same function by a declaration that does carry it.
+ */
 void kspan_free(const void *ptr);
 void kspan_free_sized(const void *ptr, size_t size);
 void kspan_free_sensitive(const void *ptr);
 
 /* single objects */
-void *kspan_alloc(size_t size, gfp_t gfp) __malloc __must_check __alloc_size(1);
-void *kspan_zalloc(size_t size, gfp_t gfp) __malloc __must_check __alloc_size(1);
-void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
-	__malloc __must_check __alloc_size(1);
+void *kspan_alloc(size_t size, gfp_t gfp) __malloc __must_check;
+void *kspan_zalloc(size_t size, gfp_t gfp) __malloc __must_check;
+void *kspan_alloc_node(size_t size, gfp_t gfp, int node) __malloc __must_check;
 void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
-	__malloc __must_check __alloc_size(1);
-void *kspan_alloc_data(size_t size, gfp_t gfp)
-	__malloc __must_check __alloc_size(1);
-void *kspan_alloc_tiny(size_t size, gfp_t gfp)
-	__malloc __must_check __alloc_size(1);
-void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
-	__must_check __alloc_size(2);
+	__malloc __must_check;
+void *kspan_alloc_data(size_t size, gfp_t gfp) __malloc __must_check;
+void *kspan_alloc_tiny(size_t size, gfp_t gfp) __malloc __must_check;
+/* Not __malloc: what they give may be an object that others point to. */
+void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp) __must_check;
 size_t kspan_size(const void *ptr);
 size_t kspan_size_roundup(size_t size);
 bool kspan_owns(const void *ptr);
 
 /* arrays and strings */
 void *kspan_alloc_array(size_t n, size_t size, gfp_t gfp)
-	__malloc __must_check __alloc_size(1, 2);
-void *kspan_calloc(size_t n, size_t size, gfp_t gfp)
-	__malloc __must_check __alloc_size(1, 2);
+	__malloc __must_check;
+void *kspan_calloc(size_t n, size_t size, gfp_t gfp) __malloc __must_check;
 void *kspan_realloc_array(void *ptr, size_t n, size_t size, gfp_t gfp)
-	__must_check __alloc_size(2, 3);
-void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
-	__must_check __alloc_size(2);
+	__must_check;
+/* Not __malloc: the copy may hold pointers to what others use. */
+void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __must_check;
 char *kspan_strdup(const char *s, gfp_t gfp) __malloc __must_check;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc __must_check;
 
@@ -118,5 +124,76 @@ void kspan_free_bulk(size_t n, void **objs);
 /* control and numbers */
 size_t kspan_release(void);
 void kspan_read_stats(struct kspan_stats *out);
+
+/* Whether an object of @size bytes has no byte more.  For constants only. */
+static __always_inline bool kspan_size_is_exact(size_t size)
+{
+	switch (size) {
+	case 8: case 16: case 24: case 32: case 40: case 48: case 56: case 64:
+	case 72: case 80: case 88: case 96: case 104: case 112: case 120:
+	case 128: case 144: case 160: case 176: case 192: case 208: case 224:
+	case 240: case 256: case 288: case 320: case 352: case 384: case 416:
+	case 448: case 480: case 512: case 576: case 640: case 704: case 768:
+	case 832: case 896: case 960: case 1024: case 1152: case 1280:
+	case 1408: case 1536: case 1664: case 1792: case 1920: case 2048:
+	case 2304: case 2560: case 2816: case 3072: case 3328: case 3584:
+	case 3840: case 4096: case 4608: case 5120: case 5632: case 6144:
+	case 6656: case 7168: case 7680: case 8192: case 12288: case 16384:
+	case 20480: case 24576: case 28672: case 32768:
+		return true;
+	default:
+		/* A large object has whole heap pages of 8 KiB. */
+		return size > 32768 && !(size & 8191);
+	}
+}
+
+/*
+ * The module itself defines these functions and its tests compare what they
+ * give with what they were asked for.
+ */
+#ifndef KSPAN_BUILDING_KSPAN
+
+#define KSPAN_IS_EXACT(size) \
+	(__builtin_constant_p(size) && kspan_size_is_exact(size))
+#define KSPAN_IS_EXACT_ARRAY(n, size)					\
+	(__builtin_constant_p(n) && __builtin_constant_p(size) &&	\
+	 (size_t)(n) < 65536 && (size_t)(size) < 32768 &&		\
+	 kspan_size_is_exact((size_t)(n) * (size_t)(size)))
+
+/* The same functions, for a size that fills its class. */
+void *kspan_alloc_exact(size_t size, gfp_t gfp)
+	__asm__("kspan_alloc") __alloc_size(1) __must_check;
+void *kspan_zalloc_exact(size_t size, gfp_t gfp)
+	__asm__("kspan_zalloc") __alloc_size(1) __must_check;
+void *kspan_alloc_node_exact(size_t size, gfp_t gfp, int node)
+	__asm__("kspan_alloc_node") __alloc_size(1) __must_check;
+void *kspan_alloc_data_exact(size_t size, gfp_t gfp)
+	__asm__("kspan_alloc_data") __alloc_size(1) __must_check;
+void *kspan_alloc_array_exact(size_t n, size_t size, gfp_t gfp)
+	__asm__("kspan_alloc_array") __alloc_size(1, 2) __must_check;
+void *kspan_calloc_exact(size_t n, size_t size, gfp_t gfp)
+	__asm__("kspan_calloc") __alloc_size(1, 2) __must_check;
+
+#define kspan_alloc(size, gfp)						\
+	(KSPAN_IS_EXACT(size) ? kspan_alloc_exact(size, gfp) :		\
+				kspan_alloc(size, gfp))
+#define kspan_zalloc(size, gfp)						\
+	(KSPAN_IS_EXACT(size) ? kspan_zalloc_exact(size, gfp) :		\
+				kspan_zalloc(size, gfp))
+#define kspan_alloc_node(size, gfp, node)				\
+	(KSPAN_IS_EXACT(size) ? kspan_alloc_node_exact(size, gfp, node) : \
+				kspan_alloc_node(size, gfp, node))
+#define kspan_alloc_data(size, gfp)					\
+	(KSPAN_IS_EXACT(size) ? kspan_alloc_data_exact(size, gfp) :	\
+				kspan_alloc_data(size, gfp))
+#define kspan_alloc_array(n, size, gfp)					\
+	(KSPAN_IS_EXACT_ARRAY(n, size) ?				\
+	 kspan_alloc_array_exact(n, size, gfp) :			\
+	 kspan_alloc_array(n, size, gfp))
+#define kspan_calloc(n, size, gfp)					\
+	(KSPAN_IS_EXACT_ARRAY(n, size) ?				\
+	 kspan_calloc_exact(n, size, gfp) : kspan_calloc(n, size, gfp))
+
+#endif /* KSPAN_BUILDING_KSPAN */
 
 #endif /* _LINUX_KSPAN_H */
