@@ -30,13 +30,21 @@ static void free_large(struct kspan_span *span)
 		kspan_kick();
 }
 
+/* Bytes of an object that its owner may have written to. */
+static size_t usable_size(const struct kspan_span *span, const void *ptr)
+{
+	return kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
+				    kspan_span_size(span);
+}
+
 /*
  * Whoever claims an object has its span to himself; so preemption can be on
  * when the object is filled with zeros or poison, which may take long.
  *
  * Context: Any, with preemption off; enables it.
  */
-static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
+static noinline void free_large_slow(struct kspan_span *span, const void *ptr,
+				     bool wipe)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
 	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
@@ -46,6 +54,8 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	preempt_enable();
 	if (unlikely(fault))
 		return;
+	if (unlikely(wipe))
+		kspan_fill_object((void *)ptr, 0, usable_size(span, ptr));
 	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr)) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
@@ -56,12 +66,12 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr)
 	}
 }
 
-static void free_tiny_slow(struct kspan_span *span, const void *ptr)
+static void free_tiny_slow(struct kspan_span *span, const void *ptr, bool wipe)
 {
 	enum kspan_fault fault;
 	void *block;
 
-	fault = kspan_tiny_free(span, ptr, &block);
+	fault = kspan_tiny_free(span, ptr, wipe, &block);
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
 	else if (block && in_nmi())
@@ -70,16 +80,20 @@ static void free_tiny_slow(struct kspan_span *span, const void *ptr)
 		kspan_tiny_release(span, block);
 }
 
-static void free_small_slow(struct kspan_object *object, const void *ptr)
+static void free_small_slow(struct kspan_object *object, const void *ptr,
+			    bool wipe)
 {
 	u8 state = READ_ONCE(*object->state);
 
 	/* Of several who free it at the same time, one gets past this. */
 	if (!kspan_obj_is_live(state) ||
-	    cmpxchg(object->state, state, KSPAN_OBJ_DEFERRED) != state) {
+	    !kspan_obj_claim(object->state, state, KSPAN_OBJ_DEFERRED)) {
 		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
 		return;
 	}
+	if (unlikely(wipe))
+		kspan_fill_object((void *)ptr, 0,
+				  usable_size(object->span, ptr));
 	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr)) {
 		kspan_redzone_wipe(object->span, (void *)ptr);
 		WRITE_ONCE(*object->state, KSPAN_OBJ_QUARANTINED);
@@ -90,13 +104,14 @@ static void free_small_slow(struct kspan_object *object, const void *ptr)
 		kspan_cache_free(kspan_span_sc(object->span), ptr, object->state);
 }
 
-/**
- * kspan_free_slow - free anything, or report why not
- * @ptr: any value
+/*
+ * Free anything, or report why not; with @wipe what it held goes first.  An
+ * object is claimed before it is wiped: the loser of two frees must not write
+ * to memory that may be another client's by then.
  *
  * Context: Any, NMI too.
  */
-noinline void kspan_free_slow(const void *ptr)
+static noinline void free_slow(const void *ptr, bool wipe)
 {
 	struct kspan_object object;
 	enum kspan_fault fault;
@@ -106,16 +121,27 @@ noinline void kspan_free_slow(const void *ptr)
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	if (likely(!fault) && object.span->kind == KSPAN_LARGE) {
-		free_large_slow(object.span, ptr);
+		free_large_slow(object.span, ptr, wipe);
 		return;
 	}
 	if (unlikely(fault))
 		kspan_report_free(ptr, object.span, fault, 0);
 	else if (object.span->kind == KSPAN_TINY)
-		free_tiny_slow(object.span, ptr);
+		free_tiny_slow(object.span, ptr, wipe);
 	else
-		free_small_slow(&object, ptr);
+		free_small_slow(&object, ptr, wipe);
 	preempt_enable();
+}
+
+/**
+ * kspan_free_slow - free anything, or report why not
+ * @ptr: any value
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_free_slow(const void *ptr)
+{
+	free_slow(ptr, false);
 }
 
 /* Many descriptors wait for a grace period, which only workers wait for. */
@@ -123,6 +149,18 @@ static void kick_if_many_ended(void)
 {
 	if (unlikely(kspan_span_nr_dead() > KSPAN_DEAD_KICK))
 		kspan_kick();
+}
+
+/* Free a plain small object past a full F.  Return: false if it is not LIVE. */
+static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
+{
+	if (kspan_cache_swap_free(span->top) &&
+	    kspan_cache_push(span->top, ptr, state))
+		return true;
+	if (!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_DEFERRED))
+		return false;
+	kspan_cache_free(kspan_span_sc(span), ptr, state);
+	return true;
 }
 
 /*
@@ -136,14 +174,13 @@ static noinline void free_swap(const void *ptr)
 
 	preempt_disable();
 	span = kspan_span_of(ptr);
-	if (likely(kspan_is_plain(span, ptr, &state))) {
-		if (!kspan_cache_swap_free(span->top) ||
-		    !kspan_cache_push(span->top, ptr, state))
-			kspan_cache_free(kspan_span_sc(span), ptr, state);
+	if (likely(kspan_is_plain(span, ptr, &state)) &&
+	    likely(READ_ONCE(*state) == KSPAN_OBJ_LIVE &&
+		   free_plain(span, ptr, state))) {
 		kick_if_many_ended();
 		preempt_enable();
 	} else if (likely(span->kind == KSPAN_LARGE)) {
-		free_large_slow(span, ptr);
+		free_large_slow(span, ptr, false);
 	} else {
 		preempt_enable();
 		kspan_free_slow(ptr);
@@ -159,7 +196,8 @@ static noinline void free_in_irq(const void *ptr)
 	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi())) {
 		kspan_free_slow(ptr);
 	} else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state))) {
-		kspan_cache_free(kspan_span_sc(span), ptr, state);
+		/* F is full, or the object is not a plain live one. */
+		kspan_free_slow(ptr);
 		kick_if_many_ended();
 	}
 }
@@ -226,11 +264,8 @@ EXPORT_SYMBOL_GPL(kspan_free_sized);
  */
 void kspan_free_sensitive(const void *ptr)
 {
-	size_t size = kspan_size(ptr);
-
-	if (size)
-		memzero_explicit((void *)ptr, size);
-	kspan_free(ptr);
+	kspan_sanitize_free(ptr);
+	free_slow(ptr, true);
 }
 EXPORT_SYMBOL_GPL(kspan_free_sensitive);
 
@@ -310,9 +345,10 @@ static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 			span = kspan_span_of(*obj);
 		}
 		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
-			     span->top != f))
+			     span->top != f ||
+			     !kspan_obj_claim(state, KSPAN_OBJ_LIVE,
+					      KSPAN_OBJ_FREE)))
 			break;
-		WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 		slot->ptr = *obj;
 		slot->state = state;
 		slot++;

@@ -11,7 +11,7 @@
 #include "span/arena.h"
 
 /**
- * kspan_is_plain - whether a pointer is a live plain small object
+ * kspan_is_plain - whether a pointer is the first byte of a plain small object
  * @span: what the arena map has for @ptr
  * @ptr: any value
  * @state: its state byte, if it is
@@ -33,7 +33,24 @@ static __always_inline bool kspan_is_plain(const struct kspan_span *span,
 	if (unlikely((u32)prod >= magic))
 		return false;
 	*state = span->state + (prod >> 32);
-	return likely(**state == KSPAN_OBJ_LIVE);
+	return true;
+}
+
+/**
+ * kspan_is_live - whether a pointer is a live plain small object
+ * @span: what the arena map has for @ptr
+ * @ptr: any value
+ *
+ * Context: Preemption off.
+ * Return: whether it is, at this moment.
+ */
+static __always_inline bool kspan_is_live(const struct kspan_span *span,
+					  const void *ptr)
+{
+	u8 *state;
+
+	return kspan_is_plain(span, ptr, &state) &&
+	       READ_ONCE(*state) == KSPAN_OBJ_LIVE;
 }
 
 /**

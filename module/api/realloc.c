@@ -62,11 +62,10 @@ static __always_inline bool stays(const void *ptr, size_t size)
 {
 	const struct kspan_span *span;
 	bool stays;
-	u8 *state;
 
 	preempt_disable();
 	span = kspan_span_of(ptr);
-	stays = kspan_is_plain(span, ptr, &state) && size <= KSPAN_SMALL_MAX &&
+	stays = kspan_is_live(span, ptr) && size <= KSPAN_SMALL_MAX &&
 		kspan_size_to_class(size) == kspan_sc_class(kspan_span_sc(span));
 	preempt_enable();
 	return stays;

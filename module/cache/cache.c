@@ -51,21 +51,24 @@ static bool direct_free __read_mostly;
 /* The slot that A's top is below when A holds half a magazine or less. */
 static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
 
-/* A free object that an alloc found to be somebody's: two frees raced. */
-static void count_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+/*
+ * An object out of a magazine or a span that is not free: its state byte was
+ * overwritten.  Nobody gets it, whoever has it.
+ */
+static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_counter_sub(c->counts[KSPAN_UNLOADED(sc)], 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: two frees of one object of class %u at the same time\n",
+		pr_err("corrupt: state of an object of class %u that should be free\n",
 		       kspan_sc_class(sc));
 }
 
-/* The same for one in A. */
-static void drop_duplicate(struct kspan_ctx_cache *c, unsigned int sc)
+/* The same for the next one in A. */
+static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
 	kspan_counter_sub(c->counts[KSPAN_LOADED(sc)], 1);
-	count_duplicate(c, sc);
+	report_not_free(c, sc);
 }
 
 static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
@@ -169,7 +172,7 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 	while (kspan_central_fill(node, sc, &slot, 1)) {
 		*was = *slot.state;
 		if (unlikely(*was > KSPAN_OBJ_ZEROED)) {
-			count_duplicate(c, sc);
+			report_not_free(c, sc);
 			continue;
 		}
 		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
@@ -250,7 +253,7 @@ void *kspan_cache_alloc(unsigned int sc, u8 *was)
 		if (pop(c.tops, KSPAN_A_INDEX(sc), &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
-			drop_duplicate(&c, sc);
+			drop_not_free(&c, sc);
 		else if (!refill(&c, sc))
 			return take_one(&c, sc, c.node, was);
 	}
@@ -307,7 +310,7 @@ unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 		if (done == nr)
 			return done;
 		if (unlikely(kspan_a_count(&c, sc)))
-			drop_duplicate(&c, sc);
+			drop_not_free(&c, sc);
 		else if (!refill(&c, sc))
 			return done;
 	}

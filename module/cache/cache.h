@@ -128,8 +128,9 @@ static __always_inline void kspan_top_set(struct kspan_slot **top,
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
- * The state is looked at before the object is given: an object that two
- * racing frees put into two magazines is given once.
+ * A free claims its object, so nobody else can give this one away.  The test
+ * of its state ends A, by the state of the sentinel, and catches a state byte
+ * that was overwritten.
  *
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if A is drained or holds a wrong object.
@@ -228,13 +229,13 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 }
 
 /**
- * kspan_cache_push - put an object into F
+ * kspan_cache_push - claim an object and put it into F
  * @f: KSPAN_F_INDEX() of the span class
  * @ptr: the object
- * @state: its state byte, LIVE
+ * @state: its state byte
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if F is full.
+ * Return: false, and nothing done, if F is full or the object is not LIVE.
  */
 static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 					     u8 *state)
@@ -244,7 +245,8 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
-	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
+		return false;
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	kspan_top_set(top, f, slot + 1);
@@ -255,10 +257,10 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
  * kspan_cache_push_irq - kspan_cache_push() for interrupts
  * @f: KSPAN_F_INDEX() of the span class
  * @ptr: the object
- * @state: its state byte, LIVE
+ * @state: its state byte
  *
  * Context: Softirq, hardirq; no NMI.
- * Return: false, and nothing done, if F is full.
+ * Return: false, and nothing done, if F is full or the object is not LIVE.
  */
 static __always_inline bool kspan_cache_push_irq(unsigned long f,
 						 const void *ptr, u8 *state)
@@ -267,7 +269,8 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
-	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
+	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
+		return false;
 	slot->ptr = (void *)ptr;
 	slot->state = state;
 	WRITE_ONCE(*top, slot + 1);

@@ -6,17 +6,21 @@
  * out of line, says what lies in it: four bits for each byte offset hold the
  * size of the object that begins there, 0 for none.  So a free finds by one
  * atomic operation whether its object is live and whether it was the last.
- * An object at offset 15 has size 1, which leaves the word's top bit to mark
- * the block as current: it must not be returned then.
+ * An object at offset 15 has size 1, which leaves three bits of the word.  The
+ * top one marks the block as current: it must not be returned then.  The other
+ * two keep it while the bytes of an object that has ended are wiped.
  *
  * The 16 bytes of a block are wasted while one object of them lives: worst
  * case 16 for 1, as in the Go runtime.
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "base/counters.h"
@@ -27,6 +31,15 @@
 #include "span/arena.h"
 
 #define WORD_CURRENT	BIT_ULL(63)
+#define WORD_WIPED(nmi)	BIT_ULL(61 + (nmi))
+
+/*
+ * Who wipes an object that has ended, one at a time, so that one bit of its
+ * word is enough.  NMIs have a lock of their own, as they may have stopped the
+ * owner of the other.  Leaves, taken in any context.
+ */
+static DEFINE_RAW_SPINLOCK(wipe_lock);
+static DEFINE_RAW_SPINLOCK(nmi_wipe_lock);
 
 /* A context's current block: its address, its word, where free bytes begin. */
 struct tiny_block {
@@ -48,7 +61,7 @@ static const struct tiny_block no_block;
 /* The bits of a word that belong to the object at @offset. */
 static u64 part_mask(unsigned int offset)
 {
-	return offset == 15 ? 7ULL << 60 : 15ULL << (4 * offset);
+	return offset == 15 ? 1ULL << 60 : 15ULL << (4 * offset);
 }
 
 /* Alignment by the low bits of the size, as the seed has it. */
@@ -182,27 +195,56 @@ static bool inside_part(u64 word, unsigned int offset)
 	return false;
 }
 
+/*
+ * End the object under @mask, if there is one, and set it to zeros.  Its block
+ * is held meanwhile, so that its bytes cannot be another object's yet.
+ *
+ * Return: the word as it was, without what had ended by the time of the return.
+ */
+static u64 end_and_wipe(atomic64_t *word, u64 mask, char *ptr)
+{
+	raw_spinlock_t *lock = in_nmi() ? &nmi_wipe_lock : &wipe_lock;
+	u64 size, held = WORD_WIPED(in_nmi() ? 1 : 0);
+	unsigned long flags;
+	s64 old;
+
+	raw_spin_lock_irqsave(lock, flags);
+	old = atomic64_read(word);
+	do {
+		size = (old & mask) >> __ffs64(mask);
+		if (!size)
+			break;
+	} while (!atomic64_try_cmpxchg(word, &old, (old & ~mask) | held));
+	if (size) {
+		kspan_fill_object(ptr, 0, size);
+		old = (atomic64_fetch_andnot(held, word) & ~held) | mask;
+	}
+	raw_spin_unlock_irqrestore(lock, flags);
+	return old;
+}
+
 /**
  * kspan_tiny_free - end a tiny object
  * @span: its span
  * @ptr: the object
+ * @wipe: whether to set it to zeros
  * @block: the block to return with kspan_tiny_release(), or NULL
  *
  * Context: Any, NMI too, with preemption off.
  * Return: KSPAN_FAULT_NONE, or what is wrong with @ptr.
  */
 enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
-				 void **block)
+				 bool wipe, void **block)
 {
 	unsigned int offset = (unsigned long)ptr % KSPAN_TINY_MAX;
 	atomic64_t *word = word_of(span, ptr);
 	u64 mask = part_mask(offset), old;
 
 	*block = NULL;
-	/* Before the bytes can be another's. */
-	if (want_init_on_free())
-		kspan_fill_object((void *)ptr, 0, kspan_tiny_size(span, ptr));
-	old = atomic64_fetch_andnot(mask, word);
+	if (unlikely(wipe) || want_init_on_free())
+		old = end_and_wipe(word, mask, (char *)ptr);
+	else
+		old = atomic64_fetch_andnot(mask, word);
 	if (!(old & mask))
 		return inside_part(old, offset) ? KSPAN_FAULT_INTERIOR :
 						  KSPAN_FAULT_DOUBLE;

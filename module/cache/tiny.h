@@ -22,7 +22,7 @@ int kspan_tiny_init(void);
 void kspan_tiny_exit(void);
 void *kspan_tiny_alloc(size_t size, int node, bool zero);
 enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
-				 void **block);
+				 bool wipe, void **block);
 void kspan_tiny_release(struct kspan_span *span, void *block);
 bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr);
 bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr);

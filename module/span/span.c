@@ -181,6 +181,9 @@ void kspan_span_end(struct kspan_span *span)
 	unsigned long flags;
 
 	WRITE_ONCE(span->magic, 0);
+	/* Whoever still has a pointer to a state finds no object there. */
+	if (span->kind != KSPAN_LARGE)
+		memset(span->state, KSPAN_OBJ_NONE, span->nr_objs);
 	raw_spin_lock_irqsave(&dead_spans_lock, flags);
 	list_add(&span->list, &dead_spans);
 	WRITE_ONCE(nr_dead, nr_dead + 1);

@@ -31,6 +31,7 @@
 #define KSPAN_SPAN_H
 
 #include <linux/align.h>
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -59,6 +60,25 @@ enum kspan_obj {
 static inline bool kspan_obj_is_live(u8 state)
 {
 	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_REDZONED;
+}
+
+/**
+ * kspan_obj_claim - win the right to free an object
+ * @state: its state byte
+ * @from: the live state that the caller has seen
+ * @to: the state it gets
+ *
+ * Of several CPUs and contexts that free one object at the same moment exactly
+ * one succeeds, so an object lies in one magazine at most.  The operation
+ * orders nothing: an object reaches another CPU through the lock of a depot or
+ * of a central list.
+ *
+ * Context: Any.
+ * Return: whether the object is the caller's now.
+ */
+static __always_inline bool kspan_obj_claim(u8 *state, u8 from, u8 to)
+{
+	return try_cmpxchg_relaxed(state, &from, to);
 }
 
 /* Whether an object of this state may lie in its span. */

@@ -271,6 +271,22 @@ late_frees()
 		is "$late_before" kstat nfree && is ok cat "$DIR/verify"
 }
 
+# race CHECK: two frees of one object at the same moment.
+race()
+{
+	dmesg -c >/dev/null
+	check "check=$1: load kspan for races" insmod /kspan.ko "check=$1"
+	expect_reports
+	check "check=$1: each of two frees at once is reported" \
+		insmod /kspan_race.ko light="$((SLOW + (CPUS > 4)))"
+	expect_no_reports
+	info "check=$1: $(dmesg | sed -n 's/.*kspan_race: done: //p')"
+	check "check=$1: unload kspan_race" rmmod kspan_race
+	check "check=$1: nothing is corrupt after that" is 0 kstat corrupt
+	check "check=$1: verify after races" is ok cat "$DIR/verify"
+	check "check=$1: unload kspan after races" rmmod kspan
+}
+
 # outlive CHECK: objects that outlive kspan.
 outlive()
 {
@@ -431,6 +447,8 @@ for said in "unloaded with 3 live objects, 1048784 bytes" \
 	check "the log says '$said'" eval "dmesg | grep -q '$said'"
 done
 
+race 1
+race 2
 outlive 1
 outlive 2
 all_ok

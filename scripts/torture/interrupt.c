@@ -10,25 +10,13 @@
 #include <linux/ktime.h>
 #include <linux/time64.h>
 
+#include "timer.h"
 #include "torture.h"
 
 #define STEPS_MAX	12
 #define SIZE_BITS	12	/* mostly below 4 KiB */
 #define BIG_BITS	16
 #define BIG_SHARE	64
-
-#ifdef HAVE_HRTIMER_SETUP
-#define torture_timer_init(timer, fn, mode) \
-	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, mode)
-#else
-static void torture_timer_init(struct hrtimer *timer,
-			       enum hrtimer_restart (*fn)(struct hrtimer *),
-			       enum hrtimer_mode mode)
-{
-	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
-	timer->function = fn;
-}
-#endif
 
 /* From a third of the mean to five thirds. */
 static ktime_t any_period(struct torture_ctx *ctx)

@@ -79,4 +79,19 @@ static inline long atomic_long_inc_return(atomic_long_t *v)
 		*(ptr) = (new); \
 	_was; })
 
+#define try_cmpxchg(ptr, pold, new) ({ \
+	typeof(*(ptr)) _was = *(ptr); \
+	bool _done = _was == *(pold); \
+	if (_done) \
+		*(ptr) = (new); \
+	else \
+		*(pold) = _was; \
+	_done; })
+#define try_cmpxchg_relaxed(ptr, pold, new) try_cmpxchg(ptr, pold, new)
+
+static inline bool atomic64_try_cmpxchg(atomic64_t *v, s64 *old, s64 new)
+{
+	return try_cmpxchg(&v->counter, old, new);
+}
+
 #endif /* SIM_ATOMIC_H */
