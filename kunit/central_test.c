@@ -115,7 +115,7 @@ static void fill_in_address_order(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, (unsigned long)slot->ptr,
 				kspan_span_addr(span, i));
 		KUNIT_EXPECT_PTR_EQ(test, slot->state, span->state + i);
-		KUNIT_EXPECT_LE(test, *slot->state, (u8)KSPAN_OBJ_ZEROED);
+		KUNIT_EXPECT_TRUE(test, kspan_obj_is_free(*slot->state));
 		KUNIT_EXPECT_FALSE(test, test_bit(i, kspan_span_bitmap(span)));
 	}
 	KUNIT_EXPECT_EQ(test, span->nr_free, (u16)(NR_OBJS - 10));

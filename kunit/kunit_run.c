@@ -65,6 +65,7 @@ enum levels {
 	X(report, ANY)			\
 	/* Last: they leave spans with quarantined objects. */ \
 	X(poison, REDZONED)		\
+	X(overrun, REDZONED)	\
 	X(redzone, REDZONED)
 
 #define DECLARE_SUITE(concept, ...) \

@@ -138,6 +138,7 @@ static void state_table(struct kunit *test)
 		{ KSPAN_OBJ_LIVE, true, false, true },
 		{ KSPAN_OBJ_ALIGNED, true, false, true },
 		{ KSPAN_OBJ_REDZONED, true, false, true },
+		{ KSPAN_OBJ_OVERRUN, true, false, true },
 		{ KSPAN_OBJ_DEFERRED, false, false, true },
 		{ KSPAN_OBJ_POISONED, false, true, true },
 		{ KSPAN_OBJ_QUARANTINED, false, false, true },

@@ -107,6 +107,7 @@
  *    page bitmaps), ``kspan_depot.lock`` (the stack of magazines),
  *    ``large_cache_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
  *    ``dead_spans_lock`` (dead descriptors), ``rest_lock`` (objects freed in NMI),
+ *    ``span_locks`` (redzones of live objects, with check=2),
  *    ``arena_lock`` (placing tables; task context only)
  *
  * No lock is held while memory is obtained from the kernel or given back.

@@ -13,13 +13,15 @@
 #   kunit-newest              the suites on the newest kernel
 #   kunit-6.12+alloc          the suites with init_on_alloc=1
 #   kunit-6.12+init           the suites with init_on_alloc=1 init_on_free=1
+#   kunit-6.12+free           the suites with init_on_free=1
 #   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
 #                             newest 6.1-arm64 6.1-i386
 #   torture-NAME+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
 #                             small (96 MiB), 64m; with other words for the
 #                             kernel: alloc (init_on_alloc=1), init (and
 #                             init_on_free=1); or with module parameters:
-#                             check2, random
+#                             check2, random; or both: free2 (init_on_free=1
+#                             and check=2)
 #   faults-6.1                requests that fail, on another kernel
 #   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
 #   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
@@ -44,11 +46,11 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
 LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
-MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init torture-6.1-rt
+MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init kunit-6.12+free torture-6.1-rt
 	torture-6.12-rt torture-newest torture-6.1-arm64 torture-6.1-i386
 	torture-6.12+numa torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
 	torture-6.1-i386+64m torture-6.1-arm64+small torture-6.12+check2
-	torture-6.12+random torture-6.12+alloc torture-6.12+init faults-6.1
+	torture-6.12+random torture-6.12+alloc torture-6.12+init torture-6.12+free2 faults-6.1
 	kunit-6.12-uml-kasan kunit-6.12-kasan kunit-6.12-kasan+numa torture-6.12-kasan
 	faults-6.12-kasan torture-6.12-kcsan fuzz fuzz-mutants model model-mutants)
 LOGS=$BUILD/test
@@ -112,7 +114,7 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME[+alloc|+init|+numa]: set guest to the command that boots that kernel, kdir
+# kunit_guest NAME[+alloc|+init|+free|+numa]: set guest to the command that boots that kernel, kdir
 # to where it was built and build_args to what the module's build takes.
 kunit_guest()
 {
@@ -123,6 +125,7 @@ kunit_guest()
 	case $1 in
 	*+alloc) cmdline+=" init_on_alloc=1" ;;
 	*+init) cmdline+=" init_on_alloc=1 init_on_free=1" ;;
+	*+free) cmdline+=" init_on_free=1" ;;
 	*+numa)
 		cmdline+=" guest.suite=kspan_node"
 		nodes=2
@@ -268,6 +271,11 @@ choose_machine()
 		;;
 	*+init)
 		cmdline="init_on_alloc=1 init_on_free=1"
+		torture=(zeroed=1)
+		;;
+	*+free2)
+		cmdline="init_on_free=1"
+		module=(check=2)
 		torture=(zeroed=1)
 		;;
 	*-kasan | *-kcsan)

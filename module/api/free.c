@@ -47,7 +47,8 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr,
 				     bool wipe)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
-	enum kspan_fault fault = kspan_large_claim(span, ptr, next);
+	bool overrun = false;
+	enum kspan_fault fault = kspan_large_claim(span, ptr, next, &overrun);
 
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
@@ -56,7 +57,7 @@ static noinline void free_large_slow(struct kspan_span *span, const void *ptr,
 		return;
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0, usable_size(span, ptr));
-	if (kspan_redzone_on() && !kspan_redzone_check(span, ptr)) {
+	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
 	} else if (unlikely(next == KSPAN_LIFE_DEFERRED)) {
@@ -86,15 +87,19 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 	u8 state = READ_ONCE(*object->state);
 
 	/* Of several who free it at the same time, one gets past this. */
-	if (!kspan_obj_is_live(state) ||
-	    !kspan_obj_claim(object->state, state, KSPAN_OBJ_DEFERRED)) {
-		kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
-		return;
-	}
+	do {
+		if (!kspan_obj_is_live(state)) {
+			kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
+			return;
+		}
+		/* Ordered: verify must not see what follows in a live object. */
+	} while (!try_cmpxchg(object->state, &state, KSPAN_OBJ_DEFERRED));
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0,
 				  usable_size(object->span, ptr));
-	if (kspan_redzone_on() && !kspan_redzone_check(object->span, ptr)) {
+	/* What verify found is known, and counted. */
+	if (kspan_redzone_on() &&
+	    (state == KSPAN_OBJ_OVERRUN || !kspan_redzone_check(object->span, ptr))) {
 		kspan_redzone_wipe(object->span, (void *)ptr);
 		WRITE_ONCE(*object->state, KSPAN_OBJ_QUARANTINED);
 	}

@@ -50,7 +50,7 @@ static enum kspan_fault lookup_small(const void *ptr,
 	object->state = span->state + (prod >> 32);
 	object->size = kspan_span_size(span);
 	state = READ_ONCE(*object->state);
-	if (state == KSPAN_OBJ_REDZONED)
+	if (kspan_obj_has_redzone(state))
 		object->size = kspan_redzone_asked(span, ptr);
 	return kspan_obj_is_live(state) ? KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
 }
@@ -72,8 +72,8 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 		return KSPAN_FAULT_INTERIOR;
 	object->size = kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
 					    kspan_span_size(span);
-	return READ_ONCE(span->live) == KSPAN_LIFE_LIVE ? KSPAN_FAULT_NONE :
-							  KSPAN_FAULT_DOUBLE;
+	return kspan_life_is_live(READ_ONCE(span->live)) ? KSPAN_FAULT_NONE :
+							   KSPAN_FAULT_DOUBLE;
 }
 
 /*

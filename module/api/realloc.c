@@ -4,6 +4,7 @@
  * its class, or to its number of pages if it is large; so a resized object is
  * always the size kspan_free_sized() expects.
  */
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/kspan.h>
 #include <linux/minmax.h>
@@ -15,6 +16,7 @@
 #include "api/lookup.h"
 #include "api/sanitize.h"
 #include "base/gfp.h"
+#include "heap/large.h"
 #include "span/redzone.h"
 
 /*
@@ -39,12 +41,29 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 	return new;
 }
 
+/* With check=2 an object counts with what it was asked for. */
+static void count_resize(const struct kspan_object *object, size_t size)
+{
+	bool large = object->span->kind == KSPAN_LARGE;
+
+	if (size > object->size)
+		atomic64_add(size - object->size, large ? &kspan_large_alloc_bytes :
+							  &kspan_redzone_alloc_bytes);
+	else
+		atomic64_add(object->size - size, large ? &kspan_large_free_bytes :
+							  &kspan_redzone_free_bytes);
+}
+
 /* Whether an object stays where it is, and if so what has to be done to it. */
 static bool resize_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
 {
-	if (kspan_redzone_on())
-		return kspan_redzone_resize(object->span, ptr, new_size, zero);
+	if (kspan_redzone_on()) {
+		if (!kspan_redzone_resize(object->span, ptr, new_size, zero))
+			return false;
+		count_resize(object, new_size);
+		return true;
+	}
 	if (!kspan_size_fits(object, new_size))
 		return false;
 	if (zero)

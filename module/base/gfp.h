@@ -12,6 +12,8 @@
 #include <linux/sched/mm.h>
 #include <linux/types.h>
 
+#include "base/params.h"
+
 /*
  * Flags that kspan refuses: zones and mobility, since its memory is virtually
  * contiguous only, and __GFP_ACCOUNT, since no exported function charges an
@@ -27,10 +29,14 @@
 #define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
 			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
 
-/* Whether a request must give zeroed memory. */
+/*
+ * Whether a request must give zeroed memory.  With init_on_free=1 free memory
+ * holds zeros already, but with check=2 it holds poison.
+ */
 static inline bool kspan_want_zero(gfp_t gfp)
 {
-	return (gfp & __GFP_ZERO) || want_init_on_alloc(gfp);
+	return (gfp & __GFP_ZERO) || want_init_on_alloc(gfp) ||
+	       (want_init_on_free() && kspan_params.check > 1);
 }
 
 /* Debug kernels check the caller's context on every call, as kmalloc() does. */

@@ -4,6 +4,7 @@
  * span and returns there, so that a free one has its poison and its state in
  * one place.  Only the counts of the cache are used, by their owner as ever.
  */
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/numa.h>
 #include <linux/smp.h>
@@ -27,7 +28,7 @@
  * last user is told from a free of its next one.
  *
  * Context: Any, with preemption off.
- * Return: a GUARDED object; or NULL: no span has one, or this is an NMI.
+ * Return: a REDZONED object; or NULL: no span has one, or this is an NMI.
  */
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 				bool zero)
@@ -44,15 +45,15 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		node = c.node;
 	while (kspan_central_fill(node, sc, &slot, 1)) {
 		span = kspan_span_find(slot.ptr);
-		if (*slot.state == KSPAN_OBJ_POISONED &&
-		    unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
+		if (unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
 			WRITE_ONCE(*slot.state, KSPAN_OBJ_QUARANTINED);
 			continue;
 		}
-		if (zero && *slot.state != KSPAN_OBJ_ZEROED)
+		if (zero)
 			kspan_fill_object(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
 		kspan_counter_add(c.counts[KSPAN_LOADED(sc)], 1);
+		atomic64_add(size, &kspan_redzone_alloc_bytes);
 		/* Its size first, for whoever looks it up. */
 		smp_store_release(slot.state, KSPAN_OBJ_REDZONED);
 		return slot.ptr;
@@ -65,7 +66,7 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
  * @c: the cache of this CPU and context
  * @sc: span class
  * @ptr: the object, its redzone looked at
- * @state: its state byte, DEFERRED; SPENT for one that is out of use
+ * @state: its state byte, DEFERRED; QUARANTINED for one that is out of use
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -73,11 +74,13 @@ void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 			      const void *ptr, u8 *state)
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
+	struct kspan_span *span = kspan_span_find(ptr);
 
 	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], 1);
+	atomic64_add(kspan_redzone_asked(span, ptr), &kspan_redzone_free_bytes);
 	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;
-	kspan_redzone_poison(kspan_span_find(ptr), slot.ptr);
+	kspan_redzone_poison(span, slot.ptr);
 	if (kspan_params.sbrk) {
 		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);
 		return;

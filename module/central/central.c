@@ -469,6 +469,8 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 	span->node = heap->node;
 	span->needzero = run.dirty;
 	kspan_span_setup(span, sc);
+	if (kspan_redzone_on())
+		kspan_redzone_poison_span(span);
 
 	kspan_arena_publish(span);
 	attach_span(kspan_central_of(heap->node, sc), span);

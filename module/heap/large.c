@@ -117,6 +117,13 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
+/* Bytes that an object counts with: what kspan_size() says. */
+static unsigned long usable_bytes(const struct kspan_span *span)
+{
+	return kspan_redzone_on() ? kspan_redzone_asked(span, (void *)span->base) :
+				    span_bytes(span);
+}
+
 /* Begin the life of a large object.  Return: its memory. */
 static void *begin(struct kspan_span *span, size_t size, bool zero)
 {
@@ -126,7 +133,7 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 		kspan_redzone_set(span, (void *)span->base, size);
 	span->data = false;
 	atomic_long_inc(&kspan_large_nmalloc);
-	atomic64_add(span_bytes(span), &kspan_large_alloc_bytes);
+	atomic64_add(usable_bytes(span), &kspan_large_alloc_bytes);
 	/* The map may lead to it already: its measure first, then its life. */
 	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
 	return (void *)span->base;
@@ -258,7 +265,7 @@ void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
 static void count_free(const struct kspan_span *span)
 {
 	atomic_long_inc(&kspan_large_nfree);
-	atomic64_add(span_bytes(span), &kspan_large_free_bytes);
+	atomic64_add(usable_bytes(span), &kspan_large_free_bytes);
 }
 
 /**
@@ -266,17 +273,23 @@ static void count_free(const struct kspan_span *span)
  * @span: its span
  * @ptr: the object
  * @next: KSPAN_LIFE_NONE to free it now, KSPAN_LIFE_DEFERRED from NMI
+ * @overrun: whether it was found overrun before
  *
  * Context: Any.
  * Return: KSPAN_FAULT_NONE, or why @ptr is not to be freed.
  */
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
-				   enum kspan_life next)
+				   enum kspan_life next, bool *overrun)
 {
+	u8 was = KSPAN_LIFE_LIVE;
+
 	if (span->base != (unsigned long)ptr)
 		return KSPAN_FAULT_INTERIOR;
-	if (cmpxchg(&span->live, KSPAN_LIFE_LIVE, next) != KSPAN_LIFE_LIVE)
+	/* Verify may turn a live object into an overrun one, not back. */
+	if (!try_cmpxchg(&span->live, &was, next) &&
+	    (was != KSPAN_LIFE_OVERRUN || !try_cmpxchg(&span->live, &was, next)))
 		return KSPAN_FAULT_DOUBLE;
+	*overrun = was == KSPAN_LIFE_OVERRUN;
 	count_free(span);
 	return KSPAN_FAULT_NONE;
 }

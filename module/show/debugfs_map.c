@@ -291,7 +291,7 @@ static int spans_show(struct seq_file *m, void *v)
 	if (span->kind == KSPAN_NONE)
 		goto unlock;
 	if (span->kind == KSPAN_LARGE) {
-		live = READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
+		live = kspan_life_is_live(READ_ONCE(span->live));
 	} else {
 		class = kspan_sc_class(kspan_span_sc(span));
 		objs = span->nr_objs;

@@ -25,6 +25,7 @@
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 #include "show/stats.h"
+#include "span/redzone.h"
 #include "span/report.h"
 
 /* Read the numbers of a span class.  Context: Any. */
@@ -83,9 +84,14 @@ static void read_objects(struct kspan_stats *out)
 	kspan_pair_counts(count(&kspan_large_nmalloc),
 			  count(&kspan_large_nfree), &out->large_nmalloc,
 			  &out->large_nfree);
-	out->total_alloc = atomic64_read(&kspan_large_alloc_bytes);
+	/* What has ended first, so that no more has than was begun. */
 	freed_bytes = atomic64_read(&kspan_large_free_bytes);
+	out->total_alloc = atomic64_read(&kspan_large_alloc_bytes);
 	out->large_alloc = out->total_alloc - freed_bytes;
+	if (kspan_redzone_on()) {
+		freed_bytes += atomic64_read(&kspan_redzone_free_bytes);
+		out->total_alloc += atomic64_read(&kspan_redzone_alloc_bytes);
+	}
 	/* A tiny object beside a live one ends with its block. */
 	out->nmalloc = out->large_nmalloc + out->tinyallocs;
 	out->nfree = out->large_nfree + out->tinyallocs;
@@ -93,6 +99,9 @@ static void read_objects(struct kspan_stats *out)
 		kspan_read_class(class, &one);
 		out->nmalloc += one.nmalloc;
 		out->nfree += one.nfree;
+		/* Each counted by itself. */
+		if (kspan_redzone_on())
+			continue;
 		out->total_alloc += one.nmalloc * kspan_classes[class].size;
 		freed_bytes += one.nfree * kspan_classes[class].size;
 	}

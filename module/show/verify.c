@@ -32,6 +32,7 @@ struct tally {
 	u64 live_small;		/* objects of pointer and data spans */
 	u64 live_large;
 	u64 run_pages;		/* heap pages of spans that lie in chunks */
+	const char *damage;	/* what was written to an object, or NULL */
 };
 
 /* How often a sum has to be found wrong, and the time in between. */
@@ -40,6 +41,7 @@ struct tally {
 
 /* check=2: each such object is in the log, too. */
 static const char spoilt[] = "redzone: a free object was written to";
+static const char overrun[] = "redzone: a live object was written behind";
 
 /* What a CPU's own check found; one verify at a time, see kspan_on_each_cpu(). */
 static const char *cache_wrong;
@@ -80,6 +82,25 @@ static bool is_counted(u8 state)
 	return kspan_obj_is_live(state) || state == KSPAN_OBJ_DEFERRED;
 }
 
+/* Whether the redzone of each live object is sound, or known not to be. */
+static bool check_live_objects(struct kspan_span *span)
+{
+	bool sound = true;
+	unsigned int i;
+
+	if (span->kind == KSPAN_LARGE)
+		return kspan_redzone_check_live(span, (void *)span->base,
+						&span->live, KSPAN_LIFE_LIVE,
+						KSPAN_LIFE_OVERRUN);
+	for (i = 0; i < span->nr_objs; i++)
+		sound &= kspan_redzone_check_live(span,
+						  (void *)kspan_span_addr(span, i),
+						  &span->state[i],
+						  KSPAN_OBJ_REDZONED,
+						  KSPAN_OBJ_OVERRUN);
+	return sound;
+}
+
 static const char *tally_small(struct kspan_span *span, struct tally *tally)
 {
 	struct kspan_central *central;
@@ -97,7 +118,9 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	if (wrong)
 		return wrong;
 	if (kspan_redzone_on() && kspan_central_sweep(central, span))
-		return spoilt;
+		tally->damage = spoilt;
+	if (kspan_redzone_on() && !check_live_objects(span))
+		tally->damage = overrun;
 	tally->run_pages += span->nr_pages;
 	if (span->kind != KSPAN_TINY)
 		for (i = 0; i < span->nr_objs; i++)
@@ -122,7 +145,9 @@ static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 		return NULL;
 	if (span->kind != KSPAN_LARGE)
 		return tally_small(span, tally);
-	tally->live_large += READ_ONCE(span->live) == KSPAN_LIFE_LIVE;
+	if (kspan_redzone_on() && !check_live_objects(span))
+		tally->damage = overrun;
+	tally->live_large += kspan_life_is_live(READ_ONCE(span->live));
 	/* The page heap counts a kept run as in use. */
 	if (!kspan_is_region(span))
 		tally->run_pages += READ_ONCE(span->nr_pages);
@@ -213,6 +238,8 @@ static const char *walk(bool *sums)
 		wrong = verify_caches();
 	if (!wrong)
 		wrong = verify_arenas(&tally);
+	if (!wrong)
+		wrong = tally.damage;
 	kspan_read_stats(&after);
 	/* A kept run that goes is seen in the pages alone. */
 	*sums = !wrong && pages == used_pages() && was_quiet(&before, &after);

@@ -16,8 +16,8 @@
  *
  * With check=2 (redzone.c) there are no magazines, and
  *
- *	1		POISONED		in the span, freed before
- *	0		GUARDED			a client's
+ *	1		POISONED		in the span
+ *	0		REDZONED or OVERRUN	a client's
  *
  * States and bitmap stand out of line, so that an overrun reaches neither and
  * a free does not touch the object.  One state byte an object is what makes
@@ -50,6 +50,7 @@ enum kspan_obj {
 	KSPAN_OBJ_LIVE,
 	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
 	KSPAN_OBJ_REDZONED,	/* live, with a redzone behind it */
+	KSPAN_OBJ_OVERRUN,	/* live, its redzone found overwritten and reported */
 	KSPAN_OBJ_DEFERRED,
 	KSPAN_OBJ_POISONED,	/* free, every byte known to be poison */
 	KSPAN_OBJ_QUARANTINED,
@@ -59,7 +60,13 @@ enum kspan_obj {
 /* Whether an object of this state is a client's. */
 static inline bool kspan_obj_is_live(u8 state)
 {
-	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_REDZONED;
+	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_OVERRUN;
+}
+
+/* Whether an object of this state is a client's and has a redzone. */
+static inline bool kspan_obj_has_redzone(u8 state)
+{
+	return state == KSPAN_OBJ_REDZONED || state == KSPAN_OBJ_OVERRUN;
 }
 
 /**
@@ -160,9 +167,16 @@ struct kspan_span {
 enum kspan_life {
 	KSPAN_LIFE_NONE,
 	KSPAN_LIFE_LIVE,
+	KSPAN_LIFE_OVERRUN,	/* live, its redzone found overwritten and reported */
 	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
 	KSPAN_LIFE_QUARANTINED,	/* over, and nobody gets its memory again */
 };
+
+/* Whether a large object is a client's. */
+static inline bool kspan_life_is_live(u8 life)
+{
+	return life == KSPAN_LIFE_LIVE || life == KSPAN_LIFE_OVERRUN;
+}
 
 /* In no list: full, or on its way in or out; found corrupt, for ever. */
 #define KSPAN_NO_BUCKET	0xff

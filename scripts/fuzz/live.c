@@ -177,7 +177,8 @@ struct live *live_add(void *ptr, const struct live_request *request)
 	check_usable(&obj, request);
 	check_align(&obj, request);
 	check_alone(&obj);
-	if (!request->filled && (request->zero || sim_init_on_alloc))
+	if (!request->filled && (request->zero || sim_init_on_alloc ||
+				 (live_redzoned() && sim_init_on_free)))
 		SIM_CHECK(!live_not_zero(ptr, obj.asked));
 	live_fill(&obj);
 	live.obj[live.nr] = obj;
@@ -192,6 +193,16 @@ void live_forget(struct live *obj)
 		live.lost = true;
 	}
 	*obj = live.obj[--live.nr];
+}
+
+/* Live objects that were written behind. */
+unsigned int live_nr_spoilt(void)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < live.nr; i++)
+		nr += live.obj[i].spoilt;
+	return nr;
 }
 
 /* --- numbers --------------------------------------------------------------- */
@@ -222,7 +233,7 @@ static bool shares_block(unsigned int i)
 
 void live_check_stats(void)
 {
-	unsigned long nr_large = 0, large_bytes = 0, nr = 0;
+	unsigned long nr_large = 0, large_bytes = 0, bytes = 0, nr = 0;
 	struct kspan_stats stats;
 	unsigned int i;
 
@@ -231,6 +242,7 @@ void live_check_stats(void)
 	check_memory(&stats);
 	for (i = 0; i < live.nr; i++) {
 		nr += !shares_block(i);
+		bytes += live.obj[i].usable;
 		if (live.obj[i].kind != LIVE_LARGE)
 			continue;
 		nr_large++;
@@ -239,8 +251,11 @@ void live_check_stats(void)
 	SIM_CHECK(stats.heap_objects == nr);
 	SIM_CHECK(stats.nmalloc - stats.nfree == nr);
 	SIM_CHECK(stats.large_nmalloc - stats.large_nfree == nr_large);
-	SIM_CHECK(live_redzoned() || stats.large_alloc == large_bytes);
-	SIM_CHECK(stats.overrun == live.overruns);
+	SIM_CHECK(stats.large_alloc == large_bytes);
+	SIM_CHECK(!live_redzoned() || stats.alloc == bytes);
+	/* Each was found by its free, or by verify before. */
+	SIM_CHECK(stats.overrun >= live.overruns &&
+		  stats.overrun <= live.overruns + live_nr_spoilt());
 	SIM_CHECK(live.wrote_freed || !stats.use_after_free);
 	SIM_CHECK(!stats.corrupt);
 }

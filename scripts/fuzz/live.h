@@ -40,7 +40,7 @@ struct live_state {
 	unsigned int nr;
 	void *freed[LIVE_NR_FREED];	/* lately; no longer live as they were */
 	unsigned int nr_freed;		/* ever */
-	unsigned long overruns;		/* that kspan must have found */
+	unsigned long overruns;		/* ended, and kspan must have found */
 	bool lost;			/* damaged objects: memory out of use */
 	bool wrote_freed;		/* check=2: to a free object */
 	u8 seed;
@@ -81,6 +81,7 @@ bool live_around(const void *ptr);
 bool live_fits(const struct live *obj, size_t size);
 /* The numbers that follow from all this are those of kspan, at rest. */
 void live_check_stats(void);
+unsigned int live_nr_spoilt(void);
 
 /* The first byte that is not 0, or NULL. */
 const u8 *live_not_zero(const u8 *mem, size_t bytes);
