@@ -176,7 +176,6 @@ static void publish_and_withdraw(struct kunit *test)
 	span = kspan_span_alloc(kspan_size_to_class(1664), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, span);
 	span->base = page_addr(chunk, first);
-	span->nr_pages = nr;
 	for (i = 0; i < 8; i++)
 		expect_foreign(test, page_addr(chunk, i));
 

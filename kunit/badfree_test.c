@@ -197,7 +197,7 @@ static void behind_the_last_object(struct kunit *test)
 		alloc_marked(test, 2, sizes[i]);
 		span = kspan_test_span(objs[0]);
 		tail = (u8 *)kspan_span_addr(span, span->nr_objs);
-		end = (u8 *)span->base + span->nr_pages * KSPAN_PAGE_SIZE;
+		end = (u8 *)span->base + kspan_span_pages(span) * KSPAN_PAGE_SIZE;
 		KUNIT_ASSERT_TRUE(test, tail < end);
 		kspan_free(tail);
 		expect_counts(test, "first byte of a tail", 2 * i + 1, 0);
@@ -248,7 +248,7 @@ static void free_again(struct kunit *test, const void *victim,
 
 static void twice_in_caches(struct kunit *test, unsigned int nr)
 {
-	unsigned int sc = kspan_test_span(objs[0])->top / 2;
+	unsigned int sc = kspan_span_sc(kspan_test_span(objs[0]));
 	u8 *victim = objs[0];
 
 	kspan_free(victim);
@@ -264,7 +264,7 @@ static void twice_in_caches(struct kunit *test, unsigned int nr)
 
 static void twice_in_spans(struct kunit *test, size_t size)
 {
-	unsigned int sc = kspan_test_span(objs[0])->top / 2;
+	unsigned int sc = kspan_span_sc(kspan_test_span(objs[0]));
 	u8 *victim = objs[0], *keeper = objs[1];
 
 	drain_spans(sc);

@@ -432,7 +432,7 @@ static void page_is_another_class_s(struct kunit *test)
 	take(test, 2, 1);
 	ptr = kspan_alloc_data(64, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
-	other = kspan_central_of(numa_mem_id(), kspan_test_span(ptr)->top / 2);
+	other = kspan_central_of(numa_mem_id(), kspan_span_sc(kspan_test_span(ptr)));
 	nr_spans = other->nr_spans;
 	slots[1].ptr = ptr;
 	slots[1].state = slots[0].state + MAX_OBJS;

@@ -202,17 +202,17 @@ static const char *place_of(const void *ptr, const char *kind)
 	if (span->kind == KSPAN_LARGE)
 		snprintf(text, sizeof(text),
 			 "kspan:   large object of %u pages, byte %lu of it\n",
-			 span->nr_pages, offset);
+			 kspan_span_pages(span), offset);
 	else if (offset / size >= span->nr_objs)
 		snprintf(text, sizeof(text),
 			 "kspan:   class %u (%lu bytes), %s span of %u pages, behind its last object\n",
 			 kspan_sc_class(kspan_span_sc(span)), size, kind,
-			 span->nr_pages);
+			 kspan_span_pages(span));
 	else
 		snprintf(text, sizeof(text),
 			 "kspan:   class %u (%lu bytes), %s span of %u pages, byte %lu of object %lu of %u\n",
 			 kspan_sc_class(kspan_span_sc(span)), size, kind,
-			 span->nr_pages, offset % size, offset / size,
+			 kspan_span_pages(span), offset % size, offset / size,
 			 span->nr_objs);
 	return text;
 }

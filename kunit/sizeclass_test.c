@@ -149,7 +149,7 @@ static void index_and_address_are_inverse(struct kunit *test)
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		const struct kspan_class *info = &kspan_classes[class];
 
-		span.top = 2 * class;
+		span.sc = class;
 		KUNIT_ASSERT_EQ(test, kspan_span_size(&span),
 				(unsigned long)info->size);
 		for (i = 0; i < info->nr_objs; i++) {

@@ -21,7 +21,6 @@ static struct kspan_span *new_span(struct kunit *test, unsigned int sc,
 
 	KUNIT_ASSERT_NOT_NULL(test, span);
 	span->base = FAKE_BASE;
-	span->nr_pages = kspan_sc_info(sc)->nr_pages;
 	span->needzero = needzero;
 	kspan_span_setup(span, sc);
 	return span;
@@ -61,7 +60,7 @@ static void setup(struct kunit *test)
 		struct kspan_span *span = new_span(test, sc, sc % 2);
 
 		expect_sound(test, span);
-		KUNIT_EXPECT_EQ(test, span->top, (u16)(2 * sc + 1));
+		KUNIT_EXPECT_EQ(test, kspan_span_sc(span), sc);
 		KUNIT_EXPECT_EQ(test, span->kind, (u8)kspan_sc_kind(sc));
 		KUNIT_EXPECT_EQ(test, span->nr_objs, info->nr_objs);
 		KUNIT_EXPECT_EQ(test, span->nr_free, info->nr_objs);

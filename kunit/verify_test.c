@@ -175,7 +175,7 @@ static void arena_map(struct kunit *test)
 	expect_found(test, "arena:");
 	kspan_arena_set(span->base, 1, &kspan_null_span);
 	KUNIT_EXPECT_NOT_NULL(test, kspan_verify());
-	kspan_arena_set(span->base, span->nr_pages, span);
+	kspan_arena_set(span->base, kspan_span_pages(span), span);
 	expect_sound(test);
 	kspan_free(other);
 	kspan_free(ptr);

@@ -189,6 +189,7 @@ struct part {
 
 /* Begun in this order, ended in the reverse. */
 static const struct part parts[] = {
+	{ "span classes", kspan_sc_init, kspan_sc_exit },
 	{ "spans", kspan_span_init, kspan_span_exit },
 	{ "chunks", kspan_chunk_init, kspan_chunk_exit },
 	{ "arena map", kspan_arena_init, kspan_arena_exit },

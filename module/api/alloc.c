@@ -211,7 +211,7 @@ static __always_inline bool swap_and_pop(unsigned long top, void **ptr, u8 *was)
 	bool done;
 
 	preempt_disable();
-	done = kspan_cache_swap_pop(top, ptr, was);
+	done = kspan_cache_swap_pop(top, ptr, was, true);
 	preempt_enable();
 	return done;
 }
@@ -249,7 +249,7 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 {
 	if (was == KSPAN_OBJ_ZEROED)
 		return ptr;
-	return kspan_fill_object(ptr, 0, kspan_sc_info(top / 2)->size);
+	return kspan_fill_object(ptr, 0, kspan_classes[top / 2].size);
 }
 
 /* alloc_special() with a drained A or in an interrupt. */

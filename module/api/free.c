@@ -159,8 +159,8 @@ static void kick_if_many_ended(void)
 /* Free a plain small object past a full F.  Return: false if it is not LIVE. */
 static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 {
-	if (kspan_cache_swap_free(span->top) &&
-	    kspan_cache_push(span->top, ptr, state))
+	if (kspan_cache_swap_free(span) &&
+	    kspan_cache_push(span->index, ptr, state))
 		return true;
 	if (!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_DEFERRED))
 		return false;
@@ -200,7 +200,7 @@ static noinline void free_in_irq(const void *ptr)
 
 	if (unlikely(!kspan_is_plain(span, ptr, &state) || in_nmi())) {
 		kspan_free_slow(ptr);
-	} else if (unlikely(!kspan_cache_push_irq(span->top, ptr, state))) {
+	} else if (unlikely(!kspan_cache_push_irq(span->index, ptr, state))) {
 		/* F is full, or the object is not a plain live one. */
 		kspan_free_slow(ptr);
 		kick_if_many_ended();
@@ -336,13 +336,19 @@ EXPORT_SYMBOL_GPL(kspan_owns);
 static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 {
 	struct kspan_span *span = kspan_span_of(objs[0]);
-	unsigned long f = span->top;
-	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
-	unsigned int room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
-	void **obj = objs, **end = objs + min(nr, room);
+	unsigned long f = span->index;
+	void **obj = objs, **end;
+	struct kspan_slot *slot;
+	unsigned int room;
 	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
 	u8 *state;
 
+	/* A large object's has none. */
+	if (unlikely(!READ_ONCE(span->magic)))
+		return 0;
+	slot = __this_cpu_read(kspan_tops[f]);
+	room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+	end = objs + min(nr, room);
 	for (; obj != end; obj++) {
 		/* Neighbours, as bulk allocation gives them, share a span. */
 		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
@@ -350,7 +356,7 @@ static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 			span = kspan_span_of(*obj);
 		}
 		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
-			     span->top != f ||
+			     span->index != f ||
 			     !kspan_obj_claim(state, KSPAN_OBJ_LIVE,
 					      KSPAN_OBJ_FREE)))
 			break;

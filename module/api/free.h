@@ -67,7 +67,7 @@ static __always_inline bool kspan_free_to(struct kspan_span *span,
 	u8 *state;
 
 	return likely(kspan_is_plain(span, ptr, &state)) &&
-	       kspan_cache_push(span->top, ptr, state);
+	       kspan_cache_push(span->index, ptr, state);
 }
 
 void kspan_free_slow(const void *ptr);

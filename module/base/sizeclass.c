@@ -21,9 +21,12 @@
 
 #define DATA_ROW(class, ...) CLASS_ROW(KSPAN_SC_DATA + (class), __VA_ARGS__)
 
-const struct kspan_class kspan_classes[KSPAN_SC_TINY] = {
+const struct kspan_class kspan_classes[KSPAN_NR_SC] = {
 	KSPAN_CLASS_TABLE(CLASS_ROW)
 	KSPAN_CLASS_TABLE(DATA_ROW)
+	/* The figures of KSPAN_TINY_CLASS. */
+	CLASS_ROW(KSPAN_SC_TINY, KSPAN_TINY_MAX, 1,
+		  KSPAN_PAGE_SIZE / KSPAN_TINY_MAX, 63)
 };
 
 #define CLASS_ENTRY(class) (2 * (class))

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sizeclass.h - size classes and span classes.
+ * sizeclass.h - size classes, and the figures of the static span classes.
  *
  * A size class is a number from 1 to KSPAN_NR_CLASSES; 0 means "no class".
- * A span class (sc) is a size class and a kind, since objects of two kinds
- * never share a span: pointer objects have sc == class, data objects follow
- * KSPAN_NR_CLASSES behind, tiny blocks come last.  sc 0 is always empty, so
- * that a request for 0 bytes falls into the slow path by itself.
+ * A span class is a size class and a kind, since objects of two kinds never
+ * share a span; see spanclass.h.
  */
 #ifndef KSPAN_SIZECLASS_H
 #define KSPAN_SIZECLASS_H
@@ -53,8 +51,8 @@ struct kspan_class {
 	u8 mag_cap;
 };
 
-/* By size class, and again by KSPAN_SC_DATA + size class. */
-extern const struct kspan_class kspan_classes[KSPAN_SC_TINY];
+/* By static span class; so also by size class. */
+extern const struct kspan_class kspan_classes[KSPAN_NR_SC];
 
 /*
  * Twice the class of a size in steps of 8 bytes, and above 1024 in steps of
@@ -75,27 +73,6 @@ static inline unsigned int kspan_size_to_class(size_t size)
 	if (size <= KSPAN_SIZE8_MAX)
 		return kspan_index8[(size + 7) >> 3] / 2;
 	return kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7] / 2;
-}
-
-/* The size class of a span class. */
-static inline unsigned int kspan_sc_class(unsigned int sc)
-{
-	if (sc == KSPAN_SC_TINY)
-		return KSPAN_TINY_CLASS;
-	return sc > KSPAN_SC_DATA ? sc - KSPAN_SC_DATA : sc;
-}
-
-/* The kind of a span class. */
-static inline enum kspan_kind kspan_sc_kind(unsigned int sc)
-{
-	if (sc == KSPAN_SC_TINY)
-		return KSPAN_TINY;
-	return sc > KSPAN_SC_DATA ? KSPAN_DATA : KSPAN_PTR;
-}
-
-static inline const struct kspan_class *kspan_sc_info(unsigned int sc)
-{
-	return &kspan_classes[sc == KSPAN_SC_TINY ? KSPAN_TINY_CLASS : sc];
 }
 
 #endif /* KSPAN_SIZECLASS_H */

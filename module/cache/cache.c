@@ -37,19 +37,14 @@
  */
 #define MAG_GFP		__GFP_NOMEMALLOC
 
-DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
-struct kspan_slot * __percpu *kspan_irq_tops;
-unsigned long __percpu *kspan_task_counts;
-struct kspan_cache_cpu __percpu *kspan_cache_cpus;
-
 /*
  * Frees go to the spans one by one: nothing may be reused, or all is wiped or
  * poisoned.
  */
 static bool direct_free __read_mostly;
 
-/* The slot that A's top is below when A holds half a magazine or less. */
-static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
+/* half_slot() of the static span classes. */
+static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
 
 /*
  * An object out of a magazine or a span that is not free: its state byte was
@@ -57,7 +52,7 @@ static u8 half_slot[KSPAN_NR_SC] __ro_after_init;
  */
 static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	kspan_counter_sub(c->counts[KSPAN_UNLOADED(sc)], 1);
+	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
 	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
 		pr_err("corrupt: state of an object of class %u that should be free\n",
 		       kspan_sc_class(sc));
@@ -67,7 +62,7 @@ static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
-	kspan_counter_sub(c->counts[KSPAN_LOADED(sc)], 1);
+	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
 	report_not_free(c, sc);
 }
 
@@ -121,7 +116,7 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_params.randomize)
 		shuffle(c, &mag->slot[first], nr);
 	kspan_set_a(c, sc, mag, nr);
-	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], nr);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr);
 	return true;
 }
 
@@ -132,7 +127,7 @@ static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
 	unsigned int cap = kspan_sc_info(sc)->mag_cap;
 
 	kspan_set_a(c, sc, full, cap);
-	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], cap);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], cap);
 	if (drained)
 		kspan_set_f(c, sc, drained, 0);
 }
@@ -176,58 +171,65 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 			continue;
 		}
 		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
-		kspan_counter_add(c->counts[KSPAN_LOADED(sc)], 1);
+		kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
 		return slot.ptr;
 	}
 	return NULL;
 }
 
 /* kspan_cache_pop() and _push() for any cache. */
-static __always_inline bool pop(struct kspan_slot **tops, unsigned long a,
-				void **ptr, u8 *was)
+static __always_inline bool pop(struct kspan_slot **tops, void **ptr, u8 *was)
 {
-	struct kspan_slot *slot = tops[a];
+	struct kspan_slot *slot = tops[KSPAN_A];
 
 	*was = *slot->state;
 	if (unlikely(*was > KSPAN_OBJ_ZEROED))
 		return false;
 	WRITE_ONCE(*slot->state, KSPAN_OBJ_LIVE);
 	*ptr = slot->ptr;
-	WRITE_ONCE(tops[a], slot - 1);
+	WRITE_ONCE(tops[KSPAN_A], slot - 1);
 	return true;
 }
 
-static __always_inline void push(struct kspan_slot **tops, unsigned long f,
-				 const void *ptr, u8 *state)
+static __always_inline void push(struct kspan_slot **tops, const void *ptr,
+				 u8 *state)
 {
-	struct kspan_slot *slot = tops[f];
+	struct kspan_slot *slot = tops[KSPAN_F];
 
 	WRITE_ONCE(*state, KSPAN_OBJ_FREE);
 	slot->ptr = (void *)ptr;
 	slot->state = state;
-	WRITE_ONCE(tops[f], slot + 1);
+	WRITE_ONCE(tops[KSPAN_F], slot + 1);
+}
+
+/* The slot that A's top is below when A holds half a magazine or less. */
+static unsigned int half_slot(unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return half_slots[sc];
+	return kspan_sc_first(sc) + kspan_sc_info(sc)->mag_cap / 2;
 }
 
 /**
  * kspan_cache_swap_free - let F, which is full, be A, if A has drained by half
- * @f: KSPAN_F_INDEX() of the span class
+ * @span: a small span of the class
  *
  * Context: Task, with preemption off.
  * Return: whether F has room now.
  */
-noinline bool kspan_cache_swap_free(unsigned long f)
+noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 {
+	unsigned long f = span->index;
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[f - 1]);
 	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
 	unsigned long diff = kspan_cache_diff(a, last);
 
-	if (kspan_slot_index(a) >= half_slot[f / 2] ||
+	if (kspan_slot_index(a) >= half_slot(kspan_span_sc(span)) ||
 	    kspan_mag_of(last) == &kspan_no_mag)
 		return false;
 	kspan_top_write(f - 1, last);
 	kspan_top_write(f, a + 1);
-	__this_cpu_add(kspan_task_counts[f - 1], diff);
-	__this_cpu_add(kspan_task_counts[f], diff);
+	kspan_cache_count_swap(f - 1, diff, false);
 	return true;
 }
 
@@ -250,7 +252,7 @@ void *kspan_cache_alloc(unsigned int sc, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		if (pop(c.tops, KSPAN_A_INDEX(sc), &ptr, was))
+		if (pop(kspan_tops_of(&c, sc), &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
@@ -264,7 +266,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 					     unsigned int sc, void **objs,
 					     unsigned int nr, bool zero)
 {
-	struct kspan_slot *slot = c->tops[KSPAN_A_INDEX(sc)];
+	struct kspan_slot *slot = kspan_tops_of(c, sc)[KSPAN_A];
 	void **obj = objs, **end = objs + nr;
 	u8 *state, was;
 
@@ -278,7 +280,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 		if (zero && was != KSPAN_OBJ_ZEROED)
 			kspan_fill_object(*obj, 0, kspan_sc_info(sc)->size);
 	}
-	WRITE_ONCE(c->tops[KSPAN_A_INDEX(sc)], slot);
+	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A], slot);
 	return obj - objs;
 }
 
@@ -373,7 +375,7 @@ static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], cap);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
 	if (kspan_spare_put(c, sc, f, &empty) ||
 	    kspan_depot_put(c->node, sc, f, &empty)) {
 		kspan_set_f(c, sc, empty, 0);
@@ -394,7 +396,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_cache_put_redzoned(c, sc, ptr, state);
 		return;
 	}
-	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], 1);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
 	/* Also what is never used again: what it held is a secret still. */
 	if (want_init_on_free())
 		kspan_fill_object((void *)ptr, 0, kspan_sc_info(sc)->size);
@@ -423,81 +425,17 @@ void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
 		free_one(&c, sc, ptr, state);
 		return;
 	}
-	push(c.tops, KSPAN_F_INDEX(sc), ptr, state);
+	push(kspan_tops_of(&c, sc), ptr, state);
 }
 
-#define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \
-			 sizeof(struct kspan_slot *))
-#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long))
-
-static void free_memory(void)
+/* Set up what the functions above look at.  Context: module load. */
+void kspan_cache_setup(void)
 {
-	kspan_meta_percpu_free(kspan_cache_cpus, sizeof(*kspan_cache_cpus),
-			       KSPAN_SYS_MCACHE);
-	kspan_meta_percpu_free(kspan_task_counts, TASK_COUNTS_BYTES,
-			       KSPAN_SYS_MCACHE);
-	kspan_meta_percpu_free(kspan_irq_tops, IRQ_TOPS_BYTES,
-			       KSPAN_SYS_MCACHE);
-}
+	unsigned int sc;
 
-/* Count kspan_tops, which is part of the module. */
-static void account_tops(int sign)
-{
-	long bytes = sign * (long)sizeof(kspan_tops) * (int)num_possible_cpus();
-
-	kspan_meta_account(KSPAN_SYS_MCACHE, bytes);
-	atomic_long_add(bytes, &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
-}
-
-/**
- * kspan_cache_init - empty caches for every CPU there may be
- *
- * Context: Module load.
- * Return: 0 or -ENOMEM.
- */
-int kspan_cache_init(void)
-{
-	unsigned int cpu, ctx, sc;
-
-	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
-	kspan_irq_tops = kspan_meta_percpu(IRQ_TOPS_BYTES, KSPAN_SYS_MCACHE);
-	kspan_task_counts = kspan_meta_percpu(TASK_COUNTS_BYTES,
-					      KSPAN_SYS_MCACHE);
-	kspan_cache_cpus = kspan_meta_percpu(sizeof(*kspan_cache_cpus),
-					     KSPAN_SYS_MCACHE);
-	if (!kspan_irq_tops || !kspan_task_counts || !kspan_cache_cpus) {
-		free_memory();
-		return -ENOMEM;
-	}
-	account_tops(1);
-	kspan_cache_drain_init();
-	kspan_spare_init();
 	direct_free = kspan_params.sbrk || want_init_on_free() ||
 		      kspan_redzone_on();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
-		half_slot[sc] = kspan_sc_first(sc) +
-				kspan_sc_info(sc)->mag_cap / 2;
-	for_each_possible_cpu(cpu) {
-		per_cpu_ptr(kspan_cache_cpus, cpu)->random = get_random_u32();
-		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
-			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
-
-			for (sc = 0; sc < KSPAN_NR_SC; sc++) {
-				kspan_set_a(&c, sc, NULL, 0);
-				kspan_set_f(&c, sc, NULL, 0);
-			}
-		}
-	}
-	return 0;
-}
-
-/* Context: module unload; the caches were drained. */
-void kspan_cache_exit(void)
-{
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu)
-		kspan_cache_drain_dead(cpu);
-	free_memory();
-	account_tops(-1);
+		half_slots[sc] = kspan_sc_first(sc) +
+				 kspan_sc_info(sc)->mag_cap / 2;
 }

@@ -34,29 +34,53 @@ enum kspan_context {
 	KSPAN_CTX_NMI = KSPAN_NR_CTX,
 };
 
+/* Magazines of a class that a CPU keeps beside A and F, see cache_spare.h. */
+struct kspan_spares {
+	struct kspan_mag *full;
+	struct kspan_mag *empty;
+	unsigned int nr_full;
+};
+
 /* Bits of preempt_count() that are all clear in task context. */
 #define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
 
-/* Indices of a span class's tops in a cache. */
-#define KSPAN_A_INDEX(sc)		(2UL * (sc))
-#define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
-#define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
+/* The tops of a span class in a cache, from the first one on. */
+enum kspan_top {
+	KSPAN_A,
+	KSPAN_F,
+	KSPAN_NR_ENDS,
+};
 
-/* And of its counts: what went into A magazines and out of F ones, ever. */
-#define KSPAN_LOADED(sc)	KSPAN_A_INDEX(sc)
-#define KSPAN_UNLOADED(sc)	KSPAN_F_INDEX(sc)
+/* And its counts: what went into A magazines and out of F ones, ever. */
+enum kspan_count {
+	KSPAN_LOADED,
+	KSPAN_UNLOADED,
+	KSPAN_NR_COUNTS,
+};
 
 /*
  * The task cache, static so that an instruction reaches it without a pointer;
  * a module's static per-CPU memory is too small for the other two.
  */
-DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
+DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[]);
 
 /* The softirq's and the hardirq's, KSPAN_NR_TOPS each. */
 extern struct kspan_slot * __percpu *kspan_irq_tops;
 
 /* KSPAN_NR_TOPS counts of the task cache; written by their CPU alone. */
 extern unsigned long __percpu *kspan_task_counts;
+
+/**
+ * struct kspan_sc_cpu - what a dynamic span class has in the caches of a CPU
+ * @tops: by context; of the task's the first is at the class's @index
+ * @counts: by context, see enum kspan_count; written by their CPU alone
+ * @spares: as those of struct kspan_cache_cpu
+ */
+struct kspan_sc_cpu {
+	struct kspan_slot *tops[KSPAN_NR_CTX][KSPAN_NR_ENDS];
+	unsigned long counts[KSPAN_NR_CTX][KSPAN_NR_COUNTS];
+	struct kspan_spares spares;
+};
 
 /* Bytes of free objects a CPU should hold: speed for memory.  Set at load. */
 extern unsigned long kspan_cache_budget;
@@ -152,12 +176,15 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 	return true;
 }
 
-/* The tops of the interrupt that runs.  Context: Softirq or hardirq. */
-static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
+/* A top of the interrupt that runs.  Context: Softirq or hardirq. */
+static __always_inline struct kspan_slot **kspan_cache_irq_top(unsigned long i)
 {
-	struct kspan_slot **tops = this_cpu_ptr(kspan_irq_tops);
+	unsigned int ctx = preempt_count() & HARDIRQ_MASK ? KSPAN_CTX_HARDIRQ :
+							    KSPAN_CTX_SOFTIRQ;
 
-	return preempt_count() & HARDIRQ_MASK ? tops + KSPAN_NR_TOPS : tops;
+	if (unlikely(i >= KSPAN_NR_TOPS))
+		return this_cpu_ptr(&kspan_tops[i]) + ctx * KSPAN_NR_ENDS;
+	return this_cpu_ptr(kspan_irq_tops) + (ctx - 1) * KSPAN_NR_TOPS + i;
 }
 
 /**
@@ -172,7 +199,7 @@ static __always_inline struct kspan_slot **kspan_cache_irq_tops(void)
 static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
 						u8 *was)
 {
-	struct kspan_slot **top = kspan_cache_irq_tops() + a, *slot = *top;
+	struct kspan_slot **top = kspan_cache_irq_top(a), *slot = *top;
 	u8 *state = slot->state;
 
 	*was = *state;
@@ -192,11 +219,30 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
 	       sizeof(*a);
 }
 
+/* Where the counts of a dynamic span class's task cache are, from its A on. */
+#define KSPAN_COUNTS_BEHIND \
+	(offsetof(struct kspan_sc_cpu, counts) / sizeof(unsigned long))
+
+/* Add to both counts of the task cache, from the index of A. */
+static __always_inline void kspan_cache_count_swap(unsigned long a,
+						   unsigned long diff,
+						   bool is_static)
+{
+	unsigned long __percpu *counts = kspan_task_counts + a;
+
+	if (!is_static && a >= KSPAN_NR_TOPS)
+		counts = (unsigned long __percpu *)&kspan_tops[a] +
+			 KSPAN_COUNTS_BEHIND;
+	__this_cpu_add(counts[KSPAN_LOADED], diff);
+	__this_cpu_add(counts[KSPAN_UNLOADED], diff);
+}
+
 /**
  * kspan_cache_swap_pop - let what F holds be A, and take an object out of it
  * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
+ * @is_static: whether the span class is known to be a static one
  *
  * The short way for the commonest end of a fast path; kspan_cache_alloc()
  * knows all ways.  A CPU that frees what it allocates lives on this one: with
@@ -206,7 +252,7 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
  * Return: false, and nothing done, if A is not drained or F holds nothing.
  */
 static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
-						 u8 *was)
+						 u8 *was, bool is_static)
 {
 	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
@@ -223,8 +269,7 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 	*ptr = slot->ptr;
 	kspan_top_write(a, slot - 1);
 	kspan_top_write(a + 1, drained + 1);
-	__this_cpu_add(kspan_task_counts[a], diff);
-	__this_cpu_add(kspan_task_counts[a + 1], diff);
+	kspan_cache_count_swap(a, diff, is_static);
 	return true;
 }
 
@@ -265,7 +310,7 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 static __always_inline bool kspan_cache_push_irq(unsigned long f,
 						 const void *ptr, u8 *state)
 {
-	struct kspan_slot **top = kspan_cache_irq_tops() + f, *slot = *top;
+	struct kspan_slot **top = kspan_cache_irq_top(f), *slot = *top;
 
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
@@ -279,7 +324,9 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
-bool kspan_cache_swap_free(unsigned long f);
+bool kspan_cache_swap_free(const struct kspan_span *span);
+int kspan_sc_init_cpus(struct kspan_span_class *class);
+void kspan_sc_free_cpus(struct kspan_span_class *class);
 void *kspan_cache_alloc(unsigned int sc, u8 *was);
 unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero);

@@ -23,9 +23,9 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
-			loaded += READ_ONCE(c.counts[KSPAN_LOADED(sc)]) -
+			loaded += READ_ONCE(kspan_counts_of(&c, sc)[KSPAN_LOADED]) -
 				  kspan_a_count(&c, sc);
-			unloaded += READ_ONCE(c.counts[KSPAN_UNLOADED(sc)]) +
+			unloaded += READ_ONCE(kspan_counts_of(&c, sc)[KSPAN_UNLOADED]) +
 				    kspan_f_count(&c, sc);
 		}
 	}
@@ -61,7 +61,7 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 		const struct kspan_span *span = kspan_span_find(slot->ptr);
 		unsigned long i = slot->state - span->state;
 
-		if (span->top != KSPAN_F_INDEX(sc))
+		if (kspan_span_sc(span) != sc)
 			return "cache: object of another class in a magazine";
 		if (i >= span->nr_objs)
 			return "cache: state of another span";
@@ -82,13 +82,13 @@ static const char *check_spares(const struct kspan_ctx_cache *c,
 	const char *wrong = NULL;
 	struct kspan_mag *mag;
 
-	for (mag = c->cpu->spares[sc].full; mag && !wrong;
+	for (mag = kspan_spares_of(c, sc)->full; mag && !wrong;
 	     mag = kspan_mag_sentinel(mag, sc)->ptr) {
-		if (++nr > c->cpu->spares[sc].nr_full)
+		if (++nr > kspan_spares_of(c, sc)->nr_full)
 			return "cache: more spares than counted";
 		wrong = check_slots(mag, sc, cap);
 	}
-	if (!wrong && nr != c->cpu->spares[sc].nr_full)
+	if (!wrong && nr != kspan_spares_of(c, sc)->nr_full)
 		wrong = "cache: number of spares";
 	return wrong;
 }
@@ -108,8 +108,14 @@ const char *kspan_cache_check_local(void)
 	for (ctx = 0; ctx < KSPAN_NR_CTX && !wrong; ctx++) {
 		struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
-		for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
+		for_each_kspan_sc(sc) {
+			if (wrong)
+				break;
 			local_irq_save(flags);
+			if (!kspan_sc_exists(sc) || !kspan_sc_has_mags(sc)) {
+				local_irq_restore(flags);
+				continue;
+			}
 			if (kspan_a_mag(&c, sc))
 				wrong = check_slots(kspan_a_mag(&c, sc), sc,
 						    kspan_a_count(&c, sc));

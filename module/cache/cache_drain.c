@@ -48,8 +48,8 @@ static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 	full = kspan_spare_take_all(c, sc, &empty);
 	kspan_set_a(c, sc, NULL, 0);
 	kspan_set_f(c, sc, NULL, 0);
-	kspan_counter_sub(c->counts[KSPAN_LOADED(sc)], nr_a);
-	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], nr_f);
+	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], nr_a);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], nr_f);
 	if (a)
 		return_mag(c, sc, a, nr_a);
 	if (f)
@@ -76,7 +76,8 @@ static unsigned long held_by(const struct kspan_ctx_cache *c, unsigned int sc)
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
 	const struct kspan_class *busy = kspan_sc_info(busy_sc);
-	unsigned long step = kspan_cache_budget / KSPAN_NR_SC;
+	unsigned int nr_sc = READ_ONCE(kspan_sc_end);
+	unsigned long step = kspan_cache_budget / nr_sc;
 	struct kspan_cache_cpu *cc = c->cpu;
 	unsigned long bytes;
 
@@ -86,11 +87,11 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 		return; /* interrupts leave this to tasks */
 	cc->hand_bytes += busy->size * busy->mag_cap;
 	for (; cc->hand_bytes >= step; cc->hand_bytes -= step) {
-		if (++cc->hand >= KSPAN_NR_SC) {
+		if (++cc->hand >= nr_sc) {
 			cc->hand = 1;
 			cc->seen_bytes = 0;
 		}
-		if (kspan_is_bare(c, cc->hand))
+		if (!kspan_sc_exists(cc->hand) || kspan_is_bare(c, cc->hand))
 			continue;
 		bytes = held_by(c, cc->hand) * kspan_sc_info(cc->hand)->size;
 		if (cc->seen_bytes + bytes > kspan_cache_budget &&
@@ -124,13 +125,16 @@ void kspan_cache_drain_local(void)
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-			if (kspan_is_bare(&c, sc))
+		for_each_kspan_sc(sc) {
+			if (!kspan_sc_enter(sc))
 				continue;
-			/* Interrupts off keeps every context of the CPU out. */
-			local_irq_save(flags);
-			drain_class(&c, sc);
-			local_irq_restore(flags);
+			if (!kspan_is_bare(&c, sc)) {
+				/* This keeps every context of the CPU out. */
+				local_irq_save(flags);
+				drain_class(&c, sc);
+				local_irq_restore(flags);
+			}
+			kspan_sc_leave();
 		}
 	}
 	WRITE_ONCE(c.cpu->nr_seen, READ_ONCE(c.cpu->nr_events));
@@ -144,9 +148,10 @@ void kspan_cache_drain_dead(unsigned int cpu)
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+		for_each_kspan_sc(sc) {
 			preempt_disable();
-			drain_class(&c, sc);
+			if (kspan_sc_exists(sc) && !kspan_is_bare(&c, sc))
+				drain_class(&c, sc);
 			preempt_enable();
 		}
 	}
@@ -155,16 +160,22 @@ void kspan_cache_drain_dead(unsigned int cpu)
 /* Whether a CPU's caches hold anything.  Context: Any; a hint. */
 bool kspan_cache_holds(unsigned int cpu)
 {
-	unsigned int ctx, sc;
 	struct kspan_ctx_cache c;
+	unsigned int ctx, sc;
+	bool holds = false;
 
-	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+	for (ctx = 0; ctx < KSPAN_NR_CTX && !holds; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
-		for (sc = 1; sc < KSPAN_NR_SC; sc++)
-			if (!kspan_is_bare(&c, sc))
-				return true;
+		for_each_kspan_sc(sc) {
+			if (holds)
+				break;
+			if (!kspan_sc_enter(sc))
+				continue;
+			holds = !kspan_is_bare(&c, sc);
+			kspan_sc_leave();
+		}
 	}
-	return false;
+	return holds;
 }
 
 /**

@@ -52,7 +52,7 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		if (zero)
 			kspan_fill_object(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
-		kspan_counter_add(c.counts[KSPAN_LOADED(sc)], 1);
+		kspan_counter_add(kspan_counts_of(&c, sc)[KSPAN_LOADED], 1);
 		atomic64_add(size, &kspan_redzone_alloc_bytes);
 		/* Its size first, for whoever looks it up. */
 		smp_store_release(slot.state, KSPAN_OBJ_REDZONED);
@@ -76,7 +76,7 @@ void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 	struct kspan_span *span = kspan_span_find(ptr);
 
-	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], 1);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
 	atomic64_add(kspan_redzone_asked(span, ptr), &kspan_redzone_free_bytes);
 	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;

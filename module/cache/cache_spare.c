@@ -11,19 +11,29 @@
 
 #include "cache/cache_spare.h"
 
+/* Full spares of a static span class at most. */
 static u8 limits[KSPAN_NR_SC] __ro_after_init;
+
+/* Full spares that classes with these figures may have.  Context: Any. */
+u8 kspan_spare_limit(const struct kspan_class *info)
+{
+	return clamp(KSPAN_SPARE_BYTES / (info->size * info->mag_cap),
+		     KSPAN_SPARE_MIN, KSPAN_SPARE_MAX);
+}
+
+static unsigned int limit_of(unsigned int sc)
+{
+	return kspan_sc_is_static(sc) ? limits[sc] :
+					kspan_sc_find(sc)->spare_limit;
+}
 
 /* Context: module load. */
 void kspan_spare_init(void)
 {
 	unsigned int sc;
 
-	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-		const struct kspan_class *info = kspan_sc_info(sc);
-
-		limits[sc] = clamp(KSPAN_SPARE_BYTES / (info->size * info->mag_cap),
-				   KSPAN_SPARE_MIN, KSPAN_SPARE_MAX);
-	}
+	for (sc = 1; sc < KSPAN_NR_SC; sc++)
+		limits[sc] = kspan_spare_limit(kspan_sc_info(sc));
 }
 
 /**
@@ -38,7 +48,7 @@ void kspan_spare_init(void)
 struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
 				  struct kspan_mag **empty)
 {
-	struct kspan_spares *spares = &c->cpu->spares[sc];
+	struct kspan_spares *spares = kspan_spares_of(c, sc);
 
 	if (c->ctx != KSPAN_CTX_TASK || !spares->nr_full)
 		return NULL;
@@ -63,9 +73,9 @@ struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
 bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 		     struct kspan_mag *mag, struct kspan_mag **empty)
 {
-	struct kspan_spares *spares = &c->cpu->spares[sc];
+	struct kspan_spares *spares = kspan_spares_of(c, sc);
 
-	if (c->ctx != KSPAN_CTX_TASK || spares->nr_full >= limits[sc])
+	if (c->ctx != KSPAN_CTX_TASK || spares->nr_full >= limit_of(sc))
 		return false;
 	kspan_mag_push(&spares->full, mag, sc);
 	WRITE_ONCE(spares->nr_full, spares->nr_full + 1);
@@ -86,7 +96,7 @@ struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
 				       unsigned int sc,
 				       struct kspan_mag **empty)
 {
-	struct kspan_spares *spares = &c->cpu->spares[sc];
+	struct kspan_spares *spares = kspan_spares_of(c, sc);
 	struct kspan_mag *full = NULL;
 
 	*empty = NULL;

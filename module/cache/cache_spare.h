@@ -19,7 +19,7 @@
 static inline unsigned int kspan_spare_count(const struct kspan_ctx_cache *c,
 					     unsigned int sc)
 {
-	return c->ctx == KSPAN_CTX_TASK ? READ_ONCE(c->cpu->spares[sc].nr_full) :
+	return c->ctx == KSPAN_CTX_TASK ? READ_ONCE(kspan_spares_of(c, sc)->nr_full) :
 					  0;
 }
 
@@ -30,6 +30,7 @@ bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
 				       unsigned int sc,
 				       struct kspan_mag **empty);
+u8 kspan_spare_limit(const struct kspan_class *info);
 void kspan_spare_init(void);
 
 #endif /* KSPAN_CACHE_SPARE_H */

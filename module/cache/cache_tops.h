@@ -20,13 +20,6 @@
 /* Contexts whose tops are in kspan_irq_tops. */
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
 
-/* Magazines of a class that a CPU keeps beside A and F, see cache_spare.h. */
-struct kspan_spares {
-	struct kspan_mag *full;
-	struct kspan_mag *empty;
-	unsigned int nr_full;
-};
-
 /**
  * struct kspan_cache_cpu - the rest of a CPU's caches
  * @counts: those of kspan_irq_tops, used as kspan_task_counts
@@ -54,6 +47,7 @@ extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 /* One cache: what the functions below work on. */
 struct kspan_ctx_cache {
 	struct kspan_cache_cpu *cpu;
+	unsigned int nr;
 	unsigned int ctx;
 	struct kspan_slot **tops;
 	unsigned long *counts;
@@ -67,6 +61,7 @@ static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
 
 	return (struct kspan_ctx_cache){
 		.cpu = cc,
+		.nr = cpu,
 		.ctx = ctx,
 		.tops = ctx ? per_cpu_ptr(kspan_irq_tops, cpu) +
 			      (ctx - 1) * KSPAN_NR_TOPS :
@@ -75,6 +70,37 @@ static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
 				per_cpu_ptr(kspan_task_counts, cpu),
 		.node = cpu_to_mem(cpu),
 	};
+}
+
+static inline struct kspan_sc_cpu *kspan_sc_cpu_of(const struct kspan_ctx_cache *c,
+						   unsigned int sc)
+{
+	return per_cpu_ptr(kspan_sc_find(sc)->cpu, c->nr);
+}
+
+/* The tops, counts and spares of a span class in a cache. */
+static inline struct kspan_slot **kspan_tops_of(const struct kspan_ctx_cache *c,
+						unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return c->tops + KSPAN_A_INDEX(sc);
+	return kspan_sc_cpu_of(c, sc)->tops[c->ctx];
+}
+
+static inline unsigned long *kspan_counts_of(const struct kspan_ctx_cache *c,
+					     unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return c->counts + KSPAN_A_INDEX(sc);
+	return kspan_sc_cpu_of(c, sc)->counts[c->ctx];
+}
+
+static inline struct kspan_spares *kspan_spares_of(const struct kspan_ctx_cache *c,
+						   unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return &c->cpu->spares[sc];
+	return &kspan_sc_cpu_of(c, sc)->spares;
 }
 
 static inline struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
@@ -97,7 +123,7 @@ static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]));
+		kspan_mag_of(READ_ONCE(kspan_tops_of(c, sc)[KSPAN_A]));
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -106,7 +132,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
 	struct kspan_mag *mag =
-		kspan_mag_of(READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) - 1);
+		kspan_mag_of(READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) - 1);
 
 	return mag == &kspan_no_mag ? NULL : mag;
 }
@@ -114,7 +140,7 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
-	const struct kspan_slot *top = READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]);
+	const struct kspan_slot *top = READ_ONCE(kspan_tops_of(c, sc)[KSPAN_A]);
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
@@ -125,7 +151,7 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 					 unsigned int sc)
 {
 	const struct kspan_slot *top =
-		READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) - 1;
+		READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) - 1;
 
 	return kspan_mag_of(top) == &kspan_no_mag ?
 		       0 :
@@ -136,20 +162,31 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 #define KSPAN_NO_A	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1])
 #define KSPAN_NO_F	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS])
 
+/* Whether a span class has magazines, or its central lists alone. */
+static inline bool kspan_sc_has_mags(unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return true;
+	/* Pairs with the release in kspan_sc_init_cpus(). */
+	return smp_load_acquire(&kspan_sc_find(sc)->cpu);
+}
+
 static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 				 unsigned int sc)
 {
-	return READ_ONCE(c->tops[KSPAN_A_INDEX(sc)]) == KSPAN_NO_A &&
-	       READ_ONCE(c->tops[KSPAN_F_INDEX(sc)]) == KSPAN_NO_F &&
-	       (c->ctx || (!READ_ONCE(c->cpu->spares[sc].full) &&
-			   !READ_ONCE(c->cpu->spares[sc].empty)));
+	if (!kspan_sc_has_mags(sc))
+		return true;
+	return READ_ONCE(kspan_tops_of(c, sc)[KSPAN_A]) == KSPAN_NO_A &&
+	       READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) == KSPAN_NO_F &&
+	       (c->ctx || (!READ_ONCE(kspan_spares_of(c, sc)->full) &&
+			   !READ_ONCE(kspan_spares_of(c, sc)->empty)));
 }
 
 /* Let @mag with @nr objects be A; NULL is none. */
 static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_A_INDEX(sc)],
+	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
 			 KSPAN_NO_A);
 }
@@ -157,7 +194,7 @@ static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	WRITE_ONCE(c->tops[KSPAN_F_INDEX(sc)],
+	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_F],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
 			 KSPAN_NO_F);
 }
@@ -170,10 +207,11 @@ static inline void kspan_swap_mags(struct kspan_ctx_cache *c, unsigned int sc)
 
 	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
 	kspan_set_f(c, sc, a, nr_a);
-	kspan_counter_add(c->counts[KSPAN_LOADED(sc)], nr_f - nr_a);
-	kspan_counter_add(c->counts[KSPAN_UNLOADED(sc)], nr_f - nr_a);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr_f - nr_a);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], nr_f - nr_a);
 }
 
+void kspan_cache_setup(void);
 void kspan_cache_drain_init(void);
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
 void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,

@@ -25,6 +25,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "central/central.h"
+#include "central/depot.h"
 #include "heap/page_heap.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -46,7 +47,19 @@ struct kspan_central *kspan_central_of(int node, unsigned int sc)
 {
 	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
 
+	if (unlikely(!kspan_sc_is_static(sc)))
+		return &kspan_sc_find(sc)->homes[row ? node : kspan_first_node]->central;
 	return row ? &row[sc] : &centrals[kspan_first_node][sc];
+}
+
+/* Make a central list empty.  Context: nobody else sees it. */
+void kspan_central_setup(struct kspan_central *central)
+{
+	unsigned int i;
+
+	raw_spin_lock_init(&central->lock);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+		INIT_LIST_HEAD(&central->partial[i]);
 }
 
 /**
@@ -57,7 +70,7 @@ struct kspan_central *kspan_central_of(int node, unsigned int sc)
  */
 int kspan_central_init(void)
 {
-	unsigned int sc, i;
+	unsigned int sc;
 	int node;
 
 	for_each_kspan_node(node) {
@@ -69,11 +82,8 @@ int kspan_central_init(void)
 			kspan_central_exit();
 			return -ENOMEM;
 		}
-		for (sc = 0; sc < KSPAN_NR_SC; sc++) {
-			raw_spin_lock_init(&row[sc].lock);
-			for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
-				INIT_LIST_HEAD(&row[sc].partial[i]);
-		}
+		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+			kspan_central_setup(&row[sc]);
 		centrals[node] = row;
 	}
 	return 0;
@@ -280,7 +290,7 @@ static void drop_span(struct kspan_span *span)
 	}
 	kspan_arena_withdraw(span);
 	kspan_page_heap_free(kspan_page_heap_of(span->node), span->chunk, span->base,
-			     span->nr_pages);
+			     kspan_span_pages(span));
 	kspan_span_end(span);
 }
 
@@ -353,7 +363,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		if (kspan_central_of(span->node, sc) != central)
 			break;
 		/* Its own has ended, and the page is another's, with other locks. */
-		if (unlikely(span->top != 2 * sc + 1)) {
+		if (unlikely(kspan_span_sc(span) != sc)) {
 			report_twice_locked(central, sc);
 			done++;
 			continue;
@@ -465,7 +475,6 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 	*low |= run.low;
 	span->base = run.addr;
 	span->chunk = run.chunk;
-	span->nr_pages = info->nr_pages;
 	span->node = heap->node;
 	span->needzero = run.dirty;
 	kspan_span_setup(span, sc);

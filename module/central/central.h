@@ -56,6 +56,7 @@ struct kspan_central {
 extern atomic_long_t kspan_nr_refill;
 extern atomic_long_t kspan_nr_flush;
 
+void kspan_central_setup(struct kspan_central *central);
 int kspan_central_init(void);
 void kspan_central_exit(void);
 struct kspan_central *kspan_central_of(int node, unsigned int sc);

@@ -35,6 +35,8 @@ static struct kspan_depot *depot_of(int node, unsigned int sc)
 {
 	struct kspan_depot *row = node >= 0 ? depots[node] : NULL;
 
+	if (unlikely(!kspan_sc_is_static(sc)))
+		return &kspan_sc_find(sc)->homes[row ? node : kspan_first_node]->depot;
 	return row ? &row[sc] : &depots[kspan_first_node][sc];
 }
 
@@ -45,6 +47,51 @@ static void init_depot(struct kspan_depot *depot, const struct kspan_class *info
 	if (info->size)
 		depot->limit = clamp(DEPOT_BYTES / (info->size * info->mag_cap),
 				     DEPOT_MIN, DEPOT_MAX);
+}
+
+#define HOMES_BYTES	(nr_node_ids * sizeof(struct kspan_sc_home *))
+
+/* Context: Process; the class has been withdrawn, or was never published. */
+void kspan_sc_free_homes(struct kspan_span_class *class)
+{
+	int node;
+
+	if (!class->homes)
+		return;
+	for_each_kspan_node(node)
+		kspan_meta_free(class->homes[node], sizeof(*class->homes[node]),
+				KSPAN_SYS_OTHER);
+	kspan_meta_free(class->homes, HOMES_BYTES, KSPAN_SYS_OTHER);
+	class->homes = NULL;
+}
+
+/**
+ * kspan_sc_init_homes - empty central lists and depots for a dynamic span class
+ * @class: the class, its figures set
+ *
+ * Context: Process context that may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_sc_init_homes(struct kspan_span_class *class)
+{
+	struct kspan_sc_home *home;
+	int node;
+
+	class->homes = kspan_meta_alloc(HOMES_BYTES, KSPAN_SYS_OTHER, GFP_KERNEL);
+	if (!class->homes)
+		return -ENOMEM;
+	for_each_kspan_node(node) {
+		home = kspan_meta_alloc(sizeof(*home), KSPAN_SYS_OTHER,
+					GFP_KERNEL);
+		if (!home) {
+			kspan_sc_free_homes(class);
+			return -ENOMEM;
+		}
+		kspan_central_setup(&home->central);
+		init_depot(&home->depot, &class->info);
+		class->homes[node] = home;
+	}
+	return 0;
 }
 
 /**
@@ -227,8 +274,12 @@ unsigned long kspan_depot_swaps(void)
 	int node;
 
 	for_each_kspan_node(node) {
-		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+		for_each_kspan_sc(sc) {
+			if (!kspan_sc_enter(sc))
+				continue;
 			nr += READ_ONCE(depot_of(node, sc)->nr_swap);
+			kspan_sc_leave();
+		}
 	}
 	return nr;
 }

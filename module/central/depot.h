@@ -55,6 +55,12 @@ struct kspan_depot {
 	unsigned long nr_swap;
 } ____cacheline_aligned_in_smp;
 
+/* What a dynamic span class has on one node. */
+struct kspan_sc_home {
+	struct kspan_central central;
+	struct kspan_depot depot;
+};
+
 /* The state byte of all sentinels. */
 extern u8 kspan_none_state;
 /* A magazine that is empty and full: what a cache without memory has. */
@@ -92,6 +98,8 @@ static inline struct kspan_mag *kspan_mag_pop(struct kspan_mag **list,
 	return mag;
 }
 
+int kspan_sc_init_homes(struct kspan_span_class *class);
+void kspan_sc_free_homes(struct kspan_span_class *class);
 int kspan_depot_init(void);
 void kspan_depot_exit(void);
 struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp);

@@ -74,11 +74,14 @@ static void drain_shared(bool all)
 	unsigned int sc;
 	int node;
 
-	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
+	for_each_kspan_sc(sc) {
+		if (!kspan_sc_enter(sc))
+			continue;
 		for_each_kspan_node(node)
 			kspan_depot_drain(node, sc, all);
 		for_each_kspan_node(node)
 			kspan_central_drain(node, sc);
+		kspan_sc_leave();
 	}
 }
 

@@ -39,11 +39,15 @@ static unsigned long depot_bytes(int node)
 	unsigned long bytes = 0;
 	unsigned int sc;
 
-	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-		const struct kspan_class *info = kspan_sc_info(sc);
+	for_each_kspan_sc(sc) {
+		const struct kspan_class *info;
 
+		if (!kspan_sc_enter(sc))
+			continue;
+		info = kspan_sc_info(sc);
 		bytes += kspan_depot_count(node, sc) * info->mag_cap *
 			 (unsigned long)info->size;
+		kspan_sc_leave();
 	}
 	return bytes;
 }

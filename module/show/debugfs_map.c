@@ -298,7 +298,7 @@ static int spans_show(struct seq_file *m, void *v)
 		for (i = 0, live = 0; i < objs; i++)
 			live += kspan_obj_is_live(READ_ONCE(span->state[i]));
 	}
-	seq_printf(m, "%u %u %u %u %s %s\n", READ_ONCE(span->nr_pages), class,
+	seq_printf(m, "%u %u %u %u %s %s\n", kspan_span_pages(span), class,
 		   objs, live, span_state(span), owners[span->kind]);
 unlock:
 	preempt_enable();

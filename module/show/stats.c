@@ -57,10 +57,14 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 	unsigned int sc;
 
 	*out = (struct kspan_class_stats){};
-	for (sc = 1; sc < KSPAN_NR_SC; sc++) {
-		if (kspan_sc_class(sc) != class)
+	for_each_kspan_sc(sc) {
+		if (!kspan_sc_enter(sc))
 			continue;
-		kspan_read_sc(sc, &one);
+		if (kspan_sc_class(sc) == class)
+			kspan_read_sc(sc, &one);
+		else
+			memset(&one, 0, sizeof(one));
+		kspan_sc_leave();
 		out->nmalloc += one.nmalloc;
 		out->nfree += one.nfree;
 		out->nr_spans += one.nr_spans;

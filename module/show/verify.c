@@ -67,10 +67,13 @@ static const char *verify_node(int node)
 	const char *wrong = kspan_page_heap_check(kspan_page_heap_of(node));
 	unsigned int sc;
 
-	for (sc = 1; sc < KSPAN_NR_SC && !wrong; sc++) {
+	for_each_kspan_sc(sc) {
+		if (wrong || !kspan_sc_enter(sc))
+			continue;
 		wrong = kspan_central_check(kspan_central_of(node, sc));
 		if (!wrong)
 			wrong = kspan_depot_check(node, sc);
+		kspan_sc_leave();
 		cond_resched();
 	}
 	return wrong;
@@ -121,7 +124,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 		tally->damage = spoilt;
 	if (kspan_redzone_on() && !check_live_objects(span))
 		tally->damage = overrun;
-	tally->run_pages += span->nr_pages;
+	tally->run_pages += kspan_span_pages(span);
 	if (span->kind != KSPAN_TINY)
 		for (i = 0; i < span->nr_objs; i++)
 			tally->live_small += is_counted(READ_ONCE(span->state[i]));
@@ -132,7 +135,7 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 				struct tally *tally)
 {
-	unsigned long bytes = (unsigned long)READ_ONCE(span->nr_pages) <<
+	unsigned long bytes = (unsigned long)kspan_span_pages(span) <<
 			      KSPAN_PAGE_SHIFT;
 	/* A region may begin in the middle of a heap page. */
 	unsigned long first = ALIGN_DOWN(READ_ONCE(span->base), KSPAN_PAGE_SIZE);

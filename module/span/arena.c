@@ -238,7 +238,7 @@ void kspan_arena_forget(unsigned long addr, unsigned long bytes)
  */
 static unsigned long nr_entries(const struct kspan_span *span)
 {
-	return span->kind == KSPAN_LARGE ? 1 : span->nr_pages;
+	return span->kind == KSPAN_LARGE ? 1 : kspan_span_pages(span);
 }
 
 /**
@@ -301,7 +301,7 @@ struct kspan_span *kspan_span_around(unsigned long addr)
 		span = kspan_span_find((void *)at);
 		if (span->kind == KSPAN_NONE)
 			continue;
-		bytes = (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+		bytes = (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
 		return addr - span->base < bytes ? span : NULL;
 	}
 	return NULL;

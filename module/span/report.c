@@ -68,11 +68,11 @@ static void describe_place(const void *ptr, const struct kspan_span *span)
 	if (i >= span->nr_objs)
 		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",
 		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
-		       span->nr_pages);
+		       kspan_span_pages(span));
 	else
 		pr_err("  class %u (%lu bytes), %s span of %u pages, byte %lu of object %u of %u\n",
 		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
-		       span->nr_pages, offset - i * size, i, span->nr_objs);
+		       kspan_span_pages(span), offset - i * size, i, span->nr_objs);
 }
 
 /**

@@ -50,9 +50,10 @@ static unsigned int state_bytes(unsigned int sc)
 	return bytes;
 }
 
-static struct kspan_pool *state_pool(unsigned int sc)
+/* Index of the pool that such blocks come from. */
+static unsigned int state_pool(unsigned int sc)
 {
-	return &state_pools[DIV_ROUND_UP(state_bytes(sc), STATE_STEP) - 1];
+	return DIV_ROUND_UP(state_bytes(sc), STATE_STEP) - 1;
 }
 
 /* What the pages of the reserve are of no use without. */
@@ -64,7 +65,7 @@ static void keep_pools_ready(void)
 	kspan_pool_keep_ready(&large_pool);
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
 		if (kspan_sc_info(sc)->size)
-			kspan_pool_keep_ready(state_pool(sc));
+			kspan_pool_keep_ready(&state_pools[state_pool(sc)]);
 }
 
 /* Set up the pools.  Context: module load. */
@@ -74,7 +75,8 @@ int kspan_span_init(void)
 
 	BUILD_BUG_ON(KSPAN_OBJ_FREE > KSPAN_OBJ_ZEROED);
 	BUILD_BUG_ON(KSPAN_OBJ_LIVE < KSPAN_OBJ_ZEROED);
-	BUILD_BUG_ON(2 * KSPAN_NR_SC > U16_MAX);
+	BUILD_BUG_ON(KSPAN_SC_MAX > U16_MAX);
+	BUILD_BUG_ON(IS_ENABLED(CONFIG_64BIT) && sizeof(struct kspan_span) > 64);
 	BUILD_BUG_ON(KSPAN_SMALL_MAX > U16_MAX);
 	with_asked = kspan_params.check > 1;
 	kspan_pool_init(&span_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
@@ -118,11 +120,12 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 	memset(span, 0, sizeof(*span));
 	INIT_LIST_HEAD(&span->list);
 	span->bucket = KSPAN_NO_BUCKET;
-	span->top = 2 * sc + 1;
+	span->sc = sc;
 	span->kind = sc ? kspan_sc_kind(sc) : KSPAN_LARGE;
 	if (!sc)
 		return span;
-	span->state = kspan_pool_alloc(state_pool(sc), gfp);
+	span->state_pool = state_pool(sc);
+	span->state = kspan_pool_alloc(&state_pools[span->state_pool], gfp);
 	if (!span->state) {
 		kspan_pool_free(&span_pool, span);
 		return NULL;
@@ -141,13 +144,13 @@ void kspan_span_free(struct kspan_span *span)
 	bool large = span->kind == KSPAN_LARGE;
 
 	if (!large)
-		kspan_pool_free(state_pool(kspan_span_sc(span)), span->state);
+		kspan_pool_free(&state_pools[span->state_pool], span->state);
 	kspan_pool_free(large ? &large_pool : &span_pool, span);
 }
 
 /**
  * kspan_span_setup - all objects of a small span free
- * @span: a descriptor with @base, @needzero, @nr_pages set
+ * @span: a descriptor with @base, @needzero set
  * @sc: its span class
  *
  * Context: Any but NMI; nobody else sees the span.
@@ -156,6 +159,7 @@ void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
 
+	span->index = kspan_sc_index(sc);
 	span->nr_objs = info->nr_objs;
 	span->nr_free = info->nr_objs;
 	memset(span->state,

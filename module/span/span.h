@@ -38,7 +38,7 @@
 #include <linux/llist.h>
 #include <linux/types.h>
 
-#include "base/sizeclass.h"
+#include "base/spanclass.h"
 
 /*
  * State of an object.  FREE and ZEROED are the two an alloc may take, and
@@ -99,24 +99,25 @@ struct kspan_chunk;
 /**
  * struct kspan_span - descriptor, one cache line on 64-bit machines
  *
- * The first four fields are all that kspan_free() reads.  They are set before
- * the span appears in the arena map and stay until after a grace period,
- * except @magic, which is zeroed (WRITE_ONCE) when the span dies so that
- * whoever still holds the pointer takes the slow path.
+ * kspan_free() reads @base, @state, @magic and @index only.  They are set
+ * before the span appears in the arena map and stay until after a grace
+ * period, except @magic, which is zeroed (WRITE_ONCE) when the span dies so
+ * that whoever still holds the pointer takes the slow path.
  *
  * @base: address of the first object
  * @state: object states, @nr_objs of them and a NONE behind
  * @asked: large: bytes asked for, with check=2 only; as @base
  * @deferred: large, freed in NMI: place in the list of free.c
  * @magic: the class's, or 0: every free of it takes the slow path
- * @top: 2 * span class + 1, the index of its F in a cache; set once
+ * @sc: small: span class; large: 0; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
+ * @index: small: index of its F in the per-CPU caches, see cache.h; set once
+ * @nr_pages: large: heap pages; set by who takes it
  * @list: small: place in a partial list, under the central lock; dead: in
  *	the dead_spans list, under its lock
  * @kept: large: place in the lists of kept.c, under their lock
- * @nr_pages: heap pages; small: set once; large: set by who takes it
- * @nr_objs: objects; set once
+ * @nr_objs: small: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
  * @bucket: small: which partial list, or KSPAN_NO_BUCKET, under the central
  *	lock
@@ -124,6 +125,7 @@ struct kspan_chunk;
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
  * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
+ * @state_pool: small: which pool @state is from; set once
  * @chunk: small, or a large run: where the pages are from; set once
  * @mem: region: what vmalloc() gave; set once
  */
@@ -135,18 +137,22 @@ struct kspan_span {
 		struct llist_node deferred;
 	};
 	u32 magic;
-	u16 top;
+	u16 sc;
 	u8 kind;
 	union {
 		u8 bucket;
 		bool data;
 	};
 
+	/* Only of a span whose @magic is not 0 an index may be used. */
+	union {
+		unsigned long index;
+		u32 nr_pages;
+	};
 	union {
 		struct list_head list;
 		struct hlist_node kept;
 	};
-	u32 nr_pages;
 	union {
 		struct {
 			u16 nr_objs;
@@ -156,7 +162,10 @@ struct kspan_span {
 	};
 	s16 node;
 	bool needzero;
-	u8 live;
+	union {
+		u8 live;
+		u8 state_pool;
+	};
 	union {
 		struct kspan_chunk *chunk;
 		void *mem;
@@ -210,7 +219,20 @@ static inline atomic64_t *kspan_span_words(const struct kspan_span *span)
 /* The span class of a small span. */
 static inline unsigned int kspan_span_sc(const struct kspan_span *span)
 {
-	return span->top / 2;
+	return span->sc;
+}
+
+/* Heap pages of @span; 0 for a marker of the arena map. */
+static inline unsigned int kspan_span_pages(const struct kspan_span *span)
+{
+	switch (span->kind) {
+	case KSPAN_LARGE:
+		return READ_ONCE(span->nr_pages);
+	case KSPAN_NONE:
+		return 0;
+	default:
+		return kspan_sc_info(kspan_span_sc(span))->nr_pages;
+	}
 }
 
 /* Bytes of an object of @span. */

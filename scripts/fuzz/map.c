@@ -68,7 +68,7 @@ static bool is_covered(unsigned long first_page, unsigned long last_page)
 
 static unsigned long bytes_of(const struct kspan_span *span)
 {
-	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	return (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
 }
 
 static struct kspan_span *model_find(unsigned long page)
@@ -281,11 +281,10 @@ static void make_small(struct kspan_span *span, const struct fuzz_step *step)
 
 	*span = (struct kspan_span){
 		.base = ALIGN_DOWN(pick_addr(step), KSPAN_PAGE_SIZE),
-		.top = 2 * sc + 1,
+		.sc = sc,
 		.magic = info->magic,
 		.kind = kspan_sc_kind(sc),
 		.nr_objs = info->nr_objs,
-		.nr_pages = info->nr_pages,
 		/* What nobody may look at ends with it. */
 		.state = malloc(info->nr_objs + 1),
 	};
@@ -321,7 +320,7 @@ static void step_publish(const struct fuzz_step *step, bool large)
 		return;
 	}
 	kspan_arena_publish(span);
-	log_entry(span->base, large ? 1 : span->nr_pages, span);
+	log_entry(span->base, large ? 1 : kspan_span_pages(span), span);
 	m.published[m.nr_spans++] = true;
 }
 
@@ -333,7 +332,8 @@ static void step_withdraw(const struct fuzz_step *step)
 	if (!m.published[i] || m.nr_entries == MAX_ENTRIES)
 		return;
 	kspan_arena_withdraw(span);
-	log_entry(span->base, span->kind == KSPAN_LARGE ? 1 : span->nr_pages,
+	log_entry(span->base,
+		  span->kind == KSPAN_LARGE ? 1 : kspan_span_pages(span),
 		  &kspan_idle_span);
 	m.published[i] = false;
 }

@@ -69,6 +69,7 @@ typedef struct {
 	for ((node) = 0; (node) < (mask).nr; (node)++)
 #define cpu_to_mem(cpu)		((int)(cpu) % nr_online_nodes)
 #define numa_mem_id()		cpu_to_mem(sim_cpu)
+#define nr_node_ids		MAX_NUMNODES
 
 enum cpuhp_state {
 	CPUHP_BP_PREPARE_DYN,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * spanclass.h - span classes: what the spans of one set have in common.
+ *
+ * A span class is known by a number, sc.  The static ones, below KSPAN_NR_SC,
+ * are a size class and a kind each: pointer objects have sc == size class,
+ * data objects follow KSPAN_NR_CLASSES behind, tiny blocks come last.  sc 0 is
+ * always empty, so that a request for 0 bytes takes the slow path by itself.
+ * The dynamic ones, from KSPAN_NR_SC on, belong to a named cache or to a
+ * client's heap and come and go with it.
+ *
+ * A dynamic span class is withdrawn only when it has no span left, and its
+ * structure is freed only after an RCU grace period.  So whoever found a span
+ * in the arena map with preemption off may use the span's class, and so may
+ * whoever calls kspan_sc_exists() in an RCU read section and finds it there.
+ */
+#ifndef KSPAN_SPANCLASS_H
+#define KSPAN_SPANCLASS_H
+
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include "base/sizeclass.h"
+
+struct kspan_sc_home;
+struct kspan_sc_cpu;
+
+/**
+ * struct kspan_span_class - a dynamic span class
+ * @info: size, divisor, objects and pages of a span, objects of a magazine;
+ *	set once
+ * @sc: its number; set by kspan_sc_publish()
+ * @class: the size class it stands for in the statistics, or 0; set once
+ * @kind: enum kspan_kind; set once
+ * @spare_limit: full magazines that a CPU keeps beside A and F; set once
+ * @homes: its central list and depot on each node, by node number, NULL for a
+ *	node that kspan has no structures for; set once
+ * @cpu: its part of the per-CPU caches; NULL without magazines
+ * @index: the index of its F; that of sc 0 without magazines, which is always
+ *	full
+ * @name: of the cache or heap it belongs to; set once
+ */
+struct kspan_span_class {
+	struct kspan_class info;
+	unsigned int sc;
+	u8 class;
+	u8 kind;
+	u8 spare_limit;
+	struct kspan_sc_home **homes;
+	struct kspan_sc_cpu __percpu *cpu;
+	unsigned long index;
+	const char *name;
+};
+
+/*
+ * Indices of a span class's tops in the per-CPU caches, see cache.h.  Those of
+ * the static span classes are places in the array kspan_tops; one that is not
+ * below KSPAN_NR_TOPS leads from there to the part of the per-CPU memory where
+ * the tops of a dynamic span class are, so that one instruction reaches either.
+ */
+#define KSPAN_A_INDEX(sc)		(2UL * (sc))
+#define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
+#define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
+
+/* Span classes there may be; a span has 16 bits for the number. */
+#define KSPAN_SC_BLOCK		256U
+#define KSPAN_SC_BLOCKS		256U
+#define KSPAN_SC_MAX		(KSPAN_SC_BLOCK * KSPAN_SC_BLOCKS - 1)
+
+/*
+ * The dynamic ones by number, in blocks that stay until the module goes.
+ * Written under a mutex; read in an RCU read section.
+ */
+extern struct kspan_span_class **kspan_sc_blocks[KSPAN_SC_BLOCKS];
+/* All numbers in use are below this; it only grows. */
+extern unsigned int kspan_sc_end;
+
+/* A dynamic span class by its number, NULL if there is none. */
+static inline struct kspan_span_class *kspan_sc_find(unsigned int sc)
+{
+	struct kspan_span_class **block;
+
+	block = READ_ONCE(kspan_sc_blocks[sc / KSPAN_SC_BLOCK]);
+	return block ? READ_ONCE(block[sc % KSPAN_SC_BLOCK]) : NULL;
+}
+
+static inline bool kspan_sc_is_static(unsigned int sc)
+{
+	return likely(sc < KSPAN_NR_SC);
+}
+
+/* Whether there is such a span class.  Context: in an RCU read section. */
+static inline bool kspan_sc_exists(unsigned int sc)
+{
+	return kspan_sc_is_static(sc) || kspan_sc_find(sc);
+}
+
+/*
+ * All numbers that a span class may have; one of a dynamic span class may have
+ * none, or none any more.
+ */
+#define for_each_kspan_sc(sc) \
+	for ((sc) = 1; (sc) < READ_ONCE(kspan_sc_end); (sc)++)
+
+/**
+ * kspan_sc_enter - begin to work on a span class
+ * @sc: any number that for_each_kspan_sc() gave
+ *
+ * Context: Any.
+ * Return: false if there is no such class; else it stays until
+ * kspan_sc_leave(), and so does an RCU read section.
+ */
+static inline bool kspan_sc_enter(unsigned int sc)
+{
+	rcu_read_lock();
+	if (kspan_sc_exists(sc))
+		return true;
+	rcu_read_unlock();
+	return false;
+}
+
+static inline void kspan_sc_leave(void)
+{
+	rcu_read_unlock();
+}
+
+/* The figures of a span class. */
+static inline const struct kspan_class *kspan_sc_info(unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return &kspan_classes[sc];
+	return &kspan_sc_find(sc)->info;
+}
+
+/* The size class of a span class, 0 for a named cache's. */
+static inline unsigned int kspan_sc_class(unsigned int sc)
+{
+	if (unlikely(!kspan_sc_is_static(sc)))
+		return kspan_sc_find(sc)->class;
+	if (sc == KSPAN_SC_TINY)
+		return KSPAN_TINY_CLASS;
+	return sc > KSPAN_SC_DATA ? sc - KSPAN_SC_DATA : sc;
+}
+
+/* The kind of a span class. */
+static inline enum kspan_kind kspan_sc_kind(unsigned int sc)
+{
+	if (unlikely(!kspan_sc_is_static(sc)))
+		return kspan_sc_find(sc)->kind;
+	if (sc == KSPAN_SC_TINY)
+		return KSPAN_TINY;
+	return sc > KSPAN_SC_DATA ? KSPAN_DATA : KSPAN_PTR;
+}
+
+/* The index of the F of a span class, for its spans. */
+static inline unsigned long kspan_sc_index(unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return KSPAN_F_INDEX(sc);
+	return READ_ONCE(kspan_sc_find(sc)->index);
+}
+
+int kspan_sc_publish(struct kspan_span_class *class);
+void kspan_sc_withdraw(struct kspan_span_class *class);
+int kspan_sc_init(void);
+void kspan_sc_exit(void);
+
+#endif /* KSPAN_SPANCLASS_H */
