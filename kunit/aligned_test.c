@@ -4,11 +4,15 @@
  * whole heap pages above that.
  */
 #include <linux/align.h>
+#include <linux/minmax.h>
+#include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "base/compat.h"
 #include "kunit_support.h"
+#include "reclaim/worker.h"
 
 #define NR_OBJS		3U
 
@@ -259,6 +263,71 @@ static void atomic_callers(struct kunit *test)
 	}
 }
 
+/* Sizes and alignments above what classes have, in bytes. */
+static const struct {
+	size_t size;
+	size_t align;
+} demands[] = {
+	{ SZ_16K, SZ_16K }, { SZ_64K, SZ_64K }, { 40000, SZ_32K },
+	{ SZ_128K, SZ_2M }, { SZ_1M, SZ_1M }, { SZ_1M + SZ_512K, SZ_64K },
+	{ SZ_2M, SZ_2M }, { SZ_2M + SZ_1M, SZ_1M }, { SZ_4M, SZ_2M },
+};
+
+/* What was freed serves the same request again; nothing is mapped for it. */
+static void used_again(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i, round;
+	void *ptr, *again;
+
+	for (i = 0; i < ARRAY_SIZE(demands); i++) {
+		size_t size = demands[i].size, align = demands[i].align;
+
+		ptr = kspan_alloc_aligned(size, align, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		kspan_free(ptr);
+		kspan_worker_settle();
+		kspan_read_stats(&before);
+		for (round = 0; round < 20; round++) {
+			again = kspan_alloc_aligned(size, align, GFP_KERNEL);
+			KUNIT_EXPECT_PTR_EQ_MSG(test, again, ptr,
+						"%zu aligned to %zu", size, align);
+			kspan_free_sized(again, size);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, grow), 0ULL,
+				    "%zu aligned to %zu", size, align);
+		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	}
+}
+
+/*
+ * An object takes no more than its size for its alignment where chunks and
+ * large areas are mapped by huge pages; elsewhere so much more at most.
+ */
+static void cost_of_alignment(struct kunit *test)
+{
+	struct kspan_stats before;
+	unsigned int i;
+	void *ptr;
+
+	kspan_test_plain_only(test);
+	for (i = 0; i < ARRAY_SIZE(demands); i++) {
+		size_t size = demands[i].size, align = demands[i].align;
+		size_t most = ALIGN(size, KSPAN_PAGE_SIZE) + align;
+
+		if (KSPAN_HUGE_CHUNKS && nr_online_nodes == 1)
+			most = size <= SZ_1M ? ALIGN(size, KSPAN_PAGE_SIZE) :
+				min(ALIGN(size, SZ_2M), most);
+		kspan_release();
+		kspan_read_stats(&before);
+		ptr = kspan_alloc_aligned(size, align, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_LE_MSG(test, KSPAN_SINCE(&before, heap_inuse),
+				    (u64)most, "%zu aligned to %zu", size, align);
+		kspan_free(ptr);
+	}
+}
+
 static struct kunit_case aligned_cases[] = {
 	KUNIT_CASE(every_alignment),
 	KUNIT_CASE(bad_alignments),
@@ -270,6 +339,8 @@ static struct kunit_case aligned_cases[] = {
 	KUNIT_CASE(next_owner_has_his_own_size),
 	KUNIT_CASE(too_large),
 	KUNIT_CASE(atomic_callers),
+	KUNIT_CASE(used_again),
+	KUNIT_CASE(cost_of_alignment),
 	{}
 };
 

@@ -232,24 +232,115 @@ static void runs_within_budget(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 }
 
-/* Regions beyond the budget are unmapped by the worker, soon. */
+static long region_budget(void)
+{
+	return min_t(unsigned long, SZ_256M, totalram_pages() / 16 * PAGE_SIZE);
+}
+
+/* Regions beyond the budget are unmapped by the free that would exceed it. */
 static void regions_within_budget(struct kunit *test)
 {
-	long budget = min_t(unsigned long, SZ_256M,
-			    totalram_pages() / 16 * PAGE_SIZE);
-	unsigned int i, nr = budget / REGION_BYTES + 3, tries = 250;
+	unsigned int i, nr = region_budget() / REGION_BYTES + 3;
 
 	KUNIT_ASSERT_LE(test, nr, (unsigned int)NR_RUNS);
 	for (i = 0; i < nr; i++) {
 		objs[i] = kspan_alloc(REGION_BYTES, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		kspan_free(objs[i]);
-	while (atomic_long_read(&kspan_region_idle) > budget && tries--)
+		KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_region_idle),
+				region_budget());
+	}
+	KUNIT_EXPECT_GT(test, atomic_long_read(&kspan_region_idle),
+			region_budget() / 2);
+}
+
+/*
+ * One object at a time, of any size: never is more mapped than the budget and
+ * it, whoever frees.  Who may not sleep leaves what is too much to the next who
+ * maps something.
+ */
+static void budget_at_every_moment(struct kunit *test)
+{
+	struct kspan_stats before;
+	struct kspan_random random;
+	unsigned int step;
+	size_t size;
+	void *ptr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	kspan_random_init(&random, 11);
+	for (step = 0; step < 225; step++) {
+		size = SZ_64K + kspan_random_below(&random, region_budget());
+		ptr = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		KUNIT_EXPECT_LE(test, (long)KSPAN_SINCE(&before, heap_sys),
+				region_budget() + (long)size / 8 * 9 + SZ_2M);
+		if (step % 3)
+			preempt_disable();
+		kspan_free(ptr);
+		KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_region_idle),
+				region_budget());
+		if (step % 3)
+			preempt_enable();
+	}
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_surplus), 0L);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+}
+
+/* What a free cannot unmap where it is waits, counted as idle, for a worker. */
+static void surplus_waits_for_the_worker(struct kunit *test)
+{
+	struct kspan_stats before;
+	size_t size = region_budget() + SZ_64K;
+	unsigned int tries = 250;
+	void *ptr;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	ptr = kspan_alloc(size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	preempt_disable();
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
+	KUNIT_EXPECT_GE(test, atomic_long_read(&kspan_region_surplus), (long)size);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	while (KSPAN_SINCE(&before, heap_sys) && tries--)
 		msleep(20);
-	KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_region_idle), budget);
-	KUNIT_EXPECT_GT(test, atomic_long_read(&kspan_region_idle), budget / 2);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_surplus), 0L);
+}
+
+/* Whoever makes room for a younger one is the oldest. */
+static void the_oldest_make_room(struct kunit *test)
+{
+	size_t size = region_budget() / 4;
+	unsigned int i;
+
+	kspan_test_plain_only(test);
+	kspan_release();
+	size = ALIGN_DOWN(size - size / 8, SZ_64K);
+	for (i = 0; i < 5; i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	/* In another order than they were allocated in. */
+	kspan_free(objs[2]);
+	kspan_free(objs[0]);
+	kspan_free(objs[1]);
+	kspan_free(objs[4]);
+	KUNIT_EXPECT_PTR_NE(test, kspan_test_span(objs[2]), &kspan_null_span);
+	kspan_free(objs[3]);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(objs[2]), &kspan_null_span);
+	for (i = 0; i < 5; i++)
+		if (i != 2)
+			KUNIT_EXPECT_PTR_NE(test, kspan_test_span(objs[i]),
+					    &kspan_null_span);
 }
 
 /* Those that idled for long go, the others stay. */
@@ -290,25 +381,30 @@ static void the_oldest_go(struct kunit *test)
 /* Near the last address no sum must wrap; as on 32 bits, where vmalloc() is. */
 static void end_of_the_address_space(struct kunit *test)
 {
-	struct kspan_span fake = {
-		.base = -(8192UL << KSPAN_PAGE_SHIFT) - KSPAN_PAGE_SIZE,
-		.kind = KSPAN_LARGE,
-		.region_pages = 8192,
-		.nr_pages = 8192,
-		.node = numa_mem_id(),
-	};
-	struct kspan_span *got;
+	static struct kspan_large fake;
+	struct kspan_span *got, *span = &fake.span;
 	HLIST_HEAD(gone);
 
-	fake.mem = (void *)fake.base;
+	fake = (struct kspan_large){
+		.span = {
+			.base = -(16UL << KSPAN_PAGE_SHIFT) - KSPAN_PAGE_SIZE,
+			.kind = KSPAN_LARGE,
+			.region_pages = 16,
+			.nr_pages = 16,
+			.node = numa_mem_id(),
+		},
+		.fit_pages = 16,
+	};
+	span->mem = (void *)span->base;
+	INIT_LIST_HEAD(&fake.lru);
 	kspan_release();
 	KUNIT_ASSERT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 	preempt_disable();
-	kspan_large_cache_add_region(&fake);
-	kspan_large_cache_put(&fake);
-	got = kspan_large_cache_take(10239, 0, NUMA_NO_NODE);
+	kspan_large_cache_add_region(span);
+	kspan_large_cache_put(span, &gone);
+	got = kspan_large_cache_take(20, 0, NUMA_NO_NODE);
 	if (got)
-		kspan_large_cache_put(&fake);
+		kspan_large_cache_put(span, &gone);
 	/* It is no more. */
 	kspan_large_cache_collect(0, ULONG_MAX, &gone);
 	preempt_enable();
@@ -325,6 +421,9 @@ static struct kunit_case kept_cases[] = {
 	KUNIT_CASE(region_keeps_its_base),
 	KUNIT_CASE(runs_within_budget),
 	KUNIT_CASE(regions_within_budget),
+	KUNIT_CASE(budget_at_every_moment),
+	KUNIT_CASE(surplus_waits_for_the_worker),
+	KUNIT_CASE(the_oldest_make_room),
 	KUNIT_CASE(the_oldest_go),
 	KUNIT_CASE(end_of_the_address_space),
 	{}

@@ -126,6 +126,44 @@ static void runs_are_aligned(struct kunit *test)
 	expect_sound(test, heap);
 }
 
+/* A run in an aligned chunk needs no room to be aligned in. */
+static void aligned_without_slack(struct kunit *test)
+{
+	unsigned long half = KSPAN_CHUNK_MAX / 2;
+	struct kspan_page_heap *heap = kspan_test_heap(test, half + 1);
+	struct kspan_run run[4];
+
+	/* The first page is three pages below a multiple of 256. */
+	kspan_test_chunk(test, heap, 0x10000000 - 3 * KSPAN_PAGE_SIZE, 40);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, 37, 256,
+							       false, &run[0]));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc_aligned(heap, 37, 256,
+							      true, &run[0]));
+	KUNIT_EXPECT_EQ(test, run_index(&run[0]), 3U);
+	kspan_test_chunk(test, heap, 0x20000000, KSPAN_CHUNK_MAX);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, 2, 256, true,
+							       &run[1]) &&
+				 run_index(&run[1]));
+	put(heap, &run[1], 2);
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc_aligned(heap, half, half,
+							      false, &run[1]));
+	KUNIT_EXPECT_EQ(test, run_index(&run[1]), 0U);
+	/* The rest is the reserve's. */
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, half, half,
+							       false, &run[2]));
+	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc_aligned(heap, half, half,
+							      true, &run[2]));
+	KUNIT_EXPECT_EQ(test, (unsigned long)run_index(&run[2]), half);
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, half, half,
+							       true, &run[3]));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, 257, 1, true,
+							       &run[3]));
+	put(heap, &run[0], 37);
+	put(heap, &run[1], half);
+	put(heap, &run[2], half);
+	expect_sound(test, heap);
+}
+
 /* The reserve is for those who may use it; others are told in time. */
 static void reserve_is_kept(struct kunit *test)
 {
@@ -383,6 +421,7 @@ static struct kunit_case heap_cases[] = {
 	KUNIT_CASE(split_and_coalesce),
 	KUNIT_CASE(exhaustion_is_told),
 	KUNIT_CASE(runs_are_aligned),
+	KUNIT_CASE(aligned_without_slack),
 	KUNIT_CASE(reserve_is_kept),
 	KUNIT_CASE(holes_are_no_reserve),
 	KUNIT_CASE(trim_keeps_a_run),

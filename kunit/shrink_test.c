@@ -101,14 +101,14 @@ static void kept_spans_go_second(struct kunit *test)
 
 	kspan_release();
 	for (i = 0; i < ARRAY_SIZE(ptr); i++)
-		ptr[i] = kspan_alloc(SZ_4M, GFP_KERNEL);
+		ptr[i] = kspan_alloc(SZ_2M, GFP_KERNEL);
 	for (i = 0; i < ARRAY_SIZE(ptr); i++)
 		kspan_free(ptr[i]);
 	idle = atomic_long_read(&kspan_region_idle);
-	KUNIT_ASSERT_GE(test, idle, 4L * SZ_4M);
+	KUNIT_ASSERT_GE(test, idle, 4L * SZ_2M);
 	KUNIT_EXPECT_GE(test, kspan_shrink_count(), (unsigned long)idle);
 
-	KUNIT_EXPECT_GE(test, kspan_shrink(SZ_4M), (unsigned long)SZ_4M);
+	KUNIT_EXPECT_GE(test, kspan_shrink(SZ_2M), (unsigned long)SZ_2M);
 	KUNIT_EXPECT_LE(test, atomic_long_read(&kspan_region_idle), 3 * idle / 4);
 	KUNIT_EXPECT_GE(test, atomic_long_read(&kspan_region_idle), 2 * idle / 4);
 	kspan_shrink(LONG_MAX);

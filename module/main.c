@@ -77,8 +77,8 @@
  *    the page heap.
  *
  * Large objects, above 32 KiB, skip all that: they are regions from vmalloc()
- * of their own, or runs of the page heap for who cannot sleep, and are kept
- * for reuse when freed.
+ * of their own, or runs of the page heap for who cannot sleep and for aligned
+ * ones, and are kept for reuse when freed.
  *
  * Zeroing: a heap page remembers whether it may hold anything but zeros, and
  * so does an object that nobody has used since, by state ZEROED.

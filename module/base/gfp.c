@@ -2,7 +2,10 @@
 /*
  * What a caller's flags and context allow.  See gfp.h.
  */
+#include <linux/kconfig.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 #include "base/gfp.h"
 
@@ -23,4 +26,20 @@ bool kspan_may_sleep(gfp_t gfp)
 	return gfpflags_allow_blocking(gfp) && !in_interrupt() &&
 	       !irqs_disabled() && !(IS_ENABLED(CONFIG_PREEMPT_COUNT) &&
 				     preempt_count());
+}
+
+/**
+ * kspan_free_may_sleep - whether a free may call what sleeps
+ *
+ * A free has no flags that say so, so it may where nothing forbids it: where the
+ * kernel counts what turns preemption off, outside of RCU read sections, and
+ * not in a task that is about to wait for something.
+ *
+ * Context: Any.
+ * Return: whether it may.
+ */
+bool kspan_free_may_sleep(void)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() &&
+	       !rcu_preempt_depth() && task_is_running(current);
 }

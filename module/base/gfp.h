@@ -60,5 +60,6 @@ static inline gfp_t kspan_gentle(gfp_t gfp)
 }
 
 bool kspan_may_sleep(gfp_t gfp);
+bool kspan_free_may_sleep(void);
 
 #endif /* KSPAN_GFP_H */

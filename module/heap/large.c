@@ -5,7 +5,11 @@
  * They are regions of their own from vmalloc(), so that each goes back to the
  * kernel by itself and a request of any size finds a kept one.  Who must not
  * sleep, or has no memory to ask for, gets a run of what the page heap has.
- * Both are kept for a while when they are freed, see kept.c.
+ * Both are kept for a while when they are freed, see large_cache.c.
+ *
+ * An alignment above a page's is what chunks have and regions have not, unless
+ * they are mapped by huge pages: so an aligned object that is no more than half
+ * a chunk is a run, whoever asks for it.
  *
  * A large object is in the arena map with its first page only: allocating,
  * finding and freeing cost the same at 64 KiB and at 64 MiB.
@@ -25,6 +29,7 @@
 #include "heap/large.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
+#include "heap/region.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
@@ -41,52 +46,6 @@ static unsigned long span_bytes(const struct kspan_span *span)
 	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 }
 
-/*
- * A region from the kernel.
- *
- * It begins where vmalloc() says, in the middle of a heap page if need be.
- * That page is its alone all the same, as is its last: the areas on both
- * sides are a guard page away, which is half a heap page or more.
- */
-static struct kspan_span *get_region(unsigned long pages, size_t align,
-				     gfp_t gfp, int node, int *err)
-{
-	/* A heap page may be less than one of the kernel's. */
-	unsigned long bytes = PAGE_ALIGN(pages << KSPAN_PAGE_SHIFT);
-	struct kspan_span *span;
-
-	*err = -ENOMEM;
-	if (!kspan_may_sleep(gfp))
-		return NULL;
-	span = kspan_span_alloc(0, gfp);
-	if (!span)
-		return NULL;
-	/* Room is counted in heap pages from mem, so that all of it is heap. */
-	if (align > PAGE_SIZE)
-		bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
-	bytes = kspan_vmalloc_round(bytes);
-	span->mem = kspan_backing_get(bytes, gfp, node, err);
-	if (!span->mem)
-		goto free_span;
-	*err = kspan_arena_cover((unsigned long)span->mem, bytes, gfp);
-	if (*err) {
-		kspan_backing_drop(span->mem);
-		goto free_span;
-	}
-	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
-	span->nr_pages = pages;
-	span->base = ALIGN((unsigned long)span->mem, align ?: PAGE_SIZE);
-	span->node = node;
-	span->needzero = !want_init_on_alloc(GFP_KERNEL);
-	atomic_long_add(bytes, &kspan_heap_sys);
-	kspan_large_cache_add_region(span);
-	return span;
-
-free_span:
-	kspan_span_free(span);
-	return NULL;
-}
-
 /* A run of what the page heap has. */
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 				  int node, bool use_reserve, bool *low)
@@ -95,15 +54,21 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	struct kspan_page_heap *heap = kspan_page_heap_of(node);
 	struct kspan_span *span;
 	struct kspan_run run;
+	bool found;
 
-	if (pages + align_pages - 1 > RUN_MAX)
+	if (pages > RUN_MAX)
 		return NULL;
 	span = kspan_span_alloc(0, gfp);
 	if (!span) {
 		*low = true;
 		return NULL;
 	}
-	if (!kspan_page_heap_alloc(heap, pages, align_pages, use_reserve, &run)) {
+	if (align_pages > 1)
+		found = kspan_page_heap_alloc_aligned(heap, pages, align_pages,
+						      use_reserve, &run);
+	else
+		found = kspan_page_heap_alloc(heap, pages, 1, use_reserve, &run);
+	if (!found) {
 		*low = true;
 		kspan_span_free(span);
 		return NULL;
@@ -122,6 +87,48 @@ static unsigned long usable_bytes(const struct kspan_span *span)
 {
 	return kspan_redzone_on() ? kspan_redzone_asked(span, (void *)span->base) :
 				    span_bytes(span);
+}
+
+/*
+ * An aligned run, of a new chunk if the page heap has none.  That chunk stays
+ * only if it is aligned well enough, which is up to vmalloc().
+ */
+static struct kspan_span *get_aligned_run(unsigned long pages, size_t align,
+					  gfp_t gfp, int node, bool *low)
+{
+	struct kspan_page_heap *heap = kspan_page_heap_of(node);
+	unsigned long bytes = pages << KSPAN_PAGE_SHIFT, end;
+	struct kspan_chunk *chunk;
+	struct kspan_span *span;
+	int err;
+
+	if (align <= PAGE_SIZE || pages > RUN_MAX || !kspan_may_sleep(gfp))
+		return NULL;
+	span = get_run(pages, align, gfp, node, false, low);
+	if (span)
+		return span;
+	chunk = kspan_chunk_get(heap->node, KSPAN_CHUNK_PAGES,
+				gfp & ~__GFP_NOFAIL, &err);
+	if (!chunk)
+		return NULL;
+	end = chunk->base + ((unsigned long)chunk->nr_pages << KSPAN_PAGE_SHIFT);
+	if (ALIGN(chunk->base, align) - chunk->base + bytes >
+	    end - chunk->base) {
+		kspan_chunk_put(chunk);
+		return NULL;
+	}
+	kspan_page_heap_add(heap, chunk);
+	return get_run(pages, align, gfp, node, false, low);
+}
+
+static struct kspan_span *get_region(unsigned long pages, size_t align,
+				     gfp_t gfp, int node, int *err)
+{
+	/* First what those who could not sleep left. */
+	if (unlikely(atomic_long_read(&kspan_region_surplus)) &&
+	    kspan_may_sleep(gfp))
+		kspan_large_trim(KSPAN_LARGE_CACHE_SURPLUS, ULONG_MAX);
+	return kspan_region_get(pages, align, gfp, node, err);
 }
 
 /* Begin the life of a large object.  Return: its memory. */
@@ -148,6 +155,33 @@ static void free_run(struct kspan_span *span)
 }
 
 /*
+ * Keep the span of an object that ended, and give back those for which there is
+ * no room any more.  Who may not sleep leaves that to others.  Return: whether
+ * the scavenger has something to do.
+ */
+static bool keep_span(struct kspan_span *span)
+{
+	struct hlist_node *next;
+	bool deferred = false;
+	HLIST_HEAD(gone);
+
+	kspan_large_cache_put(span, &gone);
+	if (likely(hlist_empty(&gone)))
+		return false;
+	hlist_for_each_entry_safe(span, next, &gone, kept) {
+		if (!kspan_is_region(span)) {
+			free_run(span);
+		} else if (kspan_free_may_sleep()) {
+			kspan_region_put(span);
+		} else {
+			kspan_large_cache_defer(span);
+			deferred = true;
+		}
+	}
+	return deferred || kspan_span_nr_dead() > KSPAN_DEAD_KICK;
+}
+
+/*
  * vmalloc() may have given another node's memory when @span's had none.  Such a
  * span is put where who insists on a node does not meet it again.
  */
@@ -160,8 +194,9 @@ static bool is_elsewhere(struct kspan_span *span)
 		return false;
 	if (region) {
 		span->node = NUMA_NO_NODE;
-		kspan_large_cache_put(span);
+		keep_span(span);
 	} else {
+		kspan_large_cache_drop(span);
 		free_run(span);
 	}
 	return true;
@@ -235,7 +270,9 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	if (size >> PAGE_SHIFT > totalram_pages() ||
 	    size > LONG_MAX / 2)
 		return NULL;
-	span = get_region(pages, align, gfp, node, err);
+	span = get_aligned_run(pages, align, gfp, node, low);
+	if (!span)
+		span = get_region(pages, align, gfp, node, err);
 	if (!span)
 		span = get_run(pages, align, gfp, node, !kspan_may_sleep(gfp),
 			       low);
@@ -294,13 +331,6 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 	return KSPAN_FAULT_NONE;
 }
 
-static void free_region(struct kspan_span *span)
-{
-	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
-	kspan_backing_put(span->mem, kspan_room_bytes(span));
-	kspan_span_end(span);
-}
-
 /**
  * kspan_large_quarantine - end a large object that was found damaged
  * @span: its span, claimed; its memory is never used again
@@ -317,12 +347,10 @@ void kspan_large_quarantine(struct kspan_span *span)
  * @span: its span, claimed
  *
  * Context: Any but NMI.
- * Return: true if more than should be is kept or waits: kick the scavenger.
+ * Return: true if something waits for the scavenger: kick it.
  */
 bool kspan_large_free(struct kspan_span *span)
 {
-	enum kspan_large_cache_result keep;
-
 	if (kspan_redzone_on())
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())
@@ -331,16 +359,12 @@ bool kspan_large_free(struct kspan_span *span)
 		kspan_large_quarantine(span);
 		return false;
 	}
-	keep = kspan_large_cache_put(span);
-	if (keep != KSPAN_LARGE_CACHE_DECLINED)
-		return keep == KSPAN_LARGE_CACHE_SURPLUS;
-	free_run(span);
-	return kspan_span_nr_dead() > KSPAN_DEAD_KICK;
+	return keep_span(span);
 }
 
 /**
  * kspan_large_trim - give kept spans back, regions to the kernel
- * @age: those of that age and above; and regions above the budget
+ * @age: those of that age and above; and what waits to be unmapped
  * @max_bytes: stop when so many were given back
  *
  * Context: Process context that may sleep.
@@ -360,7 +384,7 @@ unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 			continue;
 		}
 		bytes += kspan_room_bytes(span);
-		free_region(span);
+		kspan_region_put(span);
 	}
 	return bytes;
 }
@@ -387,8 +411,8 @@ unsigned int kspan_large_sweep(void)
 			kspan_large_cache_add_region(span);
 		if (!kspan_redzone_check_poison(span, (void *)span->base))
 			nr++;
-		else if (kspan_large_cache_put(span) == KSPAN_LARGE_CACHE_DECLINED)
-			free_run(span);
+		else
+			keep_span(span);
 		cond_resched();
 	}
 	return nr;

@@ -3,16 +3,24 @@
  * Spans of freed large objects, kept for the next request of their size.
  *
  * Mapping and unmapping is what vmalloc() is slow at, and finding and filing a
- * run is what the page heap is slow at; a kept span skips both, descriptor
- * and entry in the arena map included.  Kept spans are filed by size, four
- * lists an octave, so that a look costs the same at 64 KiB and at 64 MiB.  A
- * run serves requests of its exact length, a region those that use at least
- * 3/4 of it.  They go when they have idled, when memory is short, or, beyond
- * a budget, at once.  How long they have idled is told by their list: the tick
- * moves all of a size to the next age, which costs the same for any number.
+ * run is what the page heap is slow at; a kept span skips both, its descriptor
+ * and its entry in the arena map included.
  *
- * The map leads to a kept span still: whoever frees it again finds its life
- * over, which is a double free.
+ * Kept spans are filed by size, four lists an octave, so that a look costs the
+ * same at 64 KiB and at 64 MiB.  A run serves requests of its exact length, a
+ * region those that use at least 3/4 of what it is meant for.  A region that is
+ * larger than that, because an aligned object had to be found in it, is filed
+ * without the excess, so that the same request finds it again.
+ *
+ * What is kept never exceeds a budget: the oldest regions make room for the one
+ * that was freed last, and runs beyond it return to the page heap.  All of it
+ * goes when it has idled, or when memory is short.  A second list has the spans
+ * in the order in which they were freed, each with the tick of that time.  A span
+ * that is taken stays in it until it is freed again or met by who looks for the
+ * oldest one, so that who allocates and frees in turn does not touch that list.
+ *
+ * The arena map leads to a kept span still: whoever frees it again finds its
+ * life over, which is a double free.
  */
 #include <linux/align.h>
 #include <linux/bitops.h>
@@ -31,30 +39,52 @@
 #define BUCKETS_ON	2U
 /* Spans looked at in a list: the newest, whose memory is in caches. */
 #define LOOK_MAX	16U
+/* Spans looked at to find the oldest, at a stretch with interrupts off. */
+#define STEPS_MAX	32U
 
 #define REGION_BUDGET	SZ_256M
 #define RUN_BUDGET	SZ_8M
 
 atomic_long_t kspan_region_sys;
 atomic_long_t kspan_region_idle;
+atomic_long_t kspan_region_surplus;
 atomic_long_t kspan_run_idle;
 
-/* Kept spans of one sort, by size and age, newest first. */
+/**
+ * struct cached_spans - the kept spans of one sort
+ * @bucket: all of them by size, the newest first
+ * @lru: all of them, the newest first, and such that were taken since
+ * @idle: their bytes
+ * @budget: the most that @idle may be; set at load
+ */
 struct cached_spans {
-	struct hlist_head bucket[NR_BUCKETS][KSPAN_LARGE_CACHE_AGES];
+	struct hlist_head bucket[NR_BUCKETS];
+	struct list_head lru;
+	atomic_long_t *idle;
+	long budget;
 };
 
 /*
- * Kept spans, and regions in use.  The lock guards the lists and the changes of
- * the byte counts; any context but NMI, takes no other lock.
+ * Guards all lists here, the epoch, and the changes of the byte counts; a leaf,
+ * taken in any context but NMI.
  */
 static DEFINE_RAW_SPINLOCK(large_cache_lock);
-static struct cached_spans regions, runs;
-static HLIST_HEAD(live_regions);
 
-/* Bytes kept at most; set at load. */
-static long region_budget;
-static long run_budget;
+static struct cached_spans regions = {
+	.lru = LIST_HEAD_INIT(regions.lru),
+	.idle = &kspan_region_idle,
+};
+
+static struct cached_spans runs = {
+	.lru = LIST_HEAD_INIT(runs.lru),
+	.idle = &kspan_run_idle,
+};
+
+/* Regions that had to go where nobody could sleep to unmap them. */
+static HLIST_HEAD(surplus);
+
+/* Ticks so far; a span's age is the number since it was put here. */
+static u32 epoch;
 
 static unsigned int bucket_of(unsigned long pages)
 {
@@ -64,32 +94,30 @@ static unsigned int bucket_of(unsigned long pages)
 	return 4 * order + (((pages << 2) >> order) & 3);
 }
 
-static unsigned long room_pages(const struct kspan_span *span)
+/* Heap pages of the largest request that a span serves. */
+static unsigned long fit_pages(struct kspan_span *span)
 {
-	return span->region_pages ?: span->nr_pages;
+	return kspan_is_region(span) ? kspan_large_of(span)->fit_pages :
+				       span->nr_pages;
 }
 
 /*
  * Its objects begin where the first one did: a late second free of that has
  * looked for it there, and must not end another's life.
  */
-static bool fits(const struct kspan_span *span, unsigned long pages,
-		 size_t align, int node)
+static bool fits(struct kspan_span *span, unsigned long pages, size_t align,
+		 int node)
 {
-	unsigned long room = span->region_pages, end;
+	unsigned long most = fit_pages(span);
 
 	if (node != NUMA_NO_NODE && span->node != node)
 		return false;
 	if (align && !IS_ALIGNED(span->base, align))
 		return false;
-	/* As the last request, most often. */
-	if (likely(span->nr_pages == pages))
+	/* As the first request, most often. */
+	if (likely(most == pages))
 		return true;
-	if (pages < room - room / 4)
-		return false;
-	end = (unsigned long)span->mem + (room << KSPAN_PAGE_SHIFT);
-	/* No sum that might pass the last address of 32 bits. */
-	return room && pages <= (end - span->base) >> KSPAN_PAGE_SHIFT;
+	return kspan_is_region(span) && pages < most && pages >= most - most / 4;
 }
 
 static struct cached_spans *lists_of(const struct kspan_span *span)
@@ -98,22 +126,18 @@ static struct cached_spans *lists_of(const struct kspan_span *span)
 }
 
 static __always_inline struct kspan_span *
-look_in_locked(struct hlist_head *ages, unsigned long pages, size_t align,
+look_in_locked(struct hlist_head *list, unsigned long pages, size_t align,
 	       int node)
 {
-	struct hlist_head *end = ages + KSPAN_LARGE_CACHE_AGES;
 	struct kspan_span *span;
-	unsigned int looks;
+	unsigned int looks = LOOK_MAX;
 
 	lockdep_assert_held(&large_cache_lock);
-	for (; ages != end; ages++) {
-		looks = LOOK_MAX;
-		hlist_for_each_entry(span, ages, kept) {
-			if (fits(span, pages, align, node))
-				return span;
-			if (!--looks)
-				break;
-		}
+	hlist_for_each_entry(span, list, kept) {
+		if (fits(span, pages, align, node))
+			return span;
+		if (!--looks)
+			break;
 	}
 	return NULL;
 }
@@ -126,22 +150,50 @@ static struct kspan_span *find_locked(unsigned long pages, size_t align, int nod
 
 	lockdep_assert_held(&large_cache_lock);
 	for (i = bucket; i < end && !span; i++)
-		span = look_in_locked(regions.bucket[i], pages, align, node);
+		span = look_in_locked(&regions.bucket[i], pages, align, node);
 	/* A run is as long as the request, so there is one list to look in. */
 	if (!span)
-		span = look_in_locked(runs.bucket[bucket], pages, align, node);
+		span = look_in_locked(&runs.bucket[bucket], pages, align, node);
 	return span;
 }
 
-/* @span is off its list and its taker's. */
-static void take_locked(struct kspan_span *span)
+/* Let @span be its taker's. */
+static __always_inline void take_locked(struct kspan_span *span)
 {
-	long bytes = kspan_room_bytes(span);
-
 	lockdep_assert_held(&large_cache_lock);
 	__hlist_del(&span->kept);
-	atomic_long_sub(bytes, kspan_is_region(span) ? &kspan_region_idle :
-						       &kspan_run_idle);
+	INIT_HLIST_NODE(&span->kept);
+	atomic_long_sub(kspan_room_bytes(span), lists_of(span)->idle);
+}
+
+/* Let @span, which was taken, be one of those that the caller has to give back. */
+static void let_go_locked(struct kspan_span *span, struct hlist_head *gone)
+{
+	lockdep_assert_held(&large_cache_lock);
+	list_del_init(&kspan_large_of(span)->lru);
+	if (kspan_is_region(span))
+		atomic_long_sub(kspan_room_bytes(span), &kspan_region_sys);
+	hlist_add_head(&span->kept, gone);
+}
+
+/*
+ * The oldest kept span of a sort.  Return: NULL if there is none, or if it takes
+ * more than @steps, which are 0 then.
+ */
+static struct kspan_span *oldest_locked(struct cached_spans *lists,
+					unsigned int *steps)
+{
+	struct kspan_large *large;
+
+	lockdep_assert_held(&large_cache_lock);
+	while (*steps && !list_empty(&lists->lru)) {
+		(*steps)--;
+		large = list_last_entry(&lists->lru, struct kspan_large, lru);
+		if (!hlist_unhashed(&large->span.kept))
+			return &large->span;
+		list_del_init(&large->lru);
+	}
+	return NULL;
 }
 
 /**
@@ -160,113 +212,163 @@ struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int
 
 	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	span = find_locked(pages, align, node);
-	if (span) {
+	if (span)
 		take_locked(span);
-		if (kspan_is_region(span))
-			hlist_add_head(&span->kept, &live_regions);
-	}
 	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 	return span;
+}
+
+/* Whether so many bytes more would be within the budget. */
+static bool has_room_locked(const struct cached_spans *lists, long bytes)
+{
+	lockdep_assert_held(&large_cache_lock);
+	return atomic_long_read(lists->idle) + bytes <= lists->budget;
+}
+
+/* Make room for @bytes, within bounds.  Return: false if it takes more. */
+static bool make_room_locked(struct cached_spans *lists, long bytes,
+			     struct hlist_head *gone)
+{
+	unsigned int steps = STEPS_MAX;
+	struct kspan_span *span;
+
+	lockdep_assert_held(&large_cache_lock);
+	while (!has_room_locked(lists, bytes)) {
+		span = oldest_locked(lists, &steps);
+		if (!span)
+			return false;
+		take_locked(span);
+		let_go_locked(span, gone);
+	}
+	return true;
+}
+
+static void file_locked(struct kspan_span *span)
+{
+	struct kspan_large *large = kspan_large_of(span);
+	struct cached_spans *lists = lists_of(span);
+
+	lockdep_assert_held(&large_cache_lock);
+	large->epoch = epoch;
+	hlist_add_head(&span->kept, &lists->bucket[bucket_of(fit_pages(span))]);
+	if (lists->lru.next != &large->lru)
+		list_move(&large->lru, &lists->lru);
+	atomic_long_add(kspan_room_bytes(span), lists->idle);
 }
 
 /**
  * kspan_large_cache_put - keep the span of an object that was freed
  * @span: the span, its life over
+ * @gone: gets the spans that the caller has to give back for it, with @span
+ *	among them if it is not kept
+ *
+ * The budget is kept at every moment: the oldest regions go before a younger one
+ * is added.
  *
  * Context: Any but NMI.
- * Return: what became of it.
  */
-enum kspan_large_cache_result kspan_large_cache_put(struct kspan_span *span)
+void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 {
-	bool region = kspan_is_region(span);
+	struct cached_spans *lists = lists_of(span);
 	long bytes = kspan_room_bytes(span);
+	bool keep = bytes <= lists->budget, done;
 	unsigned long flags;
-	long idle;
 
-	if (!region && atomic_long_read(&kspan_run_idle) + bytes > run_budget)
-		return KSPAN_LARGE_CACHE_DECLINED;
-	raw_spin_lock_irqsave(&large_cache_lock, flags);
-	if (region)
-		__hlist_del(&span->kept);
-	hlist_add_head(&span->kept,
-		       lists_of(span)->bucket[bucket_of(room_pages(span))]);
-	idle = atomic_long_add_return(bytes, region ? &kspan_region_idle :
-						      &kspan_run_idle);
-	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
-	return region && idle > region_budget ? KSPAN_LARGE_CACHE_SURPLUS :
-						KSPAN_LARGE_CACHE_KEPT;
+	do {
+		raw_spin_lock_irqsave(&large_cache_lock, flags);
+		/* The page heap is no bad place for a run. */
+		if (!kspan_is_region(span) && !has_room_locked(lists, bytes))
+			keep = false;
+		done = !keep || make_room_locked(lists, bytes, gone);
+		if (done && keep)
+			file_locked(span);
+		else if (done)
+			let_go_locked(span, gone);
+		raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+	} while (!done);
 }
 
-/* Count a new region that is in use.  Context: Any but NMI. */
+/**
+ * kspan_large_cache_defer - let a region wait for somebody who may unmap it
+ * @span: one that kspan_large_cache_put() did not keep
+ *
+ * Context: Any but NMI; the caller kicks the scavenger.
+ */
+void kspan_large_cache_defer(struct kspan_span *span)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
+	hlist_add_head(&span->kept, &surplus);
+	atomic_long_add(kspan_room_bytes(span), &kspan_region_surplus);
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+}
+
+/**
+ * kspan_large_cache_drop - forget a span that was taken
+ * @span: it ends, and was not given to kspan_large_cache_put()
+ *
+ * Context: Any but NMI.
+ */
+void kspan_large_cache_drop(struct kspan_span *span)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
+	list_del_init(&kspan_large_of(span)->lru);
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+}
+
+/* Count a new region that is in use.  Context: Any. */
 void kspan_large_cache_add_region(struct kspan_span *span)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&large_cache_lock, flags);
 	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
-	hlist_add_head(&span->kept, &live_regions);
-	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 }
 
-/* The next kept span of a size and age, the caller's now; or NULL. */
-static struct kspan_span *pop(struct hlist_head *list)
+/* A span of that age or above for @gone, the oldest; or NULL. */
+static struct kspan_span *pop_old(struct cached_spans *lists, unsigned int age,
+				  struct hlist_head *gone)
+{
+	struct kspan_span *span;
+	unsigned long flags;
+	unsigned int steps;
+
+	do {
+		steps = STEPS_MAX;
+		raw_spin_lock_irqsave(&large_cache_lock, flags);
+		span = oldest_locked(lists, &steps);
+		if (span && epoch - kspan_large_of(span)->epoch < age)
+			span = NULL;
+		if (span) {
+			take_locked(span);
+			let_go_locked(span, gone);
+		}
+		raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+	} while (!span && !steps);
+	return span;
+}
+
+/* A region that waits to be unmapped for @gone; or NULL. */
+static struct kspan_span *pop_surplus(struct hlist_head *gone)
 {
 	struct kspan_span *span = NULL;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&large_cache_lock, flags);
-	if (!hlist_empty(list)) {
-		span = hlist_entry(list->first, struct kspan_span, kept);
-		take_locked(span);
-		/* Neither kept nor in use from here on. */
-		if (kspan_is_region(span))
-			atomic_long_sub(kspan_room_bytes(span),
-					&kspan_region_sys);
+	if (!hlist_empty(&surplus)) {
+		span = hlist_entry(surplus.first, struct kspan_span, kept);
+		__hlist_del(&span->kept);
+		hlist_add_head(&span->kept, gone);
+		atomic_long_sub(kspan_room_bytes(span), &kspan_region_surplus);
 	}
 	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 	return span;
 }
 
-/* What to pick of the kept spans. */
-struct pick {
-	unsigned long bytes_left;	/* at most; the last may exceed it */
-	long keep;			/* bytes of regions that may stay */
-	struct hlist_head *gone;	/* where they go */
-};
-
-static void pick_from(struct hlist_head *list, struct pick *pick)
-{
-	struct kspan_span *span;
-	unsigned long bytes;
-
-	while (pick->bytes_left &&
-	       atomic_long_read(&kspan_region_idle) >= pick->keep) {
-		span = pop(list);
-		if (!span)
-			break;
-		bytes = kspan_room_bytes(span);
-		pick->bytes_left -= min(bytes, pick->bytes_left);
-		hlist_add_head(&span->kept, pick->gone);
-	}
-}
-
-/* Pick spans of that age and above, the oldest first. */
-static void pick_all(struct cached_spans *lists, unsigned int age,
-		     struct pick *pick)
-{
-	unsigned int i, old;
-
-	for (old = KSPAN_LARGE_CACHE_AGES; old-- > age;)
-		for (i = NR_BUCKETS; i-- > 0;)
-			/* A hint: most lists are empty, which pop() would see. */
-			if (!data_race(hlist_empty(&lists->bucket[i][old])))
-				pick_from(&lists->bucket[i][old], pick);
-}
-
 /**
  * kspan_large_cache_collect - pick the kept spans that should go
- * @age: those of that age and above; and regions above the budget, the older
- *	first
+ * @age: those of that age and above, the older first; and all regions that wait
+ *	to be unmapped
  * @max_bytes: stop at so many
  * @gone: the list they are moved to, the caller's now
  *
@@ -275,20 +377,25 @@ static void pick_all(struct cached_spans *lists, unsigned int age,
 void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
 			       struct hlist_head *gone)
 {
-	struct pick pick = {
-		.bytes_left = max_bytes,
-		.gone = gone,
-	};
-
-	pick_all(&regions, age, &pick);
 	/* A run's chunk has yet to idle, so a run goes sooner. */
-	pick_all(&runs, age ? age - 1 : 0, &pick);
-	pick.keep = region_budget + 1;
-	pick_all(&regions, 0, &pick);
+	unsigned int run_age = age ? age - 1 : 0;
+	struct kspan_span *span;
+	unsigned long bytes = 0;
+
+	while (bytes < max_bytes) {
+		span = pop_surplus(gone);
+		if (!span)
+			span = pop_old(&regions, age, gone);
+		if (!span)
+			span = pop_old(&runs, run_age, gone);
+		if (!span)
+			break;
+		bytes += kspan_room_bytes(span);
+	}
 }
 
 /**
- * kspan_large_cache_age - let kept spans that stay be one age older
+ * kspan_large_cache_age - let kept spans that stay be a tick older
  *
  * The scavenger's, once a tick, after those of the last age have gone.
  *
@@ -296,21 +403,11 @@ void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
  */
 void kspan_large_cache_age(void)
 {
-	struct cached_spans *lists;
-	unsigned int i, age;
 	unsigned long flags;
 
-	for (lists = &regions; lists; lists = lists == &regions ? &runs : NULL) {
-		for (i = 0; i < NR_BUCKETS; i++) {
-			struct hlist_head *ages = lists->bucket[i];
-
-			raw_spin_lock_irqsave(&large_cache_lock, flags);
-			for (age = KSPAN_LARGE_CACHE_AGES - 1; age; age--)
-				if (hlist_empty(&ages[age]))
-					hlist_move_list(&ages[age - 1], &ages[age]);
-			raw_spin_unlock_irqrestore(&large_cache_lock, flags);
-		}
-	}
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
+	epoch++;
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 }
 
 /* Budgets for this machine.  Context: module load. */
@@ -318,8 +415,8 @@ void kspan_large_cache_init(void)
 {
 	unsigned long pages = totalram_pages();
 
-	region_budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
+	regions.budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 	/* On 32 bits addresses are scarcer, and others' vmalloc() needs some. */
-	region_budget = min_t(unsigned long, region_budget, VMALLOC_TOTAL / 16);
-	run_budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;
+	regions.budget = min_t(unsigned long, regions.budget, VMALLOC_TOTAL / 16);
+	runs.budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 }

@@ -22,7 +22,6 @@
 #include <linux/lockdep.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/printk.h>
 
 #include "base/counters.h"
@@ -32,18 +31,11 @@
 #include "heap/page_heap.h"
 #include "span/report.h"
 
+/* Chunks that are looked at for an aligned run, under the lock. */
+#define ALIGNED_LOOKS	8U
+
 /* The bucket of a chunk that contradicted itself. */
 #define QUARANTINED		U16_MAX
-
-static struct kspan_page_heap *heaps[MAX_NUMNODES];
-
-/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
-struct kspan_page_heap *kspan_page_heap_of(int node)
-{
-	struct kspan_page_heap *heap = node >= 0 ? heaps[node] : NULL;
-
-	return heap ? heap : heaps[kspan_first_node];
-}
 
 /**
  * kspan_page_heap_setup - an empty heap
@@ -273,6 +265,73 @@ unlock:
 	return chunk;
 }
 
+/*
+ * A chunk with an aligned run in a free run that need not hold one, and where
+ * it begins.  Looks at a chunk of each of the shortest lengths, and at an empty
+ * one.  Return: NULL for none.
+ */
+static struct kspan_chunk *find_aligned_locked(struct kspan_page_heap *heap,
+					       unsigned int nr_pages,
+					       unsigned int align_pages,
+					       unsigned int *at)
+{
+	unsigned int bucket = nr_pages * KSPAN_PAGE_HEAP_FILL, looks = 0;
+	struct kspan_chunk *chunk;
+
+	lockdep_assert_held(&heap->lock);
+	for (; looks <= ALIGNED_LOOKS; looks++, bucket++) {
+		if (looks == ALIGNED_LOOKS)
+			bucket = max(bucket, KSPAN_PAGE_HEAP_BUCKETS - 1);
+		bucket = find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
+				       bucket);
+		if (bucket >= KSPAN_PAGE_HEAP_BUCKETS)
+			break;
+		chunk = list_first_entry(&heap->lists[bucket],
+					 struct kspan_chunk, list);
+		*at = find_run(chunk, nr_pages, align_pages);
+		if (*at < chunk->nr_pages)
+			return chunk;
+	}
+	return NULL;
+}
+
+/**
+ * kspan_page_heap_alloc_aligned - an aligned run, wherever one happens to be
+ * @heap: where from
+ * @nr_pages: its length, at most KSPAN_CHUNK_MAX
+ * @align_pages: power of two; alignment of its address in heap pages
+ * @use_reserve: whether the caller may go below the reserve
+ * @run: the result
+ *
+ * kspan_page_heap_alloc() takes a free run that is so long that there must be
+ * an aligned one in it.  Chunks are aligned as a rule, so that runs just as long
+ * as the request may do as well; they are tried first.
+ *
+ * Context: Any but NMI.
+ * Return: whether there was one.
+ */
+bool kspan_page_heap_alloc_aligned(struct kspan_page_heap *heap,
+				   unsigned int nr_pages,
+				   unsigned int align_pages, bool use_reserve,
+				   struct kspan_run *run)
+{
+	struct kspan_chunk *chunk = NULL;
+	unsigned long flags;
+	unsigned int at;
+
+	if (nr_pages > KSPAN_CHUNK_MAX)
+		return false;
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (use_reserve ||
+	    heap->free_pages >= kspan_page_heap_reserve(heap) + nr_pages)
+		chunk = find_aligned_locked(heap, nr_pages, align_pages, &at);
+	if (chunk)
+		take_run_locked(heap, chunk, at, nr_pages, run);
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return chunk || kspan_page_heap_alloc(heap, nr_pages, align_pages,
+					      use_reserve, run);
+}
+
 /**
  * kspan_page_heap_free - take a run of pages back
  * @heap: where it is from
@@ -400,63 +459,4 @@ const char *kspan_page_heap_check(struct kspan_page_heap *heap)
 	}
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return seen.wrong;
-}
-
-static void heap_destroy(int node)
-{
-	struct kspan_page_heap *heap = heaps[node];
-
-	kspan_page_heap_trim(heap, 0, 0);
-	if (heap->nr_chunks && !kspan_params.sbrk)
-		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
-			heap->nr_chunks);
-	heaps[node] = NULL;
-	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
-}
-
-/**
- * kspan_page_heap_init - a heap for every node, the reserve in it
- *
- * Context: Module load.
- * Return: 0 or -ENOMEM.
- */
-int kspan_page_heap_init(void)
-{
-	unsigned long reserve = DIV_ROUND_UP(kspan_params.reserve_kb,
-					     KSPAN_PAGE_SIZE >> 10);
-	struct kspan_page_heap *heap;
-	int node, err;
-
-	if (kspan_params.reserve_kb > totalram_pages() * (PAGE_SIZE >> 10) / 4) {
-		pr_err("parameter reserve_kb=%lu: more than a quarter of all memory\n",
-		       kspan_params.reserve_kb);
-		return -EINVAL;
-	}
-	for_each_kspan_node(node) {
-		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
-		if (!heap) {
-			err = -ENOMEM;
-			goto undo;
-		}
-		kspan_page_heap_setup(heap, node,
-				      DIV_ROUND_UP(reserve, kspan_nr_nodes));
-		heaps[node] = heap;
-	}
-	err = kspan_page_heap_fill_reserve();
-	/* A limit below the reserve is obeyed: less is kept ready. */
-	if (!err || err == -EDQUOT)
-		return 0;
-undo:
-	kspan_page_heap_exit();
-	return err;
-}
-
-/* Give back all chunks without live objects.  Context: module unload. */
-void kspan_page_heap_exit(void)
-{
-	int node;
-
-	for_each_kspan_node(node)
-		if (heaps[node])
-			heap_destroy(node);
 }

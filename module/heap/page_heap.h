@@ -85,6 +85,10 @@ struct kspan_page_heap *kspan_page_heap_of(int node);
 bool kspan_page_heap_alloc(struct kspan_page_heap *heap, unsigned int nr_pages,
 			   unsigned int align_pages, bool use_reserve,
 			   struct kspan_run *run);
+bool kspan_page_heap_alloc_aligned(struct kspan_page_heap *heap,
+				   unsigned int nr_pages,
+				   unsigned int align_pages, bool use_reserve,
+				   struct kspan_run *run);
 void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chunk,
 			  unsigned long addr, unsigned int nr_pages);
 void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk);

@@ -81,6 +81,7 @@ static unsigned long shrink_heaps(unsigned long want)
 unsigned long kspan_shrink_count(void)
 {
 	unsigned long bytes = atomic_long_read(&kspan_region_idle) +
+			      atomic_long_read(&kspan_region_surplus) +
 			      atomic_long_read(&kspan_run_idle);
 	int node;
 

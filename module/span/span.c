@@ -80,7 +80,7 @@ int kspan_span_init(void)
 	BUILD_BUG_ON(KSPAN_SMALL_MAX > U16_MAX);
 	with_asked = kspan_params.check > 1;
 	kspan_pool_init(&span_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
-	kspan_pool_init(&large_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
+	kspan_pool_init(&large_pool, sizeof(struct kspan_large), KSPAN_SYS_MSPAN);
 	for (i = 0; i < STATE_POOLS; i++)
 		kspan_pool_init(&state_pools[i], (i + 1) * STATE_STEP,
 				KSPAN_SYS_GC);
@@ -122,8 +122,11 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 	span->bucket = KSPAN_NO_BUCKET;
 	span->sc = sc;
 	span->kind = sc ? kspan_sc_kind(sc) : KSPAN_LARGE;
-	if (!sc)
+	if (!sc) {
+		INIT_HLIST_NODE(&span->kept);
+		INIT_LIST_HEAD(&kspan_large_of(span)->lru);
 		return span;
+	}
 	span->state_pool = state_pool(sc);
 	span->state = kspan_pool_alloc(&state_pools[span->state_pool], gfp);
 	if (!span->state) {

@@ -33,6 +33,7 @@
 #include <linux/align.h>
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -116,7 +117,7 @@ struct kspan_chunk;
  * @nr_pages: large: heap pages; set by who takes it
  * @list: small: place in a partial list, under the central lock; dead: in
  *	the dead_spans list, under its lock
- * @kept: large: place in the lists of kept.c, under their lock
+ * @kept: large: place in the lists by size of large_cache.c, under their lock
  * @nr_objs: small: objects; set once
  * @nr_free: bits set in the bitmap, under the central lock
  * @bucket: small: which partial list, or KSPAN_NO_BUCKET, under the central
@@ -171,6 +172,28 @@ struct kspan_span {
 		void *mem;
 	};
 };
+
+/**
+ * struct kspan_large - descriptor of a large object
+ *
+ * @span: what every part of kspan knows of it
+ * @lru: place among the kept spans of its sort, newest first, or in no list; a
+ *	span that is in use may be there as well.  This and @epoch are guarded by
+ *	large_cache_lock
+ * @epoch: the large cache's when the span was put there
+ * @fit_pages: region: heap pages of the largest object it is meant for; set once
+ */
+struct kspan_large {
+	struct kspan_span span;
+	struct list_head lru;
+	u32 epoch;
+	u32 fit_pages;
+} __aligned(64);
+
+static inline struct kspan_large *kspan_large_of(struct kspan_span *span)
+{
+	return container_of(span, struct kspan_large, span);
+}
 
 /* Life of a large object, in span->live. */
 enum kspan_life {

@@ -87,6 +87,17 @@ static noinline u64 touched_either(const struct bench_args *args)
 	return pair_loop(args, true, bench_kvmalloc, kvfree);
 }
 
+/* As kmalloc() aligns it: to its size. */
+static __always_inline void *aligned_alloc(size_t size, gfp_t gfp)
+{
+	return kspan_alloc_aligned(size, size, gfp);
+}
+
+static noinline u64 aligned_kspan(const struct bench_args *args)
+{
+	return pair_loop(args, false, aligned_alloc, kspan_free);
+}
+
 static const unsigned int small_sizes[] = {
 	8, 16, 24, 32, 48, 64, 96, 100, 128, 192, 200, 256, 512, 1000, 1024,
 	2048, 4096, 8192, 16384, 32768,
@@ -102,6 +113,19 @@ static const struct {
 	{ "64k", SZ_64K, 32 },
 	{ "1m", SZ_1M, 256 },
 	{ "16m", SZ_16M, 4096 },
+};
+
+/* A power of two, aligned to itself. */
+static const struct {
+	const char *name;
+	size_t size;
+	unsigned int share;
+} aligned_sizes[] = {
+	{ "aligned-64", 64, 1 },
+	{ "aligned-16k", SZ_16K, 16 },
+	{ "aligned-64k", SZ_64K, 32 },
+	{ "aligned-1m", SZ_1M, 256 },
+	{ "aligned-2m", SZ_2M, 512 },
 };
 
 /* Every class's size, and one in the middle below it. */
@@ -147,6 +171,12 @@ int bench_pairs(void)
 		bench_row(name, pair_kspan, pair_slab, &args);
 	}
 	args.gfp = GFP_KERNEL;
+	for (i = 0; i < ARRAY_SIZE(aligned_sizes); i++) {
+		args.size = aligned_sizes[i].size;
+		args.loops = max(loops / aligned_sizes[i].share, 2U);
+		bench_row(aligned_sizes[i].name, aligned_kspan, pair_slab,
+			  &args);
+	}
 	for (i = 0; i < ARRAY_SIZE(large_sizes); i++) {
 		args.size = large_sizes[i].size;
 		args.loops = max(loops / large_sizes[i].share, 2U);

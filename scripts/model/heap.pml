@@ -233,7 +233,7 @@ inline kept_take(size)
 	release(large_cache_lock)
 }
 
-/* kspan_large_cache_put(): the budget is looked at before the lock is taken */
+/* kspan_large_cache_put(): the budget is looked at early here, which is the harder case */
 inline kept_put(size)
 {
 	d_step { ME -> ok = run_idle + size <= BUDGET }

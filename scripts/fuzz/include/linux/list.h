@@ -84,6 +84,8 @@ static inline void list_splice_init(struct list_head *list,
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) \
 	list_entry((head)->next, type, member)
+#define list_last_entry(head, type, member) \
+	list_entry((head)->prev, type, member)
 #define list_next_entry(pos, member) \
 	list_entry((pos)->member.next, typeof(*(pos)), member)
 
@@ -108,6 +110,17 @@ static inline void list_splice_init(struct list_head *list,
 	     pos = n, n = list_prev_entry(n, member))
 
 #define HLIST_HEAD(name)	struct hlist_head name = { NULL }
+
+static inline void INIT_HLIST_NODE(struct hlist_node *node)
+{
+	node->next = NULL;
+	node->pprev = NULL;
+}
+
+static inline bool hlist_unhashed(const struct hlist_node *node)
+{
+	return !node->pprev;
+}
 
 static inline bool hlist_empty(const struct hlist_head *head)
 {

@@ -43,6 +43,8 @@ static inline bool sim_may_sleep(void)
 }
 
 #define preemptible()		sim_may_sleep()
+#define rcu_preempt_depth()	0
+#define task_is_running(task)	true
 #define might_sleep()		SIM_CHECK(sim_may_sleep())
 #define cond_resched()		might_sleep()
 

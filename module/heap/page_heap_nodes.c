@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page heaps of all nodes: which one is a node's, how they begin and end.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/math.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/printk.h>
+
+#include "base/meta.h"
+#include "base/node.h"
+#include "base/params.h"
+#include "heap/page_heap.h"
+
+/* By node; set at load and at unload only. */
+static struct kspan_page_heap *heaps[MAX_NUMNODES];
+
+/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
+struct kspan_page_heap *kspan_page_heap_of(int node)
+{
+	struct kspan_page_heap *heap = node >= 0 ? heaps[node] : NULL;
+
+	return heap ? heap : heaps[kspan_first_node];
+}
+
+static void heap_destroy(int node)
+{
+	struct kspan_page_heap *heap = heaps[node];
+
+	kspan_page_heap_trim(heap, 0, 0);
+	if (heap->nr_chunks && !kspan_params.sbrk)
+		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
+			heap->nr_chunks);
+	heaps[node] = NULL;
+	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
+}
+
+/**
+ * kspan_page_heap_init - a heap for every node, the reserve in it
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_page_heap_init(void)
+{
+	unsigned long reserve = DIV_ROUND_UP(kspan_params.reserve_kb,
+					     KSPAN_PAGE_SIZE >> 10);
+	struct kspan_page_heap *heap;
+	int node, err;
+
+	if (kspan_params.reserve_kb > totalram_pages() * (PAGE_SIZE >> 10) / 4) {
+		pr_err("parameter reserve_kb=%lu: more than a quarter of all memory\n",
+		       kspan_params.reserve_kb);
+		return -EINVAL;
+	}
+	for_each_kspan_node(node) {
+		heap = kspan_meta_alloc(sizeof(*heap), KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!heap) {
+			err = -ENOMEM;
+			goto undo;
+		}
+		kspan_page_heap_setup(heap, node,
+				      DIV_ROUND_UP(reserve, kspan_nr_nodes));
+		heaps[node] = heap;
+	}
+	err = kspan_page_heap_fill_reserve();
+	/* A limit below the reserve is obeyed: less is kept ready. */
+	if (!err || err == -EDQUOT)
+		return 0;
+undo:
+	kspan_page_heap_exit();
+	return err;
+}
+
+/* Give back all chunks without live objects.  Context: module unload. */
+void kspan_page_heap_exit(void)
+{
+	int node;
+
+	for_each_kspan_node(node)
+		if (heaps[node])
+			heap_destroy(node);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Regions: the memory of a large object, from vmalloc() for it alone.
+ */
+#include <linux/align.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+
+#include "base/compat.h"
+#include "base/gfp.h"
+#include "heap/backing.h"
+#include "heap/large_cache.h"
+#include "heap/region.h"
+#include "span/arena.h"
+
+/*
+ * What to ask vmalloc() for.  With @slack there is room to align the object in
+ * it.  Without, it is aligned by itself or not at all, as what is mapped by huge
+ * pages is.
+ */
+static unsigned long region_bytes(unsigned long pages, size_t align, bool slack)
+{
+	/* A heap page may be less than one of the kernel's. */
+	unsigned long bytes = PAGE_ALIGN(pages << KSPAN_PAGE_SHIFT);
+
+	if (align <= PAGE_SIZE)
+		return kspan_vmalloc_round(bytes);
+	if (!slack)
+		return ALIGN(bytes, PMD_SIZE);
+	/* Room is counted in heap pages from mem, so that all of it is heap. */
+	bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
+	return kspan_vmalloc_round(bytes);
+}
+
+/* Memory for an aligned object.  Return: NULL for none, else @bytes of it. */
+static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int node,
+			 unsigned long *bytes, int *err)
+{
+	unsigned long most = region_bytes(pages, align, true);
+	void *mem;
+
+	*bytes = region_bytes(pages, align, false);
+	if (KSPAN_HUGE_CHUNKS && *bytes <= most) {
+		mem = kspan_backing_get(*bytes, gfp, node, err);
+		if (!mem || IS_ALIGNED((unsigned long)mem, align))
+			return mem;
+		kspan_backing_drop(mem);
+	}
+	*bytes = most;
+	return kspan_backing_get(most, gfp, node, err);
+}
+
+/*
+ * Heap pages of the largest object that a region will serve: all that there is
+ * behind its base, unless that is much more than it was made for.
+ */
+static unsigned long region_fit(const struct kspan_span *span)
+{
+	unsigned long end = (unsigned long)span->mem + kspan_room_bytes(span);
+	unsigned long pages = span->nr_pages;
+
+	/* The end may be that of the address space, but not the difference. */
+	return min((end - span->base) >> KSPAN_PAGE_SHIFT, pages + pages / 3);
+}
+
+/**
+ * kspan_region_get - a region from the kernel
+ * @pages: heap pages of the object
+ * @align: its alignment, 0 for a page's
+ * @gfp: how hard to try
+ * @node: preferred node
+ * @err: why there is none
+ *
+ * It begins where vmalloc() says, in the middle of a heap page if need be.
+ * That page is its alone all the same, as is its last: the areas on both
+ * sides are a guard page away, which is half a heap page or more.
+ *
+ * Context: Any but NMI; gives none where @gfp and the context forbid to sleep.
+ * Return: a span that nobody can see yet, or NULL.
+ */
+struct kspan_span *kspan_region_get(unsigned long pages, size_t align,
+				    gfp_t gfp, int node, int *err)
+{
+	struct kspan_span *span;
+	unsigned long bytes;
+
+	*err = -ENOMEM;
+	if (!kspan_may_sleep(gfp))
+		return NULL;
+	span = kspan_span_alloc(0, gfp);
+	if (!span)
+		return NULL;
+	if (align > PAGE_SIZE) {
+		span->mem = get_aligned(pages, align, gfp, node, &bytes, err);
+	} else {
+		bytes = region_bytes(pages, align, false);
+		span->mem = kspan_backing_get(bytes, gfp, node, err);
+	}
+	if (!span->mem)
+		goto free_span;
+	*err = kspan_arena_cover((unsigned long)span->mem, bytes, gfp);
+	if (*err) {
+		kspan_backing_drop(span->mem);
+		goto free_span;
+	}
+	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
+	span->nr_pages = pages;
+	span->base = ALIGN((unsigned long)span->mem, align ?: PAGE_SIZE);
+	span->node = node;
+	span->needzero = !want_init_on_alloc(GFP_KERNEL);
+	kspan_large_of(span)->fit_pages = region_fit(span);
+	atomic_long_add(bytes, &kspan_heap_sys);
+	kspan_large_cache_add_region(span);
+	return span;
+
+free_span:
+	kspan_span_free(span);
+	return NULL;
+}
+
+/**
+ * kspan_region_put - give a region back to the kernel
+ * @span: one that is neither in use nor kept
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_region_put(struct kspan_span *span)
+{
+	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
+	kspan_backing_put(span->mem, kspan_room_bytes(span));
+	kspan_span_end(span);
+}
