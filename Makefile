@@ -27,6 +27,13 @@ kdir:
 demo test check bench:
 	@scripts/$@.sh
 
+# DIR=<folder of your module>; more in scripts/client-demo.sh --help.
+.PHONY: client-demo
+client-demo:
+	@scripts/client-demo.sh $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(PARAMS),--params "$(PARAMS)") \
+		$(if $(KSPAN_PARAMS),--kspan "$(KSPAN_PARAMS)") "$(DIR)"
+
 .PHONY: test-all
 test-all:
 	@scripts/test.sh --all
@@ -60,6 +67,7 @@ clean:
 help:
 	@echo 'make                build kspan.ko; KDIR=<kernel build dir> for another kernel'
 	@echo 'make demo           show it at work on a stock kernel in QEMU'
+	@echo 'make client-demo DIR=<folder>   build your module, run it with kspan in QEMU'
 	@echo 'make test           all tests; ends with "N passed, N failed"'
 	@echo 'make test-all       the same on more kernels and machines, an hour'
 	@echo 'make check          all static checks'

@@ -140,21 +140,6 @@
  * once, has all others of its class counted anew.
  */
 
-/**
- * kspan_release - give all idle memory back to the kernel
- *
- * Empties the caches of all CPUs first.  The reserve stays.
- *
- * Context: Process context that may sleep and is not a hotplug callback.
- * Return: bytes given back.
- */
-size_t kspan_release(void)
-{
-	kspan_deferred_flush();
-	return kspan_scavenge_all();
-}
-EXPORT_SYMBOL_GPL(kspan_release);
-
 /* What clients forgot; its memory stays mapped. */
 static void report_live(void)
 {

@@ -15,7 +15,7 @@ set -euo pipefail
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
-	headers fastpath clang-tidy cocci model fuzz)
+	headers example fastpath clang-tidy cocci model fuzz)
 
 # The kernel whose scripts are used and whose build the later steps look at.
 NEWEST=6.12
@@ -278,6 +278,27 @@ step_kunit()
 	fi
 	fails_on_warnings "$log"
 	[ -n "$(find "$dir/kunit" -name '*.o')" ] || die "no suite was built"
+}
+
+# The example builds by itself: where it stands, and copied out.
+step_example()
+{
+	local dir=$TEMP/example kdir
+
+	newest_build
+	kdir=$(cat "$TEMP/$NEWEST.kdir")
+	cp -r Documentation/example "$dir"
+	rm -f "$TEMP/$NEWEST"/Documentation/example/*.ko
+	if ! make -C "$kdir" M="$TEMP/$NEWEST/Documentation/example" W=1 \
+		KCFLAGS=-Werror modules >"$dir.log" 2>&1 ||
+		! make -C "$kdir" M="$dir" KSPAN="$TEMP/$NEWEST" W=1 \
+			KCFLAGS=-Werror modules >>"$dir.log" 2>&1; then
+		cat "$dir.log"
+		return 1
+	fi
+	fails_on_warnings "$dir.log"
+	[ -e "$TEMP/$NEWEST/Documentation/example/kspan_client.ko" ] &&
+		[ -e "$dir/kspan_client.ko" ]
 }
 
 # Every header of the module is complete in itself, and may come twice.

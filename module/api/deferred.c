@@ -7,14 +7,11 @@
  * NMI to the interrupt behind it.  Who writes to such a free object breaks the
  * list; so a link is followed only where it leads to an object on its way back.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/percpu.h>
-#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -139,8 +136,8 @@ static struct llist_node *take_deferred(void)
 	struct llist_node *node;
 
 	while (unlikely(!take(&node)))
-		if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-			pr_err("corrupt: an object freed in NMI was written to; those freed before it are lost\n");
+		kspan_report_corrupt("an object freed in NMI was written to; others are lost",
+				     0);
 	return node;
 }
 

@@ -29,6 +29,14 @@ const struct kspan_class kspan_classes[KSPAN_NR_SC] = {
 		  KSPAN_PAGE_SIZE / KSPAN_TINY_MAX, 63)
 };
 
+const char * const kspan_kind_names[KSPAN_NONE + 1] = {
+	[KSPAN_PTR] = "pointer",
+	[KSPAN_DATA] = "data",
+	[KSPAN_TINY] = "tiny",
+	[KSPAN_LARGE] = "large",
+	[KSPAN_NONE] = "no",
+};
+
 #define CLASS_ENTRY(class) (2 * (class))
 
 const u8 kspan_index8[KSPAN_SIZE8_MAX / 8 + 1] = {

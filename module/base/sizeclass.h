@@ -31,6 +31,9 @@ enum kspan_kind {
 	KSPAN_NONE,	/* no span: the marker spans of the arena map */
 };
 
+/* The kinds' names, for reports and debugfs. */
+extern const char * const kspan_kind_names[KSPAN_NONE + 1];
+
 #define KSPAN_SC_DATA		KSPAN_NR_CLASSES
 #define KSPAN_SC_TINY		(2 * KSPAN_NR_CLASSES + 1)
 #define KSPAN_NR_SC		(KSPAN_SC_TINY + 1)

@@ -10,13 +10,10 @@
  * scripts/model/magazine.pml is a model of this and of what lies behind it, searched
  * exhaustively; change it along with the code.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/string.h>
 #include <linux/topology.h>
@@ -53,9 +50,7 @@ static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
 static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
-	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: state of an object of class %u that should be free\n",
-		       kspan_sc_class(sc));
+	kspan_report_corrupt("state of an object that should be free", sc);
 }
 
 /* The same for the next one in A. */

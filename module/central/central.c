@@ -12,14 +12,11 @@
  * words; a flush goes through runs of objects of one span and moves the span
  * between lists once a run.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
-#include <linux/printk.h>
 
 #include "base/counters.h"
 #include "base/meta.h"
@@ -309,9 +306,7 @@ static void report_twice_locked(struct kspan_central *central, unsigned int sc)
 {
 	lockdep_assert_held(&central->lock);
 	kspan_counter_add(central->nr_twice, 1);
-	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: an object of class %u was in two hands\n",
-		       kspan_sc_class(sc));
+	kspan_report_corrupt("an object came back that nobody had", sc);
 }
 
 /* Return objects from slots[*done] on that lie in @span.  Return: how many. */

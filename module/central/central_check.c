@@ -4,12 +4,9 @@
  * objects of their spans are as they were left; and what becomes of those that
  * are not.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/compiler.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
-#include <linux/printk.h>
 
 #include "base/counters.h"
 #include "central/central.h"
@@ -138,9 +135,8 @@ void kspan_central_quarantine_locked(struct kspan_central *central,
 				     struct kspan_span *span)
 {
 	lockdep_assert_held(&central->lock);
-	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: free count of a span; span of class %u quarantined\n",
-		       kspan_sc_class(kspan_span_sc(span)));
+	kspan_report_corrupt("free count of a span, which is quarantined",
+			     kspan_span_sc(span));
 	if (span->bucket == KSPAN_CENTRAL_EMPTY)
 		kspan_counter_sub(central->nr_empty, 1);
 	list_del_init(&span->list);

@@ -166,9 +166,7 @@ static void quarantine_chunk_locked(struct kspan_page_heap *heap,
 				    struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
-	if (atomic_long_inc_return(&kspan_nr_corrupt) == 1)
-		pr_err("corrupt: longest run of a chunk; %u pages quarantined\n",
-		       chunk->nr_pages);
+	kspan_report_corrupt("longest run of a chunk, which is quarantined", 0);
 	unfile_chunk_locked(heap, chunk);
 	chunk->bucket = QUARANTINED;
 	heap->nr_moves++;

@@ -251,9 +251,9 @@ static const char *large_state(const struct kspan_span *span)
 {
 	switch (READ_ONCE(span->live)) {
 	case KSPAN_LIFE_NONE:
-		return "kept";
+		return "cached";
 	case KSPAN_LIFE_QUARANTINED:
-		return "dead";
+		return "quarantined";
 	default:
 		return "large";
 	}
@@ -264,7 +264,7 @@ static const char *span_state(const struct kspan_span *span)
 	if (span->kind == KSPAN_LARGE)
 		return large_state(span);
 	if (!READ_ONCE(span->magic) && span->kind != KSPAN_TINY)
-		return "dead";
+		return "quarantined";
 	if (READ_ONCE(span->nr_free) == span->nr_objs)
 		return "empty";
 	return READ_ONCE(span->nr_free) ? "partial" : "full";
@@ -272,12 +272,6 @@ static const char *span_state(const struct kspan_span *span)
 
 static int spans_show(struct seq_file *m, void *v)
 {
-	static const char * const owners[] = {
-		[KSPAN_PTR] = "pointer",
-		[KSPAN_DATA] = "data",
-		[KSPAN_TINY] = "tiny",
-		[KSPAN_LARGE] = "large",
-	};
 	unsigned int i, objs = 1, live = 1, class = 0;
 	struct kspan_span *span;
 
@@ -299,7 +293,7 @@ static int spans_show(struct seq_file *m, void *v)
 			live += kspan_obj_is_live(READ_ONCE(span->state[i]));
 	}
 	seq_printf(m, "%u %u %u %u %s %s\n", kspan_span_pages(span), class,
-		   objs, live, span_state(span), owners[span->kind]);
+		   objs, live, span_state(span), kspan_kind_names[span->kind]);
 unlock:
 	preempt_enable();
 	return 0;

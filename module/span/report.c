@@ -9,12 +9,15 @@
 
 #include <linux/errno.h>
 #include <linux/kspan.h>
+#include <linux/kconfig.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
+#include <linux/stacktrace.h>
 
 #include "base/gfp.h"
 #include "base/kasan.h"
@@ -38,19 +41,29 @@ static const char * const fault_names[KSPAN_NR_FAULTS] = {
 
 /* A bug that frees in a loop must not drown the log: 64 in 5 s are enough. */
 static DEFINE_RATELIMIT_STATE(free_limit, 5 * HZ, 64);
+/*
+ * Requests that failed and requests that were refused have a limit each, so
+ * that neither keeps the other out of the log.
+ */
 static DEFINE_RATELIMIT_STATE(fail_limit, 5 * HZ, 1);
+static DEFINE_RATELIMIT_STATE(refuse_limit, DEFAULT_RATELIMIT_INTERVAL,
+			      DEFAULT_RATELIMIT_BURST);
 
-static const char *kind_name(const struct kspan_span *span)
+/* Frames of a stack in which the client's is looked for. */
+#define CALLER_DEPTH	32U
+
+/* Where the client called kspan; a place in kspan if the kernel cannot tell. */
+static noinline void *caller(void)
 {
-	static const char * const names[] = {
-		[KSPAN_PTR] = "pointer",
-		[KSPAN_DATA] = "data",
-		[KSPAN_TINY] = "tiny",
-		[KSPAN_LARGE] = "large",
-		[KSPAN_NONE] = "no",
-	};
+	unsigned long frames[CALLER_DEPTH];
+	unsigned int nr = 0, i;
 
-	return names[span->kind];
+	if (IS_ENABLED(CONFIG_STACKTRACE))
+		nr = stack_trace_save(frames, CALLER_DEPTH, 1);
+	for (i = 0; i < nr; i++)
+		if (!within_module(frames[i], THIS_MODULE))
+			return (void *)frames[i];
+	return (void *)_RET_IP_;
 }
 
 static void describe_place(const void *ptr, const struct kspan_span *span)
@@ -67,11 +80,13 @@ static void describe_place(const void *ptr, const struct kspan_span *span)
 	i = kspan_span_index(span, (unsigned long)ptr);
 	if (i >= span->nr_objs)
 		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",
-		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
+		       kspan_sc_class(kspan_span_sc(span)), size,
+		       kspan_kind_names[span->kind],
 		       kspan_span_pages(span));
 	else
 		pr_err("  class %u (%lu bytes), %s span of %u pages, byte %lu of object %u of %u\n",
-		       kspan_sc_class(kspan_span_sc(span)), size, kind_name(span),
+		       kspan_sc_class(kspan_span_sc(span)), size,
+		       kspan_kind_names[span->kind],
 		       kspan_span_pages(span), offset - i * size, i, span->nr_objs);
 }
 
@@ -171,6 +186,25 @@ void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
 }
 
 /**
+ * kspan_report_corrupt - count a structure that failed a self-check
+ * @what: what is wrong, and what was done about it
+ * @sc: the span class it belongs to, or 0
+ *
+ * Says it the first time only: what follows is most often a consequence.
+ *
+ * Context: Any; locks may be held.
+ */
+void kspan_report_corrupt(const char *what, unsigned int sc)
+{
+	if (atomic_long_inc_return(&kspan_nr_corrupt) != 1)
+		return;
+	if (sc)
+		pr_err("corrupt: %s (class %u)\n", what, kspan_sc_class(sc));
+	else
+		pr_err("corrupt: %s\n", what);
+}
+
+/**
  * kspan_report_fail - count and report an allocation that gives NULL
  * @size: bytes asked for
  * @gfp: the caller's flags
@@ -196,8 +230,8 @@ void kspan_report_fail(size_t size, gfp_t gfp, int err)
 	}
 	if (gfp & __GFP_NOWARN || !__ratelimit(&fail_limit))
 		return;
-	pr_warn("%s/%d: allocation of %zu bytes failed, gfp %pGg: %s\n",
-		current->comm, task_pid_nr(current), size, &gfp, why);
+	pr_warn("%s/%d: allocation of %zu bytes by %pS failed, gfp %pGg: %s\n",
+		current->comm, task_pid_nr(current), size, caller(), &gfp, why);
 }
 
 /**
@@ -210,10 +244,10 @@ void kspan_report_fail(size_t size, gfp_t gfp, int err)
  */
 void kspan_report_align(size_t size, size_t align, gfp_t gfp)
 {
-	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
-		pr_warn("%s/%d: allocation of %zu bytes refused: align %zu is no power of two up to %lu\n",
-			current->comm, task_pid_nr(current), size, align,
-			KSPAN_MAX_ALIGN);
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&refuse_limit))
+		pr_warn("%s/%d: allocation of %zu bytes by %pS refused: align %zu is no power of two up to %lu\n",
+			current->comm, task_pid_nr(current), size, caller(),
+			align, KSPAN_MAX_ALIGN);
 }
 
 /**
@@ -230,8 +264,8 @@ bool kspan_gfp_ok(gfp_t gfp)
 {
 	if (likely(!(gfp & KSPAN_GFP_REFUSED)))
 		return true;
-	if (!(gfp & __GFP_NOWARN) && __ratelimit(&fail_limit))
-		pr_warn("%s/%d: gfp %pGg is refused: no zone, no mobility, no accounting\n",
-			current->comm, task_pid_nr(current), &gfp);
+	if (!(gfp & __GFP_NOWARN) && __ratelimit(&refuse_limit))
+		pr_warn("%s/%d: gfp %pGg of %pS is refused: no zone, no mobility, no accounting\n",
+			current->comm, task_pid_nr(current), &gfp, caller());
 	return false;
 }

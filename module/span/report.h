@@ -38,6 +38,7 @@ void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
 			  size_t asked, const u8 *bad, u8 want);
 void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
 				 const u8 *bad, u8 want);
+void kspan_report_corrupt(const char *what, unsigned int sc);
 void kspan_report_fail(size_t size, gfp_t gfp, int err);
 void kspan_report_align(size_t size, size_t align, gfp_t gfp);
 bool kspan_gfp_ok(gfp_t gfp);

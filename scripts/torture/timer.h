@@ -12,8 +12,8 @@
 	hrtimer_setup(timer, fn, CLOCK_MONOTONIC, mode)
 #else
 static inline void torture_timer_init(struct hrtimer *timer,
-			       enum hrtimer_restart (*fn)(struct hrtimer *),
-			       enum hrtimer_mode mode)
+				      enum hrtimer_restart (*fn)(struct hrtimer *),
+				      enum hrtimer_mode mode)
 {
 	hrtimer_init(timer, CLOCK_MONOTONIC, mode);
 	timer->function = fn;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kspan_release(): idle memory goes back to the kernel at the user's word.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+
+#include "api/deferred.h"
+#include "reclaim/scavenge.h"
+
+/**
+ * kspan_release - give all idle memory back to the kernel
+ *
+ * Waits for objects that were freed in NMI context, empties the caches of all
+ * CPUs, and returns every chunk and region without live objects.  The reserve
+ * stays.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: bytes given back.
+ */
+size_t kspan_release(void)
+{
+	kspan_deferred_flush();
+	return kspan_scavenge_all();
+}
+EXPORT_SYMBOL_GPL(kspan_release);
