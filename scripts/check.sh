@@ -220,6 +220,7 @@ step_docs()
 {
 	need_module docutils
 	"$PYTHON" scripts/checks/docs.py
+	"$PYTHON" scripts/checks/legs.py --check
 }
 
 step_sizeclass()

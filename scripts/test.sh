@@ -1,40 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh [LEG...] - every test that must pass before a change lands, or the
-# named legs.
+# test.sh [OPTIONS] [LEG...] - every test that must pass before a change lands,
+# or the named legs.
 #
-#   kunit-6.1 kunit-6.12      KUnit suites under User Mode Linux
-#   torture-6.1 torture-6.12  stress on stock Debian kernels in QEMU, 4 CPUs
-#   faults-6.12               requests to the kernel that fail
-#   icount                    instruction counts beside kmalloc's on stock 6.12,
-#                             against the limits of scripts/bench/limits
-# and, if they are named only:
-#   kunit-newest              the suites on the newest kernel
-#   kunit-6.12+alloc          the suites with init_on_alloc=1
-#   kunit-6.12+init           the suites with init_on_alloc=1 init_on_free=1
-#   kunit-6.12+free           the suites with init_on_free=1
-#   torture-NAME              stress on another stock kernel: 6.1-rt 6.12-rt
-#                             newest 6.1-arm64 6.1-i386
-#   torture-NAME+MACHINE      on another machine: numa (two nodes), 8cpu, 1cpu,
-#                             small (96 MiB), 64m; with other words for the
-#                             kernel: alloc (init_on_alloc=1), init (and
-#                             init_on_free=1); or with module parameters:
-#                             check2, random; or both: free2 (init_on_free=1
-#                             and check=2)
-#   faults-6.1                requests that fail, on another kernel
-#   kunit-6.12-uml-kasan      the suites with KASAN, under User Mode Linux
-#   kunit-6.12-kasan          the same in QEMU on 2 CPUs, with kmemleak and more,
-#                             see kernels/debug-kernel.sh
-#   kunit-6.12-kasan+numa     the suite about NUMA nodes there, with two
-#   torture-6.12-kasan        the stress there
-#   faults-6.12-kasan         requests that fail, there
-#   torture-6.12-kcsan        the stress with data races looked for
-#   fuzz                      random operations, the module in user space
-#   fuzz-mutants              that those find what they should
-#   model                     the models of what cannot be tested
-#   model-mutants             that those find what they should
-#   --all                     all of these
+#   --all                     all legs
 #   --seconds N               how long the torture runs (20)
 #   --params P=V[,P=V...]     module parameters it runs with
 #   --torture P=V[,P=V...]    parameters of the torture itself
@@ -45,14 +15,28 @@ set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
-LEGS=(kunit-6.1 kunit-6.12 torture-6.1 torture-6.12 faults-6.12 icount)
-MORE_LEGS=(kunit-newest kunit-6.12+alloc kunit-6.12+init kunit-6.12+free torture-6.1-rt
-	torture-6.12-rt torture-newest torture-6.1-arm64 torture-6.1-i386
-	torture-6.12+numa torture-6.12+8cpu torture-6.12+1cpu torture-6.12+small
-	torture-6.1-i386+64m torture-6.1-arm64+small torture-6.12+check2
-	torture-6.12+random torture-6.12+alloc torture-6.12+init torture-6.12+free2 faults-6.1
-	kunit-6.12-uml-kasan kunit-6.12-kasan kunit-6.12-kasan+numa torture-6.12-kasan
-	faults-6.12-kasan torture-6.12-kcsan fuzz fuzz-mutants model model-mutants)
+# legs_of WHEN: the names of those legs in scripts/legs.
+legs_of()
+{
+	awk -v when="$1" '$1 == when { print $2 }' "$SCRIPTS/legs"
+}
+
+# list_legs: the legs for people.
+list_legs()
+{
+	local when name what
+
+	echo
+	echo "Legs; a * marks those that run only with --all or by name:"
+	echo
+	grep -v '^#' "$SCRIPTS/legs" | while read -r when name what; do
+		[ "$when" = all ] && when='*' || when=' '
+		printf '%s %-26s %s\n' "$when" "$name" "$what"
+	done
+}
+
+mapfile -t LEGS < <(legs_of test)
+mapfile -t MORE_LEGS < <(legs_of all)
 LOGS=$BUILD/test
 seconds=20
 params=
@@ -64,7 +48,7 @@ while [ $# -gt 0 ]; do
 	--params) params=$2; shift ;;
 	--torture) torture_params=$2; shift ;;
 	--all) legs=("${LEGS[@]}" "${MORE_LEGS[@]}") ;;
-	-h | --help) usage "$0"; exit 0 ;;
+	-h | --help) usage "$0"; list_legs; exit 0 ;;
 	*)
 		is_one_of "$1" "${LEGS[@]}" "${MORE_LEGS[@]}" ||
 			die "no such leg: $1 (see --help)"
