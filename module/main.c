@@ -31,113 +31,130 @@
 /**
  * DOC: Overview
  *
- * kspan is a per-CPU allocator after the Go runtime's, with an explicit free.
- * Its parts, from the front to the back:
+ * kspan is a per-CPU memory allocator modelled on the allocator of the Go
+ * runtime, with an explicit free.  A folder of module/ is a layer.  From the
+ * front to the back of the allocator these are:
  *
- * - **cache**: per CPU and context, two magazines of free objects a class, and
- *   for tasks a few spare ones
- * - **depot**: per node, full magazines that CPUs trade
- * - **central**: per node and span class, the spans with free objects in them
- * - **page heap**: per node, runs of 8 KiB heap pages out of chunks
- * - **chunk**: memory from vmalloc(), 2 MiB each where that can be one entry
- *   of the page tables
- * - **arena map**: from any address to its span
- * - **span**: a run of heap pages cut into objects of one of 70 size classes
+ * - **cache**: each CPU has a cache for each context.  For each class a cache
+ *   holds two magazines of free objects, A and F.  Task context also has a few
+ *   spare magazines.
+ * - **central**: each NUMA node has a depot and a central list for each class.
+ *   CPUs exchange full magazines at the depot.  The central list holds the
+ *   spans that have free objects.
+ * - **heap**: each NUMA node has a page heap, which hands out runs of 8 KiB
+ *   heap pages.  The pages come from chunks.  A chunk is memory from vmalloc(),
+ *   2 MiB where vmalloc() can map that by a single page table entry.
+ * - **span**: a span is a run of heap pages that is cut into objects of one
+ *   class.  The arena map leads from any address to its span.
  *
- * An allocation of a small object:
+ * kspan_alloc() of a small object takes these steps:
  *
- * 1. A table turns the size into a class.  A class and a kind (pointer, data,
- *    tiny) are a span class; objects of two span classes never share a span.
- * 2. Preemption goes off and the cache of this CPU and context pops an object
- *    off the class's A magazine: no lock, no atomic operation, no interrupt
- *    masking.  The object's state byte turns from FREE into LIVE.
- * 3. If A is drained, A and F change roles: what was freed here is allocated
- *    here next, still without a lock.
- * 4. If F is empty too, A becomes a spare magazine of this CPU, or else a full
- *    one from the depot, for one short lock.
- * 5. If the depot has none, the central list fills A from the fullest spans,
- *    in address order, one lock for up to 63 objects.
- * 6. If no span has a free object, the page heap gives a run of pages for a
- *    new span; it is entered in the arena map.
- * 7. If no chunk has such a run, a caller that may sleep adds a chunk.  One
- *    that may not takes the run from the reserve in step 6, and a worker
- *    fills that up again.  What other nodes have is the last resort.
+ * 1. A table turns the size into one of 70 size classes.  A size class and a
+ *    kind (pointer, data, tiny) make a span class.  Objects of different span
+ *    classes never share a span.
+ * 2. With preemption off, the cache of this CPU and context pops an object off
+ *    the A magazine of the class.  This takes no lock, no atomic operation and
+ *    no interrupt masking.  The state byte of the object changes from FREE to
+ *    LIVE.
+ * 3. When A is empty, A and F swap, still without a lock.  Objects that were
+ *    freed on this CPU are allocated there next.
+ * 4. When F is empty as well, a spare magazine of this CPU becomes A, or else a
+ *    full magazine from the depot, which costs one short lock.
+ * 5. When the depot is empty, the central list fills A with up to 63 objects
+ *    under one lock.  It takes the fullest spans first, in address order.
+ * 6. When no span has a free object, the page heap provides the pages of a new
+ *    span, which is then entered in the arena map.
+ * 7. When no chunk has a long enough run of free pages, a caller that may sleep
+ *    adds a chunk.  A caller that may not sleep uses the reserve of free pages
+ *    in step 6, and a worker refills the reserve.  The last resort is the
+ *    memory of other nodes.
  *
- * A free of a small object:
+ * kspan_free() of a small object takes these steps:
  *
- * 1. The arena map gives the span: an index by 64 MiB frame, then by page.
- * 2. One multiplication gives the object's index in the span and, from its
- *    lower half, whether the pointer is an object's first byte at all.
- * 3. The state byte must be LIVE and becomes FREE; anything else is a bad or
- *    a double free, found by the call that makes it.
- * 4. The object is pushed on the F magazine of the CPU that frees.  Neither
- *    the object nor its span's memory is written.
- * 5. If F is full it becomes a spare of this CPU, or goes to the depot, or its
- *    objects to their spans' bitmaps; a span without live objects returns to
- *    the page heap.
+ * 1. The arena map gives the span of the pointer.  It is indexed by 64 MiB
+ *    frame and then by heap page.
+ * 2. One multiplication yields the index of the object in its span, and also
+ *    tells whether the pointer is the first byte of an object.
+ * 3. A compare-and-exchange changes the state byte from LIVE to FREE.  When
+ *    several CPUs or contexts free the same object, exactly one succeeds.  The
+ *    others report a double free.
+ * 4. The object is pushed on the F magazine of the CPU that frees.  The memory
+ *    of the object is not touched.
+ * 5. When F is full and A is at most half full, A and F swap.  Otherwise F
+ *    becomes a spare magazine or goes to the depot.  When both have enough, its
+ *    objects return to the bitmaps of their spans.  A span without live objects
+ *    goes back to the page heap.
  *
- * Large objects, above 32 KiB, skip all that: they are regions from vmalloc()
- * of their own, or runs of the page heap for who cannot sleep and for aligned
- * ones, and are kept for reuse when freed.
+ * Objects above 32 KiB are large objects.  Each has memory of its own: a region
+ * from vmalloc(), or a run of the page heap when the caller cannot sleep.
+ * Freed large objects are cached for reuse.
  *
- * Zeroing: a heap page remembers whether it may hold anything but zeros, and
- * so does an object that nobody has used since, by state ZEROED.
+ * kspan knows which memory is still zero, because the kernel zeroed it and
+ * nobody has used it since: heap pages by a bit, free objects by the state
+ * ZEROED.  Such memory is not zeroed again.
  *
- * With check=2 all of this goes past caches and depots: an object comes from
- * its span and returns there, with a redzone behind it while it lives and
- * poison in it when it is free; see redzone.c and cache_guarded.c.
+ * With check=2 every object comes directly from its span and returns directly
+ * to it.  A live object is followed by a redzone and a free one is filled with
+ * poison.  See redzone.c and cache_redzone.c.
  *
- * When there is no memory, idle memory is collected once and the attempt
- * repeated; then the allocation gives NULL.  See provide.c.
+ * An allocation that finds no memory has idle memory collected and tries again
+ * before it returns NULL.  See grow.c.
  */
 
 /**
  * DOC: Locking
  *
- * All locks are raw spinlocks taken with interrupts off, in any context but
- * NMI, except where said.  Order, outermost first:
+ * Locks are raw spinlocks that are taken with interrupts off, in any context
+ * but NMI, unless stated otherwise.  The order, outermost first:
  *
- * 1. ``verify_lock`` (verify.c), a mutex: one verify at a time
- * 2. ``job_lock`` (worker.c), a mutex: work on all CPUs that somebody waits
- *    for; then cpus_read_lock().  ``walk_lock`` (heap_walk.c), a mutex: one walk
- *    through the chunks of a heap at a time
- * 3. ``kspan_central.lock``: the spans of one class and node: lists, bitmaps,
- *    free counts
- * 4. leaves, which take nothing else: ``kspan_heap.lock`` (chunks and their
- *    page bitmaps), ``kspan_depot.lock`` (the stack of magazines),
- *    ``large_cache_lock`` (regions, kept spans), ``kspan_pool.lock`` (metadata blocks),
- *    ``dead_spans_lock`` (dead descriptors), ``rest_lock`` (objects freed in NMI),
- *    ``span_locks`` (redzones of live objects, with check=2),
- *    ``arena_lock`` (placing tables; task context only)
+ * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
+ * 2. ``job_lock`` (worker.c), a mutex, serialises work that runs on all CPUs
+ *    while somebody waits for it; cpus_read_lock() is taken inside it.
+ *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
+ *    chunks of a page heap.  ``sc_mutex`` (spanclass.c), a mutex, protects the
+ *    table of dynamic span classes against other writers.
+ * 3. ``kspan_central.lock`` protects the spans of one class on one node: their
+ *    lists, bitmaps and free counts.
+ * 4. The remaining locks are leaves, inside which no other lock is taken:
+ *    ``kspan_page_heap.lock`` protects the chunks and their page bitmaps,
+ *    ``kspan_depot.lock`` the magazines of a depot,
+ *    ``large_cache_lock`` the regions and the cached large objects,
+ *    ``kspan_pool.lock`` the free blocks of a metadata pool,
+ *    ``dead_spans_lock`` the descriptors of spans that have ended,
+ *    ``rest_lock`` the list of objects that were freed in NMI context,
+ *    ``span_locks`` the redzones of live objects with check=2,
+ *    ``wipe_lock`` and ``nmi_wipe_lock`` the wiping of tiny objects, and
+ *    ``arena_lock`` the installation of tables, in task context only.
  *
- * No lock is held while memory is obtained from the kernel or given back.
+ * No lock is held while kspan asks the kernel for memory or gives memory back.
  *
- * Without a lock:
+ * Data that is accessed without a lock:
  *
- * - A per-CPU cache belongs to the code that runs on its CPU in its context
- *   with preemption off.  Nothing can nest into it: a hardirq has a cache of
- *   its own, so has a softirq, and an NMI uses none; but a probe in the page
- *   allocator can, while a magazine is asked for, so who asked looks again.
- *   (A probe at a contended lock must use kspan as little as kmalloc().)
- *   Others read its tops with READ_ONCE() for statistics.  Draining it happens
- *   on its CPU with interrupts off, or after that CPU is offline.
- * - An object's state byte is written by whoever holds the object: the client
- *   through alloc and free, then the magazine's owner.  With check=2 the same
- *   goes for its asked size and its redzone; poison is looked at under the
- *   central lock, or by who took the object out of its span.
- * - The arena map is read with preemption off; its entries and tables appear
- *   by release and never turn NULL.  A span's descriptor is used for another
- *   span only after an RCU grace period.
+ * - A per-CPU cache belongs to the code that runs on its CPU, in its context,
+ *   with preemption off.  Nothing can interrupt that code and use the same
+ *   cache: softirqs and hardirqs have caches of their own, and NMIs use none.
+ *   There is one exception.  A probe in the page allocator may call kspan while
+ *   kspan asks for a magazine; the code that asked looks at the cache again
+ *   afterwards.  (A probe that runs when a lock is contended must not use kspan
+ *   more than it may use kmalloc().)  Statistics read the tops of other CPUs by
+ *   READ_ONCE().  A cache is drained on its own CPU with interrupts off, or
+ *   after its CPU has gone offline.
+ * - The state byte of a live object changes by compare-and-exchange only, since
+ *   any CPU may free it.  The state byte of a free object belongs to the owner
+ *   of the magazine that holds it, or is protected by the central lock while
+ *   the object is in its span.  With check=2 the asked size and the redzone
+ *   belong to the owner of the object.
+ * - The arena map is read with preemption off.  Its tables and entries are
+ *   published with release semantics and never become NULL.  A span descriptor
+ *   and its state bytes are reused only after an RCU grace period.
+ * - Counters for the statistics, and hints, are written by their owner or under
+ *   their lock with WRITE_ONCE(), and read with READ_ONCE().  See counters.h.
  *
- * - Numbers of the statistics, and hints like "has any", are read with
- *   READ_ONCE() and written by their owner or under their lock with
- *   WRITE_ONCE(), see marked.h.
- *
- * On PREEMPT_RT the raw locks stay spinning locks; everything done under them
- * is bounded by a magazine of objects, a chunk's bitmap or a batch of a list,
- * as are the stretches with preemption off by 64 objects or 64 KiB; with check=2
- * also by the bytes of a span.  Only a span that was found corrupt, which happens
- * once, has all others of its class counted anew.
+ * On PREEMPT_RT the raw spinlocks still spin.  Work under a lock is bounded by
+ * a magazine of objects, by the bitmap of a chunk, or by one batch of a list.
+ * Sections with preemption off are bounded by 64 objects or 64 KiB, and with
+ * check=2 also by the bytes of a span.  The exception is a span that fails a
+ * self-check: its class has its free objects counted anew, once.
  */
 
 /* What clients forgot; its memory stays mapped. */

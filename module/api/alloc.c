@@ -1,10 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocation.  See DOC: Overview in main.c for the steps.
+ * Allocation.  DOC: Overview in main.c describes the steps.
  *
- * A fast path is one table look-up, one test of the flags, and
- * kspan_cache_pop(); whatever else a request may need is behind one noinline
- * function, so that the machine code of the common case stays a straight line.
+ * A fast path consists of a test of the flags, a table look-up and
+ * kspan_cache_pop().  Everything else is in noinline functions, which are called
+ * last, so that the machine code of the common case is a straight line without
+ * a stack frame.  Who calls whom, from the common case to the rare ones:
+ *
+ *	kspan_alloc(), kspan_alloc_data()
+ *	  alloc_plain()			no special flags
+ *	    alloc_fast()		pops an object off A
+ *	    alloc_swap()		A is empty: swaps A and F, pops
+ *	    alloc_in_irq()		softirq or hardirq: their own caches
+ *	    alloc_special()		special flags, or memory must be zero
+ *	      alloc_special_swap()	as alloc_swap() and alloc_in_irq()
+ *	kspan_zalloc()
+ *	  alloc_special()
+ *
+ * What these cannot serve, and requests for a node or an alignment:
+ *
+ *	alloc_slow()			checks the flags and the context
+ *	  alloc_on_node()		__GFP_THISNODE
+ *	    alloc_any()
+ *	      take_object()		spares, depot, central list
+ *	        kspan_grow_class()	more spans, more memory (grow.c)
+ *	      alloc_large()		above 32 KiB
+ *	      alloc_redzoned()		check=2
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees.  See DOC: Overview in main.c for the steps.
+ * Frees.  DOC: Overview in main.c describes the steps.
  *
- * An NMI may have stopped its CPU in the middle of anything, so a free from
- * there only claims the object, by one cmpxchg; the rest is deferred.c's.
+ * Who calls whom, from the common case to the rare ones:
+ *
+ *	kspan_free(), each object of kspan_free_bulk()
+ *	  kspan_free_to()		claims the object, pushes it on F
+ *	  free_swap()			F is full, or the object is not a plain one
+ *	    free_plain()		swaps A and F, or spare, depot, central list
+ *	    free_large_slow()		a large object
+ *	  free_in_irq()			softirq or hardirq: their own caches
+ *
+ * What these cannot free, in the order of the tests:
+ *
+ *	free_slow()			looks the pointer up
+ *	  kspan_report_free()		a bad or a double free
+ *	  free_large_slow()
+ *	  free_tiny_slow()
+ *	  free_small_slow()		claims the object, whatever live state it has
+ *	    kspan_defer()		NMI: an irq_work goes on (deferred.c)
+ *	    kspan_cache_free()
+ *
+ * An NMI may have interrupted any code on its CPU, so a free in NMI context
+ * claims the object and leaves the rest to an interrupt that follows.
  */
 #include <linux/export.h>
 #include <linux/kspan.h>
