@@ -148,7 +148,7 @@ static void no_more_than_asked(struct kunit *test)
 /* With memory for some only: 0, and what was taken is back. */
 static void all_or_nothing(struct kunit *test)
 {
-	static const size_t sizes[] = { 2048, 8192, 32768, 40000 };
+	static const size_t sizes[] = { 4096, 8192, 32768, 40000 };
 	unsigned long limit = kspan_params.memory_limit;
 	struct kspan_stats before;
 	unsigned int i;

@@ -219,8 +219,8 @@ static void call_misled(void *arg)
 	work.objs[3] = kspan_alloc(SZ_64K, GFP_KERNEL);
 	work.objs[4] = kspan_realloc(NULL, 700, GFP_KERNEL);
 	work.objs[5] = kspan_alloc_aligned(SZ_32K, SZ_32K, GFP_KERNEL);
-	/* Only for who can wait for it. */
-	work.objs[6] = kspan_alloc(SZ_2M, GFP_KERNEL | __GFP_NOWARN);
+	/* No block of the direct map is so large. */
+	work.objs[6] = kspan_alloc(SZ_64M, GFP_KERNEL | __GFP_NOWARN);
 	oops_in_progress--;
 	lockdep_on();
 }

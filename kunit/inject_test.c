@@ -142,13 +142,14 @@ struct op {
 	bool may_fail;
 };
 
+/* The reserve has enough for those that never fail. */
 static const struct op ops[] = {
-	{ "small", op_small, true },
+	{ "small", op_small, false },
 	{ "many", op_many, true },
-	{ "classes", op_classes, true },
-	{ "kinds", op_kinds, true },
+	{ "classes", op_classes, false },
+	{ "kinds", op_kinds, false },
 	{ "large", op_large, true },
-	{ "bulk", op_bulk, true },
+	{ "bulk", op_bulk, false },
 	{ "realloc", op_realloc, true },
 	{ "atomic", op_atomic, false },
 };

@@ -207,18 +207,17 @@ static void runs_within_budget(struct kunit *test)
 {
 	long budget = min_t(unsigned long, SZ_8M,
 			    totalram_pages() / 32 * PAGE_SIZE);
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
 	struct kspan_stats before;
 	unsigned int i;
 
 	kspan_release();
 	kspan_read_stats(&before);
 	for (i = 0; i < NR_RUNS; i++) {
-		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
-		if (objs[i])
-			continue;
-		/* The reserve is used up: let there be more for them. */
-		KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(kspan_page_heap_of(0), RUN_PAGES,
-							   GFP_KERNEL), 0);
+		/* What has no run becomes a region. */
+		if (!kspan_page_heap_has_run(heap, RUN_PAGES))
+			KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(heap, RUN_PAGES,
+								   GFP_KERNEL), 0);
 		objs[i] = kspan_alloc(RUN_BYTES, RUN_GFP);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}

@@ -4,6 +4,7 @@
  * the page heap up to half a chunk for who cannot sleep.
  */
 #include <linux/align.h>
+#include <linux/irqflags.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -424,9 +425,37 @@ static void many_together(struct kunit *test)
 	}
 }
 
+static void *in_atomic_context(struct kunit *test, size_t size)
+{
+	void *ptr;
+
+	local_irq_disable();
+	ptr = kspan_alloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	local_irq_enable();
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	return ptr;
+}
+
+/* A block of the direct map is an object like any other. */
+static void use_block(struct kunit *test, u8 *ptr, size_t size)
+{
+	struct kspan_stats before;
+
+	KUNIT_EXPECT_FALSE(test, is_vmalloc_addr(ptr));
+	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
+	memset(ptr, 0x5b, size);
+	KUNIT_EXPECT_NULL(test, kspan_verify());
+	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x5b, size));
+	kspan_free(ptr);
+	kspan_read_stats(&before);
+	kspan_free(ptr);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
+}
+
 /*
- * A caller that cannot sleep has runs from the reserve and regions that were
- * kept, but no new ones.
+ * A caller that cannot sleep has runs from the reserve, regions that were kept,
+ * and blocks of the direct map, which are regions as well; but no others.
  */
 static void atomic_callers(struct kunit *test)
 {
@@ -439,10 +468,16 @@ static void atomic_callers(struct kunit *test)
 	ptr = kspan_alloc(65536, gfp);
 	KUNIT_EXPECT_NOT_NULL(test, ptr);
 	kspan_free(ptr);
-	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_2M, gfp));
+	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_64M, gfp));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
 	/* Not for these; but a worker fills the reserve. */
 	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, grow), 1ULL);
+
+	kspan_test_expect_bad_frees(1);
+	use_block(test, in_atomic_context(test, SZ_1M), SZ_1M);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
 
 	ptr = kspan_alloc(SZ_2M, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);

@@ -109,14 +109,14 @@ static int grow_class(unsigned int sc, struct effort *effort)
 	for (;;) {
 		err = kspan_central_grow(effort->node, sc, effort->gfp, reserve,
 					 &effort->low);
-		if (err != -ENOSPC || !effort->sleep)
+		if (err != -ENOSPC)
 			return err;
 		err = kspan_page_heap_grow(kspan_page_heap_of(effort->node),
 					   info->nr_pages, effort->gfp);
 		if (err)
 			return err;
-		/* It may have what it has brought, past memory_limit perhaps. */
-		reserve = effort->gfp & __GFP_NOFAIL;
+		/* It may have what it has brought. */
+		reserve = true;
 	}
 }
 
@@ -135,6 +135,15 @@ static void grow_more(unsigned int sc, struct effort *effort)
 			break;
 }
 
+/* The reserve, for a caller that nothing else serves.  Return: 0 or @err. */
+static int last_resort(unsigned int sc, struct effort *effort, int err)
+{
+	if (err == -EINVAL ||
+	    kspan_central_grow(effort->node, sc, effort->gfp, true, &effort->low))
+		return err;
+	return 0;
+}
+
 /* Look at the other nodes.  Return: whether one has an object, in @node. */
 static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 {
@@ -146,8 +155,8 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 		if (other == effort->node)
 			continue;
 		if (READ_ONCE(kspan_central_of(other, sc)->nr_free) ||
-		    !kspan_central_grow(other, sc, effort->gfp,
-					!effort->sleep, &effort->low)) {
+		    !kspan_central_grow(other, sc, effort->gfp, true,
+					&effort->low)) {
 			*node = other;
 			return true;
 		}
@@ -173,17 +182,20 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	err = grow_class(sc, &effort);
 	if (!err)
 		grow_more(sc, &effort);
-	while (err && try_again(&effort, err)) {
+	while (err && err != -EXDEV && try_again(&effort, err)) {
 		/* Reclaim may have brought objects of this very class. */
 		if (READ_ONCE(kspan_central_of(effort.node, sc)->nr_free))
 			err = 0;
 		else
 			err = grow_class(sc, &effort);
 	}
+	/* Who waits gets no less than who cannot. */
+	if (err && err != -EXDEV && effort.sleep)
+		err = last_resort(sc, &effort, err);
 	if (err && look_elsewhere(sc, &effort, node))
 		err = 0;
 	end_effort(&effort);
-	return err == -EDQUOT ? -EDQUOT : err ? -ENOMEM : 0;
+	return err == -EDQUOT && effort.sleep ? -EDQUOT : err ? -ENOMEM : 0;
 }
 
 /* A run of what the heaps of other nodes have. */
@@ -198,7 +210,7 @@ static void *large_elsewhere(size_t size, size_t align, bool zero,
 	for_each_kspan_node(other)
 		if (!ptr && other != effort->node)
 			ptr = kspan_large_alloc_run(size, align, effort->gfp,
-						    other, zero, !effort->sleep,
+						    other, zero, true,
 						    &effort->low);
 	return ptr;
 }
@@ -215,6 +227,12 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
 					&effort.low, &err);
 	} while (!ptr && try_again(&effort, err));
+	/* Who waits gets no less than who cannot. */
+	if (!ptr && effort.sleep && err != -EINVAL)
+		ptr = kspan_large_alloc_run(size, align, gfp, effort.node, zero,
+					    true, &effort.low);
+	else if (!ptr && err == -EDQUOT)
+		err = -ENOMEM;
 	if (!ptr && err != -EINVAL)
 		ptr = large_elsewhere(size, align, zero, &effort);
 	end_effort(&effort);

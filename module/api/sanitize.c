@@ -19,6 +19,7 @@
 #include "api/lookup.h"
 #include "api/sanitize.h"
 #include "base/gfp.h"
+#include "heap/backing.h"
 #include "heap/chunk.h"
 #include "heap/large_cache.h"
 #include "span/arena.h"
@@ -65,7 +66,7 @@ static int min_pointers(const struct kspan_span *span, const void *ptr)
 		area = span->mem;
 	else
 		area = span->chunk->mem;
-	return ptr == area ? 2 : 1;
+	return ptr == area && !kspan_is_direct(area) ? 2 : 1;
 }
 
 /**

@@ -58,23 +58,46 @@ static inline unsigned long kspan_vmalloc_round(unsigned long bytes)
 	return KSPAN_HUGE_CHUNKS && huge - bytes <= huge / 8 ? huge : bytes;
 }
 
+/* 6.8: MAX_ORDER, by then the largest order there is, became MAX_PAGE_ORDER. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define KSPAN_MAX_ORDER ((unsigned int)MAX_PAGE_ORDER)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define KSPAN_MAX_ORDER ((unsigned int)MAX_ORDER)
+#else
+#define KSPAN_MAX_ORDER (MAX_ORDER - 1U)
+#endif
+
+/* 6.16: vmalloc_huge() takes a node as well.  Before, nothing takes both. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)
+{
+	return vmalloc_huge_node(bytes, gfp, node);
+}
+#else
+static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)
+{
+	return NULL;
+}
+#endif
+
 /**
  * kspan_vmalloc - virtually contiguous memory
  * @bytes: size, a multiple of PAGE_SIZE
  * @gfp: how hard to try
  * @node: preferred NUMA node
  *
- * Nothing that modules may call up to 6.12 takes both a node and flags, or can
- * map memory of another node by huge entries.
+ * Where there are several nodes the caller's memory policy must not choose
+ * one; so the node is always asked for by name.
  *
  * Context: Process context that may sleep.
- * Return: page-aligned memory, or NULL.
+ * Return: page-aligned memory, or NULL; always NULL where there are several
+ * nodes and the kernel cannot be asked for one of them.
  */
 static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
 {
 	gfp &= KSPAN_VMALLOC_GFP;
-	if (nr_online_nodes > 1 && node != numa_mem_id())
-		return vmalloc_node(bytes, node);
+	if (nr_online_nodes > 1)
+		return kspan_vmalloc_on(bytes, gfp, node);
 	if (KSPAN_HUGE_CHUNKS && IS_ALIGNED(bytes, PMD_SIZE))
 		return vmalloc_huge(bytes, gfp);
 	return __vmalloc(bytes, gfp);

@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "base/gfp.h"
@@ -255,13 +256,23 @@ void kspan_pools_fill(void)
 	}
 }
 
+static void *get_table(size_t bytes, gfp_t gfp)
+{
+	gfp_t flags;
+
+	if (kspan_may_sleep(gfp))
+		return kvzalloc(bytes, kspan_gentle(gfp));
+	flags = slab_flags(gfp);
+	return flags ? kzalloc(bytes, flags) : NULL;
+}
+
 /**
  * kspan_meta_alloc - zeroed memory for a table
  * @bytes: size
  * @sys: the statistics line
- * @gfp: flags; must allow sleeping
+ * @gfp: how hard to try
  *
- * Context: Process context that may sleep.
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: memory, or NULL.
  */
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
@@ -269,7 +280,7 @@ void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
 	void *mem = NULL;
 
 	if ((gfp & __GFP_NOFAIL) || !kspan_inject(KSPAN_INJECT_TABLE))
-		mem = kvzalloc(bytes, kspan_gentle(gfp));
+		mem = get_table(bytes, gfp);
 	if (mem) {
 		kspan_meta_account(sys, bytes);
 		atomic_long_add(bytes, &kspan_inuse_bytes[sys]);

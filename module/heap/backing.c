@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Backing memory: the one place that calls vmalloc() and vfree() for objects,
- * and therefore the one that honours memory_limit.
+ * Backing memory: the one place that asks the kernel for memory of objects and
+ * gives it back, and therefore the one that honours memory_limit.
+ *
+ * There are three ways to get some.  Which one is taken depends on what the
+ * caller may do and on how much memory there is:
+ *
+ * - vmalloc_huge(), where the caller may sleep and memory is plentiful.  It
+ *   maps 2 MiB by one entry of the page tables if it finds 2 MiB in one piece
+ *   without compaction.
+ * - Single pages that are mapped by vmap(), where the caller may sleep and
+ *   vmalloc() cannot do what is needed: it gives up for a task that is about
+ *   to die, up to 6.16 it takes either a node or flags, and it obtains page
+ *   tables with GFP_KERNEL, which can start the OOM killer.  kspan obtains
+ *   these pages by the caller's own flags.  The page tables then come from the
+ *   kernel's emergency reserve; they are 1/512 of what was just obtained.
+ * - Pages of the direct map in one physical block, where the caller may not
+ *   sleep, or where the other two have failed.  This asks the kernel for no
+ *   more than kmalloc() would.
  */
+#include <linux/align.h>
 #include <linux/errno.h>
 #include <linux/kmemleak.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/swap.h>
 #include <linux/vmalloc.h>
 
 #include "base/compat.h"
@@ -19,6 +41,7 @@
 #include "base/node.h"
 #include "base/params.h"
 #include "heap/backing.h"
+#include "span/arena.h"
 
 atomic_long_t kspan_heap_sys;
 atomic64_t kspan_heap_released;
@@ -26,12 +49,38 @@ atomic_long_t kspan_nr_grow;
 atomic_long_t kspan_nr_release;
 
 /*
- * Bytes that all who ask right now want, since each of them may see the same
- * free memory.  What one gets it has, and is no longer free, while it still
- * asks for the rest; so nobody counts for more than ASKED_MAX.
+ * Bytes wanted by all vmalloc() calls in flight, which may all see the same
+ * free memory.  What a call has obtained already is no longer free, so no
+ * caller counts for more than ASKED_MAX.
  */
 static atomic_long_t asked;
 #define ASKED_MAX	SZ_4M
+
+/*
+ * Memory is plentiful above PLENTY and the size of the request.  A caller that
+ * can do without leaves SPARE to everybody else.  Neither grows with the
+ * machine: the kernel's watermarks, which do, are no part of what it calls
+ * available.
+ */
+#define PLENTY_PAGES	(SZ_8M / PAGE_SIZE)
+#define SPARE_PAGES	(SZ_2M / PAGE_SIZE)
+
+/* Reclaimable slab that the kernel may not get back when memory is small. */
+#define SLAB_PAGES	(SZ_16M / PAGE_SIZE)
+
+/* Blocks of pages that are obtained at a time where they are free: 32 KiB. */
+#define BLOCK_ORDER	3U
+
+/* A sleeping caller gets no larger block of the direct map on 64 bits. */
+#define SLEEPER_BLOCK	SZ_128K
+
+/*
+ * Bytes that memory_limit counts although they are in no statistic yet: what is
+ * being asked for.  The lock makes one step of comparing and adding, and of
+ * moving bytes from here to heap_sys.  It is a leaf; any context but NMI.
+ */
+static DEFINE_RAW_SPINLOCK(limit_lock);
+static unsigned long in_flight;
 
 /* Bytes obtained from the kernel for whatever purpose.  Context: Any. */
 unsigned long kspan_sys_total(void)
@@ -44,42 +93,126 @@ unsigned long kspan_sys_total(void)
 	return total;
 }
 
-/*
- * Whether the kernel would have to go to extremes for so many bytes.  What of
- * its caches is slab it may not get back, which matters where memory is small.
- */
-static bool is_short(unsigned long bytes)
+/* Whether @bytes more, with all that is in flight, would pass the limit. */
+static bool is_above_limit_locked(unsigned long bytes, gfp_t gfp)
 {
-	long margin = totalram_pages() / 64 + SZ_2M / PAGE_SIZE;
-	long slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
+	unsigned long limit = READ_ONCE(kspan_params.memory_limit), used;
 
-	return si_mem_available() - min_t(long, slab, SZ_16M / PAGE_SIZE) <
-	       (long)(bytes >> PAGE_SHIFT) + margin;
+	lockdep_assert_held(&limit_lock);
+	if (likely(!limit) || (gfp & __GFP_NOFAIL))
+		return false;
+	used = kspan_sys_total() + in_flight;
+	return used > limit || bytes > limit - used;
 }
 
-/* Memory from vmalloc(), unless that is short of it. */
-static void *ask(unsigned long bytes, gfp_t gfp, int node)
+/* Count @bytes as in flight, unless that passes the limit. */
+static bool begin_flight(unsigned long bytes, gfp_t gfp)
 {
-	long own = min_t(unsigned long, bytes, ASKED_MAX);
-	long all = atomic_long_add_return(own, &asked);
-	unsigned int scope = 0;
-	void *mem = NULL;
+	unsigned long flags;
+	bool refuse;
 
-	if (is_short(bytes + all - own) && !(gfp & __GFP_NOFAIL))
-		goto out;
-	/* vmalloc() takes page tables with GFP_KERNEL: narrow that as well. */
-	if (!(gfp & __GFP_IO))
-		scope = memalloc_noio_save();
-	else if (!(gfp & __GFP_FS))
-		scope = memalloc_nofs_save();
-	mem = kspan_vmalloc(bytes, kspan_gentle(gfp | GFP_KERNEL), node);
-	if (!(gfp & __GFP_IO))
-		memalloc_noio_restore(scope);
-	else if (!(gfp & __GFP_FS))
-		memalloc_nofs_restore(scope);
-out:
-	atomic_long_sub(own, &asked);
-	return mem;
+	raw_spin_lock_irqsave(&limit_lock, flags);
+	refuse = is_above_limit_locked(bytes, gfp);
+	if (!refuse)
+		in_flight += bytes;
+	raw_spin_unlock_irqrestore(&limit_lock, flags);
+	return !refuse;
+}
+
+/*
+ * Bytes in flight have arrived, or have not.  Metadata that was obtained
+ * meanwhile may have used the rest of the limit: then they have to go back.
+ *
+ * Return: whether they are counted in heap_sys now.
+ */
+static bool end_flight(unsigned long bytes, gfp_t gfp, bool arrived)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&limit_lock, flags);
+	if (arrived)
+		arrived = !is_above_limit_locked(0, gfp);
+	if (arrived)
+		atomic_long_add(bytes, &kspan_heap_sys);
+	in_flight -= bytes;
+	raw_spin_unlock_irqrestore(&limit_lock, flags);
+	return arrived;
+}
+
+/* Pages that the kernel could free by writing them to free swap space. */
+static long swappable_pages(void)
+{
+	unsigned long anon = global_node_page_state(NR_INACTIVE_ANON) +
+			     global_node_page_state(NR_ACTIVE_ANON);
+
+	return min_t(long, get_nr_swap_pages(), anon / 2);
+}
+
+/* Pages that would be available to others after @bytes more; may be negative. */
+static long pages_left(unsigned long bytes)
+{
+	return si_mem_available() + swappable_pages() -
+	       (long)(bytes >> PAGE_SHIFT);
+}
+
+/* Whether memory is plentiful, with @left pages left to others. */
+static bool is_plentiful(long left)
+{
+	long slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
+
+	return left > (long)PLENTY_PAGES + min_t(long, slab, SLAB_PAGES);
+}
+
+/**
+ * kspan_memory_is_tight - whether nobody should ask for more than is needed
+ * @bytes: what a caller would like to have
+ *
+ * Context: Any.
+ * Return: true if the kernel has few bytes left beside @bytes.
+ */
+bool kspan_memory_is_tight(unsigned long bytes)
+{
+	return !is_plentiful(pages_left(bytes));
+}
+
+/*
+ * Whether the caller has to be served even from what the kernel keeps for
+ * emergencies: it cannot fail, or is about to free memory, as who writes pages
+ * out is.  The page allocator decides what such a caller gets.
+ */
+static bool is_urgent(gfp_t gfp)
+{
+	if (gfp & (__GFP_NOFAIL | __GFP_HIGH | __GFP_MEMALLOC))
+		return true;
+	return (current->flags & PF_MEMALLOC) && !(gfp & __GFP_NOMEMALLOC);
+}
+
+static struct page *page_of(const void *mem)
+{
+	return kspan_is_direct(mem) ? virt_to_page(mem) : vmalloc_to_page(mem);
+}
+
+/**
+ * kspan_node_of - the node of a piece of heap memory
+ * @mem: the memory
+ * @bytes: its size
+ *
+ * Context: Any; a look-up for each page where there are several nodes.
+ * Return: the node that all of its pages are of, or NUMA_NO_NODE.
+ */
+int kspan_node_of(const void *mem, unsigned long bytes)
+{
+	const void *end = mem + bytes;
+	int node;
+
+	if (kspan_nr_nodes == 1)
+		return kspan_first_node;
+	mem = PTR_ALIGN_DOWN(mem, PAGE_SIZE);
+	node = page_to_nid(page_of(mem));
+	for (mem += PAGE_SIZE; mem < end; mem += PAGE_SIZE)
+		if (page_to_nid(page_of(mem)) != node)
+			return NUMA_NO_NODE;
+	return node;
 }
 
 /**
@@ -93,83 +226,236 @@ out:
  */
 bool kspan_is_on_node(const void *mem, unsigned long bytes, int node)
 {
-	const void *end = mem + bytes;
+	return kspan_nr_nodes == 1 || kspan_node_of(mem, bytes) == node;
+}
 
-	if (kspan_nr_nodes == 1)
-		return true;
-	for (mem = PTR_ALIGN_DOWN(mem, PAGE_SIZE); mem < end; mem += PAGE_SIZE)
-		if (page_to_nid(vmalloc_to_page(mem)) != node)
-			return false;
-	return true;
+/*
+ * Flags for the page allocator.  The caller's modifiers for emergencies get
+ * there; zones, zeroing and accounting are kspan's own business.
+ */
+static gfp_t page_flags(gfp_t gfp)
+{
+	gfp_t flags = gfp & (__GFP_HIGH | __GFP_MEMALLOC | __GFP_NOMEMALLOC |
+			     __GFP_THISNODE);
+
+	if (kspan_may_sleep(gfp))
+		return flags | kspan_gentle(gfp);
+	/* What else says how to ask without sleeping differs by version. */
+	flags = gfp & ~(KSPAN_GFP_REFUSED | __GFP_ZERO | __GFP_DIRECT_RECLAIM |
+			__GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_IO | __GFP_FS);
+	return flags | __GFP_NOWARN;
+}
+
+/* The same for who takes what lies free and leaves the rest to others. */
+static gfp_t only_free(gfp_t flags)
+{
+	flags &= ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL |
+		   __GFP_HIGH | __GFP_MEMALLOC);
+	return flags | __GFP_NORETRY | __GFP_NOMEMALLOC;
+}
+
+/* Fill @pages with @nr single pages.  Return: how many there were. */
+static unsigned long get_pages(struct page **pages, unsigned long nr,
+			       gfp_t flags, int node)
+{
+	unsigned long got = 0, i;
+	unsigned int order;
+	struct page *page;
+
+	while (got < nr) {
+		order = min_t(unsigned int, ilog2(nr - got), BLOCK_ORDER);
+		page = NULL;
+		if (order)
+			page = alloc_pages_node(node, only_free(flags), order);
+		if (page)
+			split_page(page, order);
+		else
+			page = alloc_pages_node(node, flags, order = 0);
+		if (!page)
+			break;
+		for (i = 0; i < 1UL << order; i++)
+			pages[got++] = page + i;
+		cond_resched();
+	}
+	return got;
+}
+
+/* Memory from single pages, mapped by vmap(). */
+static void *get_mapped(unsigned long bytes, gfp_t flags, int node)
+{
+	unsigned long nr = bytes >> PAGE_SHIFT, got;
+	struct page **pages;
+	unsigned int scope;
+	void *mem = NULL;
+
+	pages = kvmalloc_array(nr, sizeof(*pages), kspan_gentle(flags | __GFP_DIRECT_RECLAIM));
+	if (!pages)
+		return NULL;
+	got = get_pages(pages, nr, flags | __GFP_HIGHMEM, node);
+	if (got == nr) {
+		/* Page tables from the emergency reserve: no OOM killer. */
+		scope = memalloc_noreclaim_save();
+		mem = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+		memalloc_noreclaim_restore(scope);
+	}
+	/* Else both are vfree()'s. */
+	if (!mem) {
+		while (got)
+			__free_page(pages[--got]);
+		kvfree(pages);
+	}
+	return mem;
+}
+
+/* Memory of the direct map, in one block. */
+static void *get_direct(unsigned long bytes, gfp_t flags, int node)
+{
+	unsigned int order = get_order(bytes);
+	unsigned long i;
+	struct page *page;
+
+	if (order > KSPAN_MAX_ORDER || (KSPAN_RT_RULES && !preemptible()))
+		return NULL;
+	/* The last try of who may sleep: it does not wait for compaction. */
+	if (order && gfpflags_allow_blocking(flags) && !(flags & __GFP_NOFAIL))
+		flags = (flags & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
+	page = alloc_pages_node(node, flags, order);
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	for (i = bytes >> PAGE_SHIFT; i < 1UL << order; i++)
+		__free_page(page + i);
+	return page_address(page);
+}
+
+/* vmalloc() takes page tables with GFP_KERNEL: narrow that as @gfp says. */
+static void *get_huge(unsigned long bytes, gfp_t gfp, int node)
+{
+	gfp_t flags = (kspan_gentle(gfp) | GFP_KERNEL) & ~(__GFP_DIRECT_RECLAIM |
+						__GFP_RETRY_MAYFAIL);
+	unsigned int scope = 0;
+	void *mem;
+
+	if (!(gfp & __GFP_IO))
+		scope = memalloc_noio_save();
+	else if (!(gfp & __GFP_FS))
+		scope = memalloc_nofs_save();
+	mem = kspan_vmalloc(bytes, (flags & ~__GFP_NOFAIL) | __GFP_NORETRY, node);
+	if (!(gfp & __GFP_IO))
+		memalloc_noio_restore(scope);
+	else if (!(gfp & __GFP_FS))
+		memalloc_nofs_restore(scope);
+	if (mem)
+		/* Its objects are what has users; kmemleak is told of each. */
+		kmemleak_free(mem);
+	return mem;
+}
+
+/* Memory in vmalloc space for a caller that may sleep. */
+static void *get_virtual(unsigned long bytes, gfp_t gfp, int node, long left)
+{
+	gfp_t flags = page_flags(gfp);
+	void *mem = NULL;
+
+	if (is_plentiful(left) && !(gfp & __GFP_THISNODE))
+		mem = get_huge(bytes, gfp, node);
+	/* What lies free on the node, before others have to make room there. */
+	if (!mem && nr_online_nodes > 1)
+		mem = get_mapped(bytes, only_free(flags) | __GFP_THISNODE, node);
+	if (!mem)
+		mem = get_mapped(bytes, flags, node);
+	return mem;
+}
+
+/*
+ * Memory in whatever way.  Who can do without does not get the last of it, and
+ * never costs a process its life.
+ */
+static void *get_memory(unsigned long bytes, gfp_t gfp, int node)
+{
+	long own = min_t(unsigned long, bytes, ASKED_MAX);
+	void *mem = NULL;
+	long all, left;
+
+	if (!kspan_may_sleep(gfp))
+		return get_direct(bytes, page_flags(gfp), node);
+	all = atomic_long_add_return(own, &asked);
+	left = pages_left(bytes + all - own);
+	if (left > (long)SPARE_PAGES || is_urgent(gfp)) {
+		mem = get_virtual(bytes, gfp, node, left);
+		if (!mem && (!IS_ENABLED(CONFIG_64BIT) || bytes <= SLEEPER_BLOCK))
+			mem = get_direct(bytes, page_flags(gfp), node);
+	}
+	atomic_long_sub(own, &asked);
+	return mem;
+}
+
+static void free_memory(void *mem, unsigned long bytes)
+{
+	void *end = mem + bytes;
+
+	if (kspan_is_direct(mem))
+		for (; mem < end; mem += PAGE_SIZE)
+			__free_page(virt_to_page(mem));
+	else
+		vfree(mem);
 }
 
 /**
  * kspan_backing_get - heap memory from the kernel
  * @bytes: size, a multiple of PAGE_SIZE
  * @gfp: the caller's flags; __GFP_ZERO is the caller's own business
- * @node: preferred NUMA node
+ * @node: preferred NUMA node; on return the node that all of the memory is on,
+ *	or NUMA_NO_NODE if it is on several, or on one kspan does not know
  * @err: 0, -EDQUOT at the memory limit or -ENOMEM
  *
- * A client that can do without an object must not cost a process its life.
- * The pages are asked for so that the OOM killer is left alone, but vmalloc()
- * takes page tables by its own flags; so nothing is asked for when memory is
- * as short as that.
+ * The arena map covers the memory, and heap_sys counts it.
  *
- * Context: Process context that may sleep.
- * Return: page-aligned memory, not yet counted in heap_sys, or NULL.
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: page-aligned memory, or NULL.
  */
-void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int node, int *err)
+void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int *node, int *err)
 {
-	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
-	void *mem;
+	void *mem = NULL;
 
 	*err = -EDQUOT;
-	if (limit && !(gfp & __GFP_NOFAIL) &&
-	    (bytes > limit || kspan_sys_total() > limit - bytes))
+	if (!begin_flight(bytes, gfp))
 		return NULL;
-
 	*err = -ENOMEM;
-	if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_CHUNK))
-		return NULL;
-	mem = ask(bytes, gfp, node);
-	/* Where vmalloc() was asked for, it may have looked elsewhere as well. */
-	if (mem && (gfp & __GFP_THISNODE) &&
-	    !kspan_is_on_node(mem, bytes, node)) {
-		vfree(mem);
-		mem = NULL;
+	if ((gfp & __GFP_NOFAIL) || !kspan_inject(KSPAN_INJECT_CHUNK))
+		mem = get_memory(bytes, gfp, *node);
+	if (mem) {
+		*err = kspan_arena_cover((unsigned long)mem, bytes, gfp);
+		atomic_long_inc(&kspan_nr_grow);
 	}
-	if (!mem)
+	if (!end_flight(bytes, gfp, !*err)) {
+		if (!*err)
+			*err = -EDQUOT;
+		if (mem) {
+			free_memory(mem, bytes);
+			atomic_long_inc(&kspan_nr_release);
+		}
 		return NULL;
-	/* Its objects are what has users; kmemleak is told of each. */
-	kmemleak_free(mem);
+	}
 	kspan_kasan_poison_new(mem, bytes);
-	*err = 0;
-	atomic_long_inc(&kspan_nr_grow);
+	*node = kspan_node_of(mem, bytes);
+	if (!kspan_has_node(*node))
+		*node = NUMA_NO_NODE;
 	return mem;
-}
-
-/**
- * kspan_backing_drop - give back what was not counted in heap_sys yet
- * @mem: what kspan_backing_get() gave
- *
- * Context: Process context that may sleep.
- */
-void kspan_backing_drop(void *mem)
-{
-	vfree(mem);
-	atomic_long_inc(&kspan_nr_release);
 }
 
 /**
  * kspan_backing_put - give heap memory back to the kernel
  * @mem: what kspan_backing_get() gave
- * @heap_bytes: how much of it was counted in heap_sys
+ * @bytes: what it was asked for
+ * @heap_bytes: how much of it heap_sys still counts
  *
  * Context: Process context that may sleep.
  */
-void kspan_backing_put(void *mem, unsigned long heap_bytes)
+void kspan_backing_put(void *mem, unsigned long bytes, unsigned long heap_bytes)
 {
-	kspan_backing_drop(mem);
+	free_memory(mem, bytes);
+	atomic_long_inc(&kspan_nr_release);
 	atomic_long_sub(heap_bytes, &kspan_heap_sys);
 	atomic64_add(heap_bytes, &kspan_heap_released);
 }

@@ -7,9 +7,12 @@
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/string.h>
 
+#include "base/gfp.h"
 #include "base/meta.h"
+#include "base/node.h"
 #include "heap/backing.h"
 #include "heap/chunk.h"
 #include "span/arena.h"
@@ -40,32 +43,47 @@ void kspan_chunk_exit(void)
  * @gfp: how hard to try
  * @err: why there is none
  *
- * Context: Process context that may sleep.
+ * The chunk is of the node where its memory is, which may be another one.
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: a chunk without users that is in no list, or NULL.
  */
 struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 				    int *err)
 {
-	unsigned long bytes = nr_pages * KSPAN_PAGE_SIZE;
+	unsigned long bytes = nr_pages * KSPAN_PAGE_SIZE, slack;
 	struct kspan_chunk *chunk;
 	unsigned long base;
+	int where = node;
 
-	/* A huge mapping is aligned by itself and must not grow a page. */
-	if (!(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES))
-		bytes = PAGE_ALIGN(bytes + ALIGN_SLACK);
+	/*
+	 * A huge mapping is aligned by itself and must not grow a page, and a
+	 * block of the direct map is aligned to its size.
+	 */
+	if (kspan_may_sleep(gfp) &&
+	    !(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES))
+		bytes += ALIGN_SLACK;
+	bytes = PAGE_ALIGN(bytes);
 	*err = -ENOMEM;
 	chunk = kspan_pool_alloc(&chunk_pool, gfp);
 	if (!chunk)
 		return NULL;
 	memset(chunk, 0, sizeof(*chunk));
-	chunk->mem = kspan_backing_get(bytes, gfp, node, err);
+	chunk->mem = kspan_backing_get(bytes, gfp, &where, err);
 	if (!chunk->mem)
 		goto free_chunk;
+
+	/* A node's heap should have no memory of others; a smaller chunk may. */
+	if (where == NUMA_NO_NODE && kspan_nr_nodes > 1 &&
+	    nr_pages > KSPAN_CHUNK_SMALL && !(gfp & __GFP_NOFAIL))
+		goto free_mem;
 
 	base = ALIGN((unsigned long)chunk->mem, KSPAN_PAGE_SIZE);
 	chunk->base = base;
 	chunk->bytes = bytes;
-	chunk->node = node;
+	chunk->far = IS_ENABLED(CONFIG_64BIT) && kspan_is_direct(chunk->mem);
+	/* Memory of several nodes stays with the one it was meant for. */
+	chunk->node = where == NUMA_NO_NODE ? node : where;
 	chunk->nr_pages = min_t(unsigned long, nr_pages,
 				((unsigned long)chunk->mem + bytes - base) >>
 				KSPAN_PAGE_SHIFT);
@@ -75,16 +93,15 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	if (!want_init_on_alloc(GFP_KERNEL))
 		bitmap_fill(chunk->dirty, chunk->nr_pages);
 
-	*err = kspan_arena_cover(base, chunk->nr_pages * KSPAN_PAGE_SIZE, gfp);
-	if (*err)
-		goto free_mem;
-	atomic_long_add(chunk->nr_pages * KSPAN_PAGE_SIZE, &kspan_heap_sys);
-	kspan_meta_account(KSPAN_SYS_OTHER,
-			   bytes - chunk->nr_pages * KSPAN_PAGE_SIZE);
+	/* What alignment costs is no heap page. */
+	slack = bytes - chunk->nr_pages * KSPAN_PAGE_SIZE;
+	atomic_long_sub(slack, &kspan_heap_sys);
+	kspan_meta_account(KSPAN_SYS_OTHER, slack);
 	return chunk;
 
 free_mem:
-	kspan_backing_drop(chunk->mem);
+	*err = -ENOMEM;
+	kspan_backing_put(chunk->mem, bytes, bytes);
 free_chunk:
 	kspan_pool_free(&chunk_pool, chunk);
 	return NULL;
@@ -102,6 +119,6 @@ void kspan_chunk_put(struct kspan_chunk *chunk)
 
 	kspan_arena_set(chunk->base, chunk->nr_pages, &kspan_null_span);
 	kspan_meta_account(KSPAN_SYS_OTHER, -(long)(chunk->bytes - heap_bytes));
-	kspan_backing_put(chunk->mem, heap_bytes);
+	kspan_backing_put(chunk->mem, chunk->bytes, heap_bytes);
 	kspan_pool_free(&chunk_pool, chunk);
 }

@@ -28,16 +28,25 @@
 #define KSPAN_CHUNK_PAGES	64U
 #endif
 
+/*
+ * Heap pages that a chunk should have where there is little memory, or where it
+ * is obtained by a caller that may not sleep, who waits while all of it is
+ * zeroed: 64 KiB.
+ */
+#define KSPAN_CHUNK_SMALL	8U
+
 /**
  * struct kspan_chunk - heap pages that come and go together
  *
  * Everything below @list is guarded by the heap's lock.
  *
  * @base: address of the first heap page; set once
- * @mem: what vmalloc() gave, at or just below @base; set once
- * @bytes: what vmalloc() was asked for; set once
+ * @mem: what the kernel gave, at or just below @base; set once
+ * @bytes: what it was asked for; set once
  * @nr_pages: heap pages; set once
  * @node: NUMA node; set once
+ * @far: on 64-bit machines, memory of the direct map, which the window of the
+ *	arena map does not reach; set once
  * @list: place in the heap's list for @bucket
  * @all: place in the list of all chunks
  * @bucket: index of that list, or U16_MAX for a chunk in none, see heap.c
@@ -53,6 +62,7 @@ struct kspan_chunk {
 	unsigned long bytes;
 	u16 nr_pages;
 	s16 node;
+	bool far;
 
 	struct list_head list;
 	struct list_head all;

@@ -117,7 +117,7 @@ static struct kspan_span *get_aligned_run(unsigned long pages, size_t align,
 		kspan_chunk_put(chunk);
 		return NULL;
 	}
-	kspan_page_heap_add(heap, chunk);
+	kspan_page_heap_add(kspan_page_heap_of(chunk->node), chunk);
 	return get_run(pages, align, gfp, node, false, low);
 }
 
@@ -270,12 +270,18 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	if (size >> PAGE_SHIFT > totalram_pages() ||
 	    size > LONG_MAX / 2)
 		return NULL;
-	span = get_aligned_run(pages, align, gfp, node, low);
-	if (!span)
-		span = get_region(pages, align, gfp, node, err);
-	if (!span)
-		span = get_run(pages, align, gfp, node, !kspan_may_sleep(gfp),
-			       low);
+	/* A run of the reserve is at hand, and cheaper to free than a block. */
+	if (kspan_may_sleep(gfp)) {
+		span = get_aligned_run(pages, align, gfp, node, low);
+		if (!span)
+			span = get_region(pages, align, gfp, node, err);
+		if (!span)
+			span = get_run(pages, align, gfp, node, false, low);
+	} else {
+		span = get_run(pages, align, gfp, node, true, low);
+		if (!span)
+			span = get_region(pages, align, gfp, node, err);
+	}
 	return begin_new(span, size, zero);
 }
 

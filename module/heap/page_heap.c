@@ -51,7 +51,7 @@ void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 	unsigned int i;
 
 	raw_spin_lock_init(&heap->lock);
-	for (i = 0; i < KSPAN_PAGE_HEAP_BUCKETS; i++)
+	for (i = 0; i < KSPAN_PAGE_HEAP_LISTS; i++)
 		INIT_LIST_HEAD(&heap->lists[i]);
 	INIT_LIST_HEAD(&heap->chunks);
 	heap->walk_next = &heap->chunks;
@@ -79,7 +79,19 @@ static unsigned int bucket_of(const struct kspan_chunk *chunk)
 
 	if (chunk->used)
 		fill = 2 - min(2U, 3U * chunk->used / chunk->nr_pages);
+	if (chunk->far)
+		fill += KSPAN_PAGE_HEAP_BUCKETS;
 	return chunk->longest * KSPAN_PAGE_HEAP_FILL + fill;
+}
+
+/* Count @nr_pages of @chunk as free, or as free no more. */
+static void add_free_locked(struct kspan_page_heap *heap,
+			    const struct kspan_chunk *chunk, long nr_pages)
+{
+	lockdep_assert_held(&heap->lock);
+	kspan_counter_add(heap->free_pages, nr_pages);
+	if (unlikely(chunk->far))
+		kspan_counter_add(heap->far_pages, nr_pages);
 }
 
 static void file_chunk_locked(struct kspan_page_heap *heap, struct kspan_chunk *chunk)
@@ -116,7 +128,7 @@ void kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
 	list_del(&chunk->all);
 	heap->nr_chunks--;
 	heap->nr_moves++;
-	kspan_counter_sub(heap->free_pages, chunk->nr_pages);
+	add_free_locked(heap, chunk, -(long)chunk->nr_pages);
 }
 
 static void refile_chunk_locked(struct kspan_page_heap *heap,
@@ -170,14 +182,30 @@ static void quarantine_chunk_locked(struct kspan_page_heap *heap,
 	unfile_chunk_locked(heap, chunk);
 	chunk->bucket = QUARANTINED;
 	heap->nr_moves++;
-	kspan_counter_sub(heap->free_pages, chunk->nr_pages - chunk->used);
+	add_free_locked(heap, chunk, (long)chunk->used - chunk->nr_pages);
+}
+
+/* The first bucket with chunks that have such a run; KSPAN_PAGE_HEAP_LISTS: none. */
+static unsigned int find_bucket_locked(struct kspan_page_heap *heap,
+				       unsigned int need, bool use_far)
+{
+	unsigned int first = need * KSPAN_PAGE_HEAP_FILL, bucket;
+
+	lockdep_assert_held(&heap->lock);
+	bucket = find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS, first);
+	if (likely(bucket < KSPAN_PAGE_HEAP_BUCKETS))
+		return bucket;
+	if (!use_far || !heap->far_pages)
+		return KSPAN_PAGE_HEAP_LISTS;
+	return find_next_bit(heap->filled, KSPAN_PAGE_HEAP_LISTS,
+			     KSPAN_PAGE_HEAP_BUCKETS + first);
 }
 
 /* A chunk with a run of that length, and where.  Return: NULL for none. */
 static struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
 					     unsigned int nr_pages,
 					     unsigned int align_pages,
-					     unsigned int *at)
+					     bool use_far, unsigned int *at)
 {
 	/* A run of this length holds an aligned one wherever it begins. */
 	unsigned int need = nr_pages + align_pages - 1, bucket;
@@ -185,9 +213,8 @@ static struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
 
 	lockdep_assert_held(&heap->lock);
 	for (;;) {
-		bucket = find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
-				       need * KSPAN_PAGE_HEAP_FILL);
-		if (bucket >= KSPAN_PAGE_HEAP_BUCKETS)
+		bucket = find_bucket_locked(heap, need, use_far);
+		if (bucket >= KSPAN_PAGE_HEAP_LISTS)
 			return NULL;
 		chunk = list_first_entry(&heap->lists[bucket],
 					 struct kspan_chunk, list);
@@ -219,11 +246,11 @@ static void take_run_locked(struct kspan_page_heap *heap, struct kspan_chunk *ch
 	refile_chunk_locked(heap, chunk);
 
 	heap->nr_moves++;
-	kspan_counter_sub(heap->free_pages, nr_pages);
+	add_free_locked(heap, chunk, -(long)nr_pages);
 	kspan_counter_add(heap->used_pages, nr_pages);
 	heap->peak_pages = max(heap->peak_pages, heap->used_pages);
 	run->low = kspan_page_heap_reserve(heap) &&
-		   (heap->free_pages < kspan_page_heap_reserve(heap) ||
+		   (kspan_page_heap_near(heap) < kspan_page_heap_reserve(heap) ||
 		    !kspan_page_heap_has_run(heap, heap->reserve_run));
 }
 
@@ -232,7 +259,8 @@ static void take_run_locked(struct kspan_page_heap *heap, struct kspan_chunk *ch
  * @heap: where from
  * @nr_pages: its length, at most KSPAN_CHUNK_MAX
  * @align_pages: power of two; alignment of its address in heap pages
- * @use_reserve: whether the caller may go below the reserve
+ * @use_reserve: whether the caller may go below the reserve, and into far
+ *	chunks
  * @run: the result
  *
  * Context: Any but NMI.
@@ -251,9 +279,9 @@ bool kspan_page_heap_alloc(struct kspan_page_heap *heap, unsigned int nr_pages,
 		return false;
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	if (!use_reserve &&
-	    heap->free_pages < kspan_page_heap_reserve(heap) + nr_pages)
+	    kspan_page_heap_near(heap) < kspan_page_heap_reserve(heap) + nr_pages)
 		goto unlock;
-	chunk = find_chunk_locked(heap, nr_pages, align_pages, &at);
+	chunk = find_chunk_locked(heap, nr_pages, align_pages, use_reserve, &at);
 	if (chunk)
 		take_run_locked(heap, chunk, at, nr_pages, run);
 	else if (use_reserve)
@@ -356,7 +384,7 @@ void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chun
 	refile_chunk_locked(heap, chunk);
 	heap->nr_moves++;
 	if (likely(!is_quarantined(chunk)))
-		kspan_counter_add(heap->free_pages, nr_pages);
+		add_free_locked(heap, chunk, nr_pages);
 	kspan_counter_sub(heap->used_pages, nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
@@ -371,40 +399,8 @@ void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk
 	file_chunk_locked(heap, chunk);
 	heap->nr_chunks++;
 	heap->nr_moves++;
-	kspan_counter_add(heap->free_pages, chunk->nr_pages);
+	add_free_locked(heap, chunk, chunk->nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-}
-
-/**
- * kspan_page_heap_grow - add a chunk
- * @heap: the heap
- * @nr_pages: the run the caller is after
- * @gfp: how hard to try
- *
- * Where the kernel cannot give a whole chunk a small one is better than none.
- *
- * Context: Process context that may sleep.
- * Return: 0, -EDQUOT at the memory limit, -ENOMEM.
- */
-int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gfp_t gfp)
-{
-	unsigned int pages = max(KSPAN_CHUNK_PAGES, nr_pages);
-	struct kspan_chunk *chunk;
-	int err;
-
-	for (;;) {
-		/* Never loop in vmalloc() for a size that could be smaller. */
-		gfp_t flags = pages > nr_pages ? gfp & ~__GFP_NOFAIL : gfp;
-
-		chunk = kspan_chunk_get(heap->node, pages, flags, &err);
-		if (chunk || pages <= nr_pages)
-			break;
-		pages = max(pages / 4, nr_pages);
-	}
-	if (!chunk)
-		return err;
-	kspan_page_heap_add(heap, chunk);
-	return 0;
 }
 
 /* What a check has seen of a heap. */
@@ -412,6 +408,7 @@ struct seen {
 	unsigned long nr;
 	unsigned long used;
 	unsigned long free;
+	unsigned long far;
 	const char *wrong;
 };
 
@@ -424,6 +421,8 @@ static void check_chunk(const struct kspan_chunk *chunk, void *arg)
 	if (is_quarantined(chunk))
 		return;
 	seen->free += chunk->nr_pages - chunk->used;
+	if (chunk->far)
+		seen->far += chunk->nr_pages - chunk->used;
 	if (bitmap_weight(chunk->map, chunk->nr_pages) != chunk->used)
 		seen->wrong = "heap: used pages differ from the chunk's bitmap";
 	else if (longest_run(chunk) != chunk->longest)
@@ -452,7 +451,8 @@ const char *kspan_page_heap_check(struct kspan_page_heap *heap)
 		if (seen.nr != heap->nr_chunks)
 			seen.wrong = "heap: number of chunks";
 		else if (seen.used != heap->used_pages ||
-			 seen.free != heap->free_pages)
+			 seen.free != heap->free_pages ||
+			 seen.far != heap->far_pages)
 			seen.wrong = "heap: number of pages";
 	}
 	raw_spin_unlock_irqrestore(&heap->lock, flags);

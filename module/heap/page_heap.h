@@ -20,6 +20,12 @@
 #define KSPAN_PAGE_HEAP_FILL		4
 #define KSPAN_PAGE_HEAP_BUCKETS	((KSPAN_CHUNK_MAX + 1) * KSPAN_PAGE_HEAP_FILL)
 
+/*
+ * Far chunks, where a free takes longer, are filed the same way in as many
+ * buckets behind the others.  Only callers that may not sleep look there.
+ */
+#define KSPAN_PAGE_HEAP_LISTS	(2 * KSPAN_PAGE_HEAP_BUCKETS)
+
 /**
  * struct kspan_page_heap - the chunks of a NUMA node
  * @lock: guards all below and the chunks; may be taken under a central lock
@@ -31,6 +37,7 @@
  * @nr_chunks: how many
  * @nr_moves: runs taken and given back, chunks that came and went, ever
  * @free_pages: pages in no span
+ * @far_pages: those of them that are in far chunks
  * @used_pages: pages in spans
  * @peak_pages: most used_pages lately; the scavenger lets it decay
  * @reserve_pages: free pages only atomic callers may take; set once
@@ -40,13 +47,14 @@
  */
 struct kspan_page_heap {
 	raw_spinlock_t lock;
-	struct list_head lists[KSPAN_PAGE_HEAP_BUCKETS];
-	DECLARE_BITMAP(filled, KSPAN_PAGE_HEAP_BUCKETS);
+	struct list_head lists[KSPAN_PAGE_HEAP_LISTS];
+	DECLARE_BITMAP(filled, KSPAN_PAGE_HEAP_LISTS);
 	struct list_head chunks;
 	struct list_head *walk_next;
 	unsigned long nr_chunks;
 	unsigned long nr_moves;
 	unsigned long free_pages;
+	unsigned long far_pages;
 	unsigned long used_pages;
 	unsigned long peak_pages;
 	unsigned long reserve_pages;
@@ -68,12 +76,18 @@ struct kspan_run {
 	bool low;
 };
 
-/* Whether a chunk has a free run of that length.  Context: the lock is held. */
+/* Whether a near chunk has a free run of that length.  Context: the lock is held. */
 static inline bool kspan_page_heap_has_run(const struct kspan_page_heap *heap,
 					   unsigned int nr_pages)
 {
 	return find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS,
 			     nr_pages * KSPAN_PAGE_HEAP_FILL) < KSPAN_PAGE_HEAP_BUCKETS;
+}
+
+/* Free pages that any caller may have, but for the reserve. */
+static inline unsigned long kspan_page_heap_near(const struct kspan_page_heap *heap)
+{
+	return heap->free_pages - heap->far_pages;
 }
 
 void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,

@@ -47,58 +47,13 @@ unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap)
 	return min(heap->reserve_pages, limit);
 }
 
-/**
- * kspan_page_heap_lacks - what it takes to bring a heap back to its reserve
- * @heap: the heap
- *
- * Context: Any but NMI.
- * Return: heap pages in a run that should be added; 0 if it is as it should be.
- */
-unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
-{
-	unsigned long reserve = kspan_page_heap_reserve(heap);
-	unsigned int lacks = 0;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (reserve && !kspan_page_heap_has_run(heap, heap->reserve_run))
-		lacks = heap->reserve_run;
-	else if (heap->free_pages < reserve)
-		lacks = 1;
-	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return lacks;
-}
-
-/**
- * kspan_page_heap_fill_reserve - bring every heap back to its reserve
- *
- * Context: Process context that may sleep.
- * Return: 0 or the error that stopped it.
- */
-int kspan_page_heap_fill_reserve(void)
-{
-	struct kspan_page_heap *heap;
-	unsigned int lacks;
-	int node, err;
-
-	for_each_kspan_node(node) {
-		heap = kspan_page_heap_of(node);
-		while ((lacks = kspan_page_heap_lacks(heap))) {
-			err = kspan_page_heap_grow(heap, lacks, GFP_KERNEL);
-			if (err)
-				return err;
-		}
-	}
-	return 0;
-}
-
 /* Whether @chunk, an idle one, is what the reserve has its long run from. */
 static bool is_last_run(const struct kspan_page_heap *heap,
 			const struct kspan_chunk *chunk)
 {
 	unsigned int first = heap->reserve_run * KSPAN_PAGE_HEAP_FILL;
 
-	return chunk->bucket >= first &&
+	return !chunk->far && chunk->bucket >= first &&
 	       list_is_singular(&heap->lists[chunk->bucket]) &&
 	       find_next_bit(heap->filled, KSPAN_PAGE_HEAP_BUCKETS, first) ==
 	       chunk->bucket &&
@@ -122,14 +77,17 @@ static unsigned int collect_idle_locked(struct kspan_page_heap *heap,
 	unsigned int bucket, nr = 0;
 
 	lockdep_assert_held(&heap->lock);
-	for_each_set_bit(bucket, heap->filled, KSPAN_PAGE_HEAP_BUCKETS) {
+	for_each_set_bit(bucket, heap->filled, KSPAN_PAGE_HEAP_LISTS) {
 		if (bucket % KSPAN_PAGE_HEAP_FILL != KSPAN_PAGE_HEAP_FILL - 1)
 			continue;
 		list_for_each_entry_safe_reverse(chunk, next,
 						 &heap->lists[bucket], list) {
-			if (nr == TRIM_BATCH ||
-			    heap->free_pages < keep + chunk->nr_pages)
+			if (nr == TRIM_BATCH)
 				return nr;
+			/* Nothing of what is to stay is in far chunks. */
+			if (!chunk->far && kspan_page_heap_near(heap) <
+					   keep + chunk->nr_pages)
+				break;
 			/* No time_before(): on 32 bits that fails after months. */
 			if (jiffies - chunk->idle_since < idle_jiffies)
 				break;
@@ -192,8 +150,9 @@ bool kspan_page_heap_is_trimmed(struct kspan_page_heap *heap)
 		  heap->free_pages < reserve + KSPAN_CHUNK_MAX;
 	if (trimmed)
 		list_for_each_entry(chunk, &heap->chunks, all)
-			trimmed &= heap->free_pages < reserve + chunk->nr_pages ||
-				   (reserve && is_last_run(heap, chunk));
+			trimmed &= !chunk->far &&
+				   (heap->free_pages < reserve + chunk->nr_pages ||
+				    (reserve && is_last_run(heap, chunk)));
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 	return trimmed;
 }

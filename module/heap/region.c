@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Regions: the memory of a large object, from vmalloc() for it alone.
+ * Regions: the memory of a large object, from the kernel for it alone.
  */
 #include <linux/align.h>
 #include <linux/errno.h>
@@ -34,10 +34,11 @@ static unsigned long region_bytes(unsigned long pages, size_t align, bool slack)
 }
 
 /* Memory for an aligned object.  Return: NULL for none, else @bytes of it. */
-static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int node,
+static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int *node,
 			 unsigned long *bytes, int *err)
 {
 	unsigned long most = region_bytes(pages, align, true);
+	int want = *node;
 	void *mem;
 
 	*bytes = region_bytes(pages, align, false);
@@ -45,9 +46,10 @@ static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int node,
 		mem = kspan_backing_get(*bytes, gfp, node, err);
 		if (!mem || IS_ALIGNED((unsigned long)mem, align))
 			return mem;
-		kspan_backing_drop(mem);
+		kspan_backing_put(mem, *bytes, *bytes);
 	}
 	*bytes = most;
+	*node = want;
 	return kspan_backing_get(most, gfp, node, err);
 }
 
@@ -74,9 +76,11 @@ static unsigned long region_fit(const struct kspan_span *span)
  *
  * It begins where vmalloc() says, in the middle of a heap page if need be.
  * That page is its alone all the same, as is its last: the areas on both
- * sides are a guard page away, which is half a heap page or more.
+ * sides are a guard page away, which is half a heap page or more.  A block of
+ * the direct map, for a caller that may not sleep, begins and ends with a heap
+ * page.
  *
- * Context: Any but NMI; gives none where @gfp and the context forbid to sleep.
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: a span that nobody can see yet, or NULL.
  */
 struct kspan_span *kspan_region_get(unsigned long pages, size_t align,
@@ -86,31 +90,23 @@ struct kspan_span *kspan_region_get(unsigned long pages, size_t align,
 	unsigned long bytes;
 
 	*err = -ENOMEM;
-	if (!kspan_may_sleep(gfp))
-		return NULL;
 	span = kspan_span_alloc(0, gfp);
 	if (!span)
 		return NULL;
 	if (align > PAGE_SIZE) {
-		span->mem = get_aligned(pages, align, gfp, node, &bytes, err);
+		span->mem = get_aligned(pages, align, gfp, &node, &bytes, err);
 	} else {
 		bytes = region_bytes(pages, align, false);
-		span->mem = kspan_backing_get(bytes, gfp, node, err);
+		span->mem = kspan_backing_get(bytes, gfp, &node, err);
 	}
 	if (!span->mem)
 		goto free_span;
-	*err = kspan_arena_cover((unsigned long)span->mem, bytes, gfp);
-	if (*err) {
-		kspan_backing_drop(span->mem);
-		goto free_span;
-	}
 	span->region_pages = bytes >> KSPAN_PAGE_SHIFT;
 	span->nr_pages = pages;
 	span->base = ALIGN((unsigned long)span->mem, align ?: PAGE_SIZE);
 	span->node = node;
 	span->needzero = !want_init_on_alloc(GFP_KERNEL);
 	kspan_large_of(span)->fit_pages = region_fit(span);
-	atomic_long_add(bytes, &kspan_heap_sys);
 	kspan_large_cache_add_region(span);
 	return span;
 
@@ -128,6 +124,6 @@ free_span:
 void kspan_region_put(struct kspan_span *span)
 {
 	kspan_arena_forget((unsigned long)span->mem, kspan_room_bytes(span));
-	kspan_backing_put(span->mem, kspan_room_bytes(span));
+	kspan_backing_put(span->mem, kspan_room_bytes(span), kspan_room_bytes(span));
 	kspan_span_end(span);
 }

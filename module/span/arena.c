@@ -34,8 +34,8 @@ unsigned long kspan_window_base;
 /* Tables outside the window, by frame number. Readers: RCU. */
 static DEFINE_XARRAY_FLAGS(far_frames, XA_FLAGS_LOCK_IRQ);
 
-/* Guards the window's base and the installation of tables. */
-static DEFINE_SPINLOCK(arena_lock);
+/* Guards the window's base and the installation of tables; any context but NMI. */
+static DEFINE_RAW_SPINLOCK(arena_lock);
 static bool window_placed;
 /* Where frame 0 would begin; set with the window's base. */
 static unsigned long index_base;
@@ -120,10 +120,14 @@ void kspan_arena_exit(void)
 
 static void place_window(unsigned long addr)
 {
-	unsigned long base = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE);
 	unsigned long below = WINDOW_BELOW << KSPAN_FRAME_SHIFT;
+	unsigned long base, flags;
 
-	spin_lock_irq(&arena_lock);
+	/* The window is for vmalloc()'s memory, which the direct map is not. */
+	if (!is_vmalloc_addr((void *)addr))
+		addr = (unsigned long)null_table;
+	base = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE);
+	raw_spin_lock_irqsave(&arena_lock, flags);
 	if (!window_placed) {
 		index_base = base - below;
 		/* Never let the window wrap around the address space. */
@@ -135,14 +139,29 @@ static void place_window(unsigned long addr)
 		/* Pairs with the acquire in kspan_arena_cover(). */
 		smp_store_release(&window_placed, true);
 	}
-	spin_unlock_irq(&arena_lock);
+	raw_spin_unlock_irqrestore(&arena_lock, flags);
+}
+
+/* Let a frame outside the window lead to @table. */
+static int add_far_table(unsigned long addr, struct kspan_span **table, gfp_t gfp)
+{
+	unsigned long index = addr >> KSPAN_FRAME_SHIFT, flags;
+	int err;
+
+	/* Without __GFP_ZERO: its nodes have a constructor. */
+	if (kspan_may_sleep(gfp))
+		return xa_insert_irq(&far_frames, index, table, kspan_gentle(gfp));
+	xa_lock_irqsave(&far_frames, flags);
+	err = __xa_insert(&far_frames, index, table, GFP_NOWAIT | __GFP_NOWARN);
+	xa_unlock_irqrestore(&far_frames, flags);
+	return err;
 }
 
 static int add_table(unsigned long addr, gfp_t gfp)
 {
 	unsigned long frame = (addr - kspan_window_base) >> KSPAN_FRAME_SHIFT;
 	struct kspan_span **table;
-	unsigned long i;
+	unsigned long i, flags;
 	int err = 0;
 
 	if (table_of(addr) != null_table)
@@ -154,19 +173,17 @@ static int add_table(unsigned long addr, gfp_t gfp)
 		table[i] = &kspan_null_span;
 
 	if (frame < KSPAN_NR_WINDOW) {
-		spin_lock_irq(&arena_lock);
+		raw_spin_lock_irqsave(&arena_lock, flags);
 		if (kspan_window[frame] == null_table)
 			/* Pairs with the dependent loads of kspan_span_of(). */
 			smp_store_release(&kspan_window[frame], table);
 		else
 			err = -EBUSY;
-		spin_unlock_irq(&arena_lock);
+		raw_spin_unlock_irqrestore(&arena_lock, flags);
 	} else if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_TABLE)) {
 		err = -ENOMEM;
 	} else {
-		/* Without __GFP_ZERO: its nodes have a constructor. */
-		err = xa_insert_irq(&far_frames, addr >> KSPAN_FRAME_SHIFT,
-				    table, kspan_gentle(gfp));
+		err = add_far_table(addr, table, gfp);
 	}
 	if (err)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);
@@ -178,9 +195,9 @@ static int add_table(unsigned long addr, gfp_t gfp)
  * kspan_arena_cover - make the map able to describe a piece of memory
  * @addr: where it begins
  * @bytes: how long it is
- * @gfp: flags; must allow sleeping
+ * @gfp: how hard to try
  *
- * Context: Process context that may sleep.
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: 0 or -ENOMEM.
  */
 int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)

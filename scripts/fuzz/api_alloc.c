@@ -78,7 +78,7 @@ static long nr_failures(void)
 	       atomic_long_read(&kspan_nr_limit_fail);
 }
 
-/* Who may sleep takes nothing of any node's reserve. */
+/* Who may sleep takes nothing of any node's reserve while there is memory. */
 static void check_reserves(const struct api_attempt *attempt)
 {
 	struct kspan_page_heap *heap;
@@ -86,6 +86,8 @@ static void check_reserves(const struct api_attempt *attempt)
 
 	if (attempt->context != SIM_TASK || attempt->gfp & __GFP_NOFAIL ||
 	    !gfpflags_allow_blocking(attempt->gfp))
+		return;
+	if (sim_nr_refused != attempt->refused || kspan_params.memory_limit)
 		return;
 	for (node = 0; node < nr_online_nodes; node++) {
 		heap = kspan_page_heap_of(node);
@@ -210,7 +212,7 @@ static void *call_node(const struct fuzz_step *step, size_t size, gfp_t gfp)
 	if (ZERO_OR_NULL_PTR(ptr) || !(gfp & __GFP_THISNODE))
 		return ptr;
 	if (nr_online_nodes == 2 && node >= 0 && node < 2)
-		SIM_CHECK(page_to_nid(vmalloc_to_page(ptr)) == node);
+		SIM_CHECK(kspan_is_on_node(ptr, 1, node));
 	return ptr;
 }
 

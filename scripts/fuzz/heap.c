@@ -20,6 +20,8 @@
 #define USED	1
 #define DIRTY	2
 
+#define FAR_RANK	100000U
+
 struct model_chunk {
 	struct kspan_chunk *chunk;
 	unsigned long idle_since;
@@ -62,6 +64,18 @@ static unsigned int longest_run(const struct model_chunk *c)
 	return longest;
 }
 
+/* Free pages that are not in far chunks. */
+static unsigned long near_pages(void)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < m.nr_chunks; i++)
+		if (!m.chunk[i].chunk->far)
+			nr += m.chunk[i].chunk->nr_pages - used_pages(&m.chunk[i]);
+	return nr;
+}
+
 static unsigned long all_pages(bool used)
 {
 	unsigned long nr = 0;
@@ -87,15 +101,17 @@ static unsigned int rank(const struct model_chunk *c, unsigned int need)
 		fill = 1;
 	else if (used)
 		fill = 2;
-	return 4 * longest + fill;
+	/* Any near one is better than a far one. */
+	return 4 * longest + fill + (c->chunk->far ? FAR_RANK : 0);
 }
 
-static unsigned int best_rank(unsigned int need)
+static unsigned int best_rank(unsigned int need, bool use_far)
 {
 	unsigned int i, best = UINT_MAX;
 
 	for (i = 0; i < m.nr_chunks; i++)
-		best = min(best, rank(&m.chunk[i], need));
+		if (use_far || !m.chunk[i].chunk->far)
+			best = min(best, rank(&m.chunk[i], need));
 	return best;
 }
 
@@ -169,7 +185,7 @@ static void step_grow(const struct fuzz_step *step)
 }
 
 static void check_run(const struct kspan_run *run, unsigned int nr,
-		      unsigned int align)
+		      unsigned int align, bool use_far)
 {
 	struct model_chunk *c = find_chunk(run->chunk);
 	unsigned int need = nr + align - 1, at, i;
@@ -177,7 +193,7 @@ static void check_run(const struct kspan_run *run, unsigned int nr,
 
 	SIM_CHECK(c);
 	at = (run->addr - run->chunk->base) >> KSPAN_PAGE_SHIFT;
-	SIM_CHECK(rank(c, need) == best_rank(need));
+	SIM_CHECK(rank(c, need) == best_rank(need, use_far));
 	SIM_CHECK(at == first_place(c, nr, align));
 	for (i = at; i < at + nr; i++) {
 		dirty |= c->page[i] & DIRTY;
@@ -186,8 +202,8 @@ static void check_run(const struct kspan_run *run, unsigned int nr,
 	SIM_CHECK(run->dirty == dirty);
 	m.peak = max(m.peak, all_pages(true));
 	SIM_CHECK(run->low ==
-		  (m.reserve && (all_pages(false) < m.reserve ||
-				 best_rank(m.heap.reserve_run) == UINT_MAX)));
+		  (m.reserve && (near_pages() < m.reserve ||
+				 best_rank(m.heap.reserve_run, false) == UINT_MAX)));
 	m.run[m.nr_runs++] = (struct model_run){ run->chunk, at, nr };
 	/* It is memory indeed. */
 	*(char *)run->addr = 1;
@@ -206,13 +222,13 @@ static void step_alloc(const struct fuzz_step *step)
 	if (m.nr_runs == MAX_RUNS)
 		return;
 	fits = nr + align - 1 <= KSPAN_CHUNK_MAX &&
-	       best_rank(nr + align - 1) != UINT_MAX;
-	if (!use_reserve && all_pages(false) < m.reserve + nr)
+	       best_rank(nr + align - 1, use_reserve) != UINT_MAX;
+	if (!use_reserve && near_pages() < m.reserve + nr)
 		fits = false;
 	SIM_CHECK(kspan_page_heap_alloc(&m.heap, nr, align, use_reserve, &run) ==
 		  fits);
 	if (fits)
-		check_run(&run, nr, align);
+		check_run(&run, nr, align, use_reserve);
 }
 
 static void free_run(unsigned int i)
@@ -248,8 +264,9 @@ static bool is_in_heap(const struct kspan_chunk *chunk)
  */
 static void trim(unsigned long keep, unsigned long idle)
 {
-	bool had_run = best_rank(m.heap.reserve_run) != UINT_MAX;
-	unsigned long free = all_pages(false), bytes = 0, returned;
+	bool had_run = best_rank(m.heap.reserve_run, false) != UINT_MAX;
+	unsigned long free = all_pages(false), near = near_pages(), bytes = 0;
+	unsigned long returned;
 	unsigned int i;
 
 	returned = kspan_page_heap_trim(&m.heap, keep, idle);
@@ -266,9 +283,9 @@ static void trim(unsigned long keep, unsigned long idle)
 	}
 	bytes = (free - all_pages(false)) * KSPAN_PAGE_SIZE;
 	SIM_CHECK(returned == bytes);
-	SIM_CHECK(all_pages(false) >= min(keep, free));
+	SIM_CHECK(near_pages() >= min(keep, near));
 	SIM_CHECK(!keep || !had_run ||
-		  best_rank(m.heap.reserve_run) != UINT_MAX);
+		  best_rank(m.heap.reserve_run, false) != UINT_MAX);
 }
 
 static void check_same(void)
@@ -280,6 +297,7 @@ static void check_same(void)
 		sim_fail("kspan_page_heap_check()", 0, wrong);
 	SIM_CHECK(m.heap.nr_chunks == m.nr_chunks);
 	SIM_CHECK(m.heap.free_pages == all_pages(false));
+	SIM_CHECK(kspan_page_heap_near(&m.heap) == near_pages());
 	SIM_CHECK(m.heap.used_pages == all_pages(true));
 	for (i = 0; i < m.nr_chunks; i++) {
 		const struct kspan_chunk *chunk = m.chunk[i].chunk;

@@ -49,6 +49,7 @@ static unsigned long last_area;
 static struct {
 	void *mem;
 	size_t bytes;
+	bool linear;		/* kfree() would do as well, anywhere */
 } tables[NR_TABLES];
 static unsigned int nr_tables;
 static unsigned long table_bytes;
@@ -203,12 +204,6 @@ void *__vmalloc(unsigned long bytes, gfp_t gfp)
 	return get_area(bytes, gfp, sim_far ? 0 : numa_mem_id());
 }
 
-void *vmalloc_node(unsigned long bytes, int node)
-{
-	/* Without __GFP_THISNODE it may come from anywhere. */
-	return get_area(bytes, GFP_KERNEL, sim_far ? 0 : node);
-}
-
 void vfree(const void *mem)
 {
 	unsigned int i = area_at((unsigned long)mem);
@@ -242,6 +237,7 @@ static void *get_table(size_t bytes)
 	mem = aligned_alloc(SMP_CACHE_BYTES, room);
 	SIM_CHECK(mem);
 	ASAN_POISON_MEMORY_REGION(mem + bytes, room - bytes);
+	tables[nr_tables].linear = false;
 	tables[nr_tables].mem = mem;
 	tables[nr_tables++].bytes = bytes;
 	table_bytes += bytes;
@@ -257,17 +253,57 @@ void *kvzalloc(size_t bytes, gfp_t gfp)
 	return memset(get_table(bytes), 0, bytes);
 }
 
+void *kzalloc(size_t bytes, gfp_t gfp)
+{
+	void *mem;
+
+	might_alloc(gfp);
+	if (sim_refused(gfp) || !has_room(bytes))
+		return NULL;
+	mem = memset(get_table(bytes), 0, bytes);
+	tables[nr_tables - 1].linear = true;
+	return mem;
+}
+
+void *kvmalloc_array(size_t nr, size_t bytes, gfp_t gfp)
+{
+	return kvzalloc(nr * bytes, gfp);
+}
+
 void kvfree(const void *mem)
 {
 	unsigned int i;
 
-	might_sleep();
 	for (i = 0; i < nr_tables && tables[i].mem != mem; i++)
 		;
 	SIM_CHECK(i < nr_tables);
+	if (!tables[i].linear)
+		might_sleep();
 	table_bytes -= tables[i].bytes;
 	tables[i] = tables[--nr_tables];
 	free((void *)mem);
+}
+
+/* An area in vmalloc space with the content of the pages, which go. */
+static void *map_and_put(struct page **list, unsigned int nr)
+{
+	int node = list[0]->node;
+	unsigned long bytes = nr * PAGE_SIZE;
+	unsigned int i;
+	void *mem;
+
+	/* The pages have their room already. */
+	page_bytes -= bytes;
+	mem = get_area(bytes, GFP_KERNEL, node);
+	page_bytes += bytes;
+	if (!mem)
+		return NULL;
+	for (i = 0; i < nr; i++) {
+		memcpy(mem + i * PAGE_SIZE, list[i]->mem, PAGE_SIZE);
+		__free_page(list[i]);
+	}
+	kvfree(list);
+	return mem;
 }
 
 /* One page mapped many times, none of which is ever written to: copies. */
@@ -277,6 +313,8 @@ void *vmap(struct page **list, unsigned int nr, unsigned long flags, int prot)
 	char *mem;
 
 	might_sleep();
+	if (flags & VM_MAP_PUT_PAGES)
+		return map_and_put(list, nr);
 	if (sim_refused(GFP_KERNEL))
 		return NULL;
 	mem = get_table(nr * PAGE_SIZE);
@@ -302,7 +340,7 @@ static void call_probe(void)
 	probe();
 }
 
-struct page *alloc_pages(gfp_t gfp, unsigned int order)
+static struct page *get_block(int node, gfp_t gfp, unsigned int order)
 {
 	size_t bytes = PAGE_SIZE << order;
 	struct page *page;
@@ -312,24 +350,93 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 	call_probe();
 	if (sim_refused(gfp) || !has_room(bytes))
 		return NULL;
-	page = calloc(1, sizeof(*page));
+	page = calloc(1UL << order, sizeof(*page));
 	SIM_CHECK(page);
 	page->mem = aligned_alloc(bytes, bytes);
 	SIM_CHECK(page->mem);
 	page->order = order;
+	/* Without __GFP_THISNODE it may come from anywhere. */
+	page->node = sim_far && !(gfp & __GFP_THISNODE) ? 0 : node;
 	fill(page->mem, bytes, gfp);
 	list_add(&page->all, &pages);
 	page_bytes += bytes;
 	return page;
 }
 
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	return get_block(numa_mem_id(), gfp, order);
+}
+
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
+{
+	check_gentle(gfp);
+	return get_block(node, gfp, order);
+}
+
+/* Each page counts for itself; the block goes with its last one. */
+void split_page(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	SIM_CHECK(page->order == order && !page->block);
+	list_del(&page->all);
+	for (i = 0; i < 1U << order; i++) {
+		page[i].mem = page->mem + i * PAGE_SIZE;
+		page[i].node = page->node;
+		page[i].order = 0;
+		page[i].block = page;
+		list_add(&page[i].all, &pages);
+	}
+	page->private = 1UL << order;
+}
+
+static struct page *find_page(const void *mem)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &pages, all)
+		if (mem >= page->mem && mem < page->mem + (PAGE_SIZE << page->order))
+			return page;
+	return NULL;
+}
+
+struct page *virt_to_page(const void *mem)
+{
+	struct page *page = find_page(mem);
+
+	SIM_CHECK(page);
+	return page;
+}
+
+/* All that is no page: the targets make up addresses of their own as well. */
+bool is_vmalloc_addr(const void *mem)
+{
+	return !find_page(mem);
+}
+
+static void free_block(struct page *block)
+{
+	ASAN_UNPOISON_MEMORY_REGION(block->mem, PAGE_SIZE);
+	free(block->mem);
+	free(block);
+}
+
 void __free_pages(struct page *page, unsigned int order)
 {
+	struct page *block = page->block;
+
 	SIM_CHECK(page->order == order);
 	page_bytes -= PAGE_SIZE << order;
 	list_del(&page->all);
-	free(page->mem);
-	free(page);
+	if (!block) {
+		free_block(page);
+		return;
+	}
+	page->block = NULL;
+	ASAN_POISON_MEMORY_REGION(page->mem, PAGE_SIZE);
+	if (!--block->private)
+		free_block(block);
 }
 
 /* --- reboot ---------------------------------------------------------------- */
@@ -337,11 +444,13 @@ void __free_pages(struct page *page, unsigned int order)
 /* What the module left: pages first, as nothing else frees them. */
 void sim_memory_reset(void)
 {
-	struct page *page, *next;
+	struct page *page;
 
 	reserve_zones();
-	list_for_each_entry_safe(page, next, &pages, all)
+	while (!list_empty(&pages)) {
+		page = list_first_entry(&pages, struct page, all);
 		__free_pages(page, page->order);
+	}
 	while (nr_tables)
 		kvfree(tables[0].mem);
 	while (nr_areas)

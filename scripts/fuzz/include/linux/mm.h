@@ -16,6 +16,8 @@
 #define PMD_SIZE		SZ_2M
 #define PAGE_KERNEL		0
 #define VM_MAP			0
+#define VM_MAP_PUT_PAGES	1
+#define MAX_PAGE_ORDER		10
 
 #define __GFP_DMA		0x01U
 #define __GFP_HIGHMEM		0x02U
@@ -31,6 +33,7 @@
 #define __GFP_RETRY_MAYFAIL	0x4000U
 #define __GFP_NOFAIL		0x8000U
 #define __GFP_NORETRY		0x10000U
+#define __GFP_MEMALLOC		0x20000U
 #define __GFP_NOMEMALLOC	0x80000U
 #define __GFP_THISNODE		0x200000U
 #define __GFP_ACCOUNT		0x400000U
@@ -72,11 +75,15 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
 #define memalloc_nofs_save()	0U
 #define memalloc_noio_restore(flags) ((void)(flags))
 #define memalloc_nofs_restore(flags) ((void)(flags))
+#define memalloc_noreclaim_save() 0U
+#define memalloc_noreclaim_restore(flags) ((void)(flags))
+#define PF_MEMALLOC		1U
 
 struct page {
 	struct list_head lru;
 	struct list_head all;	/* sim_memory.c */
 	void *mem;
+	struct page *block;	/* of the first page, once it is split */
 	unsigned int order;
 	unsigned long private;
 	int node;
@@ -91,6 +98,10 @@ static inline int get_order(unsigned long bytes)
 	return order;
 }
 
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
+void split_page(struct page *page, unsigned int order);
+struct page *virt_to_page(const void *mem);
+bool is_vmalloc_addr(const void *mem);
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 void __free_pages(struct page *page, unsigned int order);
 #define alloc_page(gfp)		alloc_pages(gfp, 0)
@@ -102,16 +113,19 @@ void __free_pages(struct page *page, unsigned int order);
 
 unsigned long totalram_pages(void);
 long si_mem_available(void);
-enum { NR_SLAB_RECLAIMABLE_B };
+enum { NR_SLAB_RECLAIMABLE_B, NR_INACTIVE_ANON, NR_ACTIVE_ANON };
+#define get_nr_swap_pages()	0L
+#define global_node_page_state(item) global_node_page_state_pages(item)
 static inline unsigned long global_node_page_state_pages(int item)
 {
 	return 0;
 }
 
 void *kvzalloc(size_t bytes, gfp_t gfp);
+void *kzalloc(size_t bytes, gfp_t gfp);
+void *kvmalloc_array(size_t nr, size_t bytes, gfp_t gfp);
 void kvfree(const void *mem);
 void *__vmalloc(unsigned long bytes, gfp_t gfp);
-void *vmalloc_node(unsigned long bytes, int node);
 void vfree(const void *mem);
 void *vmap(struct page **pages, unsigned int nr, unsigned long flags, int prot);
 void vunmap(const void *mem);

@@ -25,6 +25,7 @@ struct ratelimit_state {
 struct task_struct {
 	const char *comm;
 	int pid;
+	unsigned int flags;
 };
 
 extern struct task_struct sim_task;

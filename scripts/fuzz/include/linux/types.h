@@ -51,6 +51,8 @@ struct hlist_head {
 #define ENOMEM			12
 #define EBUSY			16
 #define ENOSPC			28
+#define ilog2(n)		((int)(63 - __builtin_clzl(n)))
+#define EXDEV			18
 #define EDQUOT			122
 #define UINT_MAX		(~0U)
 #define ULONG_MAX		(~0UL)
@@ -122,6 +124,7 @@ struct hlist_head {
 #define IS_ALIGNED(x, a)	(!((x) & ((typeof(x))(a) - 1)))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
+#define SZ_128K		0x20000UL
 #define SZ_2M			0x200000UL
 #define SZ_4M		(4UL << 20)
 #define SZ_16M		(16UL << 20)

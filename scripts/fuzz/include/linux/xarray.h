@@ -30,10 +30,12 @@ static inline void *xa_load(const struct xarray *xa, unsigned long index)
 	return NULL;
 }
 
-static inline int xa_insert_irq(struct xarray *xa, unsigned long index,
-				void *entry, gfp_t gfp)
+#define xa_lock_irqsave(xa, flags) do { (flags) = 0; (void)(xa); } while (0)
+#define xa_unlock_irqrestore(xa, flags) ((void)(flags))
+
+static inline int __xa_insert(struct xarray *xa, unsigned long index,
+			      void *entry, gfp_t gfp)
 {
-	might_sleep();
 	if (xa_load(xa, index))
 		return -EBUSY;
 	if (sim_refused(gfp))
@@ -42,6 +44,13 @@ static inline int xa_insert_irq(struct xarray *xa, unsigned long index,
 	xa->index[xa->nr] = index;
 	xa->entry[xa->nr++] = entry;
 	return 0;
+}
+
+static inline int xa_insert_irq(struct xarray *xa, unsigned long index,
+				void *entry, gfp_t gfp)
+{
+	might_sleep();
+	return __xa_insert(xa, index, entry, gfp);
 }
 
 /* The entry with the least index from *@index to @max. */

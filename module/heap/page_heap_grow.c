@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a page heap grows: by a chunk for a caller, and back to its reserve.
+ */
+#include <linux/errno.h>
+#include <linux/minmax.h>
+
+#include "base/gfp.h"
+#include "base/node.h"
+#include "heap/backing.h"
+#include "heap/page_heap.h"
+
+/* Heap pages to ask for first when a run of @nr_pages is needed. */
+static unsigned int first_try(unsigned int nr_pages, gfp_t gfp)
+{
+	if (kspan_may_sleep(gfp) &&
+	    !kspan_memory_is_tight(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE))
+		return max(KSPAN_CHUNK_PAGES, nr_pages);
+	return max(KSPAN_CHUNK_SMALL, nr_pages);
+}
+
+/**
+ * kspan_page_heap_grow - add a chunk
+ * @heap: the heap
+ * @nr_pages: the run the caller is after
+ * @gfp: how hard to try
+ *
+ * Where the kernel cannot give a whole chunk a small one is better than none.
+ * Memory of another node goes to that node's heap.
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: 0, -EXDEV if another heap has the chunk now, -EDQUOT at the memory
+ * limit, -ENOMEM.
+ */
+int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gfp_t gfp)
+{
+	unsigned int pages = first_try(nr_pages, gfp);
+	struct kspan_chunk *chunk;
+	int err;
+
+	for (;;) {
+		/* Never loop in vmalloc() for a size that could be smaller. */
+		gfp_t flags = pages > nr_pages ? gfp & ~__GFP_NOFAIL : gfp;
+
+		chunk = kspan_chunk_get(heap->node, pages, flags, &err);
+		if (chunk || pages <= nr_pages)
+			break;
+		pages = max(pages / 4, nr_pages);
+	}
+	if (!chunk)
+		return err;
+	if (likely(chunk->node == heap->node)) {
+		kspan_page_heap_add(heap, chunk);
+		return 0;
+	}
+	kspan_page_heap_add(kspan_page_heap_of(chunk->node), chunk);
+	return -EXDEV;
+}
+
+/**
+ * kspan_page_heap_lacks - what it takes to bring a heap back to its reserve
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ * Return: heap pages in a run that should be added; 0 if it is as it should be.
+ */
+unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
+{
+	unsigned long reserve = kspan_page_heap_reserve(heap);
+	unsigned int lacks = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	if (reserve && !kspan_page_heap_has_run(heap, heap->reserve_run))
+		lacks = heap->reserve_run;
+	else if (kspan_page_heap_near(heap) < reserve)
+		lacks = 1;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	return lacks;
+}
+
+/**
+ * kspan_page_heap_fill_reserve - bring every heap back to its reserve
+ *
+ * Context: Process context that may sleep.
+ * Return: 0 or the error that stopped it.
+ */
+int kspan_page_heap_fill_reserve(void)
+{
+	struct kspan_page_heap *heap;
+	unsigned int lacks;
+	int node, err;
+
+	for_each_kspan_node(node) {
+		heap = kspan_page_heap_of(node);
+		while ((lacks = kspan_page_heap_lacks(heap))) {
+			err = kspan_page_heap_grow(heap, lacks,
+						   GFP_KERNEL | __GFP_THISNODE);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
