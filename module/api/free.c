@@ -8,14 +8,14 @@
  *	  kspan_free_to()		claims the object, pushes it on F
  *	  free_swap()			F is full, or the object is not a plain one
  *	    free_plain()		swaps A and F, or spare, depot, central list
- *	    free_large_slow()		a large object
+ *	    claim_large(), free_claimed_large()
  *	  free_in_irq()			softirq or hardirq: their own caches
  *
  * What these cannot free, in the order of the tests:
  *
  *	free_slow()			looks the pointer up
  *	  kspan_report_free()		a bad or a double free
- *	  free_large_slow()
+ *	  claim_large(), free_claimed_large()
  *	  free_tiny_slow()
  *	  free_small_slow()		claims the object, whatever live state it has
  *	    kspan_defer()		NMI: an irq_work goes on (deferred.c)
@@ -57,29 +57,35 @@ static size_t usable_size(const struct kspan_span *span, const void *ptr)
 }
 
 /*
- * Whoever claims an object has its span to himself; so preemption can be on
- * when the object is filled with zeros or poison, which may take long.
+ * Claim a large object.  @overrun tells whether its redzone was found
+ * overwritten before, and reported.
  *
- * Context: Any, with preemption off; enables it.
+ * Context: Any, with preemption off.
+ * Return: whether @ptr may be freed; if not, that was reported.
  */
-static noinline void free_large_slow(struct kspan_span *span, const void *ptr,
-				     bool wipe)
+static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 {
 	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
-	bool overrun = false;
-	enum kspan_fault fault = kspan_large_claim(span, ptr, next, &overrun);
+	enum kspan_fault fault = kspan_large_claim(span, ptr, next, overrun);
 
 	if (unlikely(fault))
 		kspan_report_free(ptr, span, fault, 0);
-	preempt_enable();
-	if (unlikely(fault))
-		return;
+	return !fault;
+}
+
+/*
+ * Free a large object that was claimed.  Its span is the caller's, so preemption
+ * may be on while the object is filled with zeros or poison, which takes long.
+ */
+static noinline void free_claimed_large(struct kspan_span *span,
+					const void *ptr, bool wipe, bool overrun)
+{
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0, usable_size(span, ptr));
 	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
-	} else if (unlikely(next == KSPAN_LIFE_DEFERRED)) {
+	} else if (unlikely(in_nmi())) {
 		kspan_defer_large(span);
 	} else {
 		free_large(span);
@@ -137,6 +143,7 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
  */
 static noinline void free_slow(const void *ptr, bool wipe)
 {
+	bool claimed, overrun = false;
 	struct kspan_object object;
 	enum kspan_fault fault;
 
@@ -145,7 +152,10 @@ static noinline void free_slow(const void *ptr, bool wipe)
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	if (likely(!fault) && object.span->kind == KSPAN_LARGE) {
-		free_large_slow(object.span, ptr, wipe);
+		claimed = claim_large(object.span, ptr, &overrun);
+		preempt_enable();
+		if (likely(claimed))
+			free_claimed_large(object.span, ptr, wipe, overrun);
 		return;
 	}
 	if (unlikely(fault))
@@ -193,6 +203,7 @@ static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
  */
 static noinline void free_swap(const void *ptr)
 {
+	bool claimed, overrun = false;
 	struct kspan_span *span;
 	u8 *state;
 
@@ -204,7 +215,10 @@ static noinline void free_swap(const void *ptr)
 		kick_if_many_ended();
 		preempt_enable();
 	} else if (likely(span->kind == KSPAN_LARGE)) {
-		free_large_slow(span, ptr, false);
+		claimed = claim_large(span, ptr, &overrun);
+		preempt_enable();
+		if (likely(claimed))
+			free_claimed_large(span, ptr, false, overrun);
 	} else {
 		preempt_enable();
 		kspan_free_slow(ptr);

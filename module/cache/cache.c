@@ -172,20 +172,7 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 	return NULL;
 }
 
-/* kspan_cache_pop() and _push() for any cache. */
-static __always_inline bool pop(struct kspan_slot **tops, void **ptr, u8 *was)
-{
-	struct kspan_slot *slot = tops[KSPAN_A];
-
-	*was = *slot->state;
-	if (unlikely(*was > KSPAN_OBJ_ZEROED))
-		return false;
-	WRITE_ONCE(*slot->state, KSPAN_OBJ_LIVE);
-	*ptr = slot->ptr;
-	WRITE_ONCE(tops[KSPAN_A], slot - 1);
-	return true;
-}
-
+/* Put an object that was claimed into F, which has room. */
 static __always_inline void push(struct kspan_slot **tops, const void *ptr,
 				 u8 *state)
 {
@@ -247,7 +234,7 @@ void *kspan_cache_alloc(unsigned int sc, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		if (pop(kspan_tops_of(&c, sc), &ptr, was))
+		if (kspan_top_pop(kspan_tops_of(&c, sc), &ptr, was))
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);

@@ -146,15 +146,49 @@ static __always_inline void kspan_top_set(struct kspan_slot **top,
 		WRITE_ONCE(*top, slot);
 }
 
+/*
+ * What is common to the pops of all contexts: make the object at A's top LIVE.
+ *
+ * A free claims its object, so nobody else can give this one away.  The test of
+ * its state finds the end of A, by the state of the sentinel, and also a state
+ * byte that was overwritten.
+ *
+ * Return: false, and nothing done, if A is empty or its object is not free.
+ */
+static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 *was)
+{
+	u8 *state = slot->state;
+
+	*was = *state;
+	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+	return true;
+}
+
+/*
+ * What is common to the pushes of all contexts: claim an object and store it at
+ * F's top.
+ *
+ * Return: false, and nothing done, if F is full or the object is not LIVE.
+ */
+static __always_inline bool kspan_slot_put(struct kspan_slot *slot,
+					   const void *ptr, u8 *state)
+{
+	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+		return false;
+	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
+		return false;
+	slot->ptr = (void *)ptr;
+	slot->state = state;
+	return true;
+}
+
 /**
  * kspan_cache_pop - take an object out of A
  * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
- *
- * A free claims its object, so nobody else can give this one away.  The test
- * of its state ends A, by the state of the sentinel, and catches a state byte
- * that was overwritten.
  *
  * Context: Task, with preemption off.
  * Return: false, and nothing done, if A is drained or holds a wrong object.
@@ -164,12 +198,10 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 {
 	struct kspan_slot **top = kspan_top_at(a);
 	struct kspan_slot *slot = kspan_top_get(top, a);
-	u8 *state = slot->state;
 
-	*was = *state;
-	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+	if (unlikely(!kspan_slot_take(slot, was)))
 		return false;
-	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
+	/* The top before the pointer, or gcc needs an instruction more. */
 	slot--;
 	kspan_top_set(top, a, slot);
 	*ptr = slot[1].ptr;
@@ -187,6 +219,19 @@ static __always_inline struct kspan_slot **kspan_cache_irq_top(unsigned long i)
 	return this_cpu_ptr(kspan_irq_tops) + (ctx - 1) * KSPAN_NR_TOPS + i;
 }
 
+/* kspan_cache_pop() for the cache of any context.  Context: that. */
+static __always_inline bool kspan_top_pop(struct kspan_slot **top, void **ptr,
+					  u8 *was)
+{
+	struct kspan_slot *slot = *top;
+
+	if (unlikely(!kspan_slot_take(slot, was)))
+		return false;
+	WRITE_ONCE(*top, slot - 1);
+	*ptr = slot->ptr;
+	return true;
+}
+
 /**
  * kspan_cache_pop_irq - kspan_cache_pop() for interrupts
  * @a: KSPAN_A_INDEX() of the span class
@@ -199,16 +244,7 @@ static __always_inline struct kspan_slot **kspan_cache_irq_top(unsigned long i)
 static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
 						u8 *was)
 {
-	struct kspan_slot **top = kspan_cache_irq_top(a), *slot = *top;
-	u8 *state = slot->state;
-
-	*was = *state;
-	if (unlikely(*was > KSPAN_OBJ_ZEROED))
-		return false;
-	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
-	WRITE_ONCE(*top, slot - 1);
-	*ptr = slot->ptr;
-	return true;
+	return kspan_top_pop(kspan_cache_irq_top(a), ptr, was);
 }
 
 /* How many slots from drained A's top to F's last object. */
@@ -257,15 +293,12 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
 	unsigned long diff = kspan_cache_diff(drained, slot);
-	u8 *state = slot->state;
 
 	if (unlikely(drained->state != &kspan_none_state ||
 		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]))
 		return false;
-	*was = *state;
-	if (unlikely(*was > KSPAN_OBJ_ZEROED))
+	if (unlikely(!kspan_slot_take(slot, was)))
 		return false;
-	WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 	*ptr = slot->ptr;
 	kspan_top_write(a, slot - 1);
 	kspan_top_write(a + 1, drained + 1);
@@ -288,12 +321,8 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 	struct kspan_slot **top = kspan_top_at(f);
 	struct kspan_slot *slot = kspan_top_get(top, f);
 
-	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+	if (unlikely(!kspan_slot_put(slot, ptr, state)))
 		return false;
-	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
-		return false;
-	slot->ptr = (void *)ptr;
-	slot->state = state;
 	kspan_top_set(top, f, slot + 1);
 	return true;
 }
@@ -312,12 +341,8 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 {
 	struct kspan_slot **top = kspan_cache_irq_top(f), *slot = *top;
 
-	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
+	if (unlikely(!kspan_slot_put(slot, ptr, state)))
 		return false;
-	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
-		return false;
-	slot->ptr = (void *)ptr;
-	slot->state = state;
 	WRITE_ONCE(*top, slot + 1);
 	return true;
 }
