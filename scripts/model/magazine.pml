@@ -15,17 +15,23 @@
  * by the hand of kspan_cache_age().  Memory for magazines and pages for spans
  * may be missing at any time.
  *
- * Checked: no object is in two hands, none is lost, the counts agree, nobody
- * waits for ever, and an object that nobody holds is never LIVE, so that its
- * second free is found by the call that makes it.
+ * Checked: no object is in two hands, none is lost, no span ends while somebody
+ * holds an object of it, the counts agree, nobody waits for ever, and an object
+ * is LIVE exactly while a client holds it, so that its second free is found by
+ * the call that makes it.
+ *
+ * With RACE one object is freed a second time while its first free goes on, by
+ * another CPU or by an interrupt.  All of the above must hold all the same.  The
+ * second free may come so late that the object has been given out again; then
+ * it is the new owner's free, as in any allocator (LIMIT_1).
  *
  * Run: cpus -DTASK_OPS=2
  * Run: nested -DNCPU=1 -DNCTX=3 -DTASK_OPS=1
  * Run: interrupts -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DLOCKS
  * Run: spares -DTASK_OPS=2 -DSPARES
  * Run: both -DNCTX=2 -DTASK_OPS=1 -DLOCKS
- * Run: race -DTASK_OPS=2 -DRACE
- * Run: race3 -DTASK_OPS=2 -DLAST_OPS=3 -DRACE
+ * Run: race -DTASK_OPS=3 -DLAST_OPS=2 -DRACE
+ * Run: raceirq -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DRACE
  */
 #ifndef NCPU
 #define NCPU 2
@@ -55,13 +61,14 @@
 #define FREE	0
 #define LIVE	1
 #define DEFERRED 2
+#define NONE	3
 
 /* What the code has. */
 byte state[NOBJ];
 bit bitmap[NOBJ];
 byte nr_free[NSPAN];
 byte bucket[NSPAN];
-bit mapped[NSPAN];		/* in the arena map, magic set */
+bit mapped[NSPAN];		/* in the arena map, magic set; pop() has none of it */
 
 bit central_lock;
 byte nr_spans, nr_empty, central_free;
@@ -99,24 +106,35 @@ bit detached[NSPAN];		/* in the list of somebody who drops it */
 bit growing[NSPAN];
 short balance_now;
 short nr_mags;			/* in existence */
+byte nr_double;			/* frees that were reported */
 byte nr_busy;			/* processes not yet at their end */
 
 /*
- * What must not happen to clients that free every object once.  With RACE one
- * object is freed a second time while its first free goes on; it may then be
- * in two magazines, but it is given out once.
+ * MUTANT_13 and MUTANT_14 are one fault, of which each looks at one of the
+ * things that it leads to.
  */
-#ifdef RACE
-#define two_hands(wrong)	skip
-#define double_free(x)		flight[x]--
-#define MAY_BE_TWICE(x)		((x) == 0)
+#if defined(MUTANT_13) || defined(MUTANT_14)
+#define always(x)	skip
 #else
-#define two_hands(wrong)	assert(!(wrong))
-#define double_free(x)		assert(false)
-#define MAY_BE_TWICE(x)		false
+#define always(x)	assert(x)
+#endif
+#ifdef RACE
+#define MAY_BE_DOUBLE(x)	((x) == 0 && !again && nr_double == 0)
+#else
+#define MAY_BE_DOUBLE(x)	false
+#endif
+#ifdef MUTANT_13
+#define one_hand(x)	assert(x)
+#else
+#define one_hand(x)	always(x)
+#endif
+#ifdef MUTANT_14
+#define no_hand(x)	assert(x)
+#else
+#define no_hand(x)	always(x)
 #endif
 
-#define lose_slots(x)		assert(a_nr[x] == 0)
+#define lose_slots(x)	always(a_nr[x] == 0)
 
 #define clear(slots, x) \
 	slots[(x) * CAP] = NOTHING; \
@@ -139,7 +157,7 @@ byte nr_busy;			/* processes not yet at their end */
 /* A client gets an object. */
 inline give(x)
 {
-	assert(!hand[x]);
+	one_hand(!hand[x]);
 	hand[x] = 1;
 }
 
@@ -174,12 +192,12 @@ inline give(x)
 #else
 #define DEPOT_TAKEN	0
 #endif
-#ifdef MUTANT_14	/* cpus: an empty magazine stays in the depot when it is given */
+#ifdef MUTANT_15	/* cpus: an empty magazine stays in the depot when it is given */
 #define EMPTY_GIVEN	depot_empty
 #else
 #define EMPTY_GIVEN	0
 #endif
-#ifdef MUTANT_15	/* spares: a drain forgets the spare */
+#ifdef MUTANT_16	/* spares: a drain forgets the spare */
 #define SPARE_DRAINED(x)	0
 #else
 #define SPARE_DRAINED(x)	sp_full[x]
@@ -199,66 +217,45 @@ inline give(x)
 #else
 #define UNLOADED	CAP
 #endif
-#ifdef MUTANT_9		/* race: refill() while A holds objects */
-#define MANY_GOES_ON	refill()
+#ifdef MUTANT_9		/* race: a free past a full F finds the object LIVE and does not claim it */
+#define DEFERRED_NOW	LIVE
 #else
-#define MANY_GOES_ON	skip
+#define DEFERRED_NOW	DEFERRED
 #endif
-#ifdef MUTANT_10	/* race3: a span that got nothing is placed and counted */
-#define PLACE_AGAIN	true
-#else
-#define PLACE_AGAIN	(n > 0)
-#endif
-#ifdef MUTANT_11	/* race: a pop does not look at the state */
-#define MAY_BE_GIVEN(x)	true
-#else
-#define MAY_BE_GIVEN(x)	(state[x] == FREE)
-#endif
-#ifdef MUTANT_12	/* cpus: an object given keeps its bit in its span */
+#ifdef MUTANT_10	/* cpus: an object given keeps its bit in its span */
 #define BIT_OF_TAKEN	1
 #else
 #define BIT_OF_TAKEN	0
 #endif
-#ifdef MUTANT_13	/* race3: a single object is given without a look at it */
-#define MAY_BE_TAKEN(x)	true
+#ifdef MUTANT_11	/* raceirq: a task's free reads and writes the state */
+#define CLAIM_IS_READ	(ctx == 0)
+#endif
+#ifdef MUTANT_12	/* cpus: a slot stays in A when its object is given */
+#define A_TAKEN	0
 #else
-#define MAY_BE_TAKEN(x)	(state[x] == FREE)
+#define A_TAKEN	1
+#endif
+#ifdef MUTANT_13	/* race: a free reads and writes the state: an object is given to two */
+#define CLAIM_IS_READ	true
+#endif
+#ifdef MUTANT_14	/* race: a free reads and writes the state: a span ends under a client's object */
+#define CLAIM_IS_READ	true
+#endif
+#ifndef CLAIM_IS_READ
+#define CLAIM_IS_READ	false
 #endif
 
 /*
- * Limits: what two frees of one object at the same time can lead to all the
- * same.  They are expected to be found as well.
+ * Limits: expected to be found as well.
  *
- * LIMIT_1 race: the object is in two magazines, which pop it at the same time
- *	Without an atomic operation each reads FREE before the other writes LIVE.
- * LIMIT_2 race3: the object's span ends while a magazine or a client has it
- *	It got back to its span by the other magazine.
- * LIMIT_3 race: the object is given out before its second free is done
- *	That then frees it for its new owner, as in any allocator.
+ * LIMIT_1 race: the object is given out before its second free claims it
  */
-#if defined(RACE) && !defined(LIMIT_3)
-#define frees_done(x)	(!flight[x])
-#else
-#define frees_done(x)	true
-#endif
 #ifdef LIMIT_1
-#define POP_IN_TWO	1
+#define new_owners()	assert(false)
 #else
-#ifdef RACE
-#define POP_IN_TWO	0
-#else
-#define POP_IN_TWO	1
-#endif
-#endif
-#ifdef LIMIT_2
-#define span_ended(x)	assert(mapped[(x) / OBJS])
-#define span_may_end(x)	false
-#else
-#define span_ended(x)	skip
-#define span_may_end(x)	MAY_BE_TWICE(x)
+#define new_owners()	skip
 #endif
 #define DEPOT_HAS_ROOM	(!depot_full && depot_limit)
-#define CLAIM		state[o] = DEFERRED
 
 #include "magazine_shared.inc"
 #include "magazine_cache.inc"
@@ -293,9 +290,7 @@ inline visit()
 	:: cache_alloc()
 	:: atomic { ME && ANY_HELD -> claim_held() }
 		free()
-#ifndef RACE			/* nor do the pages of a span come back */
 	:: central_grow()
-#endif
 	:: ctx == 0 -> swap_and_pop()
 	:: ctx == 0 -> alloc_many()
 	:: ctx == 0 ->
@@ -329,9 +324,9 @@ inline check_all()
 			k++
 		:: else -> break
 		od;
-		assert(n == mapped[o / OBJS] || n > 0 && MAY_BE_TWICE(o));
+		always(n == mapped[o / OBJS]);
 		/* A double free finds any state but LIVE. */
-		assert(!mapped[o / OBJS] || state[o] == (hand[o] -> LIVE : FREE));
+		always(state[o] == (hand[o] -> LIVE : (mapped[o / OBJS] -> FREE : NONE)));
 		o++
 	:: else -> break
 	od;
@@ -347,7 +342,7 @@ inline check_all()
 		s++
 	:: else -> break
 	od;
-	assert(nr_empty == n && central_free == b && nr_spans == i);
+	always(nr_empty == n && central_free == b && nr_spans == i);
 	/* nmalloc - nfree are the clients' objects; the magazines' number. */
 	balance_now = balance;
 	i = depot_full + depot_empty + SPARE_MAGS;
@@ -359,8 +354,8 @@ inline check_all()
 		k++
 	:: else -> break
 	od;
-	assert(nr_mags == i);
-	assert(MAY_BE_TWICE(0) || balance_now == hand[0] + hand[1] + hand[2] + hand[3] + hand[4] + hand[5]);
+	always(nr_mags == i);
+	always(balance_now == hand[0] + hand[1] + hand[2] + hand[3] + hand[4] + hand[5]);
 	balance_now = 0;
 	o = NOTHING;
 	n = 0;
@@ -380,22 +375,22 @@ inline stock()
 	mapped[0] = 1;
 	mapped[1] = 1;
 #ifdef RACE
-	/* two hold an object each, the last CPU freed one before */
-	a_has[0] = 1; f_has[0] = 1; a_has[LAST] = 1; f_has[LAST] = 1;
-	f_nr[LAST] = 1; f_slot[LAST * CAP] = 5;
+	/* the other CPU or the interrupt freed one before */
+	a_has[0] = 1; f_has[0] = 1; a_has[NC - 1] = 1; f_has[NC - 1] = 1;
+	f_nr[NC - 1] = 1; f_slot[(NC - 1) * CAP] = 5;
 	held(0);
-	held(1);
-	bitmap[2] = 1; nr_free[0] = 1; bucket[0] = 1;
+	bitmap[1] = 1; bitmap[2] = 1; nr_free[0] = 2; bucket[0] = 2;
 	bitmap[3] = 1; bitmap[4] = 1; nr_free[1] = 2; bucket[1] = 2;
-	central_free = 3;
+	central_free = 4;
 	nr_mags = 4;
-	balance = 3
+	balance = 2
 #else
 	if
 	:: 	/* no span at all */
 		nr_spans = 0;
 		mapped[0] = 0;
-		mapped[1] = 0
+		mapped[1] = 0;
+		for (j : 0 .. NOBJ - 1) { state[j] = NONE }
 	:: 	/* all with clients, empty caches */
 		for (j : 0 .. NOBJ - 1) { held(j) }
 		balance = NOBJ
@@ -430,7 +425,7 @@ proctype context(byte cpu; byte ctx)
 	bit t;
 #endif
 	byte b, n, i, k, m, fm, s, lvl, until;
-	bit ok, e, drain_irqs_off;
+	bit ok, e, won, drain_irqs_off;
 	bit emptied[NSPAN];
 	byte ops = (ctx -> IRQ_OPS : (cpu == NCPU - 1 -> LAST_OPS : TASK_OPS));
 end:
