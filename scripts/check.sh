@@ -15,7 +15,7 @@ set -euo pipefail
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
-	headers example fastpath clang-tidy cocci model fuzz)
+	headers example fastpath clang-tidy cocci model fuzz explore)
 
 # The kernel whose scripts are used and whose build the later steps look at.
 NEWEST=6.12
@@ -394,6 +394,12 @@ step_model()
 step_fuzz()
 {
 	scripts/fuzz.sh --replay
+}
+
+# Orders of accesses by several CPUs, up to a small bound.
+step_explore()
+{
+	scripts/explore.sh --quick
 }
 
 # --- running them -----------------------------------------------------------

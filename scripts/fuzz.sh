@@ -23,6 +23,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
+# shellcheck source=scripts/lib/mutants.sh
+. "$SCRIPTS/lib/mutants.sh"
 
 TARGETS=(heap map api)
 OUT=$BUILD/fuzz
@@ -57,21 +59,6 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ ${#targets[@]} -gt 0 ] || targets=("${TARGETS[@]}")
-
-passed=0
-failed=0
-
-# result STATUS TEXT: one more that passed or failed.
-result()
-{
-	if [ "$1" -eq 0 ]; then
-		passed=$((passed + 1))
-		echo "ok $2"
-	else
-		failed=$((failed + 1))
-		echo "FAIL $2"
-	fi
-}
 
 # build DIR MODULE TARGET...: the targets in DIR, of the sources in MODULE.
 build()
@@ -231,9 +218,7 @@ mutant()
 	rm -rf "$dir"
 	mkdir -p "$dir/out"
 	cp -a "$OUT"/*.o "$OUT/include" "$OUT/module" "$dir/out"
-	cp -a "$ROOT/module" "$dir/module"
-	sed -i "$change" "$dir/module/$file"
-	if cmp -s "$dir/module/$file" "$ROOT/module/$file" ||
+	if ! mutate "$dir" "$file" "$change" ||
 		! build "$dir/out" "$dir/module" "$target" 2>"$log"; then
 		result 1 "$target, $file: $what: no such line, or no C"
 		return

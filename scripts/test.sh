@@ -382,6 +382,8 @@ for leg in "${legs[@]}"; do
 	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
+	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;
+	explore-mutants) run=(leg_lines "$leg" "$SCRIPTS/explore.sh" --mutants) ;;
 	model) run=(leg_lines "$leg" "$SCRIPTS/model/search.py") ;;
 	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/model/search.py" --mutants) ;;
 	*) run=("leg_$leg") ;;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * target.h - what the targets share: how an input is read, how the module is
- * loaded and unloaded around it.
+ * target.h - what the targets share: how an input is read.
  *
  * An input is a row of steps of six bytes.  Every input is valid, and a step
  * that makes no sense when it comes does nothing.
@@ -11,7 +10,7 @@
 
 #include <linux/types.h>
 
-#include "base/params.h"
+#include "load.h"
 #include "sim.h"
 
 struct fuzz_step {
@@ -28,14 +27,6 @@ struct fuzz_input {
 
 /* The next step.  Return: false at the end. */
 bool fuzz_next(struct fuzz_input *input, struct fuzz_step *step);
-
-/* Load the module into a rebooted kernel with these parameters. */
-int fuzz_load(const struct kspan_params *params);
-/* Unload it; @exact: everything has to be the kernel's again. */
-void fuzz_unload(bool exact);
-
-/* The structures, by verify.  @spoilt: a write to a free object may be found. */
-void fuzz_verify(bool spoilt);
 
 /*
  * What the fuzzer calls, by the names it knows: a target's run on one input;

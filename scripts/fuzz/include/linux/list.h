@@ -184,17 +184,18 @@ struct llist_head {
 
 static inline bool llist_add(struct llist_node *node, struct llist_head *head)
 {
-	node->next = head->first;
-	head->first = node;
-	return !node->next;
+	struct llist_node *first = READ_ONCE(head->first);
+
+	do
+		node->next = first;
+	while (!__atomic_compare_exchange_n(&head->first, &first, node, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	return !first;
 }
 
 static inline struct llist_node *llist_del_all(struct llist_head *head)
 {
-	struct llist_node *first = head->first;
-
-	head->first = NULL;
-	return first;
+	return __atomic_exchange_n(&head->first, NULL, __ATOMIC_SEQ_CST);
 }
 
 #define llist_empty(head)	(!(head)->first)

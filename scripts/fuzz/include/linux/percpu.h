@@ -9,7 +9,9 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#ifndef NR_CPUS
 #define NR_CPUS			2U
+#endif
 #define MAX_NUMNODES		2
 
 extern unsigned int sim_cpu;		/* the CPU that runs */

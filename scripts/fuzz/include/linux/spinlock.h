@@ -48,8 +48,30 @@ static inline bool sim_may_sleep(void)
 #define might_sleep()		SIM_CHECK(sim_may_sleep())
 #define cond_resched()		might_sleep()
 
+/*
+ * Where something else can come in between.  With one CPU at a time nothing
+ * does; scripts/explore plays several at once, and has these itself.
+ */
+#ifdef SIM_EXPLORE
+void sim_section(void);			/* preemption or interrupts go off */
+void sim_irqs_go_off(void);
+void sim_wait_for_lock(bool *held);
+void sim_lets_go_of(bool *held);
+void sim_wait_for_readers(void);	/* until a grace period has passed */
+#else
+#define sim_section()			((void)0)
+#define sim_irqs_go_off()		((void)0)
+#define sim_wait_for_lock(held)		((void)(held))
+#define sim_lets_go_of(held)		((void)(held))
+#define sim_wait_for_readers()		((void)0)
+#endif
+
+/* Not for the explorer to look at. */
+#define SIM_UNWATCHED	__attribute__((__no_sanitize__("thread")))
+
 static inline void preempt_disable(void)
 {
+	sim_section();
 	if (sim_preempt_count++ == sim_preempt_outside)
 		sim_filled = 0;
 	SIM_CHECK(sim_preempt_count & PREEMPT_MASK);
@@ -73,6 +95,7 @@ static inline void migrate_enable(void)
 }
 
 #define local_irq_save(flags) do { \
+	sim_irqs_go_off(); \
 	(flags) = sim_irqs_off; \
 	sim_irqs_off = true; \
 } while (0)
@@ -92,8 +115,9 @@ typedef raw_spinlock_t spinlock_t;
 #define raw_spin_lock_init(lock) ((lock)->held = false)
 
 /* A central lock and a leaf under it are the most that may be held. */
-static inline void sim_lock(raw_spinlock_t *lock)
+static inline SIM_UNWATCHED void sim_lock(raw_spinlock_t *lock)
 {
+	sim_wait_for_lock(&lock->held);
 	SIM_CHECK(!lock->held);
 	SIM_CHECK(!in_nmi());
 	SIM_CHECK(sim_nr_locks < 2);
@@ -102,9 +126,10 @@ static inline void sim_lock(raw_spinlock_t *lock)
 	preempt_disable();
 }
 
-static inline void sim_unlock(raw_spinlock_t *lock)
+static inline SIM_UNWATCHED void sim_unlock(raw_spinlock_t *lock)
 {
 	SIM_CHECK(lock->held);
+	sim_lets_go_of(&lock->held);
 	lock->held = false;
 	sim_nr_locks--;
 	preempt_enable();
@@ -120,6 +145,7 @@ static inline void sim_unlock(raw_spinlock_t *lock)
 } while (0)
 #define spin_lock_irq(lock) do { \
 	SIM_CHECK(!sim_irqs_off); \
+	sim_irqs_go_off(); \
 	sim_irqs_off = true; \
 	sim_lock(lock); \
 } while (0)
@@ -127,8 +153,13 @@ static inline void sim_unlock(raw_spinlock_t *lock)
 	sim_unlock(lock); \
 	sim_irqs_off = false; \
 } while (0)
+static inline SIM_UNWATCHED bool sim_is_held(const raw_spinlock_t *lock)
+{
+	return lock->held;
+}
+
 #define debug_check_no_locks_freed(mem, bytes) ((void)(mem), (void)(bytes))
-#define lockdep_assert_held(lock) SIM_CHECK((lock)->held)
+#define lockdep_assert_held(lock) SIM_CHECK(sim_is_held(lock))
 #define lockdep_assert_preemption_disabled() \
 	SIM_CHECK(sim_preempt_count || sim_irqs_off)
 
@@ -151,9 +182,12 @@ static inline void mutex_unlock(struct mutex *mutex)
 	mutex->held = false;
 }
 
-#define synchronize_rcu()	might_sleep()
-/* One thread plays all CPUs: nothing is freed while another one reads. */
-#define rcu_read_lock()		barrier()
-#define rcu_read_unlock()	barrier()
+#define synchronize_rcu() do { \
+	might_sleep(); \
+	sim_wait_for_readers(); \
+} while (0)
+/* As where nothing preempts a reader. */
+#define rcu_read_lock()		preempt_disable()
+#define rcu_read_unlock()	preempt_enable()
 
 #endif /* SIM_SPINLOCK_H */
