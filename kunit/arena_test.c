@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
+#include <linux/topology.h>
 #include <linux/vmalloc.h>
 
 #include "central/depot.h"
@@ -177,11 +178,12 @@ static void publish_and_withdraw(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, span);
 	span->base = page_addr(chunk, first);
 	for (i = 0; i < 8; i++)
-		expect_foreign(test, page_addr(chunk, i));
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, i)),
+				    &kspan_fresh_span);
 
 	kspan_arena_publish(span);
 	for (i = 0; i < 8; i++) {
-		struct kspan_span *want = &kspan_null_span;
+		struct kspan_span *want = &kspan_fresh_span;
 
 		if (i >= first && i < first + nr)
 			want = span;
@@ -196,9 +198,9 @@ static void publish_and_withdraw(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, i)),
 				    &kspan_idle_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, first) - 1),
-			    &kspan_null_span);
+			    &kspan_fresh_span);
 	KUNIT_EXPECT_PTR_EQ(test, look_up(test, page_addr(chunk, first + nr)),
-			    &kspan_null_span);
+			    &kspan_fresh_span);
 	kspan_span_free(span);
 	kspan_chunk_put(chunk);
 }
@@ -239,49 +241,72 @@ static void every_byte_of_an_object(struct kunit *test)
 	}
 }
 
-/* A large object is known by its first page and found from any other. */
-static void around_a_large_object(struct kunit *test)
+static bool has(unsigned long addr)
+{
+	bool has;
+
+	preempt_disable();
+	has = kspan_arena_has((void *)addr);
+	preempt_enable();
+	return has;
+}
+
+/* Every page of a large object leads to it, and none when it is gone. */
+static void all_of_a_large_object(struct kunit *test)
 {
 	static const size_t sizes[] = { 40 << 10, 600 << 10, 5 << 20 };
-	struct kspan_span *span, *found;
+	unsigned long base, at, end;
+	struct kspan_span *span;
 	unsigned int i;
+	void *ptr;
 
 	kspan_test_plain_only(test);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		void *ptr = kspan_alloc(sizes[i], GFP_KERNEL);
-		unsigned long base = (unsigned long)ptr, at;
-
+		ptr = kspan_alloc(sizes[i], GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
+		base = (unsigned long)ptr;
 		span = look_up(test, base);
 		KUNIT_EXPECT_EQ(test, span->kind, (u8)KSPAN_LARGE);
-		for (at = KSPAN_PAGE_SIZE; at < sizes[i]; at += KSPAN_PAGE_SIZE) {
-			KUNIT_ASSERT_EQ(test, look_up(test, base + at)->kind,
-					(u8)KSPAN_NONE);
-			preempt_disable();
-			found = kspan_span_around(base + at);
-			preempt_enable();
-			KUNIT_ASSERT_PTR_EQ(test, found, span);
+		KUNIT_ASSERT_TRUE(test, kspan_is_region(span));
+		end = (unsigned long)span->mem + kspan_room_bytes(span);
+		for (at = (unsigned long)span->mem; at < end; at += PAGE_SIZE) {
+			KUNIT_ASSERT_PTR_EQ(test, look_up(test, at), span);
+			KUNIT_ASSERT_TRUE(test, has(at));
 		}
-		preempt_disable();
-		found = kspan_span_around(base + sizes[i] - 1);
-		preempt_enable();
-		KUNIT_EXPECT_PTR_EQ(test, found, span);
-		preempt_disable();
-		found = kspan_span_around(base + kspan_size(ptr));
-		preempt_enable();
-		KUNIT_EXPECT_PTR_NE_MSG(test, found, span, "one byte too far");
+		KUNIT_EXPECT_TRUE(test, has(end - 1));
+		/* Guard pages, in the same heap page perhaps. */
+		KUNIT_EXPECT_FALSE_MSG(test, has(end), "one byte too far");
+		KUNIT_EXPECT_FALSE(test, has((unsigned long)span->mem - 1));
 		kspan_free(ptr);
-		/* Or the span is kept for the next of its size. */
+		/* Its span may be kept for the next of its size. */
 		kspan_release();
-		preempt_disable();
-		found = kspan_span_around(base + KSPAN_PAGE_SIZE);
-		preempt_enable();
-		KUNIT_EXPECT_PTR_NE_MSG(test, found, span, "it is gone");
+		for (at = base; at < base + sizes[i]; at += PAGE_SIZE)
+			KUNIT_ASSERT_PTR_NE_MSG(test, look_up(test, at), span,
+						"it is gone");
 	}
-	preempt_disable();
-	found = kspan_span_around(PAGE_SIZE);
-	preempt_enable();
-	KUNIT_EXPECT_NULL(test, found);
+}
+
+/* The pages of a chunk are kspan's before any of them has had a span. */
+static void pages_of_a_chunk(struct kunit *test)
+{
+	struct kspan_chunk *chunk;
+	unsigned long at, end;
+	int err;
+
+	chunk = kspan_chunk_get(numa_mem_id(),
+				KSPAN_CHUNK_PAGES, GFP_KERNEL, &err);
+	KUNIT_ASSERT_NOT_NULL(test, chunk);
+	at = chunk->base;
+	end = at + chunk->nr_pages * KSPAN_PAGE_SIZE;
+	KUNIT_EXPECT_FALSE(test, has(end));
+	for (; at < end; at += PAGE_SIZE) {
+		KUNIT_EXPECT_TRUE(test, has(at));
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, at), &kspan_fresh_span);
+	}
+	at = chunk->base;
+	kspan_chunk_put(chunk);
+	KUNIT_EXPECT_FALSE(test, has(at));
+	KUNIT_EXPECT_FALSE(test, has(end - 1));
 }
 
 /*
@@ -364,7 +389,8 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(publish_and_withdraw),
 	KUNIT_CASE(chunks_leave_no_trace),
 	KUNIT_CASE(every_byte_of_an_object),
-	KUNIT_CASE(around_a_large_object),
+	KUNIT_CASE(all_of_a_large_object),
+	KUNIT_CASE(pages_of_a_chunk),
 	KUNIT_CASE(frames_outside_the_window),
 	KUNIT_CASE(metadata_lies_elsewhere),
 	{}

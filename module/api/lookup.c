@@ -3,6 +3,7 @@
  * Looking pointers up off the fast path: a wrong one gets the name of what is
  * wrong with it here, the same for every caller.
  */
+#include <linux/align.h>
 #include <linux/cpumask.h>
 #include <linux/math.h>
 #include <linux/percpu.h>
@@ -18,20 +19,6 @@
  * a count, which no other number is derived from.
  */
 static DEFINE_PER_CPU(unsigned long, nr_lookup);
-
-/* An address whose page has no span. */
-static enum kspan_fault lookup_marker(const void *ptr,
-				      struct kspan_object *object)
-{
-	struct kspan_span *large = kspan_span_around((unsigned long)ptr);
-
-	if (large && large->kind == KSPAN_LARGE) {
-		object->span = large;
-		return KSPAN_FAULT_INTERIOR;
-	}
-	return object->span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
-						  KSPAN_FAULT_WILD;
-}
 
 static enum kspan_fault lookup_small(const void *ptr,
 				     struct kspan_object *object)
@@ -68,19 +55,16 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 {
 	const struct kspan_span *span = object->span;
 
-	if (span->base != (unsigned long)ptr)
-		return KSPAN_FAULT_INTERIOR;
+	if (unlikely(span->base != (unsigned long)ptr))
+		return kspan_not_first(span, ptr);
 	object->size = kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
 					    kspan_span_size(span);
 	return kspan_life_is_live(READ_ONCE(span->live)) ? KSPAN_FAULT_NONE :
 							   KSPAN_FAULT_DOUBLE;
 }
 
-/*
- * What is wrong with a pointer; for one whose page has no span of its own,
- * KSPAN_FAULT_WILD will do.
- */
-static enum kspan_fault lookup_near(const void *ptr, struct kspan_object *object)
+/* What is wrong with a pointer. */
+static enum kspan_fault look_up(const void *ptr, struct kspan_object *object)
 {
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
@@ -92,7 +76,8 @@ static enum kspan_fault lookup_near(const void *ptr, struct kspan_object *object
 	case KSPAN_LARGE:
 		return lookup_large(ptr, object);
 	default:
-		return KSPAN_FAULT_WILD;
+		return object->span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
+							  KSPAN_FAULT_WILD;
 	}
 }
 
@@ -101,14 +86,12 @@ static enum kspan_fault lookup_near(const void *ptr, struct kspan_object *object
  * @ptr: any value
  * @object: the result, if it is a live object's first byte
  *
- * Costs the same for any pointer; who wants to know more calls kspan_lookup().
- *
  * Context: Any, NMI too, with preemption off.
  * Return: whether it is.
  */
 bool kspan_lookup_silent(const void *ptr, struct kspan_object *object)
 {
-	return lookup_near(ptr, object) == KSPAN_FAULT_NONE;
+	return look_up(ptr, object) == KSPAN_FAULT_NONE;
 }
 
 /* kspan_lookup_silent() that is counted.  Context: as there. */
@@ -128,12 +111,54 @@ bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
-	enum kspan_fault fault = lookup_near(ptr, object);
-
 	raw_cpu_inc(nr_lookup);
-	if (unlikely(object->span->kind == KSPAN_NONE))
-		fault = lookup_marker(ptr, object);
-	return fault;
+	return look_up(ptr, object);
+}
+
+/* The first byte of the tiny object around an address, or NULL. */
+static const void *tiny_around(const struct kspan_span *span, const void *ptr)
+{
+	const void *block = PTR_ALIGN_DOWN(ptr, KSPAN_TINY_MAX), *first;
+
+	for (first = ptr; first >= block; first--)
+		if (ptr - first < kspan_tiny_size(span, first))
+			return first;
+	return NULL;
+}
+
+/**
+ * kspan_lookup_around - find the live object that has an address
+ * @ptr: any value
+ * @object: the result, if there is one; its span is set in any case
+ * @first: the object's first byte, if there is one
+ *
+ * Context: Any, NMI too, with preemption off.
+ * Return: whether @ptr is one of the object's usable bytes.
+ */
+bool kspan_lookup_around(const void *ptr, struct kspan_object *object,
+			 const void **first)
+{
+	const struct kspan_span *span = kspan_span_find(ptr);
+	unsigned long addr = (unsigned long)ptr;
+
+	*object = (struct kspan_object){ .span = (struct kspan_span *)span };
+	switch (span->kind) {
+	case KSPAN_PTR:
+	case KSPAN_DATA:
+		*first = (void *)kspan_span_addr(span, kspan_span_index(span, addr));
+		break;
+	case KSPAN_TINY:
+		*first = tiny_around(span, ptr);
+		break;
+	case KSPAN_LARGE:
+		*first = (void *)span->base;
+		break;
+	default:
+		return false;
+	}
+	return *first && look_up(*first, object) == KSPAN_FAULT_NONE &&
+	       object->span == span &&
+	       (unsigned long)(ptr - *first) < object->size;
 }
 
 /* Pointers looked up off the fast path, ever.  Context: Any. */

@@ -25,6 +25,8 @@ struct kspan_object {
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object);
 bool kspan_lookup_silent(const void *ptr, struct kspan_object *object);
 bool kspan_lookup_live(const void *ptr, struct kspan_object *object);
+bool kspan_lookup_around(const void *ptr, struct kspan_object *object,
+			 const void **first);
 unsigned long kspan_lookup_count(void);
 bool kspan_size_fits(const struct kspan_object *object, size_t size);
 

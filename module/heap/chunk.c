@@ -93,6 +93,7 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	if (!want_init_on_alloc(GFP_KERNEL))
 		bitmap_fill(chunk->dirty, chunk->nr_pages);
 
+	kspan_arena_set(base, chunk->nr_pages, &kspan_fresh_span);
 	/* What alignment costs is no heap page. */
 	slack = bytes - chunk->nr_pages * KSPAN_PAGE_SIZE;
 	atomic_long_sub(slack, &kspan_heap_sys);

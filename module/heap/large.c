@@ -11,8 +11,9 @@
  * they are mapped by huge pages: so an aligned object that is no more than half
  * a chunk is a run, whoever asks for it.
  *
- * A large object is in the arena map with its first page only: allocating,
- * finding and freeing cost the same at 64 KiB and at 64 MiB.
+ * A region enters all its pages in the arena map once, when it comes from the
+ * kernel.  A large object's allocation from a region that was kept, its look-up
+ * and its free cost the same at 64 KiB and at 64 MiB.
  */
 #include <linux/errno.h>
 #include <linux/limits.h>
@@ -326,8 +327,8 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 {
 	u8 was = KSPAN_LIFE_LIVE;
 
-	if (span->base != (unsigned long)ptr)
-		return KSPAN_FAULT_INTERIOR;
+	if (unlikely(span->base != (unsigned long)ptr))
+		return kspan_not_first(span, ptr);
 	/* Verify may turn a live object into an overrun one, not back. */
 	if (!try_cmpxchg(&span->live, &was, next) &&
 	    (was != KSPAN_LIFE_OVERRUN || !try_cmpxchg(&span->live, &was, next)))

@@ -21,19 +21,6 @@ extern atomic_long_t kspan_region_idle;
 extern atomic_long_t kspan_region_surplus;
 extern atomic_long_t kspan_run_idle;
 
-static inline bool kspan_is_region(const struct kspan_span *span)
-{
-	return span->region_pages != 0;
-}
-
-/* Bytes that a large object's span has room for. */
-static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
-{
-	unsigned long pages = span->region_pages ?: span->nr_pages;
-
-	return pages << KSPAN_PAGE_SHIFT;
-}
-
 /*
  * Ages of kept spans, in ticks, two of which are scavenge_ms: one of age
  * KSPAN_LARGE_CACHE_OLD has idled at least that long at the next tick.  No kept

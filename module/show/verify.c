@@ -131,18 +131,25 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	return NULL;
 }
 
+/* Whether a heap page is one of a span's; of a region's, in part perhaps. */
+static bool touches(const struct kspan_span *span, unsigned long addr)
+{
+	if (span->kind != KSPAN_LARGE)
+		return kspan_span_has(span, addr);
+	return kspan_room_has(span, addr) ||
+	       kspan_room_has(span, addr + KSPAN_PAGE_SIZE - 1);
+}
+
 /* The entry of page @addr. */
 static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 				struct tally *tally)
 {
-	unsigned long bytes = (unsigned long)kspan_span_pages(span) <<
-			      KSPAN_PAGE_SHIFT;
 	/* A region may begin in the middle of a heap page. */
 	unsigned long first = ALIGN_DOWN(READ_ONCE(span->base), KSPAN_PAGE_SIZE);
 
 	if (span->kind == KSPAN_NONE)
 		return NULL;
-	if (addr - first >= bytes)
+	if (!touches(span, addr))
 		return "arena: page leads to a span that it is not part of";
 	if (addr != first)
 		return NULL;

@@ -25,9 +25,6 @@
 /* How far below the first chunk the window begins: an eighth of it. */
 #define WINDOW_BELOW	(KSPAN_NR_WINDOW / 8)
 
-/* How far kspan_span_around() looks: 512 MiB. */
-#define SEARCH_PAGES	65536UL
-
 struct kspan_span **kspan_window[KSPAN_NR_WINDOW];
 unsigned long kspan_window_base;
 
@@ -234,6 +231,19 @@ void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 		WRITE_ONCE(*entry_of(addr), span);
 }
 
+/*
+ * Let all heap pages that a piece of memory touches lead to a span; the first
+ * and the last may be no whole ones.
+ */
+static void set_touched(unsigned long addr, unsigned long bytes,
+			struct kspan_span *span)
+{
+	unsigned long first = addr >> KSPAN_PAGE_SHIFT;
+	unsigned long last = (addr + bytes - 1) >> KSPAN_PAGE_SHIFT;
+
+	kspan_arena_set(addr, last - first + 1, span);
+}
+
 /**
  * kspan_arena_forget - let the pages of a piece of memory lead nowhere
  * @addr: where it begins, in the middle of a heap page perhaps
@@ -243,24 +253,16 @@ void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
  */
 void kspan_arena_forget(unsigned long addr, unsigned long bytes)
 {
-	unsigned long first = addr >> KSPAN_PAGE_SHIFT;
-	unsigned long last = (addr + bytes - 1) >> KSPAN_PAGE_SHIFT;
-
-	kspan_arena_set(addr, last - first + 1, &kspan_null_span);
-}
-
-/*
- * A large object is known by its first page alone, so that its cost does not
- * grow with its size.
- */
-static unsigned long nr_entries(const struct kspan_span *span)
-{
-	return span->kind == KSPAN_LARGE ? 1 : kspan_span_pages(span);
+	set_touched(addr, bytes, &kspan_null_span);
 }
 
 /**
  * kspan_arena_publish - enter a span in the map
  * @span: complete but for its place in a list
+ *
+ * All its pages lead to it, those that a region has beyond its object as well.
+ * A region keeps its entries until it goes back to the kernel, so that neither
+ * its objects' allocations nor their frees cost more when they are longer.
  *
  * Context: Any but NMI.
  */
@@ -268,12 +270,15 @@ void kspan_arena_publish(struct kspan_span *span)
 {
 	/* The descriptor before the pointer to it; see kspan_span_of(). */
 	smp_wmb();
-	kspan_arena_set(span->base, nr_entries(span), span);
+	if (span->kind == KSPAN_LARGE && kspan_is_region(span))
+		set_touched((unsigned long)span->mem, kspan_room_bytes(span), span);
+	else
+		kspan_arena_set(span->base, kspan_span_pages(span), span);
 }
 
 /**
  * kspan_arena_withdraw - take a span out of the map
- * @span: a span without a live object
+ * @span: a small span or a run, without a live object
  *
  * Its pages lead to the idle marker, which knows a late free of theirs for
  * what it is.
@@ -282,7 +287,7 @@ void kspan_arena_publish(struct kspan_span *span)
  */
 void kspan_arena_withdraw(struct kspan_span *span)
 {
-	kspan_arena_set(span->base, nr_entries(span), &kspan_idle_span);
+	kspan_arena_set(span->base, kspan_span_pages(span), &kspan_idle_span);
 }
 
 /**
@@ -298,30 +303,22 @@ struct kspan_span *kspan_span_find(const void *ptr)
 }
 
 /**
- * kspan_span_around - the large object's span an address lies in
- * @addr: an address whose page has no span of its own
+ * kspan_arena_has - whether an address lies in memory held for objects
+ * @ptr: any value
  *
- * Walks down the map to the nearest span, so it is only for reports; nobody
- * waits for it to cross more than SEARCH_PAGES.
+ * That is a page of a chunk, in a span or not, or a region, live or kept.
  *
  * Context: Any, with preemption off or in an RCU read section.
- * Return: a span, or NULL.
+ * Return: whether it does.
  */
-struct kspan_span *kspan_span_around(unsigned long addr)
+bool kspan_arena_has(const void *ptr)
 {
-	unsigned long at = ALIGN_DOWN(addr, KSPAN_PAGE_SIZE), bytes, i;
-	struct kspan_span *span;
+	const struct kspan_span *span = kspan_span_find(ptr);
 
-	for (i = 0; i < SEARCH_PAGES; i++, at -= KSPAN_PAGE_SIZE) {
-		if (table_of(at) == null_table)
-			return NULL;
-		span = kspan_span_find((void *)at);
-		if (span->kind == KSPAN_NONE)
-			continue;
-		bytes = (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
-		return addr - span->base < bytes ? span : NULL;
-	}
-	return NULL;
+	/* A region may begin and end in the middle of a heap page. */
+	if (span->kind == KSPAN_LARGE)
+		return kspan_room_has(span, (unsigned long)ptr);
+	return span != &kspan_null_span;
 }
 
 /**

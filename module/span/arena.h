@@ -74,7 +74,7 @@ void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 		     struct kspan_span *marker);
 void kspan_arena_withdraw(struct kspan_span *span);
 struct kspan_span *kspan_span_find(const void *ptr);
-struct kspan_span *kspan_span_around(unsigned long addr);
+bool kspan_arena_has(const void *ptr);
 unsigned long kspan_arena_index(unsigned long addr);
 struct kspan_span **kspan_arena_frame(unsigned long *addr);
 

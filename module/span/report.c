@@ -25,6 +25,7 @@
 
 atomic_long_t kspan_nr_bad_free;
 atomic_long_t kspan_nr_double_free;
+atomic_long_t kspan_nr_bad_copy;
 atomic_long_t kspan_nr_overrun;
 atomic_long_t kspan_nr_use_after_free;
 atomic_long_t kspan_nr_corrupt;
@@ -115,8 +116,34 @@ void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		pr_err("  size given: %zu\n", size);
 	if (span == &kspan_idle_span)
 		pr_err("  the page holds no object any more\n");
-	else if (span->kind != KSPAN_NONE)
+	else if (span->kind != KSPAN_NONE && fault != KSPAN_FAULT_WILD)
 		describe_place(ptr, span);
+	dump_stack();
+}
+
+/**
+ * kspan_report_copy - count and report a refused copy
+ * @ptr: where the object's bytes should have been
+ * @size: usable bytes of the object around @ptr, or NULL if there is none
+ * @offset: which byte of it @ptr is
+ * @n: bytes that were to be copied
+ * @to_user: whether user space was to get them
+ *
+ * Context: Any.
+ */
+void kspan_report_copy(const void *ptr, const size_t *size, size_t offset,
+		       size_t n, bool to_user)
+{
+	atomic_long_inc(&kspan_nr_bad_copy);
+	if (!__ratelimit(&free_limit))
+		return;
+	pr_err("copy %s user space refused: %zu bytes at %p by %s/%d on CPU %d\n",
+	       to_user ? "to" : "from", n, ptr, current->comm,
+	       task_pid_nr(current), raw_smp_processor_id());
+	if (size)
+		pr_err("  byte %zu of an object of %zu bytes\n", offset, *size);
+	else
+		pr_err("  in no live object\n");
 	dump_stack();
 }
 

@@ -22,6 +22,8 @@ enum kspan_fault {
 
 extern atomic_long_t kspan_nr_bad_free;
 extern atomic_long_t kspan_nr_double_free;
+/* Copies to and from user space that were refused. */
+extern atomic_long_t kspan_nr_bad_copy;
 /* Objects that check=2 found damaged. */
 extern atomic_long_t kspan_nr_overrun;
 extern atomic_long_t kspan_nr_use_after_free;
@@ -32,8 +34,22 @@ extern atomic_long_t kspan_nr_atomic_fail;
 extern atomic_long_t kspan_nr_oom_fail;
 extern atomic_long_t kspan_nr_limit_fail;
 
+/*
+ * What is wrong with an address that leads to a large object's span and is not
+ * the object's first byte.  A region has bytes in front of and behind its object,
+ * and a guard page in the same heap page perhaps.
+ */
+static inline enum kspan_fault kspan_not_first(const struct kspan_span *span,
+					       const void *ptr)
+{
+	return kspan_span_has(span, (unsigned long)ptr) ? KSPAN_FAULT_INTERIOR :
+							  KSPAN_FAULT_WILD;
+}
+
 void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		       enum kspan_fault fault, size_t size);
+void kspan_report_copy(const void *ptr, const size_t *size, size_t offset,
+		       size_t n, bool to_user);
 void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
 			  size_t asked, const u8 *bad, u8 want);
 void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,

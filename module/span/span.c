@@ -21,6 +21,7 @@
 
 struct kspan_span kspan_null_span = { .kind = KSPAN_NONE };
 struct kspan_span kspan_idle_span = { .kind = KSPAN_NONE };
+struct kspan_span kspan_fresh_span = { .kind = KSPAN_NONE };
 
 /* Large objects' descriptors are apart: they have no states behind them. */
 static struct kspan_pool span_pool;

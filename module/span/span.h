@@ -217,6 +217,7 @@ static inline bool kspan_life_is_live(u8 life)
 /* Markers of the arena map; their magic is 0. */
 extern struct kspan_span kspan_null_span;	/* no page of kspan's */
 extern struct kspan_span kspan_idle_span;	/* a page whose span is gone */
+extern struct kspan_span kspan_fresh_span;	/* a page that had none yet */
 
 /* The free bitmap follows the states and their NONE byte. */
 static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
@@ -264,6 +265,37 @@ static inline unsigned long kspan_span_size(const struct kspan_span *span)
 	if (span->kind == KSPAN_LARGE)
 		return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 	return kspan_sc_info(kspan_span_sc(span))->size;
+}
+
+/* Whether a large object's span is a region of its own. */
+static inline bool kspan_is_region(const struct kspan_span *span)
+{
+	return span->region_pages != 0;
+}
+
+/* Bytes that a large object's span has room for. */
+static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
+{
+	unsigned long pages = span->region_pages ?: span->nr_pages;
+
+	return pages << KSPAN_PAGE_SHIFT;
+}
+
+/* Whether an address lies in the pages of a span's objects. */
+static inline bool kspan_span_has(const struct kspan_span *span,
+				  unsigned long addr)
+{
+	return addr - span->base <
+	       (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
+}
+
+/* Whether an address lies in the memory of a large object's span. */
+static inline bool kspan_room_has(const struct kspan_span *span,
+				  unsigned long addr)
+{
+	if (!kspan_is_region(span))
+		return kspan_span_has(span, addr);
+	return addr - (unsigned long)span->mem < kspan_room_bytes(span);
 }
 
 /* Index of the object that holds @addr, an address inside @span. */

@@ -17,7 +17,6 @@
 #define MAX_ENTRIES	1024U
 #define MAX_SPANS	64U
 #define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
-#define SEARCH_PAGES	65536UL		/* as far as the map says it looks */
 
 /* From now on these pages lead to @span. */
 struct entry {
@@ -71,6 +70,25 @@ static unsigned long bytes_of(const struct kspan_span *span)
 	return (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
 }
 
+/* What a span takes of the address space: a region, or heap pages. */
+static unsigned long start_of(const struct kspan_span *span)
+{
+	return span->kind == KSPAN_LARGE ? (unsigned long)span->mem : span->base;
+}
+
+static unsigned long room_of(const struct kspan_span *span)
+{
+	if (span->kind != KSPAN_LARGE)
+		return bytes_of(span);
+	return (unsigned long)span->region_pages << KSPAN_PAGE_SHIFT;
+}
+
+static unsigned long nr_touched(const struct kspan_span *span)
+{
+	return page_of(start_of(span) + room_of(span) - 1) -
+	       page_of(start_of(span)) + 1;
+}
+
 static struct kspan_span *model_find(unsigned long page)
 {
 	unsigned int i;
@@ -79,45 +97,6 @@ static struct kspan_span *model_find(unsigned long page)
 		if (page >= m.entry[i].first && page <= m.entry[i].last)
 			return m.entry[i].span;
 	return &kspan_null_span;
-}
-
-static bool is_span(unsigned long page)
-{
-	return model_find(page)->kind != KSPAN_NONE;
-}
-
-/*
- * The nearest page at or below @page that has a span, @page + 1 if there is
- * none: it is @page itself, where an entry ends, or just below where one begins.
- */
-static unsigned long nearest_span(unsigned long page)
-{
-	unsigned long best = page + 1;
-	unsigned int i;
-
-	if (is_span(page))
-		return page;
-	for (i = 0; i < m.nr_entries; i++) {
-		unsigned long at[] = { m.entry[i].last, m.entry[i].first - 1 };
-		unsigned int k;
-
-		for (k = 0; k < ARRAY_SIZE(at); k++)
-			if (at[k] < page && (best > page || at[k] > best) &&
-			    is_span(at[k]))
-				best = at[k];
-	}
-	return best;
-}
-
-static struct kspan_span *model_around(unsigned long addr)
-{
-	unsigned long page = page_of(addr), at = nearest_span(page);
-	struct kspan_span *span;
-
-	if (at > page || page - at >= SEARCH_PAGES || !is_covered(at, page))
-		return NULL;
-	span = model_find(at);
-	return addr - span->base < bytes_of(span) ? span : NULL;
 }
 
 static enum kspan_fault model_small(const struct kspan_span *span,
@@ -136,22 +115,31 @@ static enum kspan_fault model_small(const struct kspan_span *span,
 
 static enum kspan_fault model_lookup(unsigned long addr, size_t *size)
 {
-	struct kspan_span *span = model_find(page_of(addr)), *around;
+	struct kspan_span *span = model_find(page_of(addr));
 
-	if (span->kind == KSPAN_NONE) {
-		around = model_around(addr);
-		if (around && around->kind == KSPAN_LARGE)
-			return KSPAN_FAULT_INTERIOR;
+	if (span->kind == KSPAN_NONE)
 		return span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
 						  KSPAN_FAULT_WILD;
-	}
 	if (span->kind != KSPAN_LARGE)
 		return model_small(span, addr, size);
 	*size = bytes_of(span);
+	if (addr - span->base >= bytes_of(span))
+		return KSPAN_FAULT_WILD;
 	if (addr != span->base)
 		return KSPAN_FAULT_INTERIOR;
 	return span->live == KSPAN_LIFE_LIVE ? KSPAN_FAULT_NONE :
 					       KSPAN_FAULT_DOUBLE;
+}
+
+/* Whether it is memory for objects: in a region to the byte. */
+static bool model_has(unsigned long addr)
+{
+	const struct kspan_span *span = model_find(page_of(addr));
+
+	if (span->kind != KSPAN_LARGE)
+		return span != &kspan_null_span;
+	return addr >= (unsigned long)span->mem &&
+	       addr - (unsigned long)span->mem < room_of(span);
 }
 
 static void log_entry(unsigned long addr, unsigned long nr_pages,
@@ -197,7 +185,7 @@ static unsigned long pick_addr(const struct fuzz_step *step)
 	case 3:	/* at an object, or nearly */
 		return span->base + x % (span->nr_objs + 1) *
 		       kspan_span_size(span) + y % 3 - 1;
-	case 4: /* behind a span, up to beyond where the search ends */
+	case 4: /* behind a span, near and far */
 		return span->base + bytes_of(span) + y % 3 - 1 +
 		       (y & 256 ? x * 2 * KSPAN_PAGE_SIZE : 0);
 	case 5:
@@ -267,8 +255,8 @@ static bool is_vacant(unsigned long addr, unsigned long bytes)
 	for (i = 0; i < m.nr_spans; i++) {
 		const struct kspan_span *span = &m.span[i];
 
-		if (m.published[i] && page_of(span->base) <= last &&
-		    page_of(span->base + bytes_of(span) - 1) >= first)
+		if (m.published[i] && page_of(start_of(span)) <= last &&
+		    page_of(start_of(span) + room_of(span) - 1) >= first)
 			return false;
 	}
 	return true;
@@ -295,13 +283,18 @@ static void make_small(struct kspan_span *span, const struct fuzz_step *step)
 
 static void make_large(struct kspan_span *span, const struct fuzz_step *step)
 {
+	unsigned int spare = step->y >> 1 & 3;
+
 	*span = (struct kspan_span){
 		/* In the middle of a heap page, perhaps. */
-		.base = ALIGN_DOWN(pick_addr(step), PAGE_SIZE),
+		.mem = (void *)ALIGN_DOWN(pick_addr(step), PAGE_SIZE),
 		.kind = KSPAN_LARGE,
 		.nr_pages = 1U << (step->code >> 4),
 		.live = step->y & 1,
 	};
+	/* An aligned object has room in front of it. */
+	span->base = (unsigned long)span->mem + spare / 2 * PAGE_SIZE;
+	span->region_pages = span->nr_pages + spare;
 }
 
 static void step_publish(const struct fuzz_step *step, bool large)
@@ -314,13 +307,13 @@ static void step_publish(const struct fuzz_step *step, bool large)
 		make_large(span, step);
 	else
 		make_small(span, step);
-	if (!is_vacant(span->base, bytes_of(span))) {
+	if (!is_vacant(start_of(span), room_of(span))) {
 		if (!large)
 			free(span->state);
 		return;
 	}
 	kspan_arena_publish(span);
-	log_entry(span->base, large ? 1 : kspan_span_pages(span), span);
+	log_entry(start_of(span), nr_touched(span), span);
 	m.published[m.nr_spans++] = true;
 }
 
@@ -331,10 +324,12 @@ static void step_withdraw(const struct fuzz_step *step)
 
 	if (!m.published[i] || m.nr_entries == MAX_ENTRIES)
 		return;
-	kspan_arena_withdraw(span);
-	log_entry(span->base,
-		  span->kind == KSPAN_LARGE ? 1 : kspan_span_pages(span),
-		  &kspan_idle_span);
+	if (span->kind == KSPAN_LARGE)
+		kspan_arena_forget(start_of(span), room_of(span));
+	else
+		kspan_arena_withdraw(span);
+	log_entry(start_of(span), nr_touched(span), span->kind == KSPAN_LARGE ?
+		  &kspan_null_span : &kspan_idle_span);
 	m.published[i] = false;
 }
 
@@ -387,7 +382,7 @@ static void step_ask(const struct fuzz_step *step)
 	if (addr - kspan_window_base >= WINDOW_BYTES)
 		want = &kspan_null_span;
 	SIM_CHECK(kspan_span_of(ptr) == want);
-	SIM_CHECK(kspan_span_around(addr) == model_around(addr));
+	SIM_CHECK(kspan_arena_has(ptr) == model_has(addr));
 	fault = model_lookup(addr, &size);
 	SIM_CHECK(kspan_lookup(ptr, &object) == fault);
 	SIM_CHECK(fault || object.size == size);
