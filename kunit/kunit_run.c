@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "kunit_support.h"
@@ -48,6 +49,10 @@ enum levels {
 	X(wipe, ANY)			\
 	X(realloc, ANY)			\
 	X(array, ANY)			\
+	X(leaf, ANY)			\
+	X(any, ANY)			\
+	X(user, ANY)			\
+	X(rcu, ANY)			\
 	X(bulk, ANY)			\
 	X(aligned, ANY)			\
 	X(badfree, ANY)			\
@@ -89,6 +94,9 @@ static bool is_wanted(unsigned int i, const char *val)
 	       sysfs_streq(val, suites[i].suite->name);
 }
 
+/* The address space of whoever wrote the parameter; set while suites run. */
+struct mm_struct *kspan_test_mm;
+
 static int run_suites(const char *val, const struct kernel_param *kp)
 {
 	unsigned int i, nr = 0;
@@ -101,6 +109,7 @@ static int run_suites(const char *val, const struct kernel_param *kp)
 	if (!nr)
 		return -ENOENT;
 	/* The plan, so that a log that is cut short is known for one. */
+	kspan_test_mm = current->mm;
 	pr_info("KTAP version 1\n");
 	pr_info("1..%u\n", nr);
 	for (i = 0; i < ARRAY_SIZE(suites); i++) {
@@ -110,6 +119,7 @@ static int run_suites(const char *val, const struct kernel_param *kp)
 		if (kunit_suite_has_succeeded(suites[i].suite) == KUNIT_FAILURE)
 			err = -EIO;
 	}
+	kspan_test_mm = NULL;
 	return err;
 }
 

@@ -21,6 +21,10 @@
 
 struct kspan_chunk;
 struct kspan_page_heap;
+struct mm_struct;
+
+/* The address space of the task that runs the suites; see kunit_run.c. */
+extern struct mm_struct *kspan_test_mm;
 
 int kspan_test_init(struct kunit *test);
 void kspan_test_exit(struct kunit *test);

@@ -11,6 +11,7 @@
 
 #include "api/alloc.h"
 #include "api/deferred.h"
+#include "api/rcu.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "cache/cache.h"
@@ -122,6 +123,7 @@
  *    ``kspan_pool.lock`` the free blocks of a metadata pool,
  *    ``dead_spans_lock`` the descriptors of spans that have ended,
  *    ``rest_lock`` the list of objects that were freed in NMI context,
+ *    ``rcu_cpu.lock`` and ``heads_lock`` the objects that wait for a grace period,
  *    ``span_locks`` the redzones of live objects with check=2,
  *    ``wipe_lock`` and ``nmi_wipe_lock`` the wiping of tiny objects, and
  *    ``arena_lock`` the installation of tables, in task context only.
@@ -203,6 +205,7 @@ static const struct part parts[] = {
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
+	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 };
 
 static void end_parts(unsigned int nr)
@@ -237,6 +240,7 @@ static int __init kspan_init(void)
 static void __exit kspan_exit(void)
 {
 	kspan_debugfs_exit();
+	kspan_rcu_barrier();
 	kspan_deferred_exit();
 	report_live();
 	end_parts(ARRAY_SIZE(parts));

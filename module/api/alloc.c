@@ -413,6 +413,21 @@ void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
 
+/**
+ * kspan_zalloc_node - allocate a zeroed object on a NUMA node
+ * @size: bytes
+ * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
+{
+	return kspan_alloc_node(size, gfp | __GFP_ZERO, node);
+}
+EXPORT_SYMBOL_GPL(kspan_zalloc_node);
+
 /* Let free and kspan_free_sized() know that the class is not the size's own. */
 static void mark_aligned(void *ptr)
 {

@@ -11,15 +11,16 @@
 /**
  * kspan_release - give all idle memory back to the kernel
  *
- * Waits for objects that were freed in NMI context, empties the caches of all
- * CPUs, and returns every chunk and region without live objects.  The reserve
- * stays.
+ * Waits for objects that were freed after a grace period or in NMI context,
+ * empties the caches of all CPUs, and returns every chunk and region without live
+ * objects.  The reserve stays.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
  * Return: bytes given back.
  */
 size_t kspan_release(void)
 {
+	kspan_rcu_barrier();
 	kspan_deferred_flush();
 	return kspan_scavenge_all();
 }

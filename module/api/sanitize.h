@@ -13,6 +13,7 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
+#include <linux/kmemleak.h>
 #include <linux/types.h>
 
 #include "base/kasan.h"
@@ -73,6 +74,15 @@ static __always_inline void kspan_sanitize_size(const void *ptr, size_t size)
 {
 	if (KSPAN_KASAN)
 		kspan_sanitize_whole(ptr, size);
+}
+
+/*
+ * An object waits where kmemleak does not look.  Context: Any but NMI.
+ */
+static __always_inline void kspan_sanitize_pending(const void *ptr)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		kmemleak_ignore(ptr);
 }
 
 /* An object freed in NMI, of a slot of @room bytes, is not linked any more. */

@@ -14,7 +14,9 @@
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
 #include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/topology.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -102,6 +104,46 @@ static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
 		return vmalloc_huge(bytes, gfp);
 	return __vmalloc(bytes, gfp);
 }
+
+/**
+ * kspan_kvrealloc - change the size of an object of the kernel's allocators
+ * @ptr: the object
+ * @old_size: usable bytes
+ * @new_size: bytes
+ * @gfp: how hard to try
+ *
+ * 6.12: kvrealloc() finds the old size itself.
+ *
+ * Return: the object, moved or not; NULL without memory.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
+				    size_t new_size, gfp_t gfp)
+{
+	return kvrealloc(ptr, new_size, gfp);
+}
+#else
+static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
+				    size_t new_size, gfp_t gfp)
+{
+	return kvrealloc(ptr, old_size, new_size, gfp);
+}
+#endif
+
+/*
+ * What copy_to_user() and copy_from_user() do after their check of the object.
+ * 6.12: where architectures want that inline it has another name.
+ */
+#if defined(INLINE_COPY_TO_USER) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define kspan_unchecked_to_user		_inline_copy_to_user
+#else
+#define kspan_unchecked_to_user		_copy_to_user
+#endif
+#if defined(INLINE_COPY_FROM_USER) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define kspan_unchecked_from_user	_inline_copy_from_user
+#else
+#define kspan_unchecked_from_user	_copy_from_user
+#endif
 
 typedef unsigned long (*kspan_shrinker_fn)(struct shrinker *shrinker,
 					   struct shrink_control *control);

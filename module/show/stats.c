@@ -155,6 +155,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->nlookup = kspan_lookup_count();
 	out->bad_free = count(&kspan_nr_bad_free);
 	out->double_free = count(&kspan_nr_double_free);
+	out->bad_copy = count(&kspan_nr_bad_copy);
 	out->overrun = count(&kspan_nr_overrun);
 	out->use_after_free = count(&kspan_nr_use_after_free);
 	out->atomic_fail = count(&kspan_nr_atomic_fail);

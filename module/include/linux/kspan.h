@@ -9,6 +9,7 @@
 #define _LINUX_KSPAN_H
 
 #include <linux/compiler.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/numa.h>
 #include <linux/overflow.h>
@@ -48,6 +49,7 @@
 	X(large_alloc)		/* bytes of live large objects */	\
 	X(bad_free)		/* wild, interior, mis-sized frees */	\
 	X(double_free)							\
+	X(bad_copy)		/* refused copies to and from user space */ \
 	X(overrun)		/* check=2: writes behind an object */	\
 	X(use_after_free)	/* check=2: writes to a free object */	\
 	X(atomic_fail)		/* NULL: memory at hand was used up */	\
@@ -95,6 +97,7 @@ void kspan_free_sensitive(const void *ptr);
 void *kspan_alloc(size_t size, gfp_t gfp) __malloc __must_check;
 void *kspan_zalloc(size_t size, gfp_t gfp) __malloc __must_check;
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node) __malloc __must_check;
+void *kspan_zalloc_node(size_t size, gfp_t gfp, int node) __malloc __must_check;
 void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	__malloc __must_check;
 void *kspan_alloc_data(size_t size, gfp_t gfp) __malloc __must_check;
@@ -105,21 +108,154 @@ size_t kspan_size(const void *ptr);
 size_t kspan_size_roundup(size_t size);
 bool kspan_owns(const void *ptr);
 
+/* whose pointer is it */
+bool kspan_contains(const void *ptr);
+void kspan_free_any(const void *ptr);
+size_t kspan_size_any(const void *ptr);
+void *kspan_realloc_any(const void *ptr, size_t new_size, gfp_t gfp)
+	__must_check;
+void kspan_describe(const void *ptr);
+
 /* arrays and strings */
 void *kspan_alloc_array(size_t n, size_t size, gfp_t gfp)
 	__malloc __must_check;
 void *kspan_calloc(size_t n, size_t size, gfp_t gfp) __malloc __must_check;
+void *kspan_alloc_array_node(size_t n, size_t size, gfp_t gfp, int node)
+	__malloc __must_check;
+void *kspan_calloc_node(size_t n, size_t size, gfp_t gfp, int node)
+	__malloc __must_check;
 void *kspan_realloc_array(void *ptr, size_t n, size_t size, gfp_t gfp)
 	__must_check;
 /* Not __malloc: the copy may hold pointers to what others use. */
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __must_check;
 char *kspan_strdup(const char *s, gfp_t gfp) __malloc __must_check;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc __must_check;
+char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
+	__malloc __must_check;
+char *kspan_asprintf(gfp_t gfp, const char *fmt, ...)
+	__malloc __must_check __printf(2, 3);
+char *kspan_vasprintf(gfp_t gfp, const char *fmt, va_list args)
+	__malloc __must_check __printf(2, 0);
+
+/* to and from user space */
+unsigned long kspan_copy_to_user(void __user *to, const void *from,
+				 unsigned long n) __must_check;
+unsigned long kspan_copy_from_user(void *to, const void __user *from,
+				   unsigned long n) __must_check;
+void *kspan_memdup_user(const void __user *src, size_t len) __must_check;
+void *kspan_memdup_user_nul(const void __user *src, size_t len) __must_check;
+char *kspan_strndup_user(const char __user *s, long max) __must_check;
 
 /* bulk */
 size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 	__must_check;
 void kspan_free_bulk(size_t n, void **objs);
+
+/* after a grace period; never kfree_rcu() */
+void __kspan_free_rcu(struct rcu_head *head, const void *ptr);
+void kspan_rcu_barrier(void);
+
+/**
+ * kspan_free_rcu - free an object after a grace period
+ * @ptr: the object, or NULL
+ * @rcu_head_member: the name of a struct rcu_head in it
+ *
+ * Context: Any but NMI.
+ */
+#define kspan_free_rcu(ptr, rcu_head_member)				\
+do {									\
+	typeof(ptr) kspan_ptr_ = (ptr);					\
+									\
+	if (kspan_ptr_)							\
+		__kspan_free_rcu(&kspan_ptr_->rcu_head_member, kspan_ptr_); \
+} while (0)
+
+/**
+ * kspan_free_rcu_mightsleep - free an object without an rcu_head after a grace
+ * period
+ * @ptr: the object, or NULL
+ *
+ * Waits for the grace period only if there is no memory to remember the object.
+ *
+ * Context: Process context that may sleep, outside RCU read sections.
+ */
+#define kspan_free_rcu_mightsleep(ptr)	__kspan_free_rcu(NULL, ptr)
+
+/* with a device, in a mempool */
+struct device;
+void *devm_kspan_alloc(struct device *dev, size_t size, gfp_t gfp)
+	__malloc __must_check;
+void *devm_kspan_zalloc(struct device *dev, size_t size, gfp_t gfp)
+	__malloc __must_check;
+void devm_kspan_free(struct device *dev, const void *ptr);
+void *kspan_mempool_alloc(gfp_t gfp, void *pool_data);
+void kspan_mempool_free(void *element, void *pool_data);
+
+/*
+ * With the scope of a variable: char *buf __free(kspan) = kspan_alloc(...);
+ */
+#if __has_include(<linux/cleanup.h>)
+#include <linux/cleanup.h>
+DEFINE_FREE(kspan, void *, if (!IS_ERR_OR_NULL(_T)) kspan_free(_T))
+#else
+static __always_inline void __free_kspan(void *var)
+{
+	void *ptr = *(void **)var;
+
+	if (!IS_ERR_OR_NULL(ptr))
+		kspan_free(ptr);
+}
+#ifndef __free
+#define __free(name)	__attribute__((__cleanup__(__free_##name)))
+#endif
+#endif
+
+/*
+ * By type: of a type's or a variable's size, several of them, or a structure
+ * with @count elements of its flexible array @fam.  As kmalloc_obj() and its
+ * like of Linux 7.0; gfp may be left out and is GFP_KERNEL then.
+ */
+#define KSPAN_SECOND_(a, b, ...)	b
+#define KSPAN_GFP_(...)	KSPAN_SECOND_(0, ##__VA_ARGS__, GFP_KERNEL, 0)
+
+/* Newer kernels have a counter that __counted_by() names set. */
+#ifdef __set_flex_counter
+#define KSPAN_SET_COUNTER_(fam, count)	__set_flex_counter(fam, count)
+#else
+#define KSPAN_SET_COUNTER_(fam, count)	do { } while (0)
+#endif
+
+#define KSPAN_FLEX_(alloc, type, fam, count, gfp)			\
+({									\
+	size_t kspan_count_ = (count);					\
+	type *kspan_obj_ = alloc(struct_size((type *)NULL, fam,		\
+					     kspan_count_), gfp);	\
+									\
+	if (kspan_obj_)							\
+		KSPAN_SET_COUNTER_(kspan_obj_->fam, kspan_count_);	\
+	kspan_obj_;							\
+})
+
+#define kspan_alloc_obj(var_or_type, ...)				\
+	((typeof(var_or_type) *)kspan_alloc(sizeof(typeof(var_or_type)), \
+					    KSPAN_GFP_(__VA_ARGS__)))
+#define kspan_zalloc_obj(var_or_type, ...)				\
+	((typeof(var_or_type) *)kspan_zalloc(sizeof(typeof(var_or_type)), \
+					     KSPAN_GFP_(__VA_ARGS__)))
+#define kspan_alloc_objs(var_or_type, count, ...)			\
+	((typeof(var_or_type) *)					\
+	 kspan_alloc_array(count, sizeof(typeof(var_or_type)),		\
+			   KSPAN_GFP_(__VA_ARGS__)))
+#define kspan_zalloc_objs(var_or_type, count, ...)			\
+	((typeof(var_or_type) *)					\
+	 kspan_calloc(count, sizeof(typeof(var_or_type)),		\
+		      KSPAN_GFP_(__VA_ARGS__)))
+#define kspan_alloc_flex(var_or_type, fam, count, ...)			\
+	KSPAN_FLEX_(kspan_alloc, typeof(var_or_type), fam, count,	\
+		    KSPAN_GFP_(__VA_ARGS__))
+#define kspan_zalloc_flex(var_or_type, fam, count, ...)			\
+	KSPAN_FLEX_(kspan_zalloc, typeof(var_or_type), fam, count,	\
+		    KSPAN_GFP_(__VA_ARGS__))
 
 /* control and numbers */
 size_t kspan_release(void);
@@ -167,6 +303,8 @@ void *kspan_zalloc_exact(size_t size, gfp_t gfp)
 	__asm__("kspan_zalloc") __alloc_size(1) __must_check;
 void *kspan_alloc_node_exact(size_t size, gfp_t gfp, int node)
 	__asm__("kspan_alloc_node") __alloc_size(1) __must_check;
+void *kspan_zalloc_node_exact(size_t size, gfp_t gfp, int node)
+	__asm__("kspan_zalloc_node") __alloc_size(1) __must_check;
 void *kspan_alloc_data_exact(size_t size, gfp_t gfp)
 	__asm__("kspan_alloc_data") __alloc_size(1) __must_check;
 void *kspan_alloc_array_exact(size_t n, size_t size, gfp_t gfp)
@@ -183,6 +321,9 @@ void *kspan_calloc_exact(size_t n, size_t size, gfp_t gfp)
 #define kspan_alloc_node(size, gfp, node)				\
 	(KSPAN_IS_EXACT(size) ? kspan_alloc_node_exact(size, gfp, node) : \
 				kspan_alloc_node(size, gfp, node))
+#define kspan_zalloc_node(size, gfp, node)				\
+	(KSPAN_IS_EXACT(size) ? kspan_zalloc_node_exact(size, gfp, node) : \
+				kspan_zalloc_node(size, gfp, node))
 #define kspan_alloc_data(size, gfp)					\
 	(KSPAN_IS_EXACT(size) ? kspan_alloc_data_exact(size, gfp) :	\
 				kspan_alloc_data(size, gfp))

@@ -125,6 +125,7 @@ void *kvzalloc(size_t bytes, gfp_t gfp);
 void *kzalloc(size_t bytes, gfp_t gfp);
 void *kvmalloc_array(size_t nr, size_t bytes, gfp_t gfp);
 void kvfree(const void *mem);
+void *kvrealloc(const void *mem, size_t bytes, gfp_t gfp);
 void *__vmalloc(unsigned long bytes, gfp_t gfp);
 void vfree(const void *mem);
 void *vmap(struct page **pages, unsigned int nr, unsigned long flags, int prot);
@@ -157,6 +158,7 @@ void shrinker_free(struct shrinker *shrinker);
 #define kmemleak_alloc(mem, bytes, min_count, gfp) ((void)(gfp))
 #define kmemleak_free(mem)	((void)(mem))
 #define kmemleak_no_scan(mem)	((void)(mem))
+#define kmemleak_ignore(mem)	((void)(mem))
 
 /* <linux/kasan.h>: the shadow is that of the compiler's sanitizer, elsewhere. */
 #define kasan_disable_current()	((void)0)

@@ -12,6 +12,7 @@
 void sim_printk(const char *format, ...);
 #define pr_err(...)		sim_printk(__VA_ARGS__)
 #define pr_warn(...)		sim_printk(__VA_ARGS__)
+#define pr_info(...)		sim_printk(__VA_ARGS__)
 #define dump_stack()		((void)0)
 
 struct ratelimit_state {
@@ -31,6 +32,8 @@ struct task_struct {
 extern struct task_struct sim_task;
 #define current			(&sim_task)
 #define task_pid_nr(task)	((task)->pid)
+
+int vsnprintf(char *buf, size_t bytes, const char *format, va_list args);
 
 u32 get_random_u32(void);
 

@@ -5,6 +5,7 @@
 #ifndef SIM_TYPES_H
 #define SIM_TYPES_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,11 @@ struct hlist_node {
 
 struct hlist_head {
 	struct hlist_node *first;
+};
+
+struct rcu_head {
+	struct rcu_head *next;
+	void (*func)(struct rcu_head *head);
 };
 
 /* The machine: 64 bits, pages of 4 KiB, debug kernel, chunks of 256 KiB. */
@@ -84,7 +90,9 @@ struct hlist_head {
 #define __malloc
 #define __must_check		__attribute__((__warn_unused_result__))
 #define __alloc_size(...)
+#define __printf(...)
 #define __percpu
+#define __user
 #define __rcu
 #define __init
 #define __exit
@@ -139,6 +147,9 @@ struct hlist_head {
 
 #define check_mul_overflow(a, b, d) __builtin_mul_overflow(a, b, d)
 
+/* <linux/err.h> */
+#define IS_ERR_OR_NULL(ptr)	((unsigned long)(ptr) - 1 >= -4096UL)
+
 static inline bool is_power_of_2(unsigned long n)
 {
 	return n && !(n & (n - 1));
@@ -155,5 +166,6 @@ _Noreturn void sim_fail(const char *file, int line, const char *what);
 bool sim_refused(gfp_t gfp);
 #define WARN_ON_ONCE(cond) ({ SIM_CHECK(!(cond)); false; })
 #define WARN_ON(cond)		WARN_ON_ONCE(cond)
+#define WARN(cond, ...)		WARN_ON_ONCE(cond)
 
 #endif /* SIM_TYPES_H */

@@ -52,6 +52,16 @@ bool cancel_delayed_work_sync(struct delayed_work *work);
 #define work_pending(work)	((work)->queued)
 #define schedule_work(work)	queue_work(NULL, work)
 
+/* <linux/wait.h>: what somebody waits for is a worker's to do. */
+#define DECLARE_WAIT_QUEUE_HEAD(name) struct list_head name
+#define wake_up_all(queue)	((void)(queue))
+#define wait_event(queue, cond) \
+	do { \
+		while (!(cond)) \
+			sim_run_workers(); \
+	} while (0)
+void sim_run_workers(void);
+
 struct irq_work {
 	void (*fn)(struct irq_work *work);
 	struct irq_work *next;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Objects that end with a device, and objects for the kernel's mempools.
+ */
+#include <linux/device.h>
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/slab.h>
+
+/* What devres keeps of an object. */
+struct managed {
+	void *ptr;
+};
+
+static void release_object(struct device *dev, void *res)
+{
+	struct managed *managed = res;
+
+	kspan_free(managed->ptr);
+}
+
+static int is_object(struct device *dev, void *res, void *ptr)
+{
+	struct managed *managed = res;
+
+	return managed->ptr == ptr;
+}
+
+/**
+ * devm_kspan_alloc - allocate an object that is freed when a driver is unbound
+ * @dev: the device
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI and, on PREEMPT_RT, only where one may be preempted;
+ * may sleep if @gfp allows it.
+ * Return: the object, which devm_kspan_free() can free earlier; ZERO_SIZE_PTR
+ * for 0 bytes; NULL without memory.
+ */
+void *devm_kspan_alloc(struct device *dev, size_t size, gfp_t gfp)
+{
+	struct managed *managed;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	managed = devres_alloc(release_object, sizeof(*managed),
+			       gfp & ~__GFP_ZERO);
+	if (!managed)
+		return NULL;
+	managed->ptr = kspan_alloc(size, gfp);
+	if (!managed->ptr) {
+		devres_free(managed);
+		return NULL;
+	}
+	devres_add(dev, managed);
+	return managed->ptr;
+}
+EXPORT_SYMBOL_GPL(devm_kspan_alloc);
+
+/**
+ * devm_kspan_zalloc - allocate a zeroed object that is freed with a device
+ * @dev: the device
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: As devm_kspan_alloc().
+ * Return: as devm_kspan_alloc().
+ */
+void *devm_kspan_zalloc(struct device *dev, size_t size, gfp_t gfp)
+{
+	return devm_kspan_alloc(dev, size, gfp | __GFP_ZERO);
+}
+EXPORT_SYMBOL_GPL(devm_kspan_zalloc);
+
+/**
+ * devm_kspan_free - free an object of devm_kspan_alloc() before its device goes
+ * @dev: the device
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ *
+ * Warns if the object is none of the device's.
+ *
+ * Context: As devm_kspan_alloc().
+ */
+void devm_kspan_free(struct device *dev, const void *ptr)
+{
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
+	WARN_ON(devres_release(dev, release_object, is_object, (void *)ptr));
+}
+EXPORT_SYMBOL_GPL(devm_kspan_free);
+
+/**
+ * kspan_mempool_alloc - allocate an element of a mempool
+ * @gfp: as for kmalloc()
+ * @pool_data: bytes of an element, a size_t as a pointer
+ *
+ * For mempool_create(nr, kspan_mempool_alloc, kspan_mempool_free, (void *)size).
+ *
+ * Context: As kspan_alloc().
+ * Return: as kspan_alloc().
+ */
+void *kspan_mempool_alloc(gfp_t gfp, void *pool_data)
+{
+	return kspan_alloc((size_t)pool_data, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_mempool_alloc);
+
+/**
+ * kspan_mempool_free - free an element of a mempool
+ * @element: what kspan_mempool_alloc() gave
+ * @pool_data: as there
+ *
+ * Context: As kspan_free().
+ */
+void kspan_mempool_free(void *element, void *pool_data)
+{
+	kspan_free(element);
+}
+EXPORT_SYMBOL_GPL(kspan_mempool_free);

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Copies and strings: what users of <linux/string.h> expect.  Strings are data
+ * objects, which hold no pointers.
+ */
+#include <linux/bug.h>
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/limits.h>
+#include <linux/string.h>
+
+/**
+ * kspan_memdup - copy memory into an object of its own
+ * @src: what to copy
+ * @len: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the copy, or NULL without memory.
+ */
+void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
+{
+	void *copy = kspan_alloc(len, gfp);
+
+	if (!ZERO_OR_NULL_PTR(copy))
+		memcpy(copy, src, len);
+	return copy;
+}
+EXPORT_SYMBOL_GPL(kspan_memdup);
+
+static char *dup_chars(const char *s, size_t len, gfp_t gfp)
+{
+	char *copy = kspan_alloc_data(len + 1, gfp);
+
+	if (copy) {
+		memcpy(copy, s, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+
+/**
+ * kspan_strdup - copy a string into a data object
+ * @s: the string, or NULL
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the copy; NULL without memory or for NULL.
+ */
+char *kspan_strdup(const char *s, gfp_t gfp)
+{
+	return s ? dup_chars(s, strlen(s), gfp) : NULL;
+}
+EXPORT_SYMBOL_GPL(kspan_strdup);
+
+/**
+ * kspan_strndup - copy the beginning of a string into a data object
+ * @s: the string, or NULL
+ * @max: bytes to copy at most, without the end mark
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the copy, ended by a 0 byte; NULL without memory or for NULL.
+ */
+char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
+{
+	return s ? dup_chars(s, strnlen(s, max), gfp) : NULL;
+}
+EXPORT_SYMBOL_GPL(kspan_strndup);
+
+/**
+ * kspan_memdup_nul - copy memory into a data object and end it by a 0 byte
+ * @src: what to copy, or NULL
+ * @len: bytes, without the end mark
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the copy; NULL without memory or for NULL.
+ */
+char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
+{
+	if (!src || len == SIZE_MAX)
+		return NULL;
+	return dup_chars(src, len, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_memdup_nul);
+
+/**
+ * kspan_vasprintf - format a string into a data object
+ * @gfp: as for kmalloc()
+ * @fmt: as for printf()
+ * @args: its arguments
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the string, or NULL without memory.
+ */
+char *kspan_vasprintf(gfp_t gfp, const char *fmt, va_list args)
+{
+	va_list again;
+	char *text;
+	int len;
+
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	text = kspan_alloc_data(len + 1UL, gfp);
+	if (text)
+		WARN(vsnprintf(text, len + 1UL, fmt, args) != len,
+		     "kspan: the arguments of '%s' changed meanwhile\n", fmt);
+	return text;
+}
+EXPORT_SYMBOL_GPL(kspan_vasprintf);
+
+/**
+ * kspan_asprintf - format a string into a data object
+ * @gfp: as for kmalloc()
+ * @fmt: as for printf()
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the string, or NULL without memory.
+ */
+char *kspan_asprintf(gfp_t gfp, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = kspan_vasprintf(gfp, fmt, args);
+	va_end(args);
+	return text;
+}
+EXPORT_SYMBOL_GPL(kspan_asprintf);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Copies between objects and user space.
+ *
+ * The kernel's own check of copy_to_user() and copy_from_user()
+ * (CONFIG_HARDENED_USERCOPY) bounds a copy of kmalloc()'s memory by the object,
+ * but one of vmalloc()'s memory by the area, which here is a chunk with many
+ * objects; and it looks the area up under a lock.  The functions here bound the
+ * copy by the object, which the arena map tells without a lock, and then use
+ * what the kernel's inline functions use after their check.
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "api/lookup.h"
+#include "base/compat.h"
+#include "span/report.h"
+
+/* Whether @n bytes at @ptr are bytes of one live object; reports if not. */
+static bool may_copy(const void *ptr, size_t n, bool to_user)
+{
+	struct kspan_object object;
+	const void *first;
+	size_t offset = 0;
+	bool found, ok;
+
+	preempt_disable();
+	found = kspan_lookup_around(ptr, &object, &first);
+	if (found)
+		offset = ptr - first;
+	ok = found && n <= object.size - offset;
+	if (unlikely(!ok))
+		kspan_report_copy(ptr, found ? &object.size : NULL, offset, n,
+				  to_user);
+	preempt_enable();
+	return ok;
+}
+
+/**
+ * kspan_copy_to_user - copy bytes of an object to user space
+ * @to: where they go
+ * @from: an address in a live object of kspan's
+ * @n: bytes
+ *
+ * As copy_to_user(), but a copy that is not within one live object is refused,
+ * reported with a stack trace and counted in bad_copy.  kspan_size() says how
+ * many bytes an object has.
+ *
+ * Context: Process context that may sleep.
+ * Return: bytes that were not copied; @n if the copy was refused.
+ */
+unsigned long kspan_copy_to_user(void __user *to, const void *from,
+				 unsigned long n)
+{
+	if (!n)
+		return 0;
+	if (unlikely(!may_copy(from, n, true)))
+		return n;
+	return kspan_unchecked_to_user(to, from, n);
+}
+EXPORT_SYMBOL_GPL(kspan_copy_to_user);
+
+/**
+ * kspan_copy_from_user - copy bytes from user space into an object
+ * @to: an address in a live object of kspan's
+ * @from: where they come from
+ * @n: bytes
+ *
+ * As copy_from_user(), but a copy that is not within one live object is
+ * refused, reported with a stack trace and counted in bad_copy; nothing is
+ * written then.
+ *
+ * Context: Process context that may sleep.
+ * Return: bytes that were not copied; @n if the copy was refused.
+ */
+unsigned long kspan_copy_from_user(void *to, const void __user *from,
+				   unsigned long n)
+{
+	if (!n)
+		return 0;
+	if (unlikely(!may_copy(to, n, false)))
+		return n;
+	return kspan_unchecked_from_user(to, from, n);
+}
+EXPORT_SYMBOL_GPL(kspan_copy_from_user);
+
+/* A copy of @len bytes, with room for @more behind; or an error pointer. */
+static void *dup_user(const void __user *src, size_t len, size_t more, bool data)
+{
+	gfp_t gfp = GFP_USER | __GFP_NOWARN;
+	void *copy;
+
+	if (len > SIZE_MAX - more)
+		return ERR_PTR(-ENOMEM);
+	copy = data ? kspan_alloc_data(len + more, gfp) :
+		      kspan_alloc(len + more, gfp);
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	/* A new object of that size: there is nothing to look up. */
+	if (len && kspan_unchecked_from_user(copy, src, len)) {
+		kspan_free(copy);
+		return ERR_PTR(-EFAULT);
+	}
+	return copy;
+}
+
+/**
+ * kspan_memdup_user - copy memory of user space into an object of its own
+ * @src: what to copy
+ * @len: bytes
+ *
+ * Context: Process context that may sleep.
+ * Return: the copy; ZERO_SIZE_PTR for 0 bytes; an error pointer: -ENOMEM, or
+ * -EFAULT if @src is not readable.
+ */
+void *kspan_memdup_user(const void __user *src, size_t len)
+{
+	return dup_user(src, len, 0, false);
+}
+EXPORT_SYMBOL_GPL(kspan_memdup_user);
+
+/**
+ * kspan_memdup_user_nul - copy memory of user space and end it by a 0 byte
+ * @src: what to copy
+ * @len: bytes, without the end mark
+ *
+ * Context: Process context that may sleep.
+ * Return: the copy, a data object; an error pointer: -ENOMEM, or -EFAULT if
+ * @src is not readable.
+ */
+void *kspan_memdup_user_nul(const void __user *src, size_t len)
+{
+	char *copy = dup_user(src, len, 1, true);
+
+	if (!IS_ERR(copy))
+		copy[len] = '\0';
+	return copy;
+}
+EXPORT_SYMBOL_GPL(kspan_memdup_user_nul);
+
+/**
+ * kspan_strndup_user - copy a string of user space into a data object
+ * @s: the string
+ * @max: bytes that it may have, with its end mark
+ *
+ * Context: Process context that may sleep.
+ * Return: the copy; an error pointer: -EFAULT if @s is not readable, -EINVAL if
+ * the string is longer, -ENOMEM.
+ */
+char *kspan_strndup_user(const char __user *s, long max)
+{
+	long len = strnlen_user(s, max);
+	char *copy;
+
+	if (!len)
+		return ERR_PTR(-EFAULT);
+	if (len > max)
+		return ERR_PTR(-EINVAL);
+	copy = dup_user(s, len, 0, true);
+	/* Somebody may have changed it meanwhile. */
+	if (!IS_ERR(copy))
+		copy[len - 1] = '\0';
+	return copy;
+}
+EXPORT_SYMBOL_GPL(kspan_strndup_user);
