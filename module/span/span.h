@@ -2,30 +2,37 @@
 /*
  * span.h - spans: a run of heap pages cut into objects of one class.
  *
- * A span lives in the central layer.  Its bitmap says which objects lie there
- * free; an object that is not in the bitmap is in somebody's hands, a
- * magazine's or a client's, and its state byte tells which:
+ * The central list of its class owns a span.  The bitmap of a span has a bit
+ * for each object that lies free in the span.  All other objects are held by a
+ * magazine or by a client.  The state byte of an object says who holds it:
  *
- *	bitmap bit	state			where the object is
- *	1		FREE or ZEROED		in the span
- *	0		FREE or ZEROED		in a magazine
- *	0		LIVE or ALIGNED		a client's
- *	0		DEFERRED		freed in NMI, on its way back
- *	0		SPENT			never reused: freed with sbrk=1
- *						or found damaged
+ *	bitmap bit	state			holder
+ *	1		FREE or ZEROED		the span
+ *	0		FREE or ZEROED		a magazine
+ *	0		LIVE or ALIGNED		a client
+ *	0		DEFERRED		kspan: freed in NMI, on its way back
+ *	0		QUARANTINED		nobody: freed with sbrk=1, or found
+ *						damaged
  *
- * With check=2 (redzone.c) there are no magazines, and
+ * With check=2 (redzone.c) no object is in a magazine, and there are also
  *
- *	1		POISONED		in the span
- *	0		REDZONED or OVERRUN	a client's
+ *	1		POISONED		the span
+ *	0		REDZONED or OVERRUN	a client
  *
- * States and bitmap stand out of line, so that an overrun reaches neither and
- * a free does not touch the object.  One state byte an object is what makes
- * every double free an exact finding at the call that makes it.
+ * States and bitmap lie outside the span, so an overrun of an object does not
+ * reach them and a free does not touch the object.
  *
- * A descriptor is recycled only after an RCU grace period (preemption off is
- * a read section), so that a free that races with the span's end reads old
- * values, never another span's.
+ * A free changes a live state to another one by compare-and-exchange.  kspan
+ * therefore reports every double free at the call that makes it, also when two
+ * CPUs, or a task and an interrupt, free one object at the same moment: exactly
+ * one of them succeeds.  What no allocator can tell is a stale free.  Once an
+ * object was freed and allocated again, a second free by its old owner is a
+ * valid free of the new owner's object.
+ *
+ * The descriptor of a span and its states are reused only after an RCU grace
+ * period, and a section with preemption off counts as an RCU read section.  So a
+ * free that races with the end of the span reads the old descriptor, never that
+ * of another span.
  */
 #ifndef KSPAN_SPAN_H
 #define KSPAN_SPAN_H
