@@ -39,12 +39,16 @@ test-all:
 	@scripts/test.sh --all
 
 .PHONY: install
-install: all
+install: all install-client
 	$(MAKE) $(KBUILD_ARGS) INSTALL_MOD_DIR=updates modules_install
 	test -n "$(INSTALL_MOD_PATH)" || depmod "$$(cat $(KDIR)/include/config/kernel.release)"
-	install -D -m 644 module/include/linux/kspan.h \
-		$(PREFIX)/include/kspan/linux/kspan.h
-	install -D -m 644 Module.symvers $(PREFIX)/include/kspan/Module.symvers
+
+# What clients are built with: the headers, and the symbols by kernel release.
+.PHONY: install-client
+install-client: all
+	install -D -m 644 -t $(PREFIX)/include/kspan/linux module/include/linux/*.h
+	install -D -m 644 Module.symvers \
+		"$(PREFIX)/include/kspan/$$(cat $(KDIR)/include/config/kernel.release)/Module.symvers"
 
 .PHONY: dkms-install
 dkms-install:
