@@ -48,6 +48,7 @@ enum levels {
 	X(zero, ANY)			\
 	X(wipe, ANY)			\
 	X(realloc, ANY)			\
+	X(realloc_short, ANY)	\
 	X(array, ANY)			\
 	X(leaf, ANY)			\
 	X(any, ANY)			\

@@ -450,6 +450,24 @@ static void nmi_checks_first(struct kunit *test)
 	}
 }
 
+/* An object that stays for lack of memory has its redzone behind the new size. */
+static void shrunk_in_place(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	u8 *ptr = kspan_alloc(SZ_4M, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_test_expect_damage(1);
+	kspan_release();
+	WRITE_ONCE(kspan_params.memory_limit, 1);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, SZ_2M, gfp), (void *)ptr);
+	WRITE_ONCE(kspan_params.memory_limit, normal);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)SZ_2M);
+	kspan_test_overwrite(ptr, SZ_2M);
+	kspan_free_sized(ptr, SZ_2M);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(size_is_what_was_asked_for),
 	KUNIT_CASE(powers_of_two_are_aligned),
@@ -466,6 +484,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nmi_checks_first),
 	/* Last: so many reports leave no room for others for a while. */
 	KUNIT_CASE(bad_frees_are_told_apart),
+	KUNIT_CASE(shrunk_in_place),
 	{}
 };
 

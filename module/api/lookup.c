@@ -178,8 +178,8 @@ unsigned long kspan_lookup_count(void)
  * @size: bytes
  *
  * Exact up to the class.  An object of kspan_alloc_aligned() whose class is
- * above its size's own fits every size that it holds.  With check=2 it must
- * be the size itself.
+ * above its size's own fits every size that it holds, and so does one that
+ * kspan_realloc() shrank where it was.  With check=2 it must be the size itself.
  *
  * Context: Any.
  * Return: whether @size may be what the object was allocated with.
@@ -196,7 +196,8 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 	case KSPAN_TINY:
 		return size == object->size;
 	case KSPAN_LARGE:
-		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages;
+		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages ||
+		       kspan_is_shrunk(span);
 	default:
 		return *object->state == KSPAN_OBJ_ALIGNED ||
 		       kspan_size_to_class(size) == kspan_sc_class(kspan_span_sc(span));

@@ -3,10 +3,14 @@
  * Resizing.  An object stays where it is as long as its new size belongs to
  * its class, or to its number of pages if it is large; so a resized object is
  * always the size kspan_free_sized() expects.
+ *
+ * One that should move to smaller memory, and for which there is none, stays
+ * too, marked so that kspan_free_sized() takes any size that it holds.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/kspan.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
@@ -16,30 +20,9 @@
 #include "api/lookup.h"
 #include "api/sanitize.h"
 #include "base/gfp.h"
+#include "cache/tiny.h"
 #include "heap/large.h"
 #include "span/redzone.h"
-
-/*
- * With __GFP_ZERO a grown object has zeros behind its old content.  How much
- * of the old size was asked for is not known, so that, as with krealloc(),
- * the caller has to have used __GFP_ZERO from the start.
- */
-static void *realloc_move(const void *ptr, const struct kspan_object *old,
-			  size_t new_size, gfp_t gfp)
-{
-	const struct kspan_span *span = old->span;
-	bool data = span->kind == KSPAN_LARGE ? span->data :
-						span->kind != KSPAN_PTR;
-	void *new;
-
-	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
-	if (!new)
-		return NULL;
-	kspan_sanitize_size(ptr, old->size);
-	memcpy(new, ptr, min(old->size, new_size));
-	kspan_free(ptr);
-	return new;
-}
 
 /* With check=2 an object counts with what it was asked for. */
 static void count_resize(const struct kspan_object *object, size_t size)
@@ -54,6 +37,41 @@ static void count_resize(const struct kspan_object *object, size_t size)
 							  &kspan_redzone_free_bytes);
 }
 
+/*
+ * An object stays where it is, and @new_size is no more than it has.  Its state
+ * says so; of a large one, which may be worth a move the next time, its span does.
+ */
+static void shrink_in_place(void *ptr, const struct kspan_object *object,
+			    size_t new_size, bool zero)
+{
+	struct kspan_span *span = object->span;
+
+	if (kspan_redzone_on()) {
+		kspan_redzone_shrink(span, ptr, new_size);
+		count_resize(object, new_size);
+		return;
+	}
+	if (span->kind == KSPAN_TINY) {
+		preempt_disable();
+		kspan_tiny_shrink(span, ptr, new_size);
+		preempt_enable();
+		return;
+	}
+	if (span->kind == KSPAN_LARGE)
+		kspan_large_shrink(span);
+	else
+		cmpxchg(object->state, KSPAN_OBJ_LIVE, KSPAN_OBJ_ALIGNED);
+	if (zero)
+		kspan_fill_object(ptr + new_size, 0, object->size - new_size);
+}
+
+/* Whether a large object could give pages back by a move. */
+static bool is_too_large(const struct kspan_object *object, size_t size)
+{
+	return object->span->kind == KSPAN_LARGE &&
+	       DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) != object->span->nr_pages;
+}
+
 /* Whether an object stays where it is, and if so what has to be done to it. */
 static bool resize_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
@@ -64,11 +82,42 @@ static bool resize_in_place(void *ptr, const struct kspan_object *object,
 		count_resize(object, new_size);
 		return true;
 	}
-	if (!kspan_size_fits(object, new_size))
+	if (!kspan_size_fits(object, new_size) ||
+	    is_too_large(object, new_size))
 		return false;
 	if (zero)
 		kspan_fill_object(ptr + new_size, 0, object->size - new_size);
 	return true;
+}
+
+/*
+ * With __GFP_ZERO a grown object has zeros behind its old content.  How much
+ * of the old size was asked for is not known, so that, as with krealloc(),
+ * the caller has to have used __GFP_ZERO from the start.
+ */
+static void *realloc_move(const void *ptr, const struct kspan_object *old,
+			  size_t new_size, gfp_t gfp)
+{
+	const struct kspan_span *span = old->span;
+	bool data = span->kind == KSPAN_LARGE ? span->data :
+						span->kind != KSPAN_PTR;
+	bool shrink = new_size <= old->size;
+	void *new;
+
+	/* It can be done without. */
+	if (shrink)
+		gfp = (gfp | KSPAN_GFP_TRY) & ~__GFP_NOFAIL;
+	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
+	if (!new && shrink) {
+		shrink_in_place((void *)ptr, old, new_size, kspan_want_zero(gfp));
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
+	}
+	if (!new)
+		return NULL;
+	kspan_sanitize_size(ptr, old->size);
+	memcpy(new, ptr, min(old->size, new_size));
+	kspan_free(ptr);
+	return new;
 }
 
 /*
@@ -97,8 +146,9 @@ static __always_inline bool stays(const void *ptr, size_t size)
  * @gfp: as for kmalloc()
  *
  * The content up to the smaller of both sizes is kept.  A data object stays
- * a data object.  On failure the object stays as it is.  A @ptr that is not a
- * live object is reported as a bad free and gives NULL.
+ * a data object.  On failure the object stays as it is; a smaller size never
+ * fails.  A @ptr that is not a live object is reported as a bad free and gives
+ * NULL.
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
  * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without

@@ -25,6 +25,13 @@
 /* Flags that take a request off the fast path. */
 #define KSPAN_GFP_SPECIAL (KSPAN_GFP_REFUSED | __GFP_ZERO | __GFP_THISNODE)
 
+/*
+ * Of kspan's own: a failure is no failure of the caller's request, so it is
+ * neither counted nor reported.  To the kernel it is a flag of slab caches; it is
+ * never passed on.
+ */
+#define KSPAN_GFP_TRY		__GFP_RECLAIMABLE
+
 /* PREEMPT_RT's rules hold, or lockdep judges as if they did. */
 #define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
 			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))

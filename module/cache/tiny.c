@@ -291,6 +291,27 @@ size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr)
 	       (4 * offset);
 }
 
+/**
+ * kspan_tiny_shrink - let a tiny object have fewer bytes
+ * @span: its span
+ * @ptr: the object, the caller's
+ * @size: bytes, not 0 and no more than it has
+ *
+ * Context: Any, with preemption off.
+ */
+void kspan_tiny_shrink(struct kspan_span *span, const void *ptr, size_t size)
+{
+	unsigned int offset = (unsigned long)ptr % KSPAN_TINY_MAX;
+	atomic64_t *word = word_of(span, ptr);
+	s64 old = atomic64_read(word);
+	u64 new;
+
+	/* Others may end and begin beside it meanwhile. */
+	do {
+		new = (old & ~part_mask(offset)) | (u64)size << (4 * offset);
+	} while (!atomic64_try_cmpxchg(word, &old, new));
+}
+
 /* Whether a CPU has a current block.  Context: Any; a hint. */
 bool kspan_tiny_holds(unsigned int cpu)
 {

@@ -27,6 +27,7 @@ void kspan_tiny_release(struct kspan_span *span, void *block);
 bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr);
 bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr);
 size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr);
+void kspan_tiny_shrink(struct kspan_span *span, const void *ptr, size_t size);
 bool kspan_tiny_holds(unsigned int cpu);
 void kspan_tiny_drain_local(void);
 void kspan_tiny_drain_dead(unsigned int cpu);

@@ -140,6 +140,7 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	if (kspan_redzone_on())
 		kspan_redzone_set(span, (void *)span->base, size);
 	span->data = false;
+	WRITE_ONCE(kspan_large_of(span)->shrunk, false);
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(usable_bytes(span), &kspan_large_alloc_bytes);
 	/* The map may lead to it already: its measure first, then its life. */
@@ -304,6 +305,20 @@ void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
 {
 	return begin_new(get_run(kspan_large_pages(size), align, gfp, node,
 				 use_reserve, low), size, zero);
+}
+
+/**
+ * kspan_large_shrink - let a large object have less than its pages
+ * @span: its span; the object is the caller's
+ *
+ * Its memory stays as it is, for lack of other.  Whoever gets that memory next
+ * is held to his own size again.
+ *
+ * Context: Any.
+ */
+void kspan_large_shrink(struct kspan_span *span)
+{
+	WRITE_ONCE(kspan_large_of(span)->shrunk, true);
 }
 
 static void count_free(const struct kspan_span *span)

@@ -283,6 +283,33 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 	return sound;
 }
 
+/**
+ * kspan_redzone_shrink - let an object have fewer bytes where it is
+ * @span: its span
+ * @ptr: the object, live
+ * @size: bytes, not 0 and no more than it has
+ *
+ * The redzone begins earlier.  What it was before stays as it is, so that the free
+ * finds what was written there.
+ *
+ * Context: Any.
+ */
+void kspan_redzone_shrink(struct kspan_span *span, void *ptr, size_t size)
+{
+	raw_spinlock_t *lock = lock_of(span);
+	unsigned long flags;
+
+	/* Without the lock, as it may be much; all this is the object yet. */
+	kspan_fill_object(ptr + size, RED_BYTE,
+			  kspan_redzone_asked(span, ptr) - size);
+	raw_spin_lock_irqsave(lock, flags);
+	if (span->kind == KSPAN_LARGE)
+		WRITE_ONCE(span->asked, size);
+	else
+		WRITE_ONCE(*small_asked(span, ptr), size);
+	raw_spin_unlock_irqrestore(lock, flags);
+}
+
 static void fill_with_poison(const struct kspan_span *span, void *ptr)
 {
 	size_t last = kspan_span_size(span) - 1;

@@ -41,6 +41,7 @@ bool kspan_redzone_check(const struct kspan_span *span, const void *ptr);
 bool kspan_redzone_check_live(struct kspan_span *span, const void *ptr,
 			      u8 *state, u8 live, u8 overrun);
 void kspan_redzone_wipe(const struct kspan_span *span, void *ptr);
+void kspan_redzone_shrink(struct kspan_span *span, void *ptr, size_t size);
 bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 			  bool zero);
 void kspan_redzone_poison(const struct kspan_span *span, void *ptr);

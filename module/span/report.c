@@ -244,6 +244,8 @@ void kspan_report_fail(size_t size, gfp_t gfp, int err)
 {
 	const char *why = "the kernel has no memory";
 
+	if (gfp & KSPAN_GFP_TRY)
+		return;
 	if (err == -EDQUOT) {
 		atomic_long_inc(&kspan_nr_limit_fail);
 		why = "memory_limit is reached";

@@ -189,17 +189,26 @@ struct kspan_span {
  *	large_cache_lock
  * @epoch: the large cache's when the span was put there
  * @fit_pages: region: heap pages of the largest object it is meant for; set once
+ * @shrunk: the object was resized to less than its pages, and stays all the same;
+ *	its client's
  */
 struct kspan_large {
 	struct kspan_span span;
 	struct list_head lru;
 	u32 epoch;
 	u32 fit_pages;
+	bool shrunk;
 } __aligned(64);
 
 static inline struct kspan_large *kspan_large_of(struct kspan_span *span)
 {
 	return container_of(span, struct kspan_large, span);
+}
+
+/* Whether any size that a large object holds may be what it has. */
+static inline bool kspan_is_shrunk(const struct kspan_span *span)
+{
+	return READ_ONCE(container_of(span, const struct kspan_large, span)->shrunk);
 }
 
 /* Life of a large object, in span->live. */

@@ -373,12 +373,16 @@ static void resized(struct live *obj, void *ptr, struct live_request *request)
 	request->data = obj->data;
 	request->zero &= obj->zero;
 	SIM_CHECK(ptr == was.ptr || !live_fits(&was, request->size) ||
-		  live_redzoned());
+		  live_redzoned() || (was.aligned && was.kind == LIVE_LARGE));
 	if (ptr == was.ptr) {
-		SIM_CHECK(!was.spoilt);
+		SIM_CHECK(!was.spoilt || request->size <= was.usable);
 		obj->usable = kspan_size(ptr);
 		SIM_CHECK(obj->usable >= request->size);
-		SIM_CHECK(live_redzoned() || obj->usable == was.usable);
+		SIM_CHECK(live_redzoned() || was.kind == LIVE_TINY ||
+			  obj->usable == was.usable);
+		/* For lack of memory. */
+		if (was.kind != LIVE_TINY && !live_fits(&was, request->size))
+			obj->aligned = true;
 		obj->asked = request->size;
 		obj->zero = request->zero;
 	} else {
@@ -434,6 +438,8 @@ void api_resize(const struct fuzz_step *step)
 	attempt.all = request.size;
 	api_tried(&attempt, ptr);
 	if (!ptr) {
+		/* Less there is always memory for. */
+		SIM_CHECK(request.size > obj->usable);
 		SIM_CHECK(kspan_size(old) == obj->usable);
 		live_check(obj, obj->asked);
 		return;

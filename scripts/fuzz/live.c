@@ -90,9 +90,11 @@ bool live_fits(const struct live *obj, size_t size)
 		return false;
 	if (live_redzoned() || obj->kind == LIVE_TINY)
 		return size == obj->asked;
+	if (obj->aligned)
+		return true;
 	if (obj->kind == LIVE_LARGE)
 		return ALIGN(size, KSPAN_PAGE_SIZE) == obj->usable;
-	return obj->aligned || kspan_size_roundup(size) == obj->usable;
+	return kspan_size_roundup(size) == obj->usable;
 }
 
 /* --- a new object ---------------------------------------------------------- */

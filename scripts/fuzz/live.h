@@ -28,7 +28,7 @@ struct live {
 	size_t usable;
 	enum live_kind kind;
 	bool data;	/* and stays so when it is resized */
-	bool aligned;	/* by kspan_alloc_aligned(), above its size's own */
+	bool aligned;	/* by kspan_alloc_aligned(), above its size's own; or shrunk */
 	bool zero;	/* all of its life with __GFP_ZERO */
 	bool spoilt;	/* check=2: a byte behind it was written to */
 	u8 seed;	/* of its content */

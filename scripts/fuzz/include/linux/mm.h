@@ -23,6 +23,7 @@
 #define __GFP_HIGHMEM		0x02U
 #define __GFP_DMA32		0x04U
 #define __GFP_MOVABLE		0x08U
+#define __GFP_RECLAIMABLE	0x10U
 #define __GFP_HIGH		0x20U
 #define __GFP_IO		0x40U
 #define __GFP_FS		0x80U
