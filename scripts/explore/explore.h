@@ -53,6 +53,8 @@ struct exp_thread_spec {
  * @switches: how often a run may take a CPU away from who could go on
  * @holds: how often a run may hold back stores of a CPU that is left
  * @init_on_free: whether the kernel was booted with that
+ * @result: a number that a run ends with, or NULL
+ * @results: bits of those that runs have to end with, each and no other
  */
 struct exp_scenario {
 	const char *name;
@@ -62,6 +64,8 @@ struct exp_scenario {
 	unsigned int switches;
 	unsigned int holds;
 	bool init_on_free;
+	unsigned int (*result)(void);
+	unsigned int results;
 };
 
 extern const struct exp_scenario exp_scenarios[];

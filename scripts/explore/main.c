@@ -84,6 +84,9 @@ static const char *check_end(void)
 	return wrong;
 }
 
+/* Bits of what runs ended with. */
+static unsigned int results;
+
 static void run_once(const struct exp_scenario *scenario)
 {
 	static unsigned int nr;
@@ -93,6 +96,8 @@ static void run_once(const struct exp_scenario *scenario)
 	exp_history_restore();
 	exp_trace_reset();
 	exp_run(scenario);
+	if (scenario->result)
+		results |= 1U << scenario->result();
 	wrong = check_end();
 	if (wrong)
 		exp_fail(wrong);
@@ -233,6 +238,7 @@ static void read_option(struct exp_scenario *scenario, struct options *options,
 int main(int argc, char **argv)
 {
 	struct options options = { .most_runs = ULONG_MAX };
+	const struct exp_scenario *known;
 	struct exp_scenario scenario;
 	unsigned long nr;
 	bool all;
@@ -242,7 +248,8 @@ int main(int argc, char **argv)
 		list();
 		return 0;
 	}
-	scenario = *find(argv[1]);
+	known = find(argv[1]);
+	scenario = *known;
 	for (i = 2; i + 1 < argc; i += 2)
 		read_option(&scenario, &options, argv[i], argv[i + 1]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -254,6 +261,13 @@ int main(int argc, char **argv)
 	}
 	run_random(&scenario);
 	nr = run_all(&scenario, options.most_runs, &all);
+	/* With less that may happen, or more, there can be others. */
+	if (all && scenario.switches == known->switches &&
+	    scenario.holds == known->holds && results != scenario.results) {
+		printf("FAIL %s: runs ended with results %x instead of %x\n",
+		       scenario.name, results, scenario.results);
+		return 1;
+	}
 	printf("ok %s: %lu interleavings%s, %u switches, %u holds\n",
 	       scenario.name, nr, all ? "" : ", not all", scenario.switches,
 	       scenario.holds);

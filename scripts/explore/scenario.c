@@ -11,6 +11,7 @@
 #include "central/central.h"
 #include "central/depot.h"
 #include "explore.h"
+#include "litmus.h"
 #include "span/span.h"
 
 #define SMALL	64U
@@ -408,7 +409,56 @@ static void free_sensitive_large(void)
 	exp_alloc(LARGE);
 }
 
+/* --- the order of memory ------------------------------------------------------ */
+
+static void setup_nothing(void)
+{
+}
+
 const struct exp_scenario exp_scenarios[] = {
+	/* Results: bit 0 neither load saw the store, 1 the first did, 3 both. */
+	{
+		"litmus-store-load", "two CPUs store, then load what the other stores",
+		setup_nothing,
+		{ { litmus_store_x_load_y, 0 }, { litmus_store_y_load_x, 1 } },
+		2, 1, false, litmus_seen, 0xf,
+	},
+	{
+		"litmus-no-holds", "the same, if stores were visible at once",
+		setup_nothing,
+		{ { litmus_store_x_load_y, 0 }, { litmus_store_y_load_x, 1 } },
+		2, 0, false, litmus_seen, 0xe,
+	},
+	{
+		"litmus-barrier", "the same with full barriers between",
+		setup_nothing,
+		{ { litmus_store_x_mb_load_y, 0 }, { litmus_store_y_mb_load_x, 1 } },
+		2, 1, false, litmus_seen, 0xe,
+	},
+	{
+		"litmus-locked", "the same with locked instructions instead of stores",
+		setup_nothing,
+		{ { litmus_swap_x_load_y, 0 }, { litmus_swap_y_load_x, 1 } },
+		2, 1, false, litmus_seen, 0xe,
+	},
+	{
+		"litmus-order", "two stores, and two loads in the other order",
+		setup_nothing,
+		{ { litmus_store_x_store_y, 0 }, { litmus_load_y_load_x, 1 } },
+		2, 1, false, litmus_seen, 0xd,
+	},
+	{
+		"litmus-lock", "two CPUs count with a lock held",
+		setup_nothing,
+		{ { litmus_count, 0 }, { litmus_count, 1 } },
+		2, 1, false, litmus_counted, 0x4,
+	},
+	{
+		"litmus-no-lock", "two CPUs count without one",
+		setup_nothing,
+		{ { litmus_count_plainly, 0 }, { litmus_count_plainly, 1 } },
+		2, 1, false, litmus_counted, 0x6,
+	},
 	{
 		"free-free", "two CPUs free one object, then allocate twice",
 		setup_free_warm,
