@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# The simulated kernel's headers in $(OUT)/include, of those in $(FUZZ)/include.
+# What is built for the simulated kernel: which files of $(MODULE), and its headers
+# in $(OUT)/include, of those in $(FUZZ)/include.
+
+module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
+	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c, \
+	$(wildcard $(MODULE)/*.c $(MODULE)/*/*.c))
+module_o := $(module_c:$(MODULE)/%.c=$(OUT)/module/%.o)
 
 # Headers that only include another one.
 $(OUT)/include/stamp: $(FUZZ)/include/forward
