@@ -379,7 +379,7 @@ for leg in "${legs[@]}"; do
 	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
-	torture-* | faults-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
+	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
 	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;

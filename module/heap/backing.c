@@ -57,8 +57,8 @@ static atomic_long_t asked;
 #define ASKED_MAX	SZ_4M
 
 /*
- * Memory is plentiful above PLENTY and the size of the request.  A caller that
- * can do without leaves SPARE to everybody else.  Neither grows with the
+ * Memory is plentiful above PLENTY and the size of the request.  Below SPARE a
+ * caller that can do without makes nobody reclaim any for it.  Neither grows with the
  * machine: the kernel's watermarks, which do, are no part of what it calls
  * available.
  */
@@ -71,7 +71,10 @@ static atomic_long_t asked;
 /* Blocks of pages that are obtained at a time where they are free: 32 KiB. */
 #define BLOCK_ORDER	3U
 
-/* A sleeping caller gets no larger block of the direct map on 64 bits. */
+/*
+ * On 64 bits a sleeping caller gets no larger block of the direct map, unless
+ * there is little left: a smaller chunk in vmalloc space is better.
+ */
 #define SLEEPER_BLOCK	SZ_128K
 
 /*
@@ -368,24 +371,28 @@ static void *get_virtual(unsigned long bytes, gfp_t gfp, int node, long left)
 }
 
 /*
- * Memory in whatever way.  Who can do without does not get the last of it, and
- * never costs a process its life.
+ * Memory in whatever way.  A caller that can do without never costs a process
+ * its life: when little is left it gets what lies free, as one that may not
+ * sleep does, and nobody has to make room for it.
  */
 static void *get_memory(unsigned long bytes, gfp_t gfp, int node)
 {
 	long own = min_t(unsigned long, bytes, ASKED_MAX);
+	gfp_t flags = page_flags(gfp);
 	void *mem = NULL;
 	long all, left;
 
 	if (!kspan_may_sleep(gfp))
-		return get_direct(bytes, page_flags(gfp), node);
+		return get_direct(bytes, flags, node);
 	all = atomic_long_add_return(own, &asked);
 	left = pages_left(bytes + all - own);
-	if (left > (long)SPARE_PAGES || is_urgent(gfp)) {
+	if (left > (long)SPARE_PAGES || is_urgent(gfp))
 		mem = get_virtual(bytes, gfp, node, left);
-		if (!mem && (!IS_ENABLED(CONFIG_64BIT) || bytes <= SLEEPER_BLOCK))
-			mem = get_direct(bytes, page_flags(gfp), node);
-	}
+	else
+		flags = only_free(flags);
+	if (!mem && (!IS_ENABLED(CONFIG_64BIT) || bytes <= SLEEPER_BLOCK ||
+		     left <= (long)SPARE_PAGES))
+		mem = get_direct(bytes, flags, node);
 	atomic_long_sub(own, &asked);
 	return mem;
 }

@@ -325,6 +325,9 @@ bool kspan_arena_has(const void *ptr)
  * kspan_arena_index - a frame's number, which does not tell its address
  * @addr: where it begins
  *
+ * Frames of the direct map are numbered by themselves, behind the window: the
+ * distance from there to vmalloc space is random, and nobody should learn it.
+ *
  * Context: Any, once there is memory.
  * Return: the number; the first frame ever has an eighth of the window below.
  */
@@ -332,7 +335,11 @@ unsigned long kspan_arena_index(unsigned long addr)
 {
 	unsigned long index = (addr - index_base) >> KSPAN_FRAME_SHIFT;
 
-	return IS_ENABLED(CONFIG_64BIT) ? index : index % KSPAN_NR_WINDOW;
+	if (!IS_ENABLED(CONFIG_64BIT))
+		return index % KSPAN_NR_WINDOW;
+	if (is_vmalloc_addr((void *)addr))
+		return index;
+	return KSPAN_NR_WINDOW + (__pa(addr) >> KSPAN_FRAME_SHIFT);
 }
 
 /**

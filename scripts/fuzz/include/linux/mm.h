@@ -103,6 +103,7 @@ struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order);
 void split_page(struct page *page, unsigned int order);
 struct page *virt_to_page(const void *mem);
 bool is_vmalloc_addr(const void *mem);
+#define __pa(addr)		((unsigned long)(addr))
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 void __free_pages(struct page *page, unsigned int order);
 #define alloc_page(gfp)		alloc_pages(gfp, 0)

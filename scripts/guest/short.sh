@@ -1,0 +1,159 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Memory that is short or somewhere else: who kmalloc() serves, kspan serves,
+# and nobody is killed for it.  guest.nodes=2: the machine has two nodes, and
+# what is looked at is where memory is from.
+# shellcheck source=scripts/guest/lib.sh
+. /lib.sh
+
+SHORT=/sys/module/kspan_short/parameters
+LIMIT=83886080
+CPUS=$(nproc)
+
+# try TEST A B: make an attempt, and tell how it ended.
+try()
+{
+	echo "$@" >$SHORT/run
+	info "$*: $(cat $SHORT/result)"
+}
+
+# got NAME: a number of the last result.
+got()
+{
+	sed "s/.*\b$1 \([0-9]*\).*/\1/" $SHORT/result
+}
+
+# as_kmalloc TEST SIZE NR: kspan serves as many as kmalloc() does, or all.
+as_kmalloc()
+{
+	try "$@" || return
+	[ "$(got kspan)" -eq "$3" ] || not_above "$(got kmalloc)" "$(got kspan)"
+}
+
+# all TEST SIZE NR: kspan serves all.
+all()
+{
+	try "$@" || return
+	is "$3" got kspan
+}
+
+# all_there TEST NODE NR: all are served, and by the node.
+all_there()
+{
+	all "$@" && is "$3" got there
+}
+
+# dying SIZE NR: in a task of its own, which it is the end of.
+dying()
+{
+	sh -c "echo dying $* >$SHORT/run"
+	info "dying $*: $(cat $SHORT/result)"
+	is "$2" got kspan
+}
+
+# one_within_limit BYTES: of all CPUs at once one gets that, and sys stays below
+# the limit at every moment.
+one_within_limit()
+{
+	for _ in 1 2 3 4 5; do
+		try limit "$1" 0 || return
+		is 1 got kspan || return
+		not_above "$(got most)" $LIMIT || return
+		release
+	done
+}
+
+# leave_mb N: hugetlb takes all memory but so much.
+leave_mb()
+{
+	leave_kb=$(($(memory MemAvailable) - $1 * 1024))
+	echo $((leave_kb / 2048)) >/proc/sys/vm/nr_hugepages
+	info "$(memory MemTotal MemAvailable | tr '\n' ' ')kB in all and available"
+}
+
+# comes_back: all is free, and heap_sys is the reserve.
+comes_back()
+{
+	release
+	is 0 kstat heap_objects && is ok cat "$DIR/verify" &&
+		not_above "$(kstat heap_sys)" "$heap_sys_0"
+}
+
+nobody_killed()
+{
+	fails eval "dmesg | grep -E 'Out of memory|oom-kill|invoked oom'"
+}
+
+# short_memory: one node.
+short_memory()
+{
+	check "a softirq's burst of small objects is served" all burst 2048 4096
+	check "and comes back" comes_back
+	check "a softirq's burst of large objects is served" all burst 40000 512
+	check "and comes back" comes_back
+	check "a softirq gets what kmalloc() gives" as_kmalloc burst 1048576 8
+	check "and comes back" comes_back
+	check "a dying task is served" dying 16384 2000
+	check "and its memory comes back" comes_back
+	check "one that writes pages out is served" all noio 4096 200
+	check "as are atomic callers" is 200 got atomic
+	check "and their memory comes back" comes_back
+	if [ -e /proc/sys/vm/nr_hugepages ]; then
+		leave_mb 40
+		check "beside hugetlb pages all are served" all plain 4096 4000
+		check "large ones are, too" all plain 100000 100
+		echo 0 >/proc/sys/vm/nr_hugepages
+		check "what they had comes back" comes_back
+	fi
+	check "unload kspan_short" rmmod kspan_short
+	check "unload kspan" rmmod kspan
+	check "load kspan with a limit" insmod /kspan.ko memory_limit=$LIMIT
+	check "load kspan_short below the limit" insmod /kspan_short.ko
+	check "of $CPUS CPUs at once one gets what the limit allows" \
+		one_within_limit 62914560
+}
+
+# two_nodes: a task that is bound to one, by policy or by its cpuset, does the
+# other's heap no harm.
+two_nodes()
+{
+	pin 1
+	check "a node's own memory is served" all_there node 0 4000
+	check "by policy bound to the other node: all are served" \
+		all bound 1 4000
+	check "then the first one's is served" all_there node 0 4000
+	check "and the other one's" all_there node 1 4000
+	mkdir /cgroup
+	mount -t cgroup2 none /cgroup
+	echo +cpuset >/cgroup/cgroup.subtree_control
+	mkdir /cgroup/bound
+	if echo 1 >/cgroup/bound/cpuset.mems; then
+		check "by cpuset bound to the other node: all are served" \
+			sh -c "echo \$\$ >/cgroup/bound/cgroup.procs;
+				echo plain 2048 4000 >$SHORT/run"
+		info "bound by cpuset: $(cat $SHORT/result)"
+		check "that is, all" is 4000 got kspan
+		check "then the first one's is served, still" \
+			all_there node 0 4000
+		check "and the other one's, still" all_there node 1 4000
+	else
+		info "no cpusets here"
+	fi
+	check "all comes back" comes_back
+}
+
+check "load kspan" insmod /kspan.ko
+release
+heap_sys_0=$(($(kstat heap_sys) + 65536))
+check "load kspan_short" insmod /kspan_short.ko
+if [ "$(arg nodes 1)" -gt 1 ]; then
+	two_nodes
+else
+	short_memory
+fi
+check "verify" is ok cat "$DIR/verify"
+check "unload kspan_short at the end" rmmod kspan_short
+check "unload kspan at the end" rmmod kspan
+check "nobody was killed" nobody_killed
+check "no vmalloc area is left" no_areas
+all_ok
