@@ -89,7 +89,7 @@ mutant()
 	cp -a "$OUT"/*.o "$OUT/include" "$OUT/sim" "$OUT/module" "$dir/out"
 	# What make knows of headers is about those of the repository.
 	grep -lF "module/$file" "$dir"/out/module/*.d "$dir"/out/module/*/*.d |
-		sed 's/\.d$/.o/' | xargs -r rm
+		sed 's/\.d$/.o/' | xargs -r rm -f
 	if ! mutate "$dir" "$file" "$change" ||
 		! build "$dir/out" "$dir/module" 2>"$log"; then
 		result 1 "$scenario, $file: $what: no such line, or no C"
