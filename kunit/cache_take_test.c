@@ -52,8 +52,8 @@ static void take_directly(void *arg)
 	kspan_cache_count(SC, &nmalloc[0], &nfree);
 	work.obj[0] = take_one(0);
 	work.held = kspan_cache_held(SC);
-	work.obj[1] = kspan_cache_alloc(SC, &work.was[1]);
-	work.nr = kspan_cache_alloc_many(SC, work.obj + 2, NR_MANY, true);
+	work.obj[1] = kspan_cache_take(SC, &work.was[1]);
+	work.nr = kspan_cache_take_many(SC, work.obj + 2, NR_MANY, true);
 	kspan_cache_count(SC, &nmalloc[1], &nfree);
 	work.nmalloc = nmalloc[1] - nmalloc[0];
 }
@@ -83,7 +83,7 @@ static void single_and_many(struct kunit *test)
 	kspan_kasan_resume();
 	/* Span class 0 has nothing, ever. */
 	preempt_disable();
-	none = kspan_cache_alloc(0, &was);
+	none = kspan_cache_take(0, &was);
 	preempt_enable();
 	KUNIT_EXPECT_NULL(test, none);
 	for (i = 0; i < 2 + NR_MANY; i++)

@@ -55,6 +55,7 @@ enum levels {
 	X(user, ANY)			\
 	X(rcu, ANY)			\
 	X(bulk, ANY)			\
+	X(named_cache, ANY)		\
 	X(aligned, ANY)			\
 	X(badfree, ANY)			\
 	X(context, ANY)			\

@@ -11,6 +11,7 @@
 
 #include "api/alloc.h"
 #include "api/deferred.h"
+#include "api/named_cache.h"
 #include "api/rcu.h"
 #include "base/meta.h"
 #include "base/node.h"
@@ -201,6 +202,7 @@ static const struct part parts[] = {
 	{ "central lists", kspan_central_init, kspan_central_exit },
 	{ "depots", kspan_depot_init, kspan_depot_exit },
 	{ "large objects", kspan_large_init, kspan_large_exit },
+	{ "named caches", kspan_named_cache_init, kspan_named_cache_exit },
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },

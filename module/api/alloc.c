@@ -22,7 +22,7 @@
  *	alloc_slow()			checks the flags and the context
  *	  alloc_on_node()		__GFP_THISNODE
  *	    alloc_any()
- *	      take_object()		spares, depot, central list
+ *	      kspan_take_object()		spares, depot, central list
  *	        kspan_grow_class()	more spans, more memory (grow.c)
  *	      alloc_large()		above 32 KiB
  *	      alloc_redzoned()		check=2
@@ -61,55 +61,13 @@
  * The kernel's own key is laid out for the kernel's default; kspan's leaves
  * the fast path a straight line either way.
  */
-static DEFINE_STATIC_KEY_FALSE(alloc_init_key);
+DEFINE_STATIC_KEY_FALSE(kspan_alloc_init_key);
 
 static __always_inline unsigned int index_of(size_t size)
 {
 	if (likely(size <= KSPAN_SIZE8_MAX))
 		return kspan_index8[(size + 7) >> 3];
 	return kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
-}
-
-/* An object from any place but the fast path; NULL is reported. */
-static void *take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
-			 bool zero)
-{
-	void *ptr;
-	u8 was = KSPAN_OBJ_ZEROED;
-	int err = 0;
-
-	for (;;) {
-		preempt_disable();
-		if (kspan_redzone_on())
-			ptr = kspan_cache_take_redzoned(sc, node, size, zero);
-		else if (node == NUMA_NO_NODE)
-			ptr = kspan_cache_alloc(sc, &was);
-		else
-			ptr = kspan_cache_take_node(sc, node, &was);
-		preempt_enable();
-		if (likely(ptr || err))
-			break;
-		/* A last look follows a failure: others free meanwhile. */
-		err = kspan_grow_class(sc, &node, gfp);
-	}
-	if (unlikely(!ptr)) {
-		kspan_report_fail(size, gfp, err);
-		return NULL;
-	}
-	if (zero && was != KSPAN_OBJ_ZEROED)
-		kspan_fill_object(ptr, 0, kspan_sc_info(sc)->size);
-	return ptr;
-}
-
-/*
- * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
- * that is none, or got memory after kspan was loaded.
- */
-static int bound_node(int node)
-{
-	if (kspan_nr_nodes == 1)
-		return NUMA_NO_NODE;
-	return kspan_has_node(node) ? node : NUMA_NO_NODE;
 }
 
 static noinline void mark_data(void *ptr)
@@ -142,7 +100,7 @@ static noinline void *alloc_redzoned(size_t size, size_t align, gfp_t gfp,
 
 	if (!class)
 		return alloc_large(size, align, gfp, node, tops);
-	return take_object(class + tops / 2, size, gfp, node,
+	return kspan_take_object(class + tops / 2, size, gfp, node,
 			   kspan_want_zero(gfp));
 }
 
@@ -153,7 +111,7 @@ static __always_inline void *alloc_any(size_t size, size_t align, gfp_t gfp,
 		return alloc_redzoned(size, align, gfp, node, tops);
 	if (size > KSPAN_SMALL_MAX || align > CLASS_ALIGN_MAX)
 		return alloc_large(size, align, gfp, node, tops);
-	return take_object((index_of(size) + tops) / 2, size, gfp, node,
+	return kspan_take_object((index_of(size) + tops) / 2, size, gfp, node,
 			   kspan_want_zero(gfp));
 }
 
@@ -172,7 +130,7 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 		kspan_report_fail(size, gfp, -EINVAL);
 		return NULL;
 	}
-	ptr = alloc_any(size, align, gfp, bound_node(node), tops);
+	ptr = alloc_any(size, align, gfp, kspan_bound_node(node), tops);
 	if (!ptr || kspan_is_on_node(ptr, size, node))
 		return ptr;
 	kspan_free(ptr);
@@ -194,7 +152,7 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 	might_alloc(gfp);
 	if (unlikely(gfp & __GFP_THISNODE))
 		return alloc_on_node(size, align, gfp, node, tops);
-	return alloc_any(size, align, gfp, bound_node(node), tops);
+	return alloc_any(size, align, gfp, kspan_bound_node(node), tops);
 }
 
 /*
@@ -312,7 +270,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 	u8 was;
 
 	kspan_check_context(gfp);
-	if (static_branch_unlikely(&alloc_init_key) ||
+	if (static_branch_unlikely(&kspan_alloc_init_key) ||
 	    unlikely(gfp & KSPAN_GFP_SPECIAL))
 		return alloc_special(size, gfp, tops);
 	top = fast_index(size, tops);
@@ -504,5 +462,5 @@ EXPORT_SYMBOL_GPL(kspan_size_roundup);
 void kspan_alloc_init(void)
 {
 	if (want_init_on_alloc(0))
-		static_branch_enable(&alloc_init_key);
+		static_branch_enable(&kspan_alloc_init_key);
 }

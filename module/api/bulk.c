@@ -31,7 +31,7 @@ static size_t take_batches(unsigned int class, void **objs, size_t n, bool zero)
 	do {
 		want = min_t(size_t, n - done, batch);
 		preempt_disable();
-		got = kspan_cache_alloc_many(class, objs + done, want, zero);
+		got = kspan_cache_take_many(class, objs + done, want, zero);
 		preempt_enable();
 		done += got;
 	} while (got == want && done < n);

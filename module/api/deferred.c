@@ -151,7 +151,8 @@ static unsigned long free_deferred_one(struct llist_node *node)
 		kspan_tiny_release(span, node);
 	} else {
 		kspan_sanitize_deferred(node, size);
-		kspan_cache_free(kspan_span_sc(span), node, span->state +
+		kspan_span_construct(span, node);
+		kspan_cache_put(kspan_span_sc(span), node, span->state +
 				 kspan_span_index(span, (unsigned long)node));
 	}
 	return size;

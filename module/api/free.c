@@ -131,7 +131,7 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 	if (in_nmi())
 		kspan_defer((void *)ptr);
 	else
-		kspan_cache_free(kspan_span_sc(object->span), ptr, object->state);
+		kspan_cache_put(kspan_span_sc(object->span), ptr, object->state);
 }
 
 /*
@@ -193,7 +193,7 @@ static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 		return true;
 	if (!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_DEFERRED))
 		return false;
-	kspan_cache_free(kspan_span_sc(span), ptr, state);
+	kspan_cache_put(kspan_span_sc(span), ptr, state);
 	return true;
 }
 
@@ -238,6 +238,20 @@ static noinline void free_in_irq(const void *ptr)
 		kspan_free_slow(ptr);
 		kick_if_many_ended();
 	}
+}
+
+/**
+ * kspan_free_on - free an object that the fast path did not
+ * @ptr: any value
+ *
+ * Context: Any.
+ */
+void kspan_free_on(const void *ptr)
+{
+	if (kspan_in_task())
+		free_swap(ptr);
+	else
+		free_in_irq(ptr);
 }
 
 /**
@@ -359,46 +373,15 @@ bool kspan_owns(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_owns);
 
-/*
- * Free plain small objects of one class, as many as come in a row and as F has
- * room for, with F's top in a register.
- *
- * Context: Task, with preemption off.
- * Return: how many.
- */
+/* Context: Task, with preemption off.  Return: how many were freed. */
 static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 {
 	struct kspan_span *span = kspan_span_of(objs[0]);
-	unsigned long f = span->index;
-	void **obj = objs, **end;
-	struct kspan_slot *slot;
-	unsigned int room;
-	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
-	u8 *state;
 
-	/* A large object's has none. */
+	/* A large object's has no index. */
 	if (unlikely(!READ_ONCE(span->magic)))
 		return 0;
-	slot = __this_cpu_read(kspan_tops[f]);
-	room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
-	end = objs + min(nr, room);
-	for (; obj != end; obj++) {
-		/* Neighbours, as bulk allocation gives them, share a span. */
-		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
-			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
-			span = kspan_span_of(*obj);
-		}
-		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
-			     span->index != f ||
-			     !kspan_obj_claim(state, KSPAN_OBJ_LIVE,
-					      KSPAN_OBJ_FREE)))
-			break;
-		slot->ptr = *obj;
-		slot->state = state;
-		slot++;
-	}
-	kspan_top_write(f, slot);
-	return obj - objs;
+	return kspan_free_row(span, span->index, objs, nr);
 }
 
 /* Free objects by rows; preemption is on before what may take long. */

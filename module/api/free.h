@@ -6,6 +6,7 @@
 #define KSPAN_FREE_H
 
 #include <linux/compiler.h>
+#include <linux/minmax.h>
 
 #include "cache/cache.h"
 #include "span/arena.h"
@@ -70,6 +71,48 @@ static __always_inline bool kspan_free_to(struct kspan_span *span,
 	       kspan_cache_push(span->index, ptr, state);
 }
 
+/**
+ * kspan_free_row - put plain small objects of one class into the task cache
+ * @span: what the arena map has for the first of them
+ * @f: the index of the class's F
+ * @objs: any values
+ * @nr: how many, not 0
+ *
+ * As many as come in a row and as F has room for, with F's top in a register.
+ *
+ * Context: Task, with preemption off.
+ * Return: how many.
+ */
+static __always_inline unsigned int kspan_free_row(struct kspan_span *span,
+						   unsigned long f, void **objs,
+						   unsigned int nr)
+{
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[f]);
+	unsigned int room = (-(unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
+	void **obj = objs, **end = objs + min(nr, room);
+	unsigned long page = (unsigned long)objs[0] & ~(KSPAN_PAGE_SIZE - 1);
+	u8 *state;
+
+	for (; obj != end; obj++) {
+		/* Neighbours, as bulk allocation gives them, share a span. */
+		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
+			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
+			span = kspan_span_of(*obj);
+		}
+		if (unlikely(!kspan_is_plain(span, *obj, &state) ||
+			     span->index != f ||
+			     !kspan_obj_claim(state, KSPAN_OBJ_LIVE,
+					      KSPAN_OBJ_FREE)))
+			break;
+		slot->ptr = *obj;
+		slot->state = state;
+		slot++;
+	}
+	kspan_top_write(f, slot);
+	return obj - objs;
+}
+
 void kspan_free_slow(const void *ptr);
+void kspan_free_on(const void *ptr);
 
 #endif /* KSPAN_FREE_H */

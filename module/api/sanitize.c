@@ -122,7 +122,9 @@ void kspan_sanitize_forget(const void *ptr, size_t room)
 {
 	debug_check_no_locks_freed(ptr, room);
 	kmemleak_free(ptr);
-	kspan_kasan_poison_object(ptr, room);
+	/* Readers may look at it for as long as its span lasts. */
+	if (!kspan_sc_is_rcu(kspan_span_sc(kspan_span_find(ptr))))
+		kspan_kasan_poison_object(ptr, room);
 }
 
 /**

@@ -196,4 +196,16 @@ static inline void kspan_shrinker_remove(struct shrinker *shrinker)
 }
 #endif
 
+/* Flags of a slab cache that not every kernel has, and that are but hints. */
+#ifdef SLAB_NO_MERGE		/* from 6.5 on */
+#define KSPAN_SLAB_NO_MERGE	((__force unsigned long)SLAB_NO_MERGE)
+#else
+#define KSPAN_SLAB_NO_MERGE	0UL
+#endif
+#ifdef SLAB_MEM_SPREAD		/* up to 6.8 */
+#define KSPAN_SLAB_MEM_SPREAD	((__force unsigned long)SLAB_MEM_SPREAD)
+#else
+#define KSPAN_SLAB_MEM_SPREAD	0UL
+#endif
+
 #endif /* KSPAN_COMPAT_H */

@@ -3,6 +3,8 @@
  * Span classes: the table of the dynamic ones.
  */
 #include <linux/errno.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 
 #include "base/meta.h"
@@ -11,10 +13,84 @@
 #define BLOCK_BYTES	(KSPAN_SC_BLOCK * sizeof(struct kspan_span_class *))
 
 struct kspan_span_class **kspan_sc_blocks[KSPAN_SC_BLOCKS];
-unsigned int kspan_sc_end = KSPAN_NR_SC;
+unsigned int kspan_sc_limit = KSPAN_NR_SC;
+atomic64_t kspan_sc_gone[KSPAN_NR_CLASSES + 1];
+atomic64_t kspan_sc_gone_bytes;
 
 /* Guards what is written to the table. */
 static DEFINE_MUTEX(sc_mutex);
+
+/* As the generator of the size classes has them, scripts/checks. */
+#define MAX_PAGES	10U	/* heap pages of a span, if an object needs no more */
+#define TAIL_SHARE	32U	/* of a span may be left over at its end: 1 / this */
+#define MAX_OBJS	1024U
+#define MAG_BYTES	16384U
+#define MAG_OBJS	63U
+
+/*
+ * Whether the look at a product's lower half tells an object's first byte from
+ * all others in a span of @nr objects (free.h): the divisor is a little too
+ * large, by @excess / @size, and what that adds up to over the span must stay
+ * below it.
+ */
+static bool is_exact(u32 size, u32 magic, u32 nr)
+{
+	u64 excess = (u64)magic * size - (1ULL << 32);
+
+	return (nr - 1) * excess < magic;
+}
+
+static unsigned int objs_in(unsigned int pages, size_t size)
+{
+	return min_t(size_t, pages * KSPAN_PAGE_SIZE / size, MAX_OBJS);
+}
+
+static unsigned int mag_objs(size_t size)
+{
+	unsigned int least = size <= KSPAN_PAGE_SIZE ? 8 :
+			     size <= KSPAN_SMALL_MAX ? 2 : 1;
+
+	return clamp_t(size_t, MAG_BYTES / size, least, MAG_OBJS);
+}
+
+/**
+ * kspan_sc_figures - the figures of a span class for objects of any size
+ * @info: the result
+ * @size: bytes of a slot, a multiple of 8
+ *
+ * Context: Any.
+ * Return: false if a span cannot hold an object of that size.
+ */
+bool kspan_sc_figures(struct kspan_class *info, size_t size)
+{
+	unsigned int pages, nr, tail, least = 0, best = 0;
+	u32 magic;
+
+	if (!size || size > KSPAN_SC_SIZE_MAX)
+		return false;
+	magic = 0xffffffffU / size + 1;
+	least = DIV_ROUND_UP(size, KSPAN_PAGE_SIZE);
+	for (pages = least; pages <= max(least, MAX_PAGES); pages++) {
+		nr = objs_in(pages, size);
+		if (!is_exact(size, magic, nr))
+			break;
+		tail = pages * KSPAN_PAGE_SIZE - nr * size;
+		if (!best || (u64)tail * best <
+			     (best * KSPAN_PAGE_SIZE -
+			      (u64)objs_in(best, size) * size) * pages)
+			best = pages;
+		if (tail * TAIL_SHARE <= pages * KSPAN_PAGE_SIZE)
+			break;
+	}
+	*info = (struct kspan_class){
+		.size = size,
+		.magic = magic,
+		.nr_objs = objs_in(best, size),
+		.nr_pages = best,
+		.mag_cap = mag_objs(size),
+	};
+	return true;
+}
 
 /* The place of a number in the table, NULL without memory for its block. */
 static struct kspan_span_class **place_of(unsigned int sc)
@@ -59,8 +135,8 @@ int kspan_sc_publish(struct kspan_span_class *class)
 			class->index = KSPAN_F_INDEX(0);
 		/* Readers depend on the pointer for what it leads to. */
 		smp_store_release(place, class);
-		if (sc >= kspan_sc_end)
-			WRITE_ONCE(kspan_sc_end, sc + 1);
+		if (sc >= kspan_sc_limit)
+			WRITE_ONCE(kspan_sc_limit, sc + 1);
 		err = 0;
 		break;
 	}
@@ -71,13 +147,20 @@ int kspan_sc_publish(struct kspan_span_class *class)
 /**
  * kspan_sc_withdraw - take a span class out of the table
  * @class: one without spans
+ * @nr: objects that were allocated from it, ever
  *
- * Waits until nobody uses it any more.
+ * Who has just detached its last span looks at the class once more; then nobody
+ * finds it; then nobody uses it.
  *
  * Context: Process context that may sleep.
  */
-void kspan_sc_withdraw(struct kspan_span_class *class)
+void kspan_sc_withdraw(struct kspan_span_class *class, u64 nr)
 {
+	WRITE_ONCE(class->gone, true);
+	atomic64_add(nr, &kspan_sc_gone[class->class]);
+	if (!class->class)
+		atomic64_add(nr * class->info.size, &kspan_sc_gone_bytes);
+	synchronize_rcu();
 	mutex_lock(&sc_mutex);
 	WRITE_ONCE(*place_of(class->sc), NULL);
 	mutex_unlock(&sc_mutex);
@@ -101,5 +184,5 @@ void kspan_sc_exit(void)
 					KSPAN_SYS_OTHER);
 		kspan_sc_blocks[i] = NULL;
 	}
-	kspan_sc_end = KSPAN_NR_SC;
+	kspan_sc_limit = KSPAN_NR_SC;
 }

@@ -9,8 +9,8 @@
  * The dynamic ones, from KSPAN_NR_SC on, belong to a named cache or to a
  * client's heap and come and go with it.
  *
- * A dynamic span class is withdrawn only when it has no span left, and its
- * structure is freed only after an RCU grace period.  So whoever found a span
+ * A dynamic span class ends only when it has no span left, and its structure is
+ * freed only after RCU grace periods.  So whoever found a span
  * in the arena map with preemption off may use the span's class, and so may
  * whoever calls kspan_sc_exists() in an RCU read section and finds it there.
  */
@@ -41,6 +41,14 @@ struct kspan_sc_cpu;
  * @cpu: its part of the per-CPU caches; NULL without magazines
  * @index: the index of its F; that of sc 0 without magazines, which is always
  *	full
+ * @asked: bytes that all its objects are asked for with; 0: each has its own;
+ *	set once
+ * @ctor: called for each object of a new span, or NULL; cleared when nobody
+ *	allocates any more
+ * @keeps: whether nothing may write to its free objects, which keep what is in
+ *	them from one user to the next; set once
+ * @rcu: whether spans end only after a grace period; set once
+ * @gone: whether it is about to leave the table
  * @name: of the cache or heap it belongs to; set once
  */
 struct kspan_span_class {
@@ -52,6 +60,11 @@ struct kspan_span_class {
 	struct kspan_sc_home **homes;
 	struct kspan_sc_cpu __percpu *cpu;
 	unsigned long index;
+	u32 asked;
+	bool keeps;
+	bool rcu;
+	bool gone;
+	void (*ctor)(void *obj);
 	const char *name;
 };
 
@@ -65,6 +78,9 @@ struct kspan_span_class {
 #define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
 #define KSPAN_NR_TOPS		(2 * KSPAN_NR_SC)
 
+/* Bytes of the largest object that has a slot in a span. */
+#define KSPAN_SC_SIZE_MAX	((1UL << 20) + KSPAN_PAGE_SIZE)
+
 /* Span classes there may be; a span has 16 bits for the number. */
 #define KSPAN_SC_BLOCK		256U
 #define KSPAN_SC_BLOCKS		256U
@@ -76,7 +92,14 @@ struct kspan_span_class {
  */
 extern struct kspan_span_class **kspan_sc_blocks[KSPAN_SC_BLOCKS];
 /* All numbers in use are below this; it only grows. */
-extern unsigned int kspan_sc_end;
+extern unsigned int kspan_sc_limit;
+
+/*
+ * Objects that were allocated from dynamic span classes that have ended, and
+ * freed, all of them: by size class, 0 for named caches; and the bytes of those.
+ */
+extern atomic64_t kspan_sc_gone[KSPAN_NR_CLASSES + 1];
+extern atomic64_t kspan_sc_gone_bytes;
 
 /* A dynamic span class by its number, NULL if there is none. */
 static inline struct kspan_span_class *kspan_sc_find(unsigned int sc)
@@ -95,7 +118,12 @@ static inline bool kspan_sc_is_static(unsigned int sc)
 /* Whether there is such a span class.  Context: in an RCU read section. */
 static inline bool kspan_sc_exists(unsigned int sc)
 {
-	return kspan_sc_is_static(sc) || kspan_sc_find(sc);
+	const struct kspan_span_class *class;
+
+	if (kspan_sc_is_static(sc))
+		return true;
+	class = kspan_sc_find(sc);
+	return class && !READ_ONCE(class->gone);
 }
 
 /*
@@ -103,7 +131,7 @@ static inline bool kspan_sc_exists(unsigned int sc)
  * none, or none any more.
  */
 #define for_each_kspan_sc(sc) \
-	for ((sc) = 1; (sc) < READ_ONCE(kspan_sc_end); (sc)++)
+	for ((sc) = 1; (sc) < READ_ONCE(kspan_sc_limit); (sc)++)
 
 /**
  * kspan_sc_enter - begin to work on a span class
@@ -163,8 +191,21 @@ static inline unsigned long kspan_sc_index(unsigned int sc)
 	return READ_ONCE(kspan_sc_find(sc)->index);
 }
 
+/* Whether nothing may write to free objects of a span class. */
+static inline bool kspan_sc_keeps(unsigned int sc)
+{
+	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->keeps;
+}
+
+/* Whether the spans of a span class end only after a grace period. */
+static inline bool kspan_sc_is_rcu(unsigned int sc)
+{
+	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->rcu;
+}
+
+bool kspan_sc_figures(struct kspan_class *info, size_t size);
 int kspan_sc_publish(struct kspan_span_class *class);
-void kspan_sc_withdraw(struct kspan_span_class *class);
+void kspan_sc_withdraw(struct kspan_span_class *class, u64 nr);
 int kspan_sc_init(void);
 void kspan_sc_exit(void);
 

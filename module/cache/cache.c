@@ -216,7 +216,7 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 }
 
 /**
- * kspan_cache_alloc - take an object, wherever one is at hand
+ * kspan_cache_take - take an object, wherever one is at hand
  * @sc: span class
  * @was: the state it had, FREE or ZEROED
  *
@@ -224,7 +224,7 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
  * Return: a LIVE object, or NULL: neither cache nor depot nor span has one,
  * or this is an NMI.
  */
-void *kspan_cache_alloc(unsigned int sc, u8 *was)
+void *kspan_cache_take(unsigned int sc, u8 *was)
 {
 	unsigned int ctx = kspan_context();
 	struct kspan_ctx_cache c;
@@ -267,7 +267,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 }
 
 /**
- * kspan_cache_alloc_many - take several objects at once
+ * kspan_cache_take_many - take several objects at once
  * @sc: span class
  * @objs: where they go
  * @nr: how many, at most
@@ -276,7 +276,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
  * Context: Any, with preemption off.
  * Return: how many there were at hand.
  */
-unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
+unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero)
 {
 	unsigned int ctx = kspan_context(), done = 0;
@@ -373,6 +373,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		     const void *ptr, u8 *state)
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
+	bool wipe = want_init_on_free() && !kspan_sc_keeps(sc);
 
 	if (kspan_redzone_on()) {
 		kspan_cache_put_redzoned(c, sc, ptr, state);
@@ -380,25 +381,25 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 	}
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
 	/* Also what is never used again: what it held is a secret still. */
-	if (want_init_on_free())
+	if (wipe)
 		kspan_fill_object((void *)ptr, 0, kspan_sc_info(sc)->size);
 	if (kspan_params.sbrk) {
 		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);
 		return;
 	}
-	WRITE_ONCE(*state, want_init_on_free() ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
+	WRITE_ONCE(*state, wipe ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
 	kspan_central_flush(sc, &slot, 1);
 }
 
 /**
- * kspan_cache_free - take an object back
+ * kspan_cache_put - take an object back
  * @sc: span class
  * @ptr: the object
  * @state: its state byte, LIVE; DEFERRED or SPENT with check=2
  *
  * Context: Any but NMI, with preemption off.
  */
-void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state)
+void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state)
 {
 	struct kspan_ctx_cache c;
 

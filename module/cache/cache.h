@@ -280,7 +280,7 @@ static __always_inline void kspan_cache_count_swap(unsigned long a,
  * @was: the state it had, FREE or ZEROED
  * @is_static: whether the span class is known to be a static one
  *
- * The short way for the commonest end of a fast path; kspan_cache_alloc()
+ * The short way for the commonest end of a fast path; kspan_cache_take()
  * knows all ways.  A CPU that frees what it allocates lives on this one: with
  * few objects in its cache it comes here every few calls.
  *
@@ -352,10 +352,14 @@ void kspan_cache_exit(void);
 bool kspan_cache_swap_free(const struct kspan_span *span);
 int kspan_sc_init_cpus(struct kspan_span_class *class);
 void kspan_sc_free_cpus(struct kspan_span_class *class);
-void *kspan_cache_alloc(unsigned int sc, u8 *was);
-unsigned int kspan_cache_alloc_many(unsigned int sc, void **objs,
+int kspan_sc_begin(struct kspan_span_class *class, bool magazines);
+void kspan_sc_end(struct kspan_span_class *class);
+unsigned long kspan_sc_nr_spans(unsigned int sc);
+void kspan_cache_drain_sc(unsigned int sc);
+void *kspan_cache_take(unsigned int sc, u8 *was);
+unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero);
-void kspan_cache_free(unsigned int sc, const void *ptr, u8 *state);
+void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 				bool zero);

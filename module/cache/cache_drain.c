@@ -76,7 +76,7 @@ static unsigned long held_by(const struct kspan_ctx_cache *c, unsigned int sc)
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
 	const struct kspan_class *busy = kspan_sc_info(busy_sc);
-	unsigned int nr_sc = READ_ONCE(kspan_sc_end);
+	unsigned int nr_sc = READ_ONCE(kspan_sc_limit);
 	unsigned long step = kspan_cache_budget / nr_sc;
 	struct kspan_cache_cpu *cc = c->cpu;
 	unsigned long bytes;
@@ -138,6 +138,28 @@ void kspan_cache_drain_local(void)
 		}
 	}
 	WRITE_ONCE(c.cpu->nr_seen, READ_ONCE(c.cpu->nr_events));
+}
+
+/**
+ * kspan_cache_drain_sc - empty what this CPU has of a span class
+ * @sc: span class, which stays
+ *
+ * Context: Task context, migration not possible.
+ */
+void kspan_cache_drain_sc(unsigned int sc)
+{
+	unsigned int ctx;
+	unsigned long flags;
+	struct kspan_ctx_cache c;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(smp_processor_id(), ctx);
+		if (kspan_is_bare(&c, sc))
+			continue;
+		local_irq_save(flags);
+		drain_class(&c, sc);
+		local_irq_restore(flags);
+	}
 }
 
 /* Empty the caches of a CPU that is offline.  Context: Process. */

@@ -45,7 +45,9 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		node = c.node;
 	while (kspan_central_fill(node, sc, &slot, 1)) {
 		span = kspan_span_find(slot.ptr);
-		if (unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
+		/* What keeps its content holds no poison. */
+		if (*slot.state == KSPAN_OBJ_POISONED &&
+		    unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
 			WRITE_ONCE(*slot.state, KSPAN_OBJ_QUARANTINED);
 			continue;
 		}
@@ -80,6 +82,13 @@ void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 	atomic64_add(kspan_redzone_asked(span, ptr), &kspan_redzone_free_bytes);
 	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;
+	if (kspan_sc_keeps(sc)) {
+		WRITE_ONCE(*state, kspan_params.sbrk ? KSPAN_OBJ_QUARANTINED :
+						       KSPAN_OBJ_FREE);
+		if (!kspan_params.sbrk)
+			kspan_central_flush(sc, &slot, 1);
+		return;
+	}
 	kspan_redzone_poison(span, slot.ptr);
 	if (kspan_params.sbrk) {
 		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);

@@ -92,7 +92,7 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 	unsigned long i = ((unsigned long)block - span->base) / KSPAN_TINY_MAX;
 
 	kspan_kasan_poison_object(block, KSPAN_TINY_MAX);
-	kspan_cache_free(KSPAN_SC_TINY, block, span->state + i);
+	kspan_cache_put(KSPAN_SC_TINY, block, span->state + i);
 }
 
 /*
@@ -141,7 +141,7 @@ static void *cut_new(struct tiny_block *cur, size_t size, int node)
 	u8 was;
 
 	if (likely(node == NUMA_NO_NODE))
-		block = kspan_cache_alloc(KSPAN_SC_TINY, &was);
+		block = kspan_cache_take(KSPAN_SC_TINY, &was);
 	else
 		block = kspan_cache_take_node(KSPAN_SC_TINY, node, &was);
 	if (!block)

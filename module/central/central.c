@@ -285,10 +285,10 @@ static void drop_span(struct kspan_span *span)
 		preempt_enable();
 		return;
 	}
-	kspan_arena_withdraw(span);
-	kspan_page_heap_free(kspan_page_heap_of(span->node), span->chunk, span->base,
-			     kspan_span_pages(span));
-	kspan_span_end(span);
+	if (unlikely(kspan_sc_is_rcu(kspan_span_sc(span))))
+		kspan_central_hold(span);
+	else
+		kspan_central_drop(span);
 }
 
 static void drop_spans(struct list_head *empty)

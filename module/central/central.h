@@ -72,6 +72,9 @@ void kspan_central_quarantine_locked(struct kspan_central *central,
 				     struct kspan_span *span);
 void kspan_central_quarantine_object_locked(struct kspan_central *central,
 					    struct kspan_span *span, unsigned int i);
+void kspan_central_drop(struct kspan_span *span);
+void kspan_central_hold(struct kspan_span *span);
+void kspan_central_drop_held(void);
 const char *kspan_central_check(struct kspan_central *central);
 const char *kspan_central_check_span(const struct kspan_central *central,
 				     const struct kspan_span *span);

@@ -161,6 +161,7 @@ static void tick_work_fn(struct work_struct *work)
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_large_cache_age();
 	trim_heaps(false, idle);
+	kspan_central_drop_held();
 	kspan_span_free_dead();
 	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();
@@ -175,6 +176,7 @@ static void tidy_up(void)
 	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
+	kspan_central_drop_held();
 	kspan_span_free_dead();
 	if (!READ_ONCE(tick_runs))
 		queue_tick();
@@ -239,6 +241,7 @@ unsigned long kspan_scavenge_all(void)
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);
 	bytes += trim_heaps(true, 0);
+	kspan_central_drop_held();
 	kspan_span_free_dead();
 	kspan_page_heap_fill_reserve();
 	kspan_pools_fill();

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "api/named_cache.h"
 #include "base/inject.h"
 #include "base/params.h"
 #include "base/sizeclass.h"
@@ -62,6 +63,30 @@ static int by_size_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(by_size);
+
+static void show_cache(const struct kspan_cache *c, void *m)
+{
+	const struct kspan_class *info = &c->class.info;
+	struct kspan_class_stats row;
+
+	kspan_read_sc(c->class.sc, &row);
+	seq_printf(m, "%s %u %u %u %llu %llu %llu %llu %llu\n", c->name,
+		   c->class.asked, info->nr_pages, info->nr_objs, row.nmalloc,
+		   row.nfree, row.nmalloc - row.nfree, row.nr_spans,
+		   row.nr_partial);
+}
+
+static int caches_show(struct seq_file *m, void *unused)
+{
+	u64 gone = atomic64_read(&kspan_sc_gone[0]);
+
+	seq_puts(m, "name size pages objects nmalloc nfree inuse spans partial\n");
+	kspan_named_cache_walk(show_cache, m);
+	if (gone)
+		seq_printf(m, "(destroyed) 0 0 0 %llu %llu 0 0 0\n", gone, gone);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(caches);
 
 static int verify_show(struct seq_file *m, void *unused)
 {
@@ -115,6 +140,7 @@ void kspan_debugfs_init(void)
 		debugfs_dir = debugfs_create_dir("kspan", NULL);
 	debugfs_create_file("stats", 0400, debugfs_dir, NULL, &stats_fops);
 	debugfs_create_file("by_size", 0400, debugfs_dir, NULL, &by_size_fops);
+	debugfs_create_file("caches", 0400, debugfs_dir, NULL, &caches_fops);
 	debugfs_create_file("verify", 0400, debugfs_dir, NULL, &verify_fops);
 	debugfs_create_file("memory_limit", 0600, debugfs_dir, NULL,
 			    &memory_limit_fops);

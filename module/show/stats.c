@@ -57,6 +57,7 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 	unsigned int sc;
 
 	*out = (struct kspan_class_stats){};
+	out->nmalloc = out->nfree = atomic64_read(&kspan_sc_gone[class]);
 	for_each_kspan_sc(sc) {
 		if (!kspan_sc_enter(sc))
 			continue;
@@ -76,6 +77,32 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 static u64 count(const atomic_long_t *counter)
 {
 	return (unsigned long)atomic_long_read(counter);
+}
+
+/* Add the objects of named caches, and their bytes as far as they count. */
+static void read_caches(struct kspan_stats *out, u64 *freed_bytes)
+{
+	u64 gone = atomic64_read(&kspan_sc_gone_bytes);
+	struct kspan_class_stats one;
+	unsigned int sc;
+
+	kspan_read_class(0, &one);
+	out->nmalloc += one.nmalloc;
+	out->nfree += one.nfree;
+	if (kspan_redzone_on())
+		return;
+	out->total_alloc += gone;
+	*freed_bytes += gone;
+	for_each_kspan_sc(sc) {
+		if (kspan_sc_is_static(sc) || !kspan_sc_enter(sc))
+			continue;
+		if (!kspan_sc_class(sc)) {
+			kspan_read_sc(sc, &one);
+			out->total_alloc += one.nmalloc * kspan_sc_info(sc)->size;
+			*freed_bytes += one.nfree * kspan_sc_info(sc)->size;
+		}
+		kspan_sc_leave();
+	}
 }
 
 static void read_objects(struct kspan_stats *out)
@@ -109,6 +136,7 @@ static void read_objects(struct kspan_stats *out)
 		out->total_alloc += one.nmalloc * kspan_classes[class].size;
 		freed_bytes += one.nfree * kspan_classes[class].size;
 	}
+	read_caches(out, &freed_bytes);
 	out->heap_objects = out->nmalloc - out->nfree;
 	out->alloc = out->total_alloc - freed_bytes;
 	out->heap_alloc = out->alloc;

@@ -21,6 +21,7 @@ struct kspan_class_stats {
 	u64 nr_partial;
 };
 
+/* Of a named cache; those that have ended count in kspan_sc_gone. */
 void kspan_read_class(unsigned int class, struct kspan_class_stats *out);
 void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out);
 

@@ -113,6 +113,8 @@ size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
 {
 	if (span->kind == KSPAN_LARGE)
 		return READ_ONCE(span->asked);
+	if (!kspan_sc_is_static(span->sc) && kspan_sc_find(span->sc)->asked)
+		return kspan_sc_find(span->sc)->asked;
 	return READ_ONCE(*small_asked(span, ptr));
 }
 
@@ -128,7 +130,7 @@ void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
 {
 	if (span->kind == KSPAN_LARGE)
 		WRITE_ONCE(span->asked, size);
-	else
+	else if (kspan_sc_is_static(span->sc) || !kspan_sc_find(span->sc)->asked)
 		WRITE_ONCE(*small_asked(span, ptr), size);
 	kspan_fill_object(ptr + size, RED_BYTE, kspan_span_size(span) - size);
 }
@@ -263,7 +265,9 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 	unsigned long flags;
 	bool sound;
 
-	if (size > room - KSPAN_REDZONE_MIN)
+	/* One of a named cache has the size that all of them have. */
+	if (size > room - KSPAN_REDZONE_MIN ||
+	    (span->kind != KSPAN_LARGE && !class))
 		return false;
 	if (span->kind == KSPAN_LARGE) {
 		if (size + KSPAN_REDZONE_MIN + KSPAN_PAGE_SIZE <= room)
@@ -346,6 +350,8 @@ void kspan_redzone_poison_span(struct kspan_span *span)
 {
 	unsigned int i;
 
+	if (kspan_sc_keeps(span->sc))
+		return;
 	for (i = 0; i < span->nr_objs; i++) {
 		fill_with_poison(span, (void *)kspan_span_addr(span, i));
 		span->state[i] = KSPAN_OBJ_POISONED;

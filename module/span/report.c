@@ -38,6 +38,7 @@ static const char * const fault_names[KSPAN_NR_FAULTS] = {
 	[KSPAN_FAULT_WILD] = "free of memory that is not kspan's",
 	[KSPAN_FAULT_INTERIOR] = "free of a pointer that is not an object's start",
 	[KSPAN_FAULT_SIZE] = "free with a size of another class",
+	[KSPAN_FAULT_CACHE] = "free of an object that is not the cache's",
 };
 
 /* A bug that frees in a loop must not drown the log: 64 in 5 s are enough. */
@@ -78,6 +79,8 @@ static void describe_place(const void *ptr, const struct kspan_span *span)
 		       span->nr_pages, offset);
 		return;
 	}
+	if (!kspan_sc_is_static(span->sc))
+		pr_err("  of %s\n", kspan_sc_find(span->sc)->name);
 	i = kspan_span_index(span, (unsigned long)ptr);
 	if (i >= span->nr_objs)
 		pr_err("  class %u (%lu bytes), %s span of %u pages, behind its last object\n",

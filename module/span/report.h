@@ -17,6 +17,7 @@ enum kspan_fault {
 	KSPAN_FAULT_WILD,	/* no memory of kspan's */
 	KSPAN_FAULT_INTERIOR,	/* not the first byte of an object */
 	KSPAN_FAULT_SIZE,	/* a size of another class */
+	KSPAN_FAULT_CACHE,	/* an object of another cache, or of none */
 	KSPAN_NR_FAULTS,
 };
 

@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
+#include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
 #include "span/span.h"
@@ -153,6 +154,45 @@ void kspan_span_free(struct kspan_span *span)
 }
 
 /**
+ * kspan_span_construct - put a free object into the state its cache promises
+ * @span: a small span
+ * @obj: one of its objects, the caller's alone
+ *
+ * Context: Any but NMI.
+ */
+void kspan_span_construct(const struct kspan_span *span, void *obj)
+{
+	void (*ctor)(void *obj) = NULL;
+
+	if (!kspan_sc_is_static(span->sc))
+		ctor = READ_ONCE(kspan_sc_find(span->sc)->ctor);
+	if (!ctor)
+		return;
+	kspan_kasan_pause();
+	ctor(obj);
+	kspan_kasan_resume();
+}
+
+/*
+ * Objects that keep what is in them.  Readers may look at those that are RCU's
+ * at any time, so KASAN hears of no end of theirs before their span's.
+ */
+static void construct(struct kspan_span *span)
+{
+	const struct kspan_span_class *class = kspan_sc_find(span->sc);
+	unsigned int i;
+	void *obj;
+
+	for (i = 0; i < span->nr_objs; i++) {
+		obj = (void *)kspan_span_addr(span, i);
+		if (class->rcu)
+			kspan_kasan_unpoison_object(obj, class->info.size,
+						    class->info.size);
+		kspan_span_construct(span, obj);
+	}
+}
+
+/**
  * kspan_span_setup - all objects of a small span free
  * @span: a descriptor with @base, @needzero set
  * @sc: its span class
@@ -167,12 +207,14 @@ void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 	span->nr_objs = info->nr_objs;
 	span->nr_free = info->nr_objs;
 	memset(span->state,
-	       span->needzero ? KSPAN_OBJ_FREE : KSPAN_OBJ_ZEROED,
+	       span->needzero || kspan_sc_keeps(sc) ? KSPAN_OBJ_FREE : KSPAN_OBJ_ZEROED,
 	       info->nr_objs);
 	span->state[info->nr_objs] = KSPAN_OBJ_NONE;
 	bitmap_fill(kspan_span_bitmap(span), info->nr_objs);
 	if (span->kind == KSPAN_TINY)
 		memset(kspan_span_words(span), 0, info->nr_objs * sizeof(u64));
+	if (unlikely(kspan_sc_keeps(sc)))
+		construct(span);
 	/* A tiny block is never freed as one object: magic stays 0. */
 	if (span->kind != KSPAN_TINY)
 		span->magic = info->magic;

@@ -335,6 +335,7 @@ void kspan_span_free_dead(void);
 struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp);
 void kspan_span_free(struct kspan_span *span);
 void kspan_span_setup(struct kspan_span *span, unsigned int sc);
+void kspan_span_construct(const struct kspan_span *span, void *obj);
 void kspan_span_end(struct kspan_span *span);
 unsigned int kspan_span_nr_dead(void);
 

@@ -87,6 +87,7 @@ unsigned int bench_loops(unsigned int batch);
 /* The workloads, by file; all return 0 or an error. */
 int bench_pairs(void);
 int bench_batches(void);
+int bench_named(void);
 int bench_fleet(void);
 int bench_contexts(void);
 int bench_resize(void);

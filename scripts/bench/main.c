@@ -177,7 +177,7 @@ failed:
 
 /* In this order: what leaves memory disordered comes last. */
 static int (* const parts[])(void) = {
-	bench_pairs, bench_batches, bench_contexts, bench_resize, bench_fleet,
+	bench_pairs, bench_batches, bench_named, bench_contexts, bench_resize, bench_fleet,
 	bench_copies, bench_memory, bench_live, bench_stress, bench_cpus,
 };
 

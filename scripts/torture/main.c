@@ -307,6 +307,7 @@ static void cleanup(void)
 		kvfree(threads[i].slots);
 	kvfree(threads);
 	kvfree(torture_cpus);
+	torture_caches_exit();
 }
 
 static int __init torture_init(void)
@@ -322,6 +323,11 @@ static int __init torture_init(void)
 	if (!seed)
 		seed = get_random_u32();
 
+	err = torture_caches_init();
+	if (err) {
+		torture_caches_exit();
+		return err;
+	}
 	/* Keep the set of CPUs as it is until the threads are bound. */
 	cpus_read_lock();
 	err = cpus_init();

@@ -167,6 +167,7 @@ static void alloc_string(struct torture_ctx *ctx, struct torture_obj *obj,
 
 static void (*const ways[])(struct torture_ctx *ctx, struct torture_obj *obj,
 			    gfp_t gfp) = {
+	torture_cache_alloc,
 	alloc_zeroed, alloc_data, alloc_tiny, alloc_node, alloc_aligned,
 	alloc_large, alloc_string,
 };
@@ -215,6 +216,9 @@ static void op_odd(struct torture_thread *t)
 		odd_free(t, slot);
 	else
 		odd_alloc(t, slot);
+	/* Seldom: it waits for every CPU. */
+	if (torture_once_in(&t->ctx, 20000))
+		torture_cache_life(&t->ctx);
 }
 
 static void op_realloc(struct torture_thread *t)

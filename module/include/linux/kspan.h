@@ -16,6 +16,9 @@
 #include <linux/slab.h>		/* ZERO_SIZE_PTR */
 #include <linux/types.h>
 
+/* Bytes of the largest object that a named cache can have. */
+#define KSPAN_CACHE_MAX_SIZE	(1UL << 20)
+
 /* Largest alignment kspan_alloc_aligned() gives, in bytes. */
 #define KSPAN_MAX_ALIGN		(2UL << 20)
 
@@ -256,6 +259,25 @@ static __always_inline void __free_kspan(void *var)
 #define kspan_zalloc_flex(var_or_type, fam, count, ...)			\
 	KSPAN_FLEX_(kspan_zalloc, typeof(var_or_type), fam, count,	\
 		    KSPAN_GFP_(__VA_ARGS__))
+
+/*
+ * named caches of equal objects; flags are SLAB_HWCACHE_ALIGN,
+ * SLAB_TYPESAFE_BY_RCU and the hints of slab.h
+ */
+struct kspan_cache;
+struct kspan_cache *kspan_cache_create(const char *name, size_t size,
+				       size_t align, unsigned long flags,
+				       void (*ctor)(void *)) __must_check;
+void *kspan_cache_alloc(struct kspan_cache *c, gfp_t gfp) __malloc __must_check;
+void *kspan_cache_zalloc(struct kspan_cache *c, gfp_t gfp) __malloc __must_check;
+void *kspan_cache_alloc_node(struct kspan_cache *c, gfp_t gfp, int node)
+	__malloc __must_check;
+void kspan_cache_free(struct kspan_cache *c, void *obj);
+size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
+			      void **objs) __must_check;
+void kspan_cache_free_bulk(struct kspan_cache *c, size_t n, void **objs);
+unsigned int kspan_cache_size(const struct kspan_cache *c);
+void kspan_cache_destroy(struct kspan_cache *c);
 
 /* control and numbers */
 size_t kspan_release(void);

@@ -46,6 +46,21 @@
 #define GFP_KERNEL		(__GFP_RECLAIM | __GFP_IO | __GFP_FS)
 
 #define ZERO_SIZE_PTR		((void *)16)
+
+/* Flags of a slab cache. */
+#define SLAB_CONSISTENCY_CHECKS	0x0100U
+#define SLAB_RED_ZONE		0x0400U
+#define SLAB_POISON		0x0800U
+#define SLAB_HWCACHE_ALIGN	0x2000U
+#define SLAB_CACHE_DMA		0x4000U
+#define SLAB_CACHE_DMA32	0x8000U
+#define SLAB_STORE_USER		0x10000U
+#define SLAB_RECLAIM_ACCOUNT	0x20000U
+#define SLAB_PANIC		0x40000U
+#define SLAB_TYPESAFE_BY_RCU	0x80000U
+#define SLAB_TRACE		0x200000U
+#define SLAB_NOLEAKTRACE	0x800000U
+#define SLAB_ACCOUNT		0x4000000U
 #define ZERO_OR_NULL_PTR(ptr)	((unsigned long)(ptr) <= 16)
 
 /* What the kernel was booted with. */

@@ -11,6 +11,7 @@
 /* Its arguments are looked at, so that a wrong pointer among them is found. */
 void sim_printk(const char *format, ...);
 #define pr_err(...)		sim_printk(__VA_ARGS__)
+#define pr_warn_once(...)	pr_warn(__VA_ARGS__)
 #define pr_warn(...)		sim_printk(__VA_ARGS__)
 #define pr_info(...)		sim_printk(__VA_ARGS__)
 #define dump_stack()		((void)0)

@@ -96,6 +96,7 @@ struct rcu_head {
 #define __rcu
 #define __init
 #define __exit
+#define __force
 #define __ro_after_init
 #define __read_mostly
 #define EXPORT_SYMBOL_GPL(name)	extern int sim_exported_##name
@@ -124,6 +125,9 @@ struct rcu_head {
 #define min_t(type, a, b)	min((type)(a), (type)(b))
 #define max_t(type, a, b)	max((type)(a), (type)(b))
 #define clamp(x, low, high)	min(max(x, low), high)
+#define clamp_t(type, x, low, high) \
+	clamp((type)(x), (type)(low), (type)(high))
+#define cache_line_size()	SMP_CACHE_BYTES
 #define swap(a, b) do { typeof(a) _swap = (a); (a) = (b); (b) = _swap; } while (0)
 
 #define ALIGN_DOWN(x, a)	((x) & ~((typeof(x))(a) - 1))

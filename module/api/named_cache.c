@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Named caches: how they begin and end.  Their objects come and go in
+ * named_cache_alloc.c.
+ *
+ * A cache is a span class of its own, so its spans hold objects of nobody
+ * else.  One that is destroyed with live objects stays, as long as they do,
+ * for the frees that may come; the next cache that is made or destroyed
+ * removes it when they have gone.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cache.h>
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+
+#include "api/deferred.h"
+#include "api/named_cache.h"
+#include "base/compat.h"
+#include "base/meta.h"
+#include "cache/cache.h"
+#include "reclaim/drain.h"
+#include "span/redzone.h"
+
+#define FLAG(flag)	((__force unsigned long)(flag))
+
+/* Flags of slab.h that do what they say. */
+#define OWN_FLAGS	(FLAG(SLAB_HWCACHE_ALIGN) | FLAG(SLAB_TYPESAFE_BY_RCU))
+/* Those that no cache of kspan's can be. */
+#define REFUSED_FLAGS	(FLAG(SLAB_ACCOUNT) | FLAG(SLAB_CACHE_DMA) | \
+			 FLAG(SLAB_CACHE_DMA32))
+/* Those that are no more than hints here, or that check=2 stands for. */
+#define HINT_FLAGS	(FLAG(SLAB_PANIC) | FLAG(SLAB_RECLAIM_ACCOUNT) | \
+			 FLAG(SLAB_CONSISTENCY_CHECKS) | \
+			 FLAG(SLAB_RED_ZONE) | FLAG(SLAB_POISON) | \
+			 FLAG(SLAB_STORE_USER) | FLAG(SLAB_TRACE) | \
+			 FLAG(SLAB_NOLEAKTRACE) | KSPAN_SLAB_NO_MERGE | \
+			 KSPAN_SLAB_MEM_SPREAD)
+
+/* All named caches; the list changes, and caches end, under the mutex. */
+static DEFINE_MUTEX(caches_mutex);
+static LIST_HEAD(caches);
+
+/* SLAB_HWCACHE_ALIGN as slab has it: small objects share a cache line. */
+static size_t cache_line_align(size_t size)
+{
+	size_t align = cache_line_size();
+
+	while (size <= align / 2)
+		align /= 2;
+	return align;
+}
+
+/* Why there can be no such cache, or NULL. */
+static const char *refusal(const char *name, size_t size, size_t align,
+			   unsigned long flags)
+{
+	if (!name || !*name)
+		return "it has no name";
+	if (!size || size > KSPAN_CACHE_MAX_SIZE)
+		return "no object can have that size";
+	if (align && (!is_power_of_2(align) || align > KSPAN_PAGE_SIZE))
+		return "no object can have that alignment";
+	if (flags & FLAG(SLAB_ACCOUNT))
+		return "kspan charges no memory cgroup: SLAB_ACCOUNT";
+	if (flags & REFUSED_FLAGS)
+		return "kspan has no memory for DMA: SLAB_CACHE_DMA";
+	if (flags & ~(OWN_FLAGS | HINT_FLAGS))
+		return "unknown flags";
+	return NULL;
+}
+
+static void copy_name(char *to, const char *name)
+{
+	/* It is a word of a line in debugfs. */
+	for (; *name; name++)
+		*to++ = *name > ' ' && *name < 0x7f ? *name : '_';
+	*to = '\0';
+}
+
+static size_t cache_bytes(const char *name)
+{
+	return sizeof(struct kspan_cache) + strlen(name) + 1;
+}
+
+static void free_cache(struct kspan_cache *c)
+{
+	list_del(&c->list);
+	kspan_sc_end(&c->class);
+	kspan_meta_free(c, cache_bytes(c->name), KSPAN_SYS_OTHER);
+}
+
+/* Remove what was destroyed with objects left that have gone.  Under caches_mutex. */
+static void free_destroyed(void)
+{
+	struct kspan_cache *c, *next;
+	u64 nmalloc, nfree;
+
+	list_for_each_entry_safe(c, next, &caches, list) {
+		if (!c->destroyed)
+			continue;
+		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
+		if (nmalloc == nfree && kspan_drain_sc(c->class.sc))
+			free_cache(c);
+	}
+}
+
+static struct kspan_cache *make_cache(const char *name, size_t size,
+				      size_t align, unsigned long flags,
+				      void (*ctor)(void *))
+{
+	size_t slot = ALIGN(size, 8);
+	struct kspan_cache *c;
+
+	c = kspan_meta_alloc(cache_bytes(name), KSPAN_SYS_OTHER, GFP_KERNEL);
+	if (!c)
+		return NULL;
+	copy_name(c->name, name);
+	if (flags & FLAG(SLAB_HWCACHE_ALIGN))
+		align = max(align, cache_line_align(size));
+	if (kspan_redzone_on())
+		slot = ALIGN(size + KSPAN_REDZONE_MIN, 8);
+	slot = ALIGN(slot, max_t(size_t, align, 8));
+	c->class.kind = KSPAN_PTR;
+	c->class.asked = size;
+	c->class.ctor = ctor;
+	c->class.rcu = flags & FLAG(SLAB_TYPESAFE_BY_RCU);
+	c->class.keeps = ctor || c->class.rcu;
+	c->class.name = c->name;
+	if (kspan_sc_figures(&c->class.info, slot) &&
+	    !kspan_sc_begin(&c->class, true))
+		return c;
+	kspan_meta_free(c, cache_bytes(c->name), KSPAN_SYS_OTHER);
+	return NULL;
+}
+
+/**
+ * kspan_cache_create - make a named cache
+ * @name: its name, copied; names need not differ
+ * @size: bytes of an object, up to KSPAN_CACHE_MAX_SIZE
+ * @align: alignment in bytes, a power of two up to 8 KiB; 0 for 8
+ * @flags: of slab.h; SLAB_HWCACHE_ALIGN and SLAB_TYPESAFE_BY_RCU do what they
+ *	say there, hints and debug flags are ignored, SLAB_PANIC too, and
+ *	SLAB_ACCOUNT and zones are refused
+ * @ctor: called once for each object when memory is obtained for it, as slab
+ *	does, or NULL; what is in an object that is freed is there when it is
+ *	allocated again, so the client frees it as constructed
+ *
+ * Objects have their own memory, shared with no other cache nor with
+ * kspan_alloc(), and take up @size bytes, rounded up to their alignment.
+ *
+ * Context: Process context that may sleep.
+ * Return: the cache; or NULL, with a warning, without memory or for what there
+ * can be no cache for.
+ */
+struct kspan_cache *kspan_cache_create(const char *name, size_t size,
+				       size_t align, unsigned long flags,
+				       void (*ctor)(void *))
+{
+	const char *why = refusal(name, size, align, flags);
+	struct kspan_cache *c = NULL;
+
+	if (!why) {
+		mutex_lock(&caches_mutex);
+		free_destroyed();
+		c = make_cache(name, size, align, flags, ctor);
+		if (c)
+			list_add_tail(&c->list, &caches);
+		mutex_unlock(&caches_mutex);
+		if (!c)
+			why = "there is no memory";
+	}
+	if (why)
+		pr_warn("no cache %s of %zu bytes: %s\n", name ?: "(null)",
+			size, why);
+	return c;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_create);
+
+/**
+ * kspan_cache_destroy - end a named cache
+ * @c: the cache, or NULL
+ *
+ * Objects that are left are reported with their number.  Their memory stays
+ * theirs, and kspan_free() still takes them.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ */
+void kspan_cache_destroy(struct kspan_cache *c)
+{
+	u64 nmalloc, nfree;
+
+	if (!c)
+		return;
+	/* What was freed after a grace period or in NMI is on its way. */
+	kspan_rcu_barrier();
+	kspan_deferred_flush();
+	mutex_lock(&caches_mutex);
+	kspan_cache_count(c->class.sc, &nmalloc, &nfree);
+	if (nmalloc != nfree)
+		pr_warn("cache %s destroyed with %llu live objects of %u bytes; their memory is kept\n",
+			c->name, nmalloc - nfree, c->class.asked);
+	/* It may be a function of a module that goes. */
+	WRITE_ONCE(c->class.ctor, NULL);
+	c->destroyed = true;
+	if (kspan_drain_sc(c->class.sc))
+		free_cache(c);
+	mutex_unlock(&caches_mutex);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_destroy);
+
+/**
+ * kspan_named_cache_walk - call a function for each named cache
+ * @fn: the function; may sleep
+ * @arg: handed on
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg)
+{
+	const struct kspan_cache *c;
+
+	mutex_lock(&caches_mutex);
+	list_for_each_entry(c, &caches, list)
+		fn(c, arg);
+	mutex_unlock(&caches_mutex);
+}
+
+/* Context: module load. */
+int kspan_named_cache_init(void)
+{
+	return 0;
+}
+
+/*
+ * Report the caches that no client has destroyed, and remove all.  Context:
+ * module unload; the per-CPU caches and depots are empty.
+ */
+void kspan_named_cache_exit(void)
+{
+	struct kspan_cache *c, *next;
+
+	mutex_lock(&caches_mutex);
+	list_for_each_entry_safe(c, next, &caches, list) {
+		if (!c->destroyed)
+			pr_warn("cache %s was never destroyed\n", c->name);
+		free_cache(c);
+	}
+	mutex_unlock(&caches_mutex);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * named_cache.h - the named caches: what kspan's own files need of them.
+ */
+#ifndef KSPAN_NAMED_CACHE_H
+#define KSPAN_NAMED_CACHE_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "base/spanclass.h"
+
+/**
+ * struct kspan_cache - a named cache
+ * @class: its span class; the fast paths read its index
+ * @list: place in the list of all, under caches_mutex
+ * @destroyed: whether its client has destroyed it, with objects left; under
+ *	caches_mutex
+ * @name: as given; set once
+ */
+struct kspan_cache {
+	struct kspan_span_class class;
+	struct list_head list;
+	bool destroyed;
+	char name[];
+};
+
+/* Called for each cache, in the order in which they were made. */
+typedef void (*kspan_named_cache_fn)(const struct kspan_cache *c, void *arg);
+
+void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg);
+int kspan_named_cache_init(void);
+void kspan_named_cache_exit(void);
+
+#endif /* KSPAN_NAMED_CACHE_H */

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation by span class, off the fast paths: what is at hand in the caches
+ * and the central lists, and what is made for it.
+ */
+#include <linux/errno.h>
+#include <linux/kspan.h>
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/sched/mm.h>
+
+#include "api/alloc.h"
+#include "api/grow.h"
+#include "base/gfp.h"
+#include "base/kasan.h"
+#include "base/node.h"
+#include "cache/cache.h"
+#include "heap/backing.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/**
+ * kspan_take_object - an object from any place but the fast path
+ * @sc: span class
+ * @size: bytes asked for
+ * @gfp: as for kmalloc()
+ * @node: node that the request is bound to, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object; or NULL, and that is reported.
+ */
+void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
+			 bool zero)
+{
+	void *ptr;
+	u8 was = KSPAN_OBJ_ZEROED;
+	int err = 0;
+
+	for (;;) {
+		preempt_disable();
+		if (kspan_redzone_on())
+			ptr = kspan_cache_take_redzoned(sc, node, size, zero);
+		else if (node == NUMA_NO_NODE)
+			ptr = kspan_cache_take(sc, &was);
+		else
+			ptr = kspan_cache_take_node(sc, node, &was);
+		preempt_enable();
+		if (likely(ptr || err))
+			break;
+		/* A last look follows a failure: others free meanwhile. */
+		err = kspan_grow_class(sc, &node, gfp);
+	}
+	if (unlikely(!ptr)) {
+		kspan_report_fail(size, gfp, err);
+		return NULL;
+	}
+	if (zero && was != KSPAN_OBJ_ZEROED)
+		kspan_fill_object(ptr, 0, kspan_sc_info(sc)->size);
+	return ptr;
+}
+
+/*
+ * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
+ * that is none, or got memory after kspan was loaded.
+ */
+int kspan_bound_node(int node)
+{
+	if (kspan_nr_nodes == 1)
+		return NUMA_NO_NODE;
+	return kspan_has_node(node) ? node : NUMA_NO_NODE;
+}
+
+/**
+ * kspan_alloc_sc - an object of a dynamic span class, if its fast path has none
+ * @sc: span class
+ * @size: bytes asked for
+ * @gfp: as for kmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object, or NULL.
+ */
+void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zero)
+{
+	void *ptr;
+
+	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
+		return NULL;
+	gfp = current_gfp_context(gfp);
+	might_alloc(gfp);
+	if (likely(!(gfp & __GFP_THISNODE)))
+		return kspan_take_object(sc, size, gfp, kspan_bound_node(node), zero);
+	if (node == NUMA_NO_NODE)
+		node = numa_mem_id();
+	if (!kspan_has_node(node)) {
+		kspan_report_fail(size, gfp, -EINVAL);
+		return NULL;
+	}
+	ptr = kspan_take_object(sc, size, gfp, kspan_bound_node(node), zero);
+	if (!ptr || kspan_is_on_node(ptr, size, node))
+		return ptr;
+	kspan_free(ptr);
+	kspan_report_fail(size, gfp, -ENOMEM);
+	return NULL;
+}

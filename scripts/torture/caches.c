@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Named caches: a few that last as long as the run, whose objects go through
+ * the same hands as all others, and short ones, which a thread makes, fills,
+ * empties and destroys.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/kspan.h>
+#include <linux/slab.h>
+
+#include "torture.h"
+
+#define SHORT_OBJS	24
+
+static const size_t sizes[] = { 24, 200, 1000, 5000 };
+static struct kspan_cache *lasting[ARRAY_SIZE(sizes)];
+
+/* Make those that last.  Return: 0 or -ENOMEM. */
+int torture_caches_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		lasting[i] = kspan_cache_create("kspan_torture", sizes[i], 0,
+						i % 2 ? 0 : (__force unsigned long)
+							    SLAB_TYPESAFE_BY_RCU,
+						NULL);
+		if (!lasting[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* End them.  Context: no object of theirs lives. */
+void torture_caches_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		kspan_cache_destroy(lasting[i]);
+}
+
+/* An object of one that lasts; anybody may free it by kspan_free(). */
+void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
+			 gfp_t gfp)
+{
+	unsigned int i = torture_pick(ctx, ARRAY_SIZE(sizes));
+
+	obj->kind = TORTURE_ALIGNED;
+	obj->size = sizes[i];
+	obj->ptr = kspan_cache_alloc(lasting[i], gfp);
+}
+
+/* The life of a cache. */
+void torture_cache_life(struct torture_ctx *ctx)
+{
+	struct torture_obj obj[SHORT_OBJS];
+	size_t size = 1 + torture_pick(ctx, 3000);
+	struct kspan_cache *c;
+	unsigned int i, nr;
+
+	c = kspan_cache_create("kspan_torture_short", size, 0, 0, NULL);
+	if (!c)
+		return;
+	for (nr = 0; nr < SHORT_OBJS; nr++) {
+		obj[nr].kind = TORTURE_ALIGNED;
+		obj[nr].size = size;
+		obj[nr].ptr = kspan_cache_alloc(c, GFP_KERNEL);
+		if (!obj[nr].ptr)
+			break;
+		torture_obj_born(ctx, &obj[nr], false);
+	}
+	for (i = 0; i < nr; i++) {
+		torture_obj_check(ctx, &obj[i]);
+		if (i % 2)
+			kspan_free(obj[i].ptr);
+		else
+			kspan_cache_free(c, obj[i].ptr);
+	}
+	torture_count(ctx, TORTURE_OPS, 2 * nr);
+	kspan_cache_destroy(c);
+}
