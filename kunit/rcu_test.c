@@ -67,7 +67,7 @@ static void by_itself(struct kunit *test)
 	for (i = 0; i < 100; i++)
 		kspan_free_rcu(nodes[i], rcu);
 	while (KSPAN_SINCE(&before, nfree) < 100 && time_before(jiffies, end))
-		msleep(10);
+		msleep(20);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 100ULL);
 }
 
@@ -172,7 +172,7 @@ static unsigned int dry_out(void)
 	for (i = 0; i < NR_NODES; i++)
 		kspan_free_rcu(nodes[i], rcu);
 	for (i = 0; i < NR_NODES; i++)
-		nr += nodes[i]->rcu.func != NULL;
+		nr += !!nodes[i]->rcu.func;
 	return nr;
 }
 

@@ -81,6 +81,46 @@ static unsigned int nr_heard(void)
 	return heard.nr;
 }
 
+/* --- what an address is ------------------------------------------------------- */
+
+/* One line about @ptr that has all of the words. */
+static void expect_words(struct kunit *test, const void *ptr, const char *a,
+			 const char *b)
+{
+	listen();
+	kspan_describe(ptr);
+	KUNIT_ASSERT_EQ(test, nr_heard(), 1U);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heard.line[0], a), "'%s' in %s", a,
+				  heard.line[0]);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(heard.line[0], b), "'%s' in %s", b,
+				  heard.line[0]);
+}
+
+static void describes_addresses(struct kunit *test)
+{
+	char *small = kspan_alloc(64, GFP_KERNEL), *tiny;
+	char *large = kspan_alloc(SZ_64K, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, small);
+	KUNIT_ASSERT_NOT_NULL(test, large);
+	if (console_loglevel <= LOGLEVEL_INFO)
+		kunit_skip(test, "consoles see no information");
+	expect_words(test, small, "byte 0 of a live object of 64 bytes", "class ");
+	expect_words(test, small + 63, "byte 63 of a live object", "pointer");
+	expect_words(test, large + 1000, "byte 1000 of a live object of 65536 bytes",
+		     "large");
+	kspan_free(small);
+	kspan_free(large);
+	expect_words(test, small + 5, "byte 5 of an object", ", freed");
+	expect_words(test, large, "freed", "kspan: ");
+	expect_words(test, &heard, "not kspan's", "kspan: ");
+	expect_words(test, NULL, "not kspan's", "kspan: ");
+	tiny = kspan_alloc_tiny(5, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tiny);
+	expect_words(test, tiny + 4, "byte 4 of a live object of 5 bytes", "class ");
+	kspan_free(tiny);
+}
+
 /* --- failures ----------------------------------------------------------------- */
 
 /* Requests that no machine can meet. */
@@ -359,6 +399,7 @@ static void damage_names_the_byte(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(describes_addresses),
 	KUNIT_CASE(one_line_for_failures),
 	KUNIT_CASE(refusals_say_why),
 	KUNIT_CASE(bad_frees_name_the_place),

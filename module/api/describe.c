@@ -24,11 +24,11 @@ static const char *free_words(const struct kspan_span *span, u8 state)
 	if (state == KSPAN_OBJ_ZEROED && !want_init_on_free())
 		return "never used";
 	if (state == KSPAN_OBJ_DEFERRED)
-		return "freed (in NMI)";
+		return "freed in NMI";
 	if (state == KSPAN_OBJ_QUARANTINED)
-		return "freed (in quarantine)";
+		return "freed and in quarantine";
 	if (state == KSPAN_OBJ_FREE && span->needzero)
-		return "freed, or never used since its span began,";
+		return "freed or never used since its span began";
 	return "freed";
 }
 
@@ -58,9 +58,9 @@ static void describe_small(const void *ptr, const struct kspan_span *span)
 		pr_info("%p: in no object, beside a live one, class %u (%lu bytes), %s\n",
 			ptr, class, size, kspan_kind_names[span->kind]);
 	else
-		pr_info("%p: byte %lu of a %s object of %lu bytes, class %u (%lu bytes), %s\n",
+		pr_info("%p: byte %lu of an object of %lu bytes, %s, class %u (%lu bytes), %s\n",
 			ptr, (unsigned long)ptr - kspan_span_addr(span, i),
-			free_words(span, state), size, class, size,
+			size, free_words(span, state), class, size,
 			kspan_kind_names[span->kind]);
 }
 

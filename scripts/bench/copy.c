@@ -58,6 +58,30 @@ static u64 copy_loop(const struct bench_args *args, void *ptr)
 	return bench_now() - start;
 }
 
+static u64 exact_loop(const struct bench_args *args, void *ptr)
+{
+	void __user *user = (void __user *)user_page;
+	unsigned int i, loops = args->loops;
+	size_t size = args->size;
+	u64 start = bench_now();
+
+	for (i = 0; i < loops; i++)
+		if (kspan_copy_to_user(user, ptr, size) ||
+		    kspan_copy_from_user(ptr, user, size))
+			return BENCH_FAILED;
+	return bench_now() - start;
+}
+
+/* With the object's own bounds, as the kernel's check has them for slab's. */
+static u64 exact_kspan(const struct bench_args *args)
+{
+	void *ptr = kspan_zalloc(args->size, GFP_KERNEL);
+	u64 took = ptr ? exact_loop(args, ptr) : BENCH_FAILED;
+
+	kspan_free(ptr);
+	return took;
+}
+
 static u64 copy_kspan(const struct bench_args *args)
 {
 	void *ptr = kspan_zalloc(args->size, GFP_KERNEL);
@@ -90,6 +114,8 @@ static void copy_rows(void)
 		args.size = sizes[i];
 		snprintf(name, sizeof(name), "usercopy-%u", sizes[i]);
 		bench_row(name, copy_kspan, copy_slab, &args);
+		snprintf(name, sizeof(name), "usercopy-exact-%u", sizes[i]);
+		bench_row(name, exact_kspan, copy_slab, &args);
 	}
 	kthread_unuse_mm(user_mm);
 }

@@ -11,10 +11,12 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/compiler.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/kspan.h>
 #include <linux/module.h>
 #include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 
 static unsigned int nr_broken;
@@ -173,6 +175,28 @@ static void arguments_count_once(void)
 	kspan_free(ptr);
 }
 
+struct rec {
+	u64 nr;
+	struct rcu_head rcu;
+};
+
+/* A worker on another CPU must not free what is read here. */
+static void reader_is_safe(void)
+{
+	struct rec *rec = kspan_zalloc_obj(*rec);
+
+	if (!rec)
+		return;
+	rcu_read_lock();
+	kspan_free_rcu(rec, rcu);
+	mdelay(50);
+	PROMISE(kspan_owns(rec));
+	rcu_read_unlock();
+	kspan_rcu_barrier();
+	PROMISE(!kspan_owns(rec));
+	PROMISE(kspan_contains(rec));
+}
+
 static int __init promises_init(void)
 {
 	size_t odd = 21;
@@ -185,6 +209,7 @@ static int __init promises_init(void)
 	known_sizes(odd);
 	exact_sizes();
 	arguments_count_once();
+	reader_is_safe();
 	pr_info("%u broken, fortified string functions %s\n", nr_broken,
 		IS_ENABLED(CONFIG_FORTIFY_SOURCE) ? "on" : "off");
 	return nr_broken ? -EINVAL : 0;

@@ -197,7 +197,7 @@ void kspan_mempool_free(void *element, void *pool_data);
 /*
  * With the scope of a variable: char *buf __free(kspan) = kspan_alloc(...);
  */
-#if __has_include(<linux/cleanup.h>)
+#if __has_include("linux/cleanup.h")
 #include <linux/cleanup.h>
 DEFINE_FREE(kspan, void *, if (!IS_ERR_OR_NULL(_T)) kspan_free(_T))
 #else
@@ -208,6 +208,7 @@ static __always_inline void __free_kspan(void *var)
 	if (!IS_ERR_OR_NULL(ptr))
 		kspan_free(ptr);
 }
+
 #ifndef __free
 #define __free(name)	__attribute__((__cleanup__(__free_##name)))
 #endif
@@ -218,14 +219,14 @@ static __always_inline void __free_kspan(void *var)
  * with @count elements of its flexible array @fam.  As kmalloc_obj() and its
  * like of Linux 7.0; gfp may be left out and is GFP_KERNEL then.
  */
-#define KSPAN_SECOND_(a, b, ...)	b
-#define KSPAN_GFP_(...)	KSPAN_SECOND_(0, ##__VA_ARGS__, GFP_KERNEL, 0)
+#define KSPAN_GFP_OF_(none, gfp, ...)	((void)(none), (gfp))
+#define KSPAN_GFP_(...)	KSPAN_GFP_OF_(0, ##__VA_ARGS__, GFP_KERNEL, 0)
 
 /* Newer kernels have a counter that __counted_by() names set. */
 #ifdef __set_flex_counter
 #define KSPAN_SET_COUNTER_(fam, count)	__set_flex_counter(fam, count)
 #else
-#define KSPAN_SET_COUNTER_(fam, count)	do { } while (0)
+#define KSPAN_SET_COUNTER_(fam, count)	((void)(fam), (void)(count))
 #endif
 
 #define KSPAN_FLEX_(alloc, type, fam, count, gfp)			\
