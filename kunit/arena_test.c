@@ -14,9 +14,19 @@
 #include "heap/chunk.h"
 #include "heap/large_cache.h"
 #include "kunit_support.h"
+#include "show/verify.h"
 #include "span/arena.h"
 
-#define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
+/* The window now; nothing but a case of this suite lets it grow meanwhile. */
+static unsigned long window_base(void)
+{
+	return kspan_window->base;
+}
+
+static unsigned long window_bytes(void)
+{
+	return kspan_window->nr_frames << KSPAN_FRAME_SHIFT;
+}
 
 /* Data of the module, which vmalloc space holds but kspan does not. */
 static int module_data;
@@ -30,7 +40,7 @@ static struct kspan_span *look_up(struct kunit *test, unsigned long addr)
 	near = kspan_span_of((void *)addr);
 	found = kspan_span_find((void *)addr);
 	preempt_enable();
-	if (addr - kspan_window_base < WINDOW_BYTES)
+	if (addr - window_base() < window_bytes())
 		KUNIT_EXPECT_PTR_EQ(test, near, found);
 	else
 		KUNIT_EXPECT_PTR_EQ(test, near, &kspan_null_span);
@@ -114,14 +124,14 @@ static void wild_values(struct kunit *test)
 /* Around the window's ends nothing wraps and nothing faults. */
 static void window_edges(struct kunit *test)
 {
-	unsigned long end = kspan_window_base + WINDOW_BYTES;
+	unsigned long end = window_base() + window_bytes();
 
-	KUNIT_EXPECT_EQ(test, kspan_window_base % KSPAN_FRAME_SIZE, 0UL);
-	KUNIT_EXPECT_TRUE_MSG(test, !end || end > kspan_window_base,
+	KUNIT_EXPECT_EQ(test, window_base() % KSPAN_FRAME_SIZE, 0UL);
+	KUNIT_EXPECT_TRUE_MSG(test, !end || end > window_base(),
 			      "the window wraps around");
-	expect_foreign(test, kspan_window_base - 1);
-	expect_foreign(test, kspan_window_base);
-	expect_foreign(test, kspan_window_base + KSPAN_FRAME_SIZE - 1);
+	expect_foreign(test, window_base() - 1);
+	expect_foreign(test, window_base());
+	expect_foreign(test, window_base() + KSPAN_FRAME_SIZE - 1);
 	expect_foreign(test, end - KSPAN_FRAME_SIZE);
 	expect_foreign(test, end - 1);
 	expect_foreign(test, end);
@@ -133,8 +143,9 @@ static void no_entry_is_null(struct kunit *test)
 	unsigned long addr, i, nr_frames = 0, last = 0;
 	struct kspan_span **table;
 
-	for (i = 0; i < KSPAN_NR_WINDOW; i++)
-		KUNIT_ASSERT_NOT_NULL(test, kspan_window[i]);
+	for (i = 0; i < kspan_window->nr_frames; i++)
+		KUNIT_ASSERT_NOT_NULL(test, look_up(test, window_base() +
+						    (i << KSPAN_FRAME_SHIFT)));
 	for (addr = 0; (table = kspan_arena_frame(&addr));
 	     addr += KSPAN_FRAME_SIZE) {
 		KUNIT_EXPECT_EQ(test, addr % KSPAN_FRAME_SIZE, 0UL);
@@ -309,14 +320,46 @@ static void pages_of_a_chunk(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, has(end - 1));
 }
 
+/* Pages beyond the window make it larger; what was in it is found as before. */
+static void window_grows(struct kunit *test)
+{
+	unsigned long first = window_base(), bytes = window_bytes(), addr;
+	void *ptr = kspan_alloc(100, GFP_KERNEL);
+	const struct kspan_span *span;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	span = kspan_test_span(ptr);
+	for (i = 0; i < 2; i++) {
+		addr = i ? first - KSPAN_PAGE_SIZE : first + bytes;
+		if ((!i && !addr) || (i && !first))
+			continue;
+		expect_foreign(test, addr);
+		KUNIT_ASSERT_EQ(test, kspan_arena_cover(addr, KSPAN_PAGE_SIZE,
+							GFP_KERNEL), 0);
+		KUNIT_EXPECT_GT(test, window_bytes(), bytes);
+		KUNIT_EXPECT_LE(test, kspan_window->nr_frames,
+				kspan_arena_window_max());
+		KUNIT_EXPECT_LT(test, addr - window_base(), window_bytes());
+		expect_foreign(test, addr);
+		kspan_arena_set(addr, 1, &kspan_idle_span);
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, addr), &kspan_idle_span);
+		KUNIT_EXPECT_PTR_EQ(test, look_up(test, (unsigned long)ptr), span);
+		kspan_arena_set(addr, 1, &kspan_null_span);
+		KUNIT_EXPECT_NULL(test, kspan_verify());
+		bytes = window_bytes();
+	}
+	kspan_free(ptr);
+}
+
 /*
- * A frame outside the window works as one inside it, only slower.  Memory that
- * lies across two frames has a table for each.
+ * A frame too far from the window works as one inside it, only slower.  Memory
+ * that lies across two frames has a table for each.
  */
 static void frames_outside_the_window(struct kunit *test)
 {
-	unsigned long far = kspan_window_base + WINDOW_BYTES +
-			    3 * KSPAN_FRAME_SIZE;
+	unsigned long far = window_base() + 2 * KSPAN_FRAME_SIZE +
+			    (kspan_arena_window_max() << KSPAN_FRAME_SHIFT);
 	unsigned long addr = far - KSPAN_PAGE_SIZE;
 	struct kspan_span **table;
 
@@ -391,6 +434,7 @@ static struct kunit_case arena_cases[] = {
 	KUNIT_CASE(every_byte_of_an_object),
 	KUNIT_CASE(all_of_a_large_object),
 	KUNIT_CASE(pages_of_a_chunk),
+	KUNIT_CASE(window_grows),
 	KUNIT_CASE(frames_outside_the_window),
 	KUNIT_CASE(metadata_lies_elsewhere),
 	{}

@@ -149,7 +149,8 @@
  *   belong to the owner of the object.
  * - The arena map is read with preemption off.  Its tables and entries are
  *   published with release semantics and never become NULL.  A span descriptor
- *   and its state bytes are reused only after an RCU grace period.
+ *   and its state bytes are reused only after an RCU grace period, and the map's
+ *   window, when a larger one has replaced it, is freed after one.
  * - Counters for the statistics, and hints, are written by their owner or under
  *   their lock with WRITE_ONCE(), and read with READ_ONCE().  See counters.h.
  *

@@ -298,6 +298,13 @@ void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys)
 	atomic_long_sub(bytes, &kspan_inuse_bytes[sys]);
 }
 
+/* The caller gives back by itself what kspan_meta_alloc() gave.  Context: Any. */
+void kspan_meta_forget(size_t bytes, enum kspan_sys sys)
+{
+	kspan_meta_account(sys, -(long)bytes);
+	atomic_long_sub(bytes, &kspan_inuse_bytes[sys]);
+}
+
 /* Bytes of what each possible CPU has @bytes of. */
 static long percpu_bytes(size_t bytes)
 {

@@ -65,6 +65,7 @@ void kspan_pools_fill(void);
 
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp);
 void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys);
+void kspan_meta_forget(size_t bytes, enum kspan_sys sys);
 void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys);
 void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
 			    enum kspan_sys sys);

@@ -6,10 +6,17 @@
  * module goes: 64 KiB for each 64 MiB of address space in use.  The null
  * frame is one page of null entries, mapped as often as a table is long.
  */
+#include <linux/align.h>
 #include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kmemleak.h>
 #include <linux/limits.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 #include <linux/xarray.h>
 
@@ -22,40 +29,89 @@
 #define NULL_PAGES	DIV_ROUND_UP(TABLE_BYTES, PAGE_SIZE)
 #define PAGE_ENTRIES	(PAGE_SIZE / sizeof(struct kspan_span *))
 
-/* How far below the first chunk the window begins: an eighth of it. */
-#define WINDOW_BELOW	(KSPAN_NR_WINDOW / 8)
+/*
+ * Bytes of the first window; the next ones are twice as large, or more.  A build
+ * for tests can make it smaller.
+ */
+#ifndef KSPAN_WINDOW_BYTES
+#define KSPAN_WINDOW_BYTES	1024UL
+#endif
 
-struct kspan_span **kspan_window[KSPAN_NR_WINDOW];
-unsigned long kspan_window_base;
+/* Frames of a window at least allowed on any machine: 128 GiB of addresses. */
+#define WINDOW_LEAST	2048UL
+
+/* Frames of the address space. */
+#define NR_FRAMES	(1UL << (BITS_PER_LONG - KSPAN_FRAME_SHIFT))
+
+/* Number of the first frame, so that none tells its address. */
+#define FIRST_INDEX	256UL
+
+/* The window before there is any memory. */
+static struct kspan_window no_window;
+struct kspan_window *kspan_window = &no_window;
 
 /* Tables outside the window, by frame number. Readers: RCU. */
 static DEFINE_XARRAY_FLAGS(far_frames, XA_FLAGS_LOCK_IRQ);
 
-/* Guards the window's base and the installation of tables; any context but NMI. */
+/* Guards the window, its entries, and index_base; any context but NMI. */
 static DEFINE_RAW_SPINLOCK(arena_lock);
-static bool window_placed;
-/* Where frame 0 would begin; set with the window's base. */
+/* Where the frame with index 0 would begin; set with the first window. */
 static unsigned long index_base;
 
 static struct page *null_page;
 static struct kspan_span **null_table;
 
+/* Bytes from the entry of heap page 0 of the address space to a frame's first. */
+static unsigned long origin_offset(unsigned long addr)
+{
+	return (addr >> KSPAN_FRAME_SHIFT) * TABLE_BYTES;
+}
+
+/* A frame's place in the window, which may be beyond it. */
+static unsigned long frame_in(const struct kspan_window *window,
+			      unsigned long addr)
+{
+	return (addr - window->base) >> KSPAN_FRAME_SHIFT;
+}
+
+static struct kspan_span **table_in(const struct kspan_window *window,
+				    unsigned long frame)
+{
+	unsigned long addr = window->base + (frame << KSPAN_FRAME_SHIFT);
+
+	/* Pairs with the release where the table was put there. */
+	return (void *)(smp_load_acquire(&window->origin[frame]) +
+			origin_offset(addr));
+}
+
+/* Context: RCU read section, or preemption off. */
 static struct kspan_span **table_of(unsigned long addr)
 {
-	unsigned long frame = (addr - READ_ONCE(kspan_window_base)) >>
-			      KSPAN_FRAME_SHIFT;
+	const struct kspan_window *window = READ_ONCE(kspan_window);
+	unsigned long frame = frame_in(window, addr);
 	struct kspan_span **table;
 
-	if (frame < KSPAN_NR_WINDOW)
-		return READ_ONCE(kspan_window[frame]);
+	if (frame < window->nr_frames)
+		return table_in(window, frame);
 	table = xa_load(&far_frames, addr >> KSPAN_FRAME_SHIFT);
 	return table ? table : null_table;
 }
 
+/* Context: RCU read section, or preemption off. */
 static struct kspan_span **entry_of(unsigned long addr)
 {
 	return &table_of(addr)[(addr >> KSPAN_PAGE_SHIFT) &
 			       (KSPAN_FRAME_PAGES - 1)];
+}
+
+static bool has_table(unsigned long addr)
+{
+	bool has;
+
+	rcu_read_lock();
+	has = table_of(addr) != null_table;
+	rcu_read_unlock();
+	return has;
 }
 
 /**
@@ -88,25 +144,35 @@ int kspan_arena_init(void)
 		return -ENOMEM;
 	}
 	kspan_meta_account(KSPAN_SYS_GC, PAGE_SIZE);
-	for (i = 0; i < KSPAN_NR_WINDOW; i++)
-		kspan_window[i] = null_table;
-	kspan_window_base = 0;
-	window_placed = false;
+	kspan_window = &no_window;
 	return 0;
+}
+
+static size_t window_bytes(unsigned long nr_frames)
+{
+	return struct_size((struct kspan_window *)NULL, origin, nr_frames);
+}
+
+static void free_window(struct kspan_window *window)
+{
+	if (window != &no_window)
+		kspan_meta_free(window, window_bytes(window->nr_frames),
+				KSPAN_SYS_GC);
 }
 
 /* Give all tables back.  Context: module unload, nobody looks anything up. */
 void kspan_arena_exit(void)
 {
+	struct kspan_window *window = kspan_window;
 	struct kspan_span **table;
 	unsigned long i;
 
-	for (i = 0; i < KSPAN_NR_WINDOW; i++) {
-		if (kspan_window[i] != null_table)
-			kspan_meta_free(kspan_window[i], TABLE_BYTES,
+	for (i = 0; i < window->nr_frames; i++)
+		if (table_in(window, i) != null_table)
+			kspan_meta_free(table_in(window, i), TABLE_BYTES,
 					KSPAN_SYS_GC);
-		kspan_window[i] = null_table;
-	}
+	kspan_window = &no_window;
+	free_window(window);
 	xa_for_each(&far_frames, i, table)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);
 	xa_destroy(&far_frames);
@@ -115,28 +181,160 @@ void kspan_arena_exit(void)
 	kspan_meta_account(KSPAN_SYS_GC, -(long)PAGE_SIZE);
 }
 
-static void place_window(unsigned long addr)
+/**
+ * kspan_arena_window_max - how large the window may become
+ *
+ * Four times as many addresses as there is memory, since vmalloc() leaves a gap
+ * behind each chunk, and some for others' use of them.
+ *
+ * Context: Any.
+ * Return: frames.
+ */
+unsigned long kspan_arena_window_max(void)
 {
-	unsigned long below = WINDOW_BELOW << KSPAN_FRAME_SHIFT;
-	unsigned long base, flags;
+	unsigned long ram = totalram_pages() >> (KSPAN_FRAME_SHIFT - PAGE_SHIFT);
 
-	/* The window is for vmalloc()'s memory, which the direct map is not. */
-	if (!is_vmalloc_addr((void *)addr))
-		addr = (unsigned long)null_table;
-	base = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE);
-	raw_spin_lock_irqsave(&arena_lock, flags);
-	if (!window_placed) {
-		index_base = base - below;
-		/* Never let the window wrap around the address space. */
-		base = base > below ? base - below : 0;
-		base = min(base, -(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT));
-		/* On 32-bit machines it is all of that. */
-		if (IS_ENABLED(CONFIG_64BIT))
-			WRITE_ONCE(kspan_window_base, base);
-		/* Pairs with the acquire in kspan_arena_cover(). */
-		smp_store_release(&window_placed, true);
+	return min(WINDOW_LEAST + 4 * ram, NR_FRAMES);
+}
+
+/*
+ * The range of frames of a window with @frame in it that replaces @old: as large
+ * as the next power of two of bytes, with the rest where the old one grew.
+ * Return: false if it would be too large.
+ */
+static bool next_range(const struct kspan_window *old, unsigned long frame,
+		       unsigned long *first, unsigned long *nr)
+{
+	unsigned long begin = old->base >> KSPAN_FRAME_SHIFT;
+	unsigned long end = begin + old->nr_frames, most = kspan_arena_window_max();
+	bool down = old->nr_frames && frame < begin;
+
+	if (!old->nr_frames) {
+		begin = frame;
+		end = frame + 1;
 	}
+	begin = min(begin, frame);
+	end = max(end, frame + 1);
+	if (end - begin > most)
+		return false;
+	*nr = (max(roundup_pow_of_two(window_bytes(end - begin)),
+		   KSPAN_WINDOW_BYTES) - sizeof(*old)) / sizeof(old->origin[0]);
+	*nr = min(*nr, most);
+	/* A few frames below the first one, too. */
+	if (!old->nr_frames)
+		begin -= min(begin, *nr / 8);
+	else if (down)
+		begin = end - min(*nr, end);
+	*first = min(begin, NR_FRAMES - *nr);
+	return true;
+}
+
+/* A window over so many frames, all of them without memory. */
+static struct kspan_window *make_window(unsigned long first, unsigned long nr,
+					gfp_t gfp)
+{
+	struct kspan_window *window;
+	unsigned long i, addr;
+
+	window = kspan_meta_alloc(window_bytes(nr), KSPAN_SYS_GC, gfp);
+	if (!window)
+		return NULL;
+	window->base = first << KSPAN_FRAME_SHIFT;
+	window->nr_frames = nr;
+	for (i = 0; i < nr; i++) {
+		addr = window->base + (i << KSPAN_FRAME_SHIFT);
+		window->origin[i] = (unsigned long)null_table -
+				    origin_offset(addr);
+	}
+	return window;
+}
+
+/*
+ * Let @window be the window, if @old is still; or another one at its address,
+ * whose frames are in it.  Return: whether that is so.
+ */
+static bool replace_window(struct kspan_window *old, struct kspan_window *window,
+			   unsigned long addr)
+{
+	unsigned long flags;
+	bool done;
+
+	raw_spin_lock_irqsave(&arena_lock, flags);
+	done = kspan_window == old &&
+	       (!old->nr_frames || frame_in(window, old->base) +
+				   old->nr_frames <= window->nr_frames);
+	if (done && old->nr_frames)
+		memcpy(&window->origin[frame_in(window, old->base)], old->origin,
+		       old->nr_frames * sizeof(old->origin[0]));
+	else if (done)
+		index_base = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE) -
+			     (FIRST_INDEX << KSPAN_FRAME_SHIFT);
+	/* Pairs with the dependent loads of kspan_span_of(). */
+	if (done)
+		smp_store_release(&kspan_window, window);
 	raw_spin_unlock_irqrestore(&arena_lock, flags);
+	return done;
+}
+
+/* What was the window ends when its readers have. */
+static void retire_window(struct kspan_window *window)
+{
+	if (window == &no_window)
+		return;
+	kspan_meta_forget(window_bytes(window->nr_frames), KSPAN_SYS_GC);
+	kvfree_rcu(window, rcu);
+}
+
+/*
+ * Let the window reach @addr, if that is not too far away.
+ *
+ * Return: 0, -ENOMEM, or -ERANGE if it is.
+ */
+static int reach(unsigned long addr, gfp_t gfp)
+{
+	unsigned long first, nr, at;
+	struct kspan_window *old, *window;
+	bool is_in, is_far;
+
+	for (;;) {
+		/* Of a window that was replaced only the address matters. */
+		rcu_read_lock();
+		old = READ_ONCE(kspan_window);
+		is_in = frame_in(old, addr) < old->nr_frames;
+		/* The window begins where vmalloc() does, not the direct map. */
+		at = old->nr_frames || is_vmalloc_addr((void *)addr) ?
+		     addr : (unsigned long)null_table;
+		is_far = !is_in && !next_range(old, at >> KSPAN_FRAME_SHIFT,
+					       &first, &nr);
+		rcu_read_unlock();
+		if (is_in || is_far)
+			return is_in ? 0 : -ERANGE;
+		window = make_window(first, nr, gfp);
+		if (!window)
+			return -ENOMEM;
+		if (replace_window(old, window, at))
+			retire_window(old);
+		else
+			free_window(window);
+	}
+}
+
+/* Put a table where the window has none.  Return: -EBUSY if it has one. */
+static int install(unsigned long addr, struct kspan_span **table)
+{
+	unsigned long *origin, offset = origin_offset(addr);
+	unsigned long flags;
+	int err = 0;
+
+	raw_spin_lock_irqsave(&arena_lock, flags);
+	origin = &kspan_window->origin[frame_in(kspan_window, addr)];
+	if (*origin + offset == (unsigned long)null_table)
+		/* Pairs with the dependent loads of kspan_span_of(). */
+		smp_store_release(origin, (unsigned long)table - offset);
+	else
+		err = -EBUSY;
+	raw_spin_unlock_irqrestore(&arena_lock, flags);
+	return err;
 }
 
 /* Let a frame outside the window lead to @table. */
@@ -156,32 +354,29 @@ static int add_far_table(unsigned long addr, struct kspan_span **table, gfp_t gf
 
 static int add_table(unsigned long addr, gfp_t gfp)
 {
-	unsigned long frame = (addr - kspan_window_base) >> KSPAN_FRAME_SHIFT;
 	struct kspan_span **table;
-	unsigned long i, flags;
-	int err = 0;
+	unsigned long i;
+	int err;
 
-	if (table_of(addr) != null_table)
+	if (has_table(addr))
 		return 0;
+	err = reach(addr, gfp);
+	if (err && err != -ERANGE)
+		return err;
 	table = kspan_meta_alloc(TABLE_BYTES, KSPAN_SYS_GC, gfp);
 	if (!table)
 		return -ENOMEM;
+	/* The window knows where it is, but not by a pointer to it. */
+	kmemleak_not_leak(table);
 	for (i = 0; i < KSPAN_FRAME_PAGES; i++)
 		table[i] = &kspan_null_span;
 
-	if (frame < KSPAN_NR_WINDOW) {
-		raw_spin_lock_irqsave(&arena_lock, flags);
-		if (kspan_window[frame] == null_table)
-			/* Pairs with the dependent loads of kspan_span_of(). */
-			smp_store_release(&kspan_window[frame], table);
-		else
-			err = -EBUSY;
-		raw_spin_unlock_irqrestore(&arena_lock, flags);
-	} else if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_TABLE)) {
+	if (!err)
+		err = install(addr, table);
+	else if (!(gfp & __GFP_NOFAIL) && kspan_inject(KSPAN_INJECT_TABLE))
 		err = -ENOMEM;
-	} else {
+	else
 		err = add_far_table(addr, table, gfp);
-	}
 	if (err)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);
 	/* Somebody else brought the same frame in: just as well. */
@@ -202,9 +397,6 @@ int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)
 	unsigned long end = addr + bytes - 1;
 	int err;
 
-	/* The base before the table that is placed by it. */
-	if (!smp_load_acquire(&window_placed))
-		place_window(addr);
 	for (addr = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE); addr <= end;
 	     addr += KSPAN_FRAME_SIZE) {
 		err = add_table(addr, gfp);
@@ -227,8 +419,10 @@ int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)
 void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 		     struct kspan_span *span)
 {
+	rcu_read_lock();
 	for (; nr_pages; nr_pages--, addr += KSPAN_PAGE_SIZE)
 		WRITE_ONCE(*entry_of(addr), span);
+	rcu_read_unlock();
 }
 
 /*
@@ -325,21 +519,37 @@ bool kspan_arena_has(const void *ptr)
  * kspan_arena_index - a frame's number, which does not tell its address
  * @addr: where it begins
  *
- * Frames of the direct map are numbered by themselves, behind the window: the
+ * Frames of the direct map are numbered by themselves, behind all others: the
  * distance from there to vmalloc space is random, and nobody should learn it.
  *
  * Context: Any, once there is memory.
- * Return: the number; the first frame ever has an eighth of the window below.
+ * Return: the number; the first frame ever has FIRST_INDEX.
  */
 unsigned long kspan_arena_index(unsigned long addr)
 {
 	unsigned long index = (addr - index_base) >> KSPAN_FRAME_SHIFT;
 
-	if (!IS_ENABLED(CONFIG_64BIT))
-		return index % KSPAN_NR_WINDOW;
-	if (is_vmalloc_addr((void *)addr))
+	if (!IS_ENABLED(CONFIG_64BIT) || is_vmalloc_addr((void *)addr))
 		return index;
-	return KSPAN_NR_WINDOW + (__pa(addr) >> KSPAN_FRAME_SHIFT);
+	return FIRST_INDEX + kspan_arena_window_max() +
+	       (__pa(addr) >> KSPAN_FRAME_SHIFT);
+}
+
+/* The first frame with a table at or above frame *@at; false: there is none. */
+static bool next_in_window(unsigned long *at, struct kspan_span ***table)
+{
+	const struct kspan_window *window = READ_ONCE(kspan_window);
+	unsigned long first = window->base >> KSPAN_FRAME_SHIFT;
+	unsigned long i = *at > first ? *at - first : 0;
+
+	for (; i < window->nr_frames; i++) {
+		*table = table_in(window, i);
+		if (*table != null_table) {
+			*at = first + i;
+			return true;
+		}
+	}
+	return false;
 }
 
 /**
@@ -351,21 +561,17 @@ unsigned long kspan_arena_index(unsigned long addr)
  */
 struct kspan_span **kspan_arena_frame(unsigned long *addr)
 {
-	unsigned long base = kspan_window_base >> KSPAN_FRAME_SHIFT;
-	unsigned long frame = *addr >> KSPAN_FRAME_SHIFT;
-	unsigned long far = frame, near = ULONG_MAX, i;
-	struct kspan_span **table;
+	unsigned long near = *addr >> KSPAN_FRAME_SHIFT, far = near;
+	struct kspan_span **table, **far_table;
+	bool found;
 
-	for (i = frame > base ? frame - base : 0; i < KSPAN_NR_WINDOW; i++) {
-		if (READ_ONCE(kspan_window[i]) != null_table) {
-			near = base + i;
-			break;
-		}
-	}
-	table = xa_find(&far_frames, &far, near, XA_PRESENT);
-	if (!table && near == ULONG_MAX)
+	rcu_read_lock();
+	found = next_in_window(&near, &table);
+	rcu_read_unlock();
+	far_table = xa_find(&far_frames, &far, found ? near : ULONG_MAX,
+			    XA_PRESENT);
+	if (!found && !far_table)
 		return NULL;
-	*addr = (table ? far : near) << KSPAN_FRAME_SHIFT;
-	/* Pairs with the release where the table was put there. */
-	return table ? table : smp_load_acquire(&kspan_window[near - base]);
+	*addr = (far_table ? far : near) << KSPAN_FRAME_SHIFT;
+	return far_table ? far_table : table;
 }

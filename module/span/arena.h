@@ -8,38 +8,56 @@
  * map, not a reservation: chunks lie wherever vmalloc() puts them, several in
  * a frame or across two.
  *
- * Frames are found in two levels.  vmalloc() hands out low addresses first,
- * so the window, a flat array over the 128 GiB around the first chunk, holds
- * all of them in practice; a frame outside it stands in an xarray that only
- * the slow path asks.  No entry of the window or of a table is ever NULL:
- * pages and frames that are not kspan's lead to kspan_null_span, whose magic
- * of 0 sends every free of them to the slow path without a test of its own.
+ * Frames are found in two levels.  The window is an array over all frames from
+ * the lowest to the highest that kspan ever had memory in.  vmalloc() hands out
+ * low addresses first, so that is a small array, which is replaced by a larger
+ * one when memory comes that lies outside of it.  Memory so far away that the
+ * array would be out of proportion to this machine's memory stands in an xarray
+ * that only the slow path asks.
+ *
+ * No entry of a table is ever NULL, nor of the window: pages and frames that are
+ * not kspan's lead to kspan_null_span, whose magic of 0 sends every free of them
+ * to the slow path without a test of its own.
  */
 #ifndef KSPAN_ARENA_H
 #define KSPAN_ARENA_H
 
 #include <linux/compiler.h>
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 #include "span/span.h"
 
 #ifdef CONFIG_64BIT
 #define KSPAN_FRAME_SHIFT	26
-#define KSPAN_NR_WINDOW		2048UL
 #else
 #define KSPAN_FRAME_SHIFT	22
-#define KSPAN_NR_WINDOW		1024UL	/* the whole address space */
 #endif
 #define KSPAN_FRAME_SIZE	(1UL << KSPAN_FRAME_SHIFT)
 #define KSPAN_FRAME_PAGES	(KSPAN_FRAME_SIZE >> KSPAN_PAGE_SHIFT)
 
-/*
- * The window and the address of its first frame.  The base is written once,
- * before the first span exists; entries change from the null frame to a table
- * once (release), and readers need no lock.
+/**
+ * struct kspan_window - the tables of a row of frames
+ * @rcu: for the end of a window that a larger one replaced
+ * @base: address of the first frame; set once
+ * @nr_frames: how many; set once
+ * @origin: for each frame where the entry of heap page 0 of the address space
+ *	would be, if its table began there; so that an entry is found by the page's
+ *	number as it is.  An entry changes from the null table to another one once
+ *	(release), under arena_lock.
  */
-extern struct kspan_span **kspan_window[KSPAN_NR_WINDOW];
-extern unsigned long kspan_window_base;
+struct kspan_window {
+	struct rcu_head rcu;
+	unsigned long base;
+	unsigned long nr_frames;
+	unsigned long origin[];
+};
+
+/*
+ * The window; replaced under arena_lock (release).  Readers need no lock, but a
+ * section in which nothing preempts, as for a span.
+ */
+extern struct kspan_window *kspan_window;
 
 /**
  * kspan_span_of - the span of an address in the window
@@ -51,18 +69,26 @@ extern unsigned long kspan_window_base;
  */
 static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 {
+	const struct kspan_window *window = READ_ONCE(kspan_window);
 	unsigned long addr = (unsigned long)ptr;
-	unsigned long frame = (addr - kspan_window_base) >> KSPAN_FRAME_SHIFT;
-	struct kspan_span **table;
-	unsigned long page;
+	unsigned long frame = (addr - window->base) >> KSPAN_FRAME_SHIFT;
+	unsigned long page = addr >> KSPAN_PAGE_SHIFT, origin;
+	struct kspan_span *span;
 
-	if (unlikely(frame >= KSPAN_NR_WINDOW))
+	if (unlikely(frame >= window->nr_frames))
 		return &kspan_null_span;
-	table = READ_ONCE(kspan_window[frame]);
-	page = (addr >> KSPAN_PAGE_SHIFT) & (KSPAN_FRAME_PAGES - 1);
+	/*
+	 * READ_ONCE() twice, but for its volatile, which makes gcc compute the
+	 * address by an instruction of its own.  What hides the values from it
+	 * keeps it from reading them again.
+	 */
+	origin = data_race(window->origin[frame]);
+	OPTIMIZER_HIDE_VAR(origin);
 	/* Or gcc scales it here, and then has an add where a load would do. */
 	OPTIMIZER_HIDE_VAR(page);
-	return READ_ONCE(table[page]);
+	span = data_race(*(struct kspan_span **)(origin + page * sizeof(span)));
+	OPTIMIZER_HIDE_VAR(span);
+	return span;
 }
 
 int kspan_arena_init(void);
@@ -76,6 +102,7 @@ void kspan_arena_withdraw(struct kspan_span *span);
 struct kspan_span *kspan_span_find(const void *ptr);
 bool kspan_arena_has(const void *ptr);
 unsigned long kspan_arena_index(unsigned long addr);
+unsigned long kspan_arena_window_max(void);
 struct kspan_span **kspan_arena_frame(unsigned long *addr);
 
 #endif /* KSPAN_ARENA_H */

@@ -16,7 +16,7 @@
 #define MAX_FRAMES	256U
 #define MAX_ENTRIES	1024U
 #define MAX_SPANS	64U
-#define WINDOW_BYTES	(KSPAN_NR_WINDOW << KSPAN_FRAME_SHIFT)
+#define WINDOW_BYTES	(kspan_window->nr_frames << KSPAN_FRAME_SHIFT)
 
 /* From now on these pages lead to @span. */
 struct entry {
@@ -178,7 +178,7 @@ static unsigned long pick_addr(const struct fuzz_step *step)
 	case 0:	/* anywhere */
 		return x << 48 | y << 24 | x;
 	case 1:	/* near the ends of the window */
-		return kspan_window_base + (step->a & 8 ? WINDOW_BYTES : 0) +
+		return kspan_window->base + (step->a & 8 ? WINDOW_BYTES : 0) +
 		       (s16)x * (long)KSPAN_PAGE_SIZE + (s16)y;
 	case 2:	/* near the ends of the address space */
 		return (s16)x * (long)KSPAN_PAGE_SIZE + y;
@@ -236,12 +236,13 @@ static void step_cover(const struct fuzz_step *step)
 		}
 	}
 	sim_refuse = 0;
-	if (m.placed)
+	/* Without memory for it there is no window yet. */
+	if (m.placed || !kspan_window->nr_frames)
 		return;
 	m.placed = true;
-	SIM_CHECK(addr - kspan_window_base < WINDOW_BYTES);
-	SIM_CHECK(kspan_window_base + (WINDOW_BYTES - 1) > kspan_window_base);
-	SIM_CHECK(!(kspan_window_base % KSPAN_FRAME_SIZE));
+	SIM_CHECK(addr - kspan_window->base < WINDOW_BYTES);
+	SIM_CHECK(kspan_window->base + (WINDOW_BYTES - 1) > kspan_window->base);
+	SIM_CHECK(!(kspan_window->base % KSPAN_FRAME_SIZE));
 }
 
 /* Whether all of it is in the map and on no page of a span's memory. */
@@ -379,7 +380,7 @@ static void step_ask(const struct fuzz_step *step)
 
 	preempt_disable();
 	SIM_CHECK(kspan_span_find(ptr) == want);
-	if (addr - kspan_window_base >= WINDOW_BYTES)
+	if (addr - kspan_window->base >= WINDOW_BYTES)
 		want = &kspan_null_span;
 	SIM_CHECK(kspan_span_of(ptr) == want);
 	SIM_CHECK(kspan_arena_has(ptr) == model_has(addr));

@@ -142,6 +142,9 @@ void *kvzalloc(size_t bytes, gfp_t gfp);
 void *kzalloc(size_t bytes, gfp_t gfp);
 void *kvmalloc_array(size_t nr, size_t bytes, gfp_t gfp);
 void kvfree(const void *mem);
+/* Nothing reads while somebody replaces. */
+#define kvfree_rcu(mem, member)	kvfree(mem)
+#define kmemleak_not_leak(mem)	((void)(mem))
 void *kvrealloc(const void *mem, size_t bytes, gfp_t gfp);
 void *__vmalloc(unsigned long bytes, gfp_t gfp);
 void vfree(const void *mem);

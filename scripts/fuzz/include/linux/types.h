@@ -56,6 +56,7 @@ struct rcu_head {
 #define EINVAL			22
 #define ENOMEM			12
 #define EBUSY			16
+#define ERANGE		34
 #define ENOSPC			28
 #define ilog2(n)		((int)(63 - __builtin_clzl(n)))
 #define EXDEV			18
@@ -113,6 +114,11 @@ struct rcu_head {
 #define smp_load_acquire(ptr)	READ_ONCE(*(ptr))
 #define OPTIMIZER_HIDE_VAR(x)	asm("" : "=r" (x) : "0" (x))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define roundup_pow_of_two(n) \
+	((n) < 2 ? 1UL : 2UL << (63 - __builtin_clzl((n) - 1)))
+#define struct_size(p, member, n) \
+	(sizeof(*(p)) + (n) * sizeof((p)->member[0]))
+
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), #cond)
