@@ -239,6 +239,7 @@ choose_machine()
 		machine=(--smp 1)
 		torture=(threads_per_cpu=4)
 		;;
+	*+1536m) machine+=(--mem 1536M) ;;
 	*+small)
 		machine+=(--mem 96M)
 		torture=(max_live=3000)
