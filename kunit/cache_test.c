@@ -14,6 +14,7 @@
 #include "base/params.h"
 #include "cache/cache.h"
 #include "cache/cache_spare.h"
+#include "cache/cache_tops.h"
 #include "central/central.h"
 #include "central/depot.h"
 #include "kunit_support.h"
@@ -24,6 +25,9 @@
 #define SIZE	64U
 #define SC	8U
 #define CAP	63U
+/* Another class. */
+#define OTHER_SIZE	1024U
+#define OTHER_SC	kspan_size_to_class(OTHER_SIZE)
 
 /* What most cases work on; one case at a time. */
 static struct {
@@ -289,33 +293,84 @@ static void drain_leaves_nothing(struct kunit *test)
 	}
 }
 
+static void drain_marked(void *arg)
+{
+	kspan_cache_drain_marked();
+}
+
+/* Whether the task cache of this CPU is to drain a class. */
+static bool is_marked(unsigned int sc)
+{
+	return this_cpu_ptr(kspan_cache_cpus)->aging[KSPAN_CTX_TASK][sc].marked;
+}
+
 static void idle(void *arg)
 {
 	bool *seen = arg;
-	unsigned int cpu = smp_processor_id();
+	unsigned int cpu = smp_processor_id(), i;
+	void *other;
 
 	take(work.obj, CAP);
 	put(work.obj, CAP);
-	seen[0] = kspan_cache_is_idle(cpu);
-	seen[1] = kspan_cache_is_idle(cpu);
-	take(work.obj, 3 * CAP);
-	put(work.obj, 3 * CAP);
-	seen[2] = kspan_cache_is_idle(cpu);
-	kspan_cache_drain_local();
-	seen[3] = kspan_cache_holds(cpu);
+	kspan_free(kspan_alloc(OTHER_SIZE, GFP_NOWAIT));
+	kspan_cache_mark_idle(cpu);
+	seen[0] = is_marked(SC);
+	/* The tops stand where they stood, but A and F have changed roles. */
+	for (i = 0; i < 2 * CAP; i++)
+		kspan_free(kspan_alloc(SIZE, GFP_NOWAIT));
+	kspan_free(kspan_alloc(OTHER_SIZE, GFP_NOWAIT));
+	kspan_cache_mark_idle(cpu);
+	seen[1] = is_marked(SC);
+	other = kspan_alloc(OTHER_SIZE, GFP_NOWAIT);
+	kspan_cache_mark_idle(cpu);
+	kspan_free(other);
+	seen[2] = is_marked(SC);
+	seen[3] = is_marked(OTHER_SC);
+	kspan_cache_drain_marked();
+	seen[4] = kspan_cache_held(SC);
+	seen[5] = kspan_cache_held(OTHER_SC);
+	kspan_cache_mark_all(cpu);
+	seen[6] = is_marked(OTHER_SC);
+	kspan_cache_drain_marked();
+	seen[7] = kspan_cache_holds(cpu);
 }
 
-/* A CPU is idle if nothing happened since the last look. */
-static void idle_caches_are_known(struct kunit *test)
+/* A class is idle if nobody used it since the last look, whatever its CPU does. */
+static void idle_classes_are_known(struct kunit *test)
 {
-	bool seen[4];
+	static const bool expected[] = { false, false, true, false,
+					 false, true, true, false };
+	bool seen[ARRAY_SIZE(expected)];
+	unsigned int i;
+
+	if (num_possible_cpus() > 1)
+		kunit_skip(test, "other CPUs hold objects, too");
+	begin(test);
+	KUNIT_ASSERT_NE(test, OTHER_SC, SC);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, idle, seen);
+	for (i = 0; i < ARRAY_SIZE(expected); i++)
+		KUNIT_EXPECT_EQ_MSG(test, seen[i], expected[i], "look %u", i);
+}
+
+/* What interrupts hold is idle by the same rule. */
+static void idle_interrupts_are_known(struct kunit *test)
+{
+	struct kspan_cache_cpu *cc = this_cpu_ptr(kspan_cache_cpus);
+	struct kspan_ctx_cache c;
+	unsigned int ctx;
 
 	begin(test);
-	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, idle, seen);
-	KUNIT_EXPECT_FALSE(test, seen[0]);
-	KUNIT_EXPECT_TRUE(test, seen[1]);
-	KUNIT_EXPECT_FALSE_MSG(test, seen[2], "it just traded magazines");
-	KUNIT_EXPECT_FALSE_MSG(test, seen[3], "there is nothing to drain");
+	kspan_test_run_in(test, KSPAN_TEST_SOFTIRQ, traffic, NULL);
+	kspan_test_run_in(test, KSPAN_TEST_HARDIRQ, traffic, NULL);
+	kspan_cache_mark_idle(smp_processor_id());
+	kspan_cache_mark_idle(smp_processor_id());
+	for (ctx = KSPAN_CTX_SOFTIRQ; ctx < KSPAN_NR_CTX; ctx++)
+		KUNIT_EXPECT_TRUE(test, cc->aging[ctx][SC].marked);
+	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, drain_marked, NULL);
+	for (ctx = KSPAN_CTX_SOFTIRQ; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(smp_processor_id(), ctx);
+		KUNIT_EXPECT_TRUE(test, kspan_is_bare(&c, SC));
+	}
 }
 
 static int compare_pointers(const void *a, const void *b)
@@ -460,7 +515,8 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(depot_swaps_empty_for_full),
 	KUNIT_CASE(surplus_goes_to_the_spans),
 	KUNIT_CASE(drain_leaves_nothing),
-	KUNIT_CASE(idle_caches_are_known),
+	KUNIT_CASE(idle_classes_are_known),
+	KUNIT_CASE(idle_interrupts_are_known),
 	KUNIT_CASE(randomize_permutes),
 	KUNIT_CASE(duplicate_is_given_once),
 	KUNIT_CASE(duplicate_is_counted_once),

@@ -18,7 +18,7 @@
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
-#include "reclaim/worker.h"
+#include "reclaim/scavenge.h"
 #include "show/verify.h"
 
 #define RUN_BYTES	SZ_64K
@@ -144,7 +144,7 @@ static void freed_twice(struct kunit *test)
 		char *one, *two, *ptr = kspan_alloc(sizes[i], gfps[i]);
 
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		kspan_worker_settle();
+		kspan_scavenge_settle();
 		kspan_free(ptr);
 		kspan_free(ptr);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), i + 1ULL);
@@ -354,7 +354,7 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
 	/* A worker who was told of so much would trim them as well. */
-	kspan_worker_settle();
+	kspan_scavenge_settle();
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
 	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX), 0UL);

@@ -239,10 +239,10 @@ static void trim_keeps_a_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 8, 0), 0UL);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 2UL);
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
-	KUNIT_EXPECT_FALSE(test, kspan_page_heap_is_trimmed(heap));
+	KUNIT_EXPECT_FALSE(test, kspan_page_heap_is_settled(heap));
 	for (i = 1; i < 20; i += 2)
 		put(heap, &run[i], 1);
-	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_trimmed(heap),
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_settled(heap),
 			       "either chunk could go");
 	take(test, heap, span, &run[0]);
 	put(heap, &run[0], span);
@@ -378,13 +378,16 @@ static void trim_returns_idle_chunks(struct kunit *test)
 						   struct kspan_chunk, all),
 			    chunk);
 	put(heap, &run, 1);
-	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_trimmed(heap),
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_settled(heap),
 			       "without a reserve the last one goes, too");
 	/* For longer than time_before() can tell. */
 	chunk->idle_since = jiffies - (ULONG_MAX / 2 + HZ);
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 0, 0),
 			pages * KSPAN_PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, kspan_page_heap_is_trimmed(heap));
+	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_settled(heap),
+			       "a peak that has yet to decay");
+	kspan_page_heap_keep(heap);
+	KUNIT_EXPECT_TRUE(test, kspan_page_heap_is_settled(heap));
 	KUNIT_EXPECT_EQ(test, heap->free_pages, 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_heap_sys), (long)sys);
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));

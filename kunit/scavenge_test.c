@@ -9,10 +9,12 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/topology.h>
 
 #include "base/params.h"
+#include "base/tick.h"
 #include "cache/cache.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -28,6 +30,8 @@
 /* 128 objects of 64 bytes a span. */
 #define SIZE		64U
 #define SC		8U
+/* Objects of that size in a dozen chunks and more. */
+#define NR_SPREAD	(16U * 32768U)
 
 /* One case at a time. */
 static void *objs[MAX_OBJS];
@@ -152,7 +156,11 @@ static void live_memory_stays(struct kunit *test)
 	/* Every other one: no span is without a live object. */
 	for (i = 0; i < MAX_OBJS; i += 2)
 		kspan_free(objs[i]);
-	KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(4));
+	for (i = 0; i < 4; i++) {
+		/* Else there may be nothing to tick for. */
+		kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
+		KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(1));
+	}
 	kspan_release();
 	for (i = 1; i < MAX_OBJS; i += 2) {
 		if (memchr_inv(objs[i], i, 520))
@@ -160,6 +168,118 @@ static void live_memory_stays(struct kunit *test)
 		kspan_free(objs[i]);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, i, MAX_OBJS + 1, "a live object was taken");
+	kspan_test_set_pace(normal);
+}
+
+static bool tick_stops(void)
+{
+	unsigned long end;
+
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
+		if (!READ_ONCE(kspan_tick_runs))
+			return true;
+	return false;
+}
+
+/*
+ * With nothing to give back there is no tick, whatever lives.  Whatever may idle
+ * starts it: a small object freed, a large one, and memory that was obtained.
+ */
+static void tick_sleeps_and_wakes(struct kunit *test)
+{
+	unsigned long normal = kspan_params.scavenge_ms;
+	void *live[2], *more;
+
+	live[0] = kspan_alloc(SIZE, GFP_KERNEL);
+	live[1] = kspan_alloc(SZ_64K, GFP_KERNEL);
+	kspan_test_tick(test, 30);
+	KUNIT_EXPECT_TRUE(test, tick_stops());
+	kspan_free(live[0]);
+	KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(1));
+	KUNIT_EXPECT_TRUE(test, tick_stops());
+	KUNIT_EXPECT_EQ(test, kspan_cache_held(SC), 0UL);
+	kspan_free(live[1]);
+	KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(1));
+	KUNIT_EXPECT_TRUE(test, tick_stops());
+	KUNIT_EXPECT_TRUE(test, only_the_reserve());
+	more = kspan_alloc(SIZE, GFP_KERNEL);
+	KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(1));
+	KUNIT_EXPECT_TRUE(test, tick_stops());
+	kspan_free(more);
+	kspan_test_set_pace(normal);
+}
+
+/* A class in use keeps its magazines; what nobody uses goes from beside it. */
+static void busy_class_stays(struct kunit *test)
+{
+	unsigned long normal = kspan_params.scavenge_ms, end;
+	unsigned long refills, flushes, ticks;
+	unsigned int i;
+
+	kspan_test_cached_only(test);
+	alloc_some(test, MAX_OBJS, 4096);
+	kspan_free_bulk(MAX_OBJS, objs);
+	kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
+	kspan_test_set_pace(100);
+	kspan_scavenge_start();
+	ticks = atomic_long_read(&kspan_nr_scavenge) + 3;
+	refills = flushes = 0;
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); cond_resched()) {
+		for (i = 0; i < 1000; i++)
+			kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
+		if (!refills && atomic_long_read(&kspan_nr_scavenge) >= ticks &&
+		    !kspan_cache_held(kspan_size_to_class(4096))) {
+			refills = atomic_long_read(&kspan_nr_refill);
+			flushes = atomic_long_read(&kspan_nr_flush);
+			ticks = atomic_long_read(&kspan_nr_scavenge) + 6;
+		} else if (refills &&
+			   atomic_long_read(&kspan_nr_scavenge) >= ticks) {
+			break;
+		}
+	}
+	KUNIT_EXPECT_EQ(test, kspan_cache_held(kspan_size_to_class(4096)), 0UL);
+	KUNIT_EXPECT_GE(test, (unsigned long)atomic_long_read(&kspan_nr_scavenge), ticks);
+	KUNIT_EXPECT_EQ(test, (unsigned long)atomic_long_read(&kspan_nr_refill), refills);
+	KUNIT_EXPECT_EQ(test, (unsigned long)atomic_long_read(&kspan_nr_flush), flushes);
+	kspan_test_set_pace(normal);
+}
+
+/*
+ * A few objects of a class in use, each in a chunk of its own, keep no chunk for
+ * long: most of the heap is free then, and the tick has them given back.
+ */
+static void few_objects_pin_little(struct kunit *test)
+{
+	unsigned long normal = kspan_params.scavenge_ms, end;
+	struct kspan_stats stats;
+	unsigned int i, nr = 60;
+	void **spread;
+
+	kspan_test_cached_only(test);
+	/* Of each span's 128 objects, one stays until all the rest has gone. */
+	spread = kvcalloc(NR_SPREAD, sizeof(*spread), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, spread);
+	for (i = 0; i < NR_SPREAD; i++)
+		spread[i] = kspan_alloc(SIZE, GFP_KERNEL);
+	for (i = 0; i < NR_SPREAD; i++)
+		if (i % (NR_SPREAD / nr))
+			kspan_free(spread[i]);
+	for (i = 0; i < NR_SPREAD; i += NR_SPREAD / nr)
+		kspan_free(spread[i]);
+	kvfree(spread);
+	kspan_read_stats(&stats);
+	kspan_test_set_pace(50);
+	kspan_scavenge_start();
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(1)) {
+		for (i = 0; i < nr; i++)
+			objs[i] = kspan_alloc(SIZE, GFP_KERNEL);
+		for (i = 0; i < nr; i++)
+			kspan_free(objs[i]);
+		kspan_read_stats(&stats);
+		if (stats.heap_sys <= stats.reserve + 4 * CHUNK_BYTES)
+			break;
+	}
+	KUNIT_EXPECT_LE(test, stats.heap_sys, stats.reserve + 4 * CHUNK_BYTES);
 	kspan_test_set_pace(normal);
 }
 
@@ -196,7 +316,7 @@ static void reclaim_empties_this_cpu(struct kunit *test)
 	kspan_free(kspan_alloc(SZ_2M, GFP_KERNEL));
 	kspan_read_stats(&before);
 	KUNIT_EXPECT_GT(test, kspan_cache_held(SC), 0UL);
-	kspan_reclaim();
+	kspan_reclaim(0);
 	KUNIT_EXPECT_EQ(test, kspan_cache_held(SC), 0UL);
 	KUNIT_EXPECT_EQ(test, kspan_central_of(numa_mem_id(), SC)->nr_spans, 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
@@ -259,6 +379,9 @@ static struct kunit_case scavenge_cases[] = {
 	KUNIT_CASE(idle_caches_are_drained),
 	KUNIT_CASE(idle_tiny_block_is_drained),
 	KUNIT_CASE(live_memory_stays),
+	KUNIT_CASE(tick_sleeps_and_wakes),
+	KUNIT_CASE(busy_class_stays),
+	KUNIT_CASE(few_objects_pin_little),
 	KUNIT_CASE(release_tells_its_bytes),
 	KUNIT_CASE(reclaim_empties_this_cpu),
 	KUNIT_CASE(keeps_a_tenth_of_the_peak),

@@ -10,7 +10,7 @@
 #include "heap/backing.h"
 #include "heap/chunk.h"
 #include "kunit_support.h"
-#include "reclaim/worker.h"
+#include "reclaim/scavenge.h"
 #include "show/stats.h"
 #include "span/redzone.h"
 
@@ -34,7 +34,7 @@ static void expect_at_rest(struct kunit *test)
 	struct kspan_stats stats;
 	unsigned int class;
 
-	kspan_worker_settle();
+	kspan_scavenge_settle();
 	kspan_read_stats(&stats);
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		kspan_read_class(class, &row);

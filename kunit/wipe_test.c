@@ -6,6 +6,7 @@
  * With check=2 a freed object is filled with poison instead, which does as
  * well.
  */
+#include <linux/cpumask.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -237,7 +238,48 @@ static void tiny_parts(struct kunit *test)
 	}
 }
 
+/* --- long ones -------------------------------------------------------------- */
+
+/* A large object's way back, as it is right behind its free. */
+static struct {
+	void *ptr;
+	struct kspan_span *span;
+	u8 live;
+	bool again;
+} large;
+
+static void free_large(void *arg)
+{
+	kspan_free(large.ptr);
+	large.live = READ_ONCE(large.span->live);
+	large.again = kspan_owns(large.ptr);
+}
+
+/* What takes long is not done where nothing can preempt; it is free soon. */
+static void long_fill_is_a_workers(struct kunit *test)
+{
+	bool waits;
+	int place;
+
+	if (num_online_cpus() > 1 || !IS_ENABLED(CONFIG_PREEMPT_COUNT))
+		kunit_skip(test, "a worker could be done already, or is for all");
+	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
+		large.ptr = kspan_alloc(SZ_1M, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, large.ptr);
+		large.span = kspan_test_span(large.ptr);
+		kspan_test_run_in(test, place, free_large, NULL);
+		waits = place != KSPAN_TEST_TASK;
+		KUNIT_EXPECT_EQ_MSG(test, large.live == KSPAN_LIFE_DEFERRED,
+				    waits, "%s", kspan_test_place_names[place]);
+		KUNIT_EXPECT_FALSE(test, large.again);
+		kspan_deferred_flush();
+		KUNIT_EXPECT_EQ(test, READ_ONCE(large.span->live),
+				(u8)KSPAN_LIFE_NONE);
+	}
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(long_fill_is_a_workers),
 	KUNIT_CASE_PARAM(every_way, way_gen_params),
 	KUNIT_CASE(every_class),
 	KUNIT_CASE(every_context),

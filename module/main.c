@@ -110,8 +110,8 @@
  * but NMI, unless stated otherwise.  The order, outermost first:
  *
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
- * 2. ``job_lock`` (worker.c), a mutex, serialises work that runs on all CPUs
- *    while somebody waits for it; cpus_read_lock() is taken inside it.
+ * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
+ *    each CPU; cpus_read_lock() is taken inside it.
  *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
  *    chunks of a page heap.  ``sc_mutex`` (spanclass.c), a mutex, protects the
  *    table of dynamic span classes against other writers.
@@ -134,14 +134,22 @@
  * Data that is accessed without a lock:
  *
  * - A per-CPU cache belongs to the code that runs on its CPU, in its context,
- *   with preemption off.  Nothing can interrupt that code and use the same
- *   cache: softirqs and hardirqs have caches of their own, and NMIs use none.
- *   There is one exception.  A probe in the page allocator may call kspan while
- *   kspan asks for a magazine; the code that asked looks at the cache again
- *   afterwards.  (A probe that runs when a lock is contended must not use kspan
- *   more than it may use kmalloc().)  Statistics read the tops of other CPUs by
- *   READ_ONCE().  A cache is drained on its own CPU with interrupts off, or
- *   after its CPU has gone offline.
+ *   with preemption off.  Nothing but a probe can interrupt that code and use
+ *   the same cache: softirqs and hardirqs have caches of their own, and NMIs
+ *   use none.  Statistics read the tops of other CPUs by READ_ONCE().  A
+ *   magazine is taken out of a cache by its own CPU with interrupts off, or
+ *   after the CPU has gone offline.  Any CPU may mark a class of another CPU's
+ *   cache to be drained; the CPU itself clears the mark and drains.
+ * - A probe (the handler of a tracepoint, a kprobe or ftrace) may use kspan in
+ *   the page allocator, at the entry of any function of kspan's, and when kspan
+ *   begins to wait for a lock.  Code of kspan's that calls out takes the
+ *   magazine in question out of the cache before, and looks at the cache again
+ *   afterwards.  A probe must not use kspan in two places.  One is an
+ *   instruction in the middle of a function of kspan's: the fast paths may have
+ *   read a top and not yet written it, and the probe would get the same object.
+ *   The other is code that holds a lock of kspan's: the tracepoint
+ *   contention_end of such a lock, and functions whose names end in
+ *   ``_locked``.  There the probe would wait for the lock for ever.
  * - The state byte of a live object changes by compare-and-exchange only, since
  *   any CPU may free it.  The state byte of a free object belongs to the owner
  *   of the magazine that holds it, or is protected by the central lock while
@@ -156,8 +164,11 @@
  *
  * On PREEMPT_RT the raw spinlocks still spin.  Work under a lock is bounded by
  * a magazine of objects, by the bitmap of a chunk, or by one batch of a list.
- * Sections with preemption off are bounded by 64 objects or 64 KiB, and with
- * check=2 also by the bytes of a span.  The exception is a span that fails a
+ * With preemption or interrupts off, one call moves at most 64 objects between
+ * magazines and spans, and fills at most 64 KiB; with check=2 also the bytes of
+ * a span.  Code that drains a cache takes one magazine at a time.  A large object
+ * that has to be filled when it is freed is left to a worker if the caller cannot
+ * be preempted.  The exception to these bounds is a span that fails a
  * self-check: its class has its free objects counted anew, once.
  */
 

@@ -34,6 +34,7 @@
 #include "api/free.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
+#include "base/tick.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
 #include "reclaim/worker.h"
@@ -42,11 +43,15 @@
 
 /* Objects of a bulk free that are told of at a stretch. */
 #define FREE_BATCH	64U
+/* Bytes of a large object that are filled where nothing may preempt. */
+#define FILL_MAX	(64U << 10)
 
 static void free_large(struct kspan_span *span)
 {
 	if (kspan_large_free(span))
 		kspan_kick();
+	else
+		kspan_tick_watch();
 }
 
 /* Bytes of an object that its owner may have written to. */
@@ -54,6 +59,13 @@ static size_t usable_size(const struct kspan_span *span, const void *ptr)
 {
 	return kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
 				    kspan_span_size(span);
+}
+
+/* Whether the free of a large object fills more than is bearable in one go. */
+static bool is_long_fill(const struct kspan_span *span)
+{
+	return (kspan_redzone_on() || want_init_on_free()) &&
+	       kspan_span_size(span) > FILL_MAX;
 }
 
 /*
@@ -65,7 +77,8 @@ static size_t usable_size(const struct kspan_span *span, const void *ptr)
  */
 static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 {
-	enum kspan_life next = in_nmi() ? KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
+	enum kspan_life next = in_nmi() || is_long_fill(span) ?
+			       KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
 	enum kspan_fault fault = kspan_large_claim(span, ptr, next, overrun);
 
 	if (unlikely(fault))
@@ -76,6 +89,7 @@ static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 /*
  * Free a large object that was claimed.  Its span is the caller's, so preemption
  * may be on while the object is filled with zeros or poison, which takes long.
+ * If the caller cannot be preempted a worker fills a long one.
  */
 static noinline void free_claimed_large(struct kspan_span *span,
 					const void *ptr, bool wipe, bool overrun)
@@ -85,9 +99,10 @@ static noinline void free_claimed_large(struct kspan_span *span,
 	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
-	} else if (unlikely(in_nmi())) {
+	} else if (unlikely(in_nmi() || (is_long_fill(span) && !preemptible()))) {
 		kspan_defer_large(span);
 	} else {
+		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
 		free_large(span);
 	}
 }

@@ -16,6 +16,7 @@
 #include "base/gfp.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/tick.h"
 #include "central/central.h"
 #include "heap/large.h"
 #include "heap/page_heap.h"
@@ -71,7 +72,7 @@ static void end_effort(const struct effort *effort)
 	    kspan_span_nr_dead() > KSPAN_DEAD_KICK)
 		kspan_kick();
 	else
-		kspan_scavenge_watch();
+		kspan_tick_watch();
 }
 
 /*
@@ -90,7 +91,7 @@ static bool try_again(struct effort *effort, int err)
 	}
 	if (!effort->reclaimed) {
 		effort->reclaimed = true;
-		kspan_reclaim();
+		kspan_reclaim(0);
 		return true;
 	}
 	if (!(effort->gfp & __GFP_NOFAIL))

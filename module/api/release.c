@@ -13,9 +13,12 @@
  *
  * Waits for objects that were freed after a grace period or in NMI context,
  * empties the caches of all CPUs, and returns every chunk and region without live
- * objects.  The reserve stays.
+ * objects.  A CPU that does not answer within a second, because a real-time task
+ * keeps it busy, is left out.  The reserve stays.  If the caller is a worker or
+ * reclaims memory, a worker refills the reserve a moment later.
  *
- * Context: Process context that may sleep and is not a hotplug callback.
+ * Context: Process context that may sleep.  A worker that reclaim depends on, a
+ * shrinker and a hotplug callback may call it, too.
  * Return: bytes given back.
  */
 size_t kspan_release(void)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: refill, overflow and whatever else an allocation or a free
- * needs off the fast path.
+ * Per-CPU caches: whatever an allocation or a free needs off the fast path.
  *
  * Everything here runs with preemption off and on the cache of its own CPU
  * and context, except the drain of a dead CPU.  Whoever is without memory for
@@ -28,18 +27,6 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/*
- * Magazines are asked for without a word to kswapd, which a free must not wake:
- * its caller may hold a lock of the scheduler's.
- */
-#define MAG_GFP		__GFP_NOMEMALLOC
-
-/*
- * Frees go to the spans one by one: nothing may be reused, or all is wiped or
- * poisoned.
- */
-static bool direct_free __read_mostly;
-
 /* half_slot() of the static span classes. */
 static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
 
@@ -59,98 +46,6 @@ static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
 	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
 	report_not_free(c, sc);
-}
-
-static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
-		    unsigned int nr)
-{
-	while (nr > 1) {
-		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
-		unsigned int i = ((u64)r * nr) >> 32;
-
-		/* An interrupt may do the same meanwhile: just as random. */
-		WRITE_ONCE(c->cpu->random, r);
-		swap(slots[i], slots[nr - 1]);
-		nr--;
-	}
-}
-
-/*
- * A probe in the page allocator may use kspan while it is asked for @mag, and
- * have put a magazine where that was to go.  Return: whether the caller has
- * what it needs.
- */
-static bool came_in_between(struct kspan_mag *mag, bool enough)
-{
-	if (mag)
-		kspan_mag_free(mag);
-	return enough;
-}
-
-/* Fill A from the spans.  Return: whether there was an object. */
-static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc)
-{
-	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	unsigned int first = kspan_sc_first(sc), nr;
-	struct kspan_mag *mag = kspan_a_mag(c, sc);
-
-	if (!mag) {
-		mag = kspan_mag_alloc(sc, MAG_GFP);
-		if (!mag)
-			return false;
-		if (unlikely(kspan_a_mag(c, sc)))
-			return came_in_between(mag, kspan_a_count(c, sc));
-		kspan_set_a(c, sc, mag, 0);
-	}
-	nr = kspan_central_fill(c->node, sc, &mag->slot[first], cap);
-	if (!nr)
-		return false;
-	if (nr < cap)
-		memmove(&mag->slot[first], &mag->slot[KSPAN_MAG_SLOTS - nr],
-			nr * sizeof(mag->slot[0]));
-	if (kspan_params.randomize)
-		shuffle(c, &mag->slot[first], nr);
-	kspan_set_a(c, sc, mag, nr);
-	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr);
-	return true;
-}
-
-/* Let @full be A; the drained A is F if there is none. */
-static void load_full(struct kspan_ctx_cache *c, unsigned int sc,
-		      struct kspan_mag *full, struct kspan_mag *drained)
-{
-	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-
-	kspan_set_a(c, sc, full, cap);
-	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], cap);
-	if (drained)
-		kspan_set_f(c, sc, drained, 0);
-}
-
-/* A full magazine becomes A.  Return: whether there was one. */
-static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
-{
-	struct kspan_mag *full, *drained = kspan_a_mag(c, sc), *to_f = NULL;
-
-	if (!direct_free && !kspan_f_mag(c, sc))
-		swap(to_f, drained);
-	full = kspan_spare_get(c, sc, &drained);
-	if (!full)
-		full = kspan_depot_get(c->node, sc, drained);
-	if (full)
-		load_full(c, sc, full, to_f);
-	return full;
-}
-
-/* Make A hold something.  Return: whether it does. */
-static bool refill(struct kspan_ctx_cache *c, unsigned int sc)
-{
-	if (kspan_f_count(c, sc)) {
-		kspan_swap_mags(c, sc);
-		return true;
-	}
-	kspan_cache_age(c, sc);
-	return fill_from_full(c, sc) || fill_from_spans(c, sc);
 }
 
 /* A single object straight from the spans. */
@@ -238,7 +133,7 @@ void *kspan_cache_take(unsigned int sc, u8 *was)
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
-		else if (!refill(&c, sc))
+		else if (!kspan_cache_refill(&c, sc))
 			return take_one(&c, sc, c.node, was);
 	}
 }
@@ -274,7 +169,8 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
  * @zero: whether to zero them
  *
  * Context: Any, with preemption off.
- * Return: how many there were at hand.
+ * Return: how many there were at hand, or could be fetched while preemption may
+ * be off: there may be more for another call.
  */
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				    unsigned int nr, bool zero)
@@ -295,7 +191,8 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 			return done;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
-		else if (!refill(&c, sc))
+		else if (c.moved + kspan_sc_info(sc)->mag_cap > KSPAN_MOVE_MAX ||
+			 !kspan_cache_refill(&c, sc))
 			return done;
 	}
 }
@@ -318,54 +215,6 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	return take_one(&c, sc, node, was);
-}
-
-/* An empty magazine becomes F.  Return: false without memory for one. */
-static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
-{
-	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
-
-	if (unlikely(kspan_f_mag(c, sc)))
-		return came_in_between(f, kspan_f_count(c, sc) <
-					  kspan_sc_info(sc)->mag_cap);
-	a = kspan_a_mag(c, sc);
-	if (!f && a && !kspan_a_count(c, sc)) {
-		f = a;
-		kspan_set_a(c, sc, NULL, 0);
-	}
-	kspan_set_f(c, sc, f, 0);
-	return f;
-}
-
-/*
- * Make F take one more object.  A fuller A stays as it is and F goes to the
- * depot, so that either magazine is good for half a magazine of calls.
- *
- * Return: false without memory for it.
- */
-static bool make_room(struct kspan_ctx_cache *c, unsigned int sc)
-{
-	unsigned int cap = kspan_sc_info(sc)->mag_cap;
-	struct kspan_mag *f = kspan_f_mag(c, sc), *empty;
-
-	if (!f)
-		return renew_f(c, sc);
-	if (kspan_f_count(c, sc) < cap)
-		return true;
-	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
-		kspan_swap_mags(c, sc);
-		return true;
-	}
-	kspan_cache_age(c, sc);
-	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
-	if (kspan_spare_put(c, sc, f, &empty) ||
-	    kspan_depot_put(c->node, sc, f, &empty)) {
-		kspan_set_f(c, sc, empty, 0);
-		return empty || renew_f(c, sc);
-	}
-	kspan_central_flush(sc, &f->slot[kspan_sc_first(sc)], cap);
-	kspan_set_f(c, sc, f, 0);
-	return true;
 }
 
 /* An object straight to its span, or out of use for ever. */
@@ -404,7 +253,7 @@ void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state)
 	struct kspan_ctx_cache c;
 
 	c = kspan_cache_of(smp_processor_id(), kspan_context());
-	if (unlikely(direct_free) || !make_room(&c, sc)) {
+	if (unlikely(kspan_direct_free) || !kspan_cache_make_room(&c, sc)) {
 		free_one(&c, sc, ptr, state);
 		return;
 	}
@@ -416,7 +265,7 @@ void kspan_cache_setup(void)
 {
 	unsigned int sc;
 
-	direct_free = kspan_params.sbrk || want_init_on_free() ||
+	kspan_direct_free = kspan_params.sbrk || want_init_on_free() ||
 		      kspan_redzone_on();
 	for (sc = 1; sc < KSPAN_NR_SC; sc++)
 		half_slots[sc] = kspan_sc_first(sc) +

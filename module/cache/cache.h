@@ -41,6 +41,17 @@ struct kspan_spares {
 	unsigned int nr_full;
 };
 
+/*
+ * How a class in the cache of a CPU and context ages.  @seen is the tick's: how
+ * many calls there had been when it last looked, less what does not fit.
+ * @marked says that the CPU should drain the class: set by anyone, cleared by the
+ * CPU; a mark that is lost costs a tick.
+ */
+struct kspan_aging {
+	u16 seen;
+	bool marked;
+};
+
 /* Bits of preempt_count() that are all clear in task context. */
 #define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
 
@@ -75,14 +86,19 @@ extern unsigned long __percpu *kspan_task_counts;
  * @tops: by context; of the task's the first is at the class's @index
  * @counts: by context, see enum kspan_count; written by their CPU alone
  * @spares: as those of struct kspan_cache_cpu
+ * @aging: by context
  */
 struct kspan_sc_cpu {
 	struct kspan_slot *tops[KSPAN_NR_CTX][KSPAN_NR_ENDS];
 	unsigned long counts[KSPAN_NR_CTX][KSPAN_NR_COUNTS];
 	struct kspan_spares spares;
+	struct kspan_aging aging[KSPAN_NR_CTX];
 };
 
-/* Bytes of free objects a CPU should hold: speed for memory.  Set at load. */
+/*
+ * Bytes of free objects a CPU should hold: speed for memory.  Written at load and
+ * when a CPU comes or goes, read with READ_ONCE().
+ */
 extern unsigned long kspan_cache_budget;
 
 /**
@@ -363,10 +379,13 @@ void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 				bool zero);
+void kspan_cache_set_budget(unsigned int nr_cpus);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
+void kspan_cache_drain_marked(void);
+bool kspan_cache_mark_idle(unsigned int cpu);
+bool kspan_cache_mark_all(unsigned int cpu);
 bool kspan_cache_holds(unsigned int cpu);
-bool kspan_cache_is_idle(unsigned int cpu);
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
 unsigned long kspan_cache_held(unsigned int sc);
 const char *kspan_cache_check_local(void);

@@ -75,56 +75,84 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 	return NULL;
 }
 
-static const char *check_spares(const struct kspan_ctx_cache *c,
-				unsigned int sc)
+/* The @nr-th spare, or NULL. */
+static struct kspan_mag *nth_spare(const struct kspan_ctx_cache *c,
+				   unsigned int sc, unsigned int nr)
 {
-	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = 0;
-	const char *wrong = NULL;
 	struct kspan_mag *mag;
 
-	for (mag = kspan_spares_of(c, sc)->full; mag && !wrong;
-	     mag = kspan_mag_sentinel(mag, sc)->ptr) {
-		if (++nr > kspan_spares_of(c, sc)->nr_full)
-			return "cache: more spares than counted";
-		wrong = check_slots(mag, sc, cap);
+	if (c->ctx != KSPAN_CTX_TASK)
+		return NULL;
+	mag = kspan_spares_of(c, sc)->full;
+	while (mag && nr--)
+		mag = kspan_mag_sentinel(mag, sc)->ptr;
+	return mag;
+}
+
+static const char *check_spare_count(const struct kspan_ctx_cache *c,
+				     unsigned int sc)
+{
+	unsigned int nr = kspan_spare_count(c, sc);
+
+	if (nth_spare(c, sc, nr))
+		return "cache: more spares than counted";
+	return nr && !nth_spare(c, sc, nr - 1) ? "cache: number of spares" : NULL;
+}
+
+/* The @nr-th thing to check of a class.  Return: whether there may be more. */
+static bool check_nth(const struct kspan_ctx_cache *c, unsigned int sc,
+		      unsigned int nr, const char **wrong)
+{
+	struct kspan_mag *mag;
+
+	switch (nr) {
+	case 0:
+		*wrong = check_spare_count(c, sc);
+		return true;
+	case 1:
+		mag = kspan_a_mag(c, sc);
+		if (mag)
+			*wrong = check_slots(mag, sc, kspan_a_count(c, sc));
+		return true;
+	case 2:
+		mag = kspan_f_mag(c, sc);
+		if (mag)
+			*wrong = check_slots(mag, sc, kspan_f_count(c, sc));
+		return true;
+	default:
+		mag = nth_spare(c, sc, nr - 3);
+		if (mag)
+			*wrong = check_slots(mag, sc, kspan_sc_info(sc)->mag_cap);
+		return mag;
 	}
-	if (!wrong && nr != kspan_spares_of(c, sc)->nr_full)
-		wrong = "cache: number of spares";
-	return wrong;
 }
 
 /**
  * kspan_cache_check_local - whether the caches of this CPU are sound
+ *
+ * Interrupts are off for a magazine at a time.
  *
  * Context: Task context, migration not possible.
  * Return: NULL, or what is wrong.
  */
 const char *kspan_cache_check_local(void)
 {
-	unsigned int cpu = smp_processor_id(), ctx, sc;
+	unsigned int cpu = smp_processor_id(), ctx, sc, nr;
 	const char *wrong = NULL;
 	unsigned long flags;
+	bool more;
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX && !wrong; ctx++) {
 		struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 
 		for_each_kspan_sc(sc) {
-			if (wrong)
-				break;
-			local_irq_save(flags);
-			if (!kspan_sc_exists(sc) || !kspan_sc_has_mags(sc)) {
+			for (nr = 0, more = true; more && !wrong; nr++) {
+				local_irq_save(flags);
+				more = kspan_sc_exists(sc) &&
+				       kspan_sc_has_mags(sc) &&
+				       check_nth(&c, sc, nr, &wrong);
 				local_irq_restore(flags);
-				continue;
 			}
-			if (kspan_a_mag(&c, sc))
-				wrong = check_slots(kspan_a_mag(&c, sc), sc,
-						    kspan_a_count(&c, sc));
-			if (kspan_f_mag(&c, sc) && !wrong)
-				wrong = check_slots(kspan_f_mag(&c, sc), sc,
-						    kspan_f_count(&c, sc));
-			if (ctx == KSPAN_CTX_TASK && !wrong)
-				wrong = check_spares(&c, sc);
-			local_irq_restore(flags);
 		}
 	}
 	return wrong;

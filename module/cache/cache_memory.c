@@ -116,7 +116,7 @@ int kspan_cache_init(void)
 		return -ENOMEM;
 	}
 	account_tops(1);
-	kspan_cache_drain_init();
+	kspan_cache_set_budget(num_online_cpus());
 	kspan_spare_init();
 	kspan_cache_setup();
 	for_each_possible_cpu(cpu) {

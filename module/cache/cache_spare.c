@@ -84,28 +84,41 @@ bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /**
- * kspan_spare_take_all - take the spares of a class away
+ * kspan_spare_take - take a spare away, and leave none for it
  * @c: a cache of this CPU, or of one that is gone
  * @sc: span class
- * @empty: the empty ones
  *
- * Context: as for drain_class().
- * Return: the full ones; both linked by their sentinels.
+ * Context: nobody else uses the cache meanwhile: interrupts are off, or its CPU
+ * is.
+ * Return: a full magazine, or NULL.
  */
-struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
-				       unsigned int sc,
-				       struct kspan_mag **empty)
+struct kspan_mag *kspan_spare_take(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_spares *spares = kspan_spares_of(c, sc);
-	struct kspan_mag *full = NULL;
 
-	*empty = NULL;
+	if (c->ctx != KSPAN_CTX_TASK || !spares->nr_full)
+		return NULL;
+	WRITE_ONCE(spares->nr_full, spares->nr_full - 1);
+	return kspan_mag_pop(&spares->full, sc);
+}
+
+/**
+ * kspan_spare_take_empty - take the empty magazines of a class away
+ * @c: a cache of this CPU, or of one that is gone
+ * @sc: span class
+ *
+ * Context: as for kspan_spare_take().
+ * Return: the magazines, linked by their sentinels; or NULL.
+ */
+struct kspan_mag *kspan_spare_take_empty(struct kspan_ctx_cache *c,
+					 unsigned int sc)
+{
+	struct kspan_spares *spares = kspan_spares_of(c, sc);
+	struct kspan_mag *empty;
+
 	if (c->ctx != KSPAN_CTX_TASK)
 		return NULL;
-	full = spares->full;
-	*empty = spares->empty;
-	WRITE_ONCE(spares->full, NULL);
+	empty = spares->empty;
 	WRITE_ONCE(spares->empty, NULL);
-	WRITE_ONCE(spares->nr_full, 0);
-	return full;
+	return empty;
 }

@@ -27,9 +27,9 @@ struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
 				  struct kspan_mag **empty);
 bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 		     struct kspan_mag *mag, struct kspan_mag **empty);
-struct kspan_mag *kspan_spare_take_all(struct kspan_ctx_cache *c,
-				       unsigned int sc,
-				       struct kspan_mag **empty);
+struct kspan_mag *kspan_spare_take(struct kspan_ctx_cache *c, unsigned int sc);
+struct kspan_mag *kspan_spare_take_empty(struct kspan_ctx_cache *c,
+					 unsigned int sc);
 u8 kspan_spare_limit(const struct kspan_class *info);
 void kspan_spare_init(void);
 

@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 #include "base/counters.h"
+#include "base/tick.h"
 #include "cache/cache.h"
 
 /* Contexts whose tops are in kspan_irq_tops. */
@@ -24,18 +25,16 @@
  * struct kspan_cache_cpu - the rest of a CPU's caches
  * @counts: those of kspan_irq_tops, used as kspan_task_counts
  * @spares: of task context; written by their CPU
- * @nr_events: slow path visits, so that the scavenger sees idle CPUs
- * @nr_seen: nr_events when the scavenger last looked; the scavenger's
+ * @aging: by context and class
  * @hand: next class kspan_cache_age() looks at
  * @seen_bytes: bytes it has met in this round
- * @hand_bytes: bytes loaded that it has yet to go on for
+ * @hand_bytes: bytes loaded that it has yet to go on for, at most a round's
  * @random: state of the generator behind randomize=1
  */
 struct kspan_cache_cpu {
 	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
 	struct kspan_spares spares[KSPAN_NR_SC];
-	unsigned long nr_events;
-	unsigned long nr_seen;
+	struct kspan_aging aging[KSPAN_NR_CTX][KSPAN_NR_SC];
 	unsigned int hand;
 	unsigned long seen_bytes;
 	unsigned long hand_bytes;
@@ -44,7 +43,16 @@ struct kspan_cache_cpu {
 
 extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
-/* One cache: what the functions below work on. */
+/*
+ * Objects that may be moved between magazines and spans one by one while
+ * preemption or interrupts are off; DOC: Locking promises it.
+ */
+#define KSPAN_MOVE_MAX	KSPAN_MAG_SLOTS
+
+/*
+ * One cache: what the functions below work on.  @moved counts the objects that
+ * were moved one by one since the caller looked for it.
+ */
 struct kspan_ctx_cache {
 	struct kspan_cache_cpu *cpu;
 	unsigned int nr;
@@ -52,6 +60,7 @@ struct kspan_ctx_cache {
 	struct kspan_slot **tops;
 	unsigned long *counts;
 	int node;
+	unsigned int moved;
 };
 
 static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
@@ -101,6 +110,14 @@ static inline struct kspan_spares *kspan_spares_of(const struct kspan_ctx_cache 
 	if (kspan_sc_is_static(sc))
 		return &c->cpu->spares[sc];
 	return &kspan_sc_cpu_of(c, sc)->spares;
+}
+
+static inline struct kspan_aging *kspan_aging_of(const struct kspan_ctx_cache *c,
+						 unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return &c->cpu->aging[c->ctx][sc];
+	return &kspan_sc_cpu_of(c, sc)->aging[c->ctx];
 }
 
 static inline struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
@@ -182,21 +199,32 @@ static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 			   !READ_ONCE(kspan_spares_of(c, sc)->empty)));
 }
 
-/* Let @mag with @nr objects be A; NULL is none. */
+/*
+ * Let @mag with @nr objects be A; NULL is none.  It may be the first thing that
+ * the caches hold since the scavenger's tick went to sleep.
+ */
 static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
+	bool was_bare = mag && kspan_is_bare(c, sc);
+
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
 			 KSPAN_NO_A);
+	if (unlikely(was_bare))
+		kspan_tick_watch();
 }
 
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
+	bool was_bare = mag && kspan_is_bare(c, sc);
+
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_F],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
 			 KSPAN_NO_F);
+	if (unlikely(was_bare))
+		kspan_tick_watch();
 }
 
 /* A and F change roles, with what they hold. */
@@ -212,9 +240,13 @@ static inline void kspan_swap_mags(struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 void kspan_cache_setup(void);
-void kspan_cache_drain_init(void);
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc);
 void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 			      const void *ptr, u8 *state);
+
+/* cache_trade.c; kspan_direct_free is written at load. */
+extern bool kspan_direct_free;
+bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc);
+bool kspan_cache_make_room(struct kspan_ctx_cache *c, unsigned int sc);
 
 #endif /* KSPAN_CACHE_TOPS_H */

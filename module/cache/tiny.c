@@ -48,10 +48,16 @@ struct tiny_block {
 	unsigned int offset;
 };
 
-/* By CPU; each block is its context's alone, the counts are this_cpu_inc(). */
+/*
+ * By CPU; each block is its context's alone, the counts are this_cpu_inc().
+ * @seen is the tick's: the counts' sum when it last looked.  @marked is set by
+ * anyone who wants the blocks back, and cleared by the CPU.
+ */
 struct tiny_cpu {
 	struct tiny_block current_block[KSPAN_NR_CTX];
 	struct kspan_tiny_count count;
+	unsigned long seen;
+	bool marked;
 };
 
 static struct tiny_cpu __percpu *tiny_cpus;
@@ -323,6 +329,42 @@ bool kspan_tiny_holds(unsigned int cpu)
 		if (data_race(tc->current_block[ctx].block))
 			return true;
 	return false;
+}
+
+/**
+ * kspan_tiny_mark - mark a CPU's current blocks, to be given back
+ * @cpu: the CPU
+ * @all: whatever the CPU does; else only if it took and returned no block since
+ *	the last such call, which is the tick's
+ *
+ * Context: Any.
+ * Return: whether there is a block for kspan_tiny_drain_marked().
+ */
+bool kspan_tiny_mark(unsigned int cpu, bool all)
+{
+	struct tiny_cpu *tc = per_cpu_ptr(tiny_cpus, cpu);
+	unsigned long sum = READ_ONCE(tc->count.nmalloc) +
+			    READ_ONCE(tc->count.nfree) +
+			    READ_ONCE(tc->count.combined);
+	bool idle = all || tc->seen == sum;
+
+	if (!all)
+		tc->seen = sum;
+	if (!idle || !kspan_tiny_holds(cpu))
+		return false;
+	WRITE_ONCE(tc->marked, true);
+	return true;
+}
+
+/* Retire this CPU's blocks if they are marked.  Context: Task, no migration. */
+void kspan_tiny_drain_marked(void)
+{
+	struct tiny_cpu *tc = this_cpu_ptr(tiny_cpus);
+
+	if (!READ_ONCE(tc->marked))
+		return;
+	WRITE_ONCE(tc->marked, false);
+	kspan_tiny_drain_local();
 }
 
 /* Retire the current blocks of this CPU.  Context: Task, no migration. */

@@ -29,6 +29,8 @@ bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr);
 size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr);
 void kspan_tiny_shrink(struct kspan_span *span, const void *ptr, size_t size);
 bool kspan_tiny_holds(unsigned int cpu);
+bool kspan_tiny_mark(unsigned int cpu, bool all);
+void kspan_tiny_drain_marked(void);
 void kspan_tiny_drain_local(void);
 void kspan_tiny_drain_dead(unsigned int cpu);
 void kspan_tiny_read(u64 *nmalloc, u64 *nfree, u64 *combined);

@@ -21,6 +21,7 @@
 #include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/tick.h"
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/page_heap.h"
@@ -407,6 +408,7 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 	}
 	atomic_long_inc(&kspan_nr_flush);
 	drop_spans(&empty);
+	kspan_tick_watch();
 }
 
 /**

@@ -7,6 +7,7 @@
  * to the spans: above its limit at once, and what lay untouched from one
  * scavenger run to the next then.
  */
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 
@@ -290,36 +291,65 @@ unsigned int kspan_depot_count(int node, unsigned int sc)
 	return READ_ONCE(depot_of(node, sc)->nr_full);
 }
 
+/* The sentinels, and their number.  Return: NULL, or what is wrong. */
+static const char *check_links_locked(const struct kspan_depot *depot,
+				      unsigned int sc)
+{
+	struct kspan_mag *mag;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&depot->lock);
+	for (mag = depot->full; mag; mag = kspan_mag_sentinel(mag, sc)->ptr) {
+		if (kspan_mag_sentinel(mag, sc)->state != &kspan_none_state)
+			return "depot: magazine without a sentinel";
+		if (++nr > depot->nr_full)
+			return "depot: more magazines than counted";
+	}
+	return nr == depot->nr_full ? NULL : "depot: number of magazines";
+}
+
+/* The objects of the @nr-th magazine.  Return: whether there is one. */
+static bool check_nth_locked(const struct kspan_depot *depot, unsigned int sc,
+			     unsigned int nr, const char **wrong)
+{
+	struct kspan_mag *mag = depot->full;
+	unsigned int i;
+
+	lockdep_assert_held(&depot->lock);
+	while (mag && nr--)
+		mag = kspan_mag_sentinel(mag, sc)->ptr;
+	if (!mag)
+		return false;
+	for (i = kspan_mag_first(kspan_sc_info(sc)->mag_cap);
+	     i < KSPAN_MAG_SLOTS; i++)
+		if (*mag->slot[i].state > KSPAN_OBJ_ZEROED)
+			*wrong = "depot: object in a magazine is not free";
+	return true;
+}
+
 /**
  * kspan_depot_check - whether the magazines of a depot are sound
  * @node: whose depot
  * @sc: span class
+ *
+ * The lock is held for a magazine at a time.
  *
  * Context: Any but NMI.
  * Return: NULL, or what is wrong.
  */
 const char *kspan_depot_check(int node, unsigned int sc)
 {
-	const struct kspan_class *info = kspan_sc_info(sc);
 	struct kspan_depot *depot = depot_of(node, sc);
-	const char *wrong = NULL;
-	struct kspan_mag *mag;
-	unsigned int i, nr = 0;
+	const char *wrong;
+	unsigned int nr = 0;
 	unsigned long flags;
+	bool more;
 
-	raw_spin_lock_irqsave(&depot->lock, flags);
-	for (mag = depot->full; mag && !wrong; mag = kspan_mag_sentinel(mag, sc)->ptr) {
-		if (kspan_mag_sentinel(mag, sc)->state != &kspan_none_state)
-			wrong = "depot: magazine without a sentinel";
-		if (++nr > depot->nr_full)
-			wrong = "depot: more magazines than counted";
-		for (i = kspan_mag_first(info->mag_cap);
-		     i < KSPAN_MAG_SLOTS && !wrong; i++)
-			if (*mag->slot[i].state > KSPAN_OBJ_ZEROED)
-				wrong = "depot: object in a magazine is not free";
-	}
-	if (!wrong && nr != depot->nr_full)
-		wrong = "depot: number of magazines";
-	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	do {
+		raw_spin_lock_irqsave(&depot->lock, flags);
+		wrong = check_links_locked(depot, sc);
+		more = !wrong && check_nth_locked(depot, sc, nr++, &wrong);
+		raw_spin_unlock_irqrestore(&depot->lock, flags);
+	} while (more && !wrong);
 	return wrong;
 }

@@ -115,7 +115,7 @@ unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long keep_pages,
 				   unsigned long idle_jiffies);
-bool kspan_page_heap_is_trimmed(struct kspan_page_heap *heap);
+bool kspan_page_heap_is_settled(struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap);
 const char *kspan_page_heap_check(struct kspan_page_heap *heap);
 

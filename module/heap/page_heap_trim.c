@@ -132,29 +132,39 @@ unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long k
 }
 
 /**
- * kspan_page_heap_is_trimmed - whether a heap is its reserve, and no more
+ * kspan_page_heap_is_settled - whether no tick will give back any more of a heap
  * @heap: the heap
  *
+ * Live objects do not matter: what is in use goes nowhere.
+ *
  * Context: Any but NMI.
- * Return: true if no page is in a span and no chunk could be given back.
+ * Return: true if the recent peak has decayed to what is in use and each idle
+ * chunk is one that a tick keeps.
  */
-bool kspan_page_heap_is_trimmed(struct kspan_page_heap *heap)
+bool kspan_page_heap_is_settled(struct kspan_page_heap *heap)
 {
-	unsigned long flags, reserve = kspan_page_heap_reserve(heap);
+	unsigned long flags, keep;
 	struct kspan_chunk *chunk;
-	bool trimmed;
+	unsigned int bucket;
+	bool settled;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	/* So few that there is no more to look at than a reserve's chunks. */
-	trimmed = !heap->used_pages &&
-		  heap->free_pages < reserve + KSPAN_CHUNK_MAX;
-	if (trimmed)
-		list_for_each_entry(chunk, &heap->chunks, all)
-			trimmed &= !chunk->far &&
-				   (heap->free_pages < reserve + chunk->nr_pages ||
-				    (reserve && is_last_run(heap, chunk)));
+	keep = kspan_page_heap_reserve(heap) + heap->peak_pages / 10;
+	settled = heap->peak_pages == heap->used_pages;
+	for_each_set_bit(bucket, heap->filled, KSPAN_PAGE_HEAP_BUCKETS) {
+		if (bucket % KSPAN_PAGE_HEAP_FILL != KSPAN_PAGE_HEAP_FILL - 1)
+			continue;
+		/* Those that are kept are no more than a reserve's chunks. */
+		list_for_each_entry(chunk, &heap->lists[bucket], list) {
+			if (!settled)
+				break;
+			settled = !chunk->far &&
+				  (heap->free_pages < keep + chunk->nr_pages ||
+				   (keep && is_last_run(heap, chunk)));
+		}
+	}
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
-	return trimmed;
+	return settled;
 }
 
 /**

@@ -2,27 +2,30 @@
 /*
  * The scavenger.  Memory goes back in three strengths:
  *
- * - The tick, twice per scavenge_ms: empties the caches of CPUs that did
- *   nothing since the last one, returns what depots and central lists hold
+ * - The tick, twice per scavenge_ms: has each CPU empty the classes that it did
+ *   not use since the last one, returns what depots and central lists hold
  *   beyond need, and gives chunks and regions that idled for scavenge_ms back
  *   to the kernel, but for a tenth of the recent peak.
- * - Reclaim, when an allocation would fail: all that one task can reach
- *   without waiting for other CPUs.
+ * - Reclaim, when an allocation would fail or the kernel is short of memory: all
+ *   that one task can reach without waiting for other CPUs, which are asked for
+ *   what they hold all the same.
  * - Release, at the user's word: everything idle on every CPU.
  *
  * The tick's timer is not deferrable: its CPU may sleep for hours, and what
- * the others free would stay.  Instead it stops when there is nothing left
- * that could become idle, and the next growth starts it.
+ * the others free would stay.  Instead the tick stops when nothing is left that
+ * could go back, and the next slow path of anyone starts it.
  */
-#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
+#include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/tiny.h"
 #include "central/central.h"
@@ -35,12 +38,23 @@
 
 atomic_long_t kspan_nr_scavenge;
 
-/* Whether a tick is to come; written by the workers. */
-static bool tick_runs;
+/* How long a release waits for CPUs that do not answer. */
+#define ANSWER_TIME	HZ
+/* How long it waits where others may wait for the caller. */
+#define ANSWER_TIME_SHORT	(HZ / 20 + 1)
+/* Most ticks from one draining of all classes to the next. */
+#define FULL_PAUSE_MAX	64U
 
 static void tick_work_fn(struct work_struct *work);
+static void fill_work_fn(struct work_struct *work);
 
 static DECLARE_DELAYED_WORK(tick_work, tick_work_fn);
+/* Obtains memory; see kspan_queue_filling(). */
+static DECLARE_WORK(fill_work, fill_work_fn);
+
+/* Of the tick alone: ticks since it drained all classes, and before the next. */
+static unsigned int full_age;
+static unsigned int full_pause = 1;
 
 static void drain_this_cpu(void)
 {
@@ -49,20 +63,25 @@ static void drain_this_cpu(void)
 	kspan_cache_drain_local();
 }
 
-/*
- * Have CPUs that did nothing since the last call empty their caches.  Nobody
- * waits for them: one that is all a real-time task's may be long.
- */
-static void drain_idle_cpus(void)
+static void drain_marked(void)
+{
+	kspan_tiny_drain_marked();
+	kspan_cache_drain_marked();
+}
+
+/* Ask CPUs for what they have not used lately, or for @all they hold. */
+static void ask_cpus(bool all)
 {
 	unsigned int cpu;
+	bool holds;
 
-	cpus_read_lock();
-	for_each_online_cpu(cpu)
-		if (kspan_cache_is_idle(cpu) &&
-		    (kspan_cache_holds(cpu) || kspan_tiny_holds(cpu)))
+	for_each_online_cpu(cpu) {
+		holds = kspan_tiny_mark(cpu, all);
+		holds |= all ? kspan_cache_mark_all(cpu) :
+			       kspan_cache_mark_idle(cpu);
+		if (holds)
 			kspan_drain_soon(cpu);
-	cpus_read_unlock();
+	}
 }
 
 /*
@@ -109,22 +128,87 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 	return bytes;
 }
 
+/* Free pages of all heaps beyond what a tick keeps; @used: those in use. */
+static unsigned long surplus_pages(unsigned long *used)
+{
+	struct kspan_page_heap *heap;
+	unsigned long pages = 0, free, keep;
+	int node;
+
+	*used = 0;
+	for_each_kspan_node(node) {
+		heap = kspan_page_heap_of(node);
+		free = READ_ONCE(heap->free_pages);
+		keep = kspan_page_heap_reserve(heap) +
+		       READ_ONCE(heap->peak_pages) / 10;
+		pages += free - min(free, keep);
+		*used += READ_ONCE(heap->used_pages);
+	}
+	return pages;
+}
+
+/*
+ * Whether caches should give back what is in use, too: a few objects in the
+ * magazines of a busy class keep as many chunks.  If most of the heap is free
+ * and yet here, that is what may hold it.  Where it was something else the next
+ * attempt waits twice as long.
+ */
+static bool is_time_for_all(void)
+{
+	unsigned long used, surplus = surplus_pages(&used);
+
+	if (surplus < 2 * KSPAN_CHUNK_PAGES || surplus < used) {
+		full_age = 0;
+		full_pause = 1;
+		return false;
+	}
+	if (++full_age < full_pause)
+		return false;
+	full_age = 0;
+	full_pause = min(2 * full_pause, FULL_PAUSE_MAX);
+	return true;
+}
+
 static void queue_tick(void)
 {
-	WRITE_ONCE(tick_runs, true);
+	WRITE_ONCE(kspan_tick_runs, true);
 	kspan_queue_delayed_work(&tick_work,
 				 msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
 }
 
-/* Whether there is nothing but the reserve, none of it in use. */
+/* Whether the caches hold nothing, and neither do depots and central lists. */
+static bool caches_are_empty(void)
+{
+	unsigned int cpu, sc;
+	bool empty = true;
+	int node;
+
+	for_each_online_cpu(cpu)
+		if (kspan_cache_holds(cpu) || kspan_tiny_holds(cpu))
+			return false;
+	for_each_kspan_sc(sc) {
+		if (!kspan_sc_enter(sc))
+			continue;
+		for_each_kspan_node(node)
+			empty &= !kspan_depot_count(node, sc) &&
+				 !READ_ONCE(kspan_central_of(node, sc)->nr_empty);
+		kspan_sc_leave();
+	}
+	return empty;
+}
+
+/* Whether a tick would find nothing to give back, now or later. */
 static bool is_at_rest(void)
 {
 	int node;
 
-	if (atomic_long_read(&kspan_region_sys))
+	if (atomic_long_read(&kspan_region_idle) ||
+	    atomic_long_read(&kspan_run_idle) || kspan_span_nr_dead() ||
+	    !caches_are_empty())
 		return false;
 	for_each_kspan_node(node)
-		if (!kspan_page_heap_is_trimmed(kspan_page_heap_of(node)))
+		if (!kspan_page_heap_is_settled(kspan_page_heap_of(node)) ||
+		    kspan_page_heap_lacks(kspan_page_heap_of(node)))
 			return false;
 	return true;
 }
@@ -132,74 +216,97 @@ static bool is_at_rest(void)
 /* The next tick, unless there is nothing to wait for. */
 static void queue_tick_if_needed(void)
 {
-	WRITE_ONCE(tick_runs, false);
-	/* Before the look at what there is; see kspan_scavenge_watch(). */
+	WRITE_ONCE(kspan_tick_runs, false);
+	/* Before the look at what there is; pairs with kspan_tick_watch(). */
 	smp_mb();
 	if (!is_at_rest())
 		queue_tick();
 }
 
-/**
- * kspan_scavenge_watch - see to it that memory just obtained is given back
- *
- * Context: Any but NMI.
- */
-void kspan_scavenge_watch(void)
+static void fill_work_fn(struct work_struct *work)
 {
-	/* After the growth; pairs with queue_tick_if_needed(). */
-	smp_mb();
-	if (unlikely(!READ_ONCE(tick_runs)))
-		kspan_kick();
+	kspan_page_heap_fill_reserve();
+	kspan_pools_fill();
 }
 
 static void tick_work_fn(struct work_struct *work)
 {
 	unsigned long idle = msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms));
 
-	drain_idle_cpus();
+	ask_cpus(is_time_for_all());
 	drain_shared(false);
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_large_cache_age();
 	trim_heaps(false, idle);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
-	kspan_page_heap_fill_reserve();
-	kspan_pools_fill();
+	kspan_queue_filling(&fill_work);
 	atomic_long_inc(&kspan_nr_scavenge);
 	queue_tick_if_needed();
 }
 
-/* What a kick is for: the reserve refilled, surplus returned, a tick to come. */
+/* What a kick is for: surplus returned, the reserve refilled, a tick to come. */
 static void tidy_up(void)
 {
-	kspan_page_heap_fill_reserve();
-	kspan_pools_fill();
 	/* Regions above their budget go, younger ones stay. */
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
-	if (!READ_ONCE(tick_runs))
+	kspan_queue_filling(&fill_work);
+	if (!READ_ONCE(kspan_tick_runs))
 		queue_tick();
 }
 
 /**
- * kspan_reclaim - give memory back because there is none
+ * kspan_drain_caches - return what the caches of all CPUs hold
+ * @wait: jiffies to wait for other CPUs, at most
  *
- * Leaves out what would mean waiting: other CPUs' caches, and descriptors
- * still within a grace period.  It takes no lock a hotplug callback or a
- * filesystem could hold.
+ * This CPU's go at once.  Others are asked for theirs, and what is not there in
+ * time comes later, to be found by who looks next.
  *
- * Context: Process context that may sleep.
+ * Context: Process context that may sleep; no lock is taken that a caller of the
+ * page allocator or a hotplug callback could hold.
  */
-void kspan_reclaim(void)
+void kspan_drain_caches(unsigned long wait)
 {
 	migrate_disable();
 	drain_this_cpu();
 	migrate_enable();
+	ask_cpus(true);
+	if (wait)
+		kspan_drain_wait(wait);
+}
+
+/**
+ * kspan_reclaim - give memory back because there is none
+ * @wait: jiffies to wait for what other CPUs hold, at most
+ *
+ * Descriptors within a grace period are left.
+ *
+ * Context: as for kspan_drain_caches().
+ * Return: bytes given back.
+ */
+unsigned long kspan_reclaim(unsigned long wait)
+{
+	unsigned long bytes;
+
+	kspan_drain_caches(wait);
 	drain_shared(true);
-	kspan_large_trim(0, ULONG_MAX);
-	trim_heaps(true, 0);
+	bytes = kspan_large_trim(0, ULONG_MAX);
+	bytes += trim_heaps(true, 0);
 	kspan_kick();
+	return bytes;
+}
+
+/**
+ * kspan_scavenge_settle - wait until what was kicked for is done
+ *
+ * Context: Process context that may sleep and is no part of reclaim.
+ */
+void kspan_scavenge_settle(void)
+{
+	kspan_worker_settle();
+	flush_work(&fill_work);
 }
 
 /* Let the scavenger tick.  Context: Any but NMI. */
@@ -215,49 +322,72 @@ void kspan_scavenge_start(void)
  */
 void kspan_scavenge_stop(void)
 {
-	/* A growth finds no tick to start. */
-	WRITE_ONCE(tick_runs, true);
-	kspan_worker_settle();
+	/* A slow path finds no tick to start. */
+	WRITE_ONCE(kspan_tick_runs, true);
+	kspan_scavenge_settle();
 	cancel_delayed_work_sync(&tick_work);
 	/* The last one may have said that there is none. */
-	WRITE_ONCE(tick_runs, true);
+	WRITE_ONCE(kspan_tick_runs, true);
+	kspan_scavenge_settle();
+}
+
+/*
+ * Whether the caller may wait for memory.  A worker may be one that reclaim waits
+ * for; and a task that reclaims would take from the last reserves.
+ */
+static bool may_wait_for_memory(void)
+{
+	return !(current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOFS |
+				   PF_MEMALLOC_NOIO | PF_WQ_WORKER));
 }
 
 /**
  * kspan_scavenge_all - give everything idle back, but for the reserve
  *
- * Context: Process context that may sleep, is not a hotplug callback and does
- * not keep CPUs from going: it waits for those who do.
+ * Waits for other CPUs, though not for long if one does not answer; and for
+ * nothing that may itself wait for memory, unless the caller may do so, too.
+ *
+ * Context: Process context that may sleep.
  * Return: bytes given back.
  */
 unsigned long kspan_scavenge_all(void)
 {
+	bool may_wait = may_wait_for_memory();
 	unsigned long bytes;
 
 	/* What a worker has in its hands would be missed. */
 	kspan_worker_settle();
 	flush_work(&tick_work.work);
-	kspan_on_each_cpu(drain_this_cpu);
+	kspan_drain_caches(may_wait ? ANSWER_TIME : ANSWER_TIME_SHORT);
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);
 	bytes += trim_heaps(true, 0);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
-	kspan_page_heap_fill_reserve();
-	kspan_pools_fill();
+	if (may_wait)
+		fill_work_fn(NULL);
+	else
+		kspan_queue_filling(&fill_work);
 	atomic_long_inc(&kspan_nr_scavenge);
 	return bytes;
 }
 
+static void share_with_cpu(unsigned int cpu)
+{
+	kspan_cache_set_budget(num_online_cpus() + 1);
+}
+
 static void drain_dead_cpu(unsigned int cpu)
 {
+	kspan_cache_set_budget(num_online_cpus());
 	kspan_tiny_drain_dead(cpu);
 	kspan_cache_drain_dead(cpu);
 }
 
 static const struct kspan_worker_ops worker_ops = {
 	.kick = tidy_up,
-	.drain = drain_this_cpu,
+	.drain = drain_marked,
+	.comes = share_with_cpu,
 	.dead = drain_dead_cpu,
 };
 
@@ -271,6 +401,7 @@ int kspan_scavenge_init(void)
 {
 	int err = kspan_worker_init(&worker_ops);
 
+	kspan_tick_wake = kspan_kick;
 	if (!err)
 		kspan_scavenge_start();
 	return err;

@@ -13,9 +13,10 @@ extern atomic_long_t kspan_nr_scavenge;
 
 int kspan_scavenge_init(void);
 void kspan_scavenge_exit(void);
-void kspan_scavenge_watch(void);
-void kspan_reclaim(void);
+void kspan_drain_caches(unsigned long wait);
+unsigned long kspan_reclaim(unsigned long wait);
 unsigned long kspan_scavenge_all(void);
+void kspan_scavenge_settle(void);
 void kspan_scavenge_start(void);
 void kspan_scavenge_stop(void);
 void kspan_drain_shared(void);

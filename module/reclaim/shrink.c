@@ -4,12 +4,20 @@
  *
  * The kernel asks for a number of pages and gets about as many, from what
  * costs least to be without: first chunks nobody uses, then kept spans of
- * large objects, then what depots and central lists hold.  The reserve stays,
- * and so do the caches of CPUs, which only their own CPU may empty.
+ * large objects, then what depots and central lists hold, and at last what the
+ * caches of CPUs hold.  Only a CPU itself may empty its caches: the one that
+ * asks does so at once, the others are asked and not waited for; what they give
+ * is there for the next call.  The reserve stays.
+ *
+ * Before the kernel's OOM killer ends a process it asks once more, and then kspan
+ * gives all that is idle, and waits a moment for other CPUs.
  */
 #include <linux/atomic.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/shrinker.h>
 
 #include "base/compat.h"
@@ -25,6 +33,17 @@
 atomic_long_t kspan_nr_shrink;
 
 static struct shrinker *shrinker;
+
+/*
+ * Caches are drained for the shrinker once in so many jiffies at most: under
+ * lasting pressure, which a page cache alone can make, CPUs could not keep any.
+ */
+#define CACHE_PAUSE	(HZ / 10 + 1)
+/* When they were drained last.  Racing callers may both do it. */
+static unsigned long last_drain;
+
+/* How long the OOM killer is kept waiting for other CPUs' caches. */
+#define OOM_WAIT	(HZ / 10 + 1)
 
 /* Heap pages in no span that are not the reserve's. */
 static unsigned long surplus_pages(struct kspan_page_heap *heap)
@@ -109,6 +128,12 @@ unsigned long kspan_shrink(unsigned long want)
 		kspan_drain_shared();
 		bytes += shrink_heaps(want - bytes);
 	}
+	if (bytes < want && jiffies - READ_ONCE(last_drain) >= CACHE_PAUSE) {
+		WRITE_ONCE(last_drain, jiffies);
+		kspan_drain_caches(0);
+		kspan_drain_shared();
+		bytes += shrink_heaps(want - bytes);
+	}
 	return bytes;
 }
 
@@ -127,8 +152,21 @@ static unsigned long shrinker_scan(struct shrinker *self,
 	return bytes >> PAGE_SHIFT ?: SHRINK_STOP;
 }
 
+/* The last chance before a process is killed.  Context: may sleep. */
+static int oom_notify(struct notifier_block *self, unsigned long unused,
+			 void *freed)
+{
+	*(unsigned long *)freed += kspan_reclaim(OOM_WAIT) >> PAGE_SHIFT;
+	atomic_long_inc(&kspan_nr_shrink);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block oom_notifier = {
+	.notifier_call = oom_notify,
+};
+
 /**
- * kspan_shrink_init - register the shrinker
+ * kspan_shrink_init - register the shrinker and the OOM notifier
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -137,11 +175,15 @@ int kspan_shrink_init(void)
 {
 	if (!kspan_inject(KSPAN_INJECT_SHRINKER))
 		shrinker = kspan_shrinker_add(shrinker_count, shrinker_scan);
-	return shrinker ? 0 : -ENOMEM;
+	if (!shrinker)
+		return -ENOMEM;
+	register_oom_notifier(&oom_notifier);
+	return 0;
 }
 
 /* Context: module unload. */
 void kspan_shrink_exit(void)
 {
+	unregister_oom_notifier(&oom_notifier);
 	kspan_shrinker_remove(shrinker);
 }

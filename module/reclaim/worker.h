@@ -14,11 +14,13 @@ struct work_struct;
  * @kick: called by a worker after kspan_kick()
  * @drain: called on a CPU, in a task that cannot migrate, after
  *	kspan_drain_soon() named that CPU
+ * @comes: called for each CPU before it comes online
  * @dead: called for each CPU that has gone offline
  */
 struct kspan_worker_ops {
 	void (*kick)(void);
 	void (*drain)(void);
+	void (*comes)(unsigned int cpu);
 	void (*dead)(unsigned int cpu);
 };
 
@@ -28,7 +30,9 @@ void kspan_worker_settle(void);
 void kspan_kick(void);
 void kspan_queue_work(struct work_struct *work);
 void kspan_queue_delayed_work(struct delayed_work *work, unsigned long delay);
+void kspan_queue_filling(struct work_struct *work);
 void kspan_drain_soon(unsigned int cpu);
+void kspan_drain_wait(unsigned long timeout);
 void kspan_on_each_cpu(void (*fn)(void));
 
 #endif /* KSPAN_WORKER_H */

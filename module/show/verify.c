@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 
 #include "base/node.h"
+#include "base/tick.h"
 #include "cache/cache.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -20,7 +21,6 @@
 #include "heap/large.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
-#include "reclaim/scavenge.h"
 #include "reclaim/worker.h"
 #include "show/stats.h"
 #include "show/verify.h"
@@ -273,7 +273,7 @@ const char *kspan_verify(void)
 
 	mutex_lock(&verify_lock);
 	/* A tick that saw no kept region meanwhile may have been the last. */
-	kspan_scavenge_watch();
+	kspan_tick_watch();
 	for (tries = 0; tries < SUM_TRIES; tries++) {
 		if (tries)
 			msleep(SUM_PAUSE_MS);

@@ -15,6 +15,8 @@
 #include "heap/backing.h"
 #include "heap/chunk.h"
 #include "heap/page_heap.h"
+#include "span/arena.h"
+#include "span/redzone.h"
 
 /* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
 static long uncounted;
@@ -68,6 +70,28 @@ static void probe(void)
 	kspan_cache_drain_local();
 }
 
+/* How often the following ran. */
+static unsigned int nr_pairs;
+
+/*
+ * The least: it may fill what was drained and drain what was filled.  Nothing is
+ * counted where it fails, since it is no call of the input's.
+ */
+static void probe_pair(void)
+{
+	unsigned int sc = 1 + nr_pairs++ % KSPAN_NR_CLASSES;
+	const void *ptr;
+	u8 was;
+
+	if (kspan_redzone_on())
+		return;
+	ptr = kspan_cache_take(sc, &was);
+	if (ptr)
+		kspan_cache_put(sc, ptr, kspan_span_find(ptr)->state +
+				 kspan_span_index(kspan_span_find(ptr),
+						  (unsigned long)ptr));
+}
+
 static void change_world(const struct fuzz_step *step)
 {
 	size_t held = sim_bytes_held();
@@ -86,7 +110,10 @@ static void change_world(const struct fuzz_step *step)
 		sim_advance(step->x % (2 * HZ));
 		break;
 	case 5:
-		sim_shrink(step->x % 1024);
+		if (step->y & 1)
+			sim_oom();
+		else
+			sim_shrink(step->x % 1024);
 		break;
 	case 6:
 		SIM_CHECK(kspan_release() <= held);
@@ -101,6 +128,10 @@ static void change_world(const struct fuzz_step *step)
 		sim_refuse_nth = step->x % 16;
 		sim_refuse = step->y;
 		sim_page_probe = step->x & 16 ? probe : NULL;
+		sim_lock_probe = step->x & 64 ? probe_pair : probe;
+		sim_lock_probe_nth = step->x >> 8 & 31;
+		if (!(step->x & 32) || !sim_lock_probe_nth)
+			sim_lock_probe = NULL;
 		break;
 	}
 }
@@ -224,6 +255,7 @@ int fuzz_one(const u8 *data, size_t size)
 	fuzz_next(&input, &b);
 	sim_reboot();
 	live_reset();
+	nr_pairs = 0;
 	if (load(&a, &b))
 		return 0;
 	sim_refuse_nth = 0;

@@ -89,6 +89,9 @@ static void check_reserves(const struct api_attempt *attempt)
 		return;
 	if (sim_nr_refused != attempt->refused || kspan_params.memory_limit)
 		return;
+	/* kspan does not ask when next to nothing is left. */
+	if (si_mem_available() < (long)(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE >> PAGE_SHIFT))
+		return;
 	for (node = 0; node < nr_online_nodes; node++) {
 		heap = kspan_page_heap_of(node);
 		SIM_CHECK(heap->free_pages >= min(attempt->free_pages[node],

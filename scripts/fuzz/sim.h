@@ -50,6 +50,8 @@ void sim_cpu_up(void);
 /* Ask the shrinker for pages, as often as it has some. */
 void sim_shrink(unsigned long nr_pages);
 bool sim_has_shrinker(void);
+/* Call who wants to know that a process is about to be killed. */
+void sim_oom(void);
 
 /*
  * One bit for each of the next requests for memory, or for anything else that
@@ -62,6 +64,11 @@ extern unsigned long sim_refuse_nth;
 extern bool sim_far;
 /* A probe in the page allocator: called once, by the next who may not sleep. */
 extern void (*sim_page_probe)(void);
+/* A probe at a lock: called once, by the task that takes the nth lock from now. */
+extern void (*sim_lock_probe)(void);
+extern unsigned int sim_lock_probe_nth;
+/* Run a probe; what it does is no part of the section that it came into. */
+void sim_run_probe(void (*probe)(void));
 /* No request may wake kswapd: the caller may hold a lock of the scheduler's. */
 extern bool sim_no_kswapd;
 /* Requests that were refused since the last reboot. */

@@ -18,6 +18,11 @@
 unsigned int sim_preempt_count;
 unsigned int sim_preempt_outside;
 size_t sim_filled;
+unsigned int sim_moved;
+unsigned int sim_irq_moved;
+#ifndef SIM_EXPLORE
+unsigned int sim_readers;
+#endif
 unsigned int sim_pinned;
 unsigned int sim_nr_locks;
 bool sim_irqs_off;
@@ -32,6 +37,7 @@ static struct work_struct *works;
 static struct irq_work *irq_works;
 static int (*cpu_dead)(unsigned int cpu);
 static struct shrinker the_shrinker;
+static struct notifier_block *oom_notifier;
 static u32 random_state;
 
 /* --- messages -------------------------------------------------------------- */
@@ -90,6 +96,29 @@ void free_percpu(void *mem)
 
 /* --- contexts -------------------------------------------------------------- */
 
+bool sim_irqs_outside;
+
+void (*sim_lock_probe)(void);
+unsigned int sim_lock_probe_nth;
+
+void sim_run_probe(void (*probe)(void))
+{
+	unsigned int outside = sim_preempt_outside, moved = sim_moved;
+	unsigned int irq_moved = sim_irq_moved, count = sim_preempt_count;
+	bool irqs_outside = sim_irqs_outside;
+	size_t filled = sim_filled;
+
+	sim_preempt_outside = count;
+	sim_irqs_outside = true;
+	probe();
+	SIM_CHECK(sim_preempt_count == count);
+	sim_preempt_outside = outside;
+	sim_irqs_outside = irqs_outside;
+	sim_moved = moved;
+	sim_irq_moved = irq_moved;
+	sim_filled = filled;
+}
+
 /* What preempt_count() is in each context. */
 static const unsigned int counts[SIM_NR_CONTEXTS] = {
 	[SIM_PREEMPT_OFF] = 1,
@@ -111,6 +140,9 @@ void sim_enter(enum sim_context context)
 	sim_preempt_count = counts[context];
 	sim_preempt_outside = sim_preempt_count;
 	sim_filled = 0;
+	sim_moved = 0;
+	sim_irq_moved = 0;
+	sim_irqs_outside = has_irqs_off(context);
 	sim_irqs_off = has_irqs_off(context);
 }
 
@@ -121,6 +153,7 @@ void sim_leave(enum sim_context context)
 	SIM_CHECK(sim_irqs_off == has_irqs_off(context));
 	sim_preempt_count = 0;
 	sim_preempt_outside = 0;
+	sim_irqs_outside = false;
 	sim_irqs_off = false;
 }
 
@@ -269,6 +302,13 @@ void sim_advance(unsigned long by)
 	sim_run_workers();
 }
 
+void sim_wait_event(void)
+{
+	might_sleep();
+	sim_run_irq_work();
+	sim_run_workers();
+}
+
 void msleep(unsigned int ms)
 {
 	might_sleep();
@@ -305,6 +345,29 @@ void sim_cpu_down(void)
 void sim_cpu_up(void)
 {
 	sim_online_cpus |= 2;
+}
+
+int register_oom_notifier(struct notifier_block *block)
+{
+	oom_notifier = block;
+	return 0;
+}
+
+int unregister_oom_notifier(struct notifier_block *block)
+{
+	SIM_CHECK(oom_notifier == block);
+	oom_notifier = NULL;
+	return 0;
+}
+
+void sim_oom(void)
+{
+	unsigned long held = sim_bytes_held(), freed = 0;
+
+	if (!oom_notifier)
+		return;
+	oom_notifier->notifier_call(oom_notifier, 0, &freed);
+	SIM_CHECK(freed << PAGE_SHIFT <= held);
 }
 
 struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
@@ -387,7 +450,9 @@ void sim_reboot(void)
 	jiffies = FIRST_JIFFIES;
 	works = NULL;
 	irq_works = NULL;
+	sim_lock_probe = NULL;
 	cpu_dead = NULL;
+	oom_notifier = NULL;
 	the_shrinker = (struct shrinker){};
 	random_state = 1;
 	dynamic_used = 0;

@@ -337,7 +337,7 @@ static void call_probe(void)
 	if (!probe || !sim_preempt_count || in_interrupt())
 		return;
 	sim_page_probe = NULL;
-	probe();
+	sim_run_probe(probe);
 }
 
 static struct page *get_block(int node, gfp_t gfp, unsigned int order)

@@ -68,6 +68,21 @@ static inline long atomic_long_inc_return(atomic_long_t *v)
 	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST);
 }
 
+static inline int atomic_read(const atomic_t *v)
+{
+	return v->counter;
+}
+
+static inline void atomic_inc(atomic_t *v)
+{
+	v->counter++;
+}
+
+#define xchg(ptr, new) ({ \
+	typeof(*(ptr)) _was = *(ptr); \
+	*(ptr) = (new); \
+	_was; })
+
 #define cmpxchg(ptr, old, new) ({ \
 	typeof(*(ptr)) _was = (old); \
 	__atomic_compare_exchange_n(ptr, &_was, new, false, \

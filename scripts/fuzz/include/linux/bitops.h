@@ -38,6 +38,11 @@ static inline void __set_bit(unsigned long nr, unsigned long *map)
 	map[BIT_WORD(nr)] |= BIT_MASK(nr);
 }
 
+static inline void set_bit(unsigned long nr, unsigned long *map)
+{
+	map[BIT_WORD(nr)] |= BIT_MASK(nr);
+}
+
 static inline void __clear_bit(unsigned long nr, unsigned long *map)
 {
 	map[BIT_WORD(nr)] &= ~BIT_MASK(nr);

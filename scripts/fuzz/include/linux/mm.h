@@ -167,6 +167,16 @@ struct shrinker {
 #define SHRINK_STOP		(~0UL)
 #define SHRINK_EMPTY		(~0UL - 1)
 
+struct notifier_block {
+	int (*notifier_call)(struct notifier_block *self, unsigned long action,
+			     void *data);
+};
+
+#define NOTIFY_OK	1
+
+int register_oom_notifier(struct notifier_block *block);
+int unregister_oom_notifier(struct notifier_block *block);
+
 struct shrinker *shrinker_alloc(unsigned int flags, const char *name);
 void shrinker_register(struct shrinker *shrinker);
 void shrinker_free(struct shrinker *shrinker);

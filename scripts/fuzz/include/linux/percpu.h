@@ -48,6 +48,7 @@ void free_percpu(void *mem);
 	((type *)__alloc_percpu(sizeof(type), __alignof__(type)))
 
 #define num_possible_cpus()	NR_CPUS
+#define num_online_cpus()	((unsigned int)__builtin_popcount(sim_online_cpus))
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++)
 #define for_each_online_cpu(cpu) \
 	for_each_possible_cpu(cpu) \

@@ -30,6 +30,10 @@ struct task_struct {
 	unsigned int flags;
 };
 
+#define PF_WQ_WORKER		0x00000020
+#define PF_MEMALLOC_NOFS	0x00040000
+#define PF_MEMALLOC_NOIO	0x00080000
+
 extern struct task_struct sim_task;
 #define current			(&sim_task)
 #define task_pid_nr(task)	((task)->pid)

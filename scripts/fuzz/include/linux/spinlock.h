@@ -25,6 +25,13 @@ extern unsigned int sim_preempt_outside;
 /* Bytes that were filled since preemption was as outside, and how many may be. */
 extern size_t sim_filled;
 #define SIM_FILL_MAX	(64UL << 10)
+/* Objects that were moved to or from spans meanwhile, and how many may be. */
+extern unsigned int sim_moved;
+#define SIM_MOVE_MAX	64U
+/* The same since interrupts were turned off by kspan. */
+extern unsigned int sim_irq_moved;
+/* Whether interrupts were off when the code that runs was called. */
+extern bool sim_irqs_outside;
 extern unsigned int sim_pinned;		/* nesting of migrate_disable() */
 extern unsigned int sim_nr_locks;	/* spinlocks held */
 extern bool sim_irqs_off;
@@ -58,12 +65,35 @@ void sim_irqs_go_off(void);
 void sim_wait_for_lock(bool *held);
 void sim_lets_go_of(bool *held);
 void sim_wait_for_readers(void);	/* until a grace period has passed */
+#define sim_count_section()		((void)0)
+#define sim_count_irqs_off()		((void)0)
+#define sim_before_lock()		((void)0)
+#define sim_enter_reader()		((void)0)
+#define sim_leave_reader()		((void)0)
+#define sim_readers			0U
 #else
 #define sim_section()			((void)0)
 #define sim_irqs_go_off()		((void)0)
 #define sim_wait_for_lock(held)		((void)(held))
 #define sim_lets_go_of(held)		((void)(held))
 #define sim_wait_for_readers()		((void)0)
+#define sim_count_section()		(sim_moved = 0)
+#define sim_count_irqs_off()		(sim_irq_moved = 0)
+void sim_before_lock(void);		/* a probe at the lock may run */
+/* RCU read sections around the code that runs; they can be preempted. */
+extern unsigned int sim_readers;
+
+static inline void sim_enter_reader(void)
+{
+	if (sim_preempt_count - 1 == sim_preempt_outside + sim_readers)
+		sim_readers++;
+}
+
+static inline void sim_leave_reader(void)
+{
+	if (sim_readers && sim_preempt_count == sim_preempt_outside + sim_readers)
+		sim_readers--;
+}
 #endif
 
 /* Not for the explorer to look at. */
@@ -72,8 +102,10 @@ void sim_wait_for_readers(void);	/* until a grace period has passed */
 static inline void preempt_disable(void)
 {
 	sim_section();
-	if (sim_preempt_count++ == sim_preempt_outside)
+	if (sim_preempt_count++ == sim_preempt_outside + sim_readers) {
 		sim_filled = 0;
+		sim_count_section();
+	}
 	SIM_CHECK(sim_preempt_count & PREEMPT_MASK);
 }
 
@@ -97,6 +129,8 @@ static inline void migrate_enable(void)
 #define local_irq_save(flags) do { \
 	sim_irqs_go_off(); \
 	(flags) = sim_irqs_off; \
+	if (!sim_irqs_off) \
+		sim_count_irqs_off(); \
 	sim_irqs_off = true; \
 } while (0)
 #define local_irq_restore(flags) do { \
@@ -117,6 +151,7 @@ typedef raw_spinlock_t spinlock_t;
 /* A central lock and a leaf under it are the most that may be held. */
 static inline SIM_UNWATCHED void sim_lock(raw_spinlock_t *lock)
 {
+	sim_before_lock();
 	sim_wait_for_lock(&lock->held);
 	SIM_CHECK(!lock->held);
 	SIM_CHECK(!in_nmi());
@@ -187,7 +222,7 @@ static inline void mutex_unlock(struct mutex *mutex)
 	sim_wait_for_readers(); \
 } while (0)
 /* As where nothing preempts a reader. */
-#define rcu_read_lock()		preempt_disable()
-#define rcu_read_unlock()	preempt_enable()
+#define rcu_read_lock()		(preempt_disable(), sim_enter_reader())
+#define rcu_read_unlock()	(sim_leave_reader(), preempt_enable())
 
 #endif /* SIM_SPINLOCK_H */

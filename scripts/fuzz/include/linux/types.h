@@ -24,6 +24,10 @@ typedef struct {
 } atomic64_t;
 
 typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
 	long counter;
 } atomic_long_t;
 

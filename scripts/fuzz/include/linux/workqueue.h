@@ -29,7 +29,8 @@ struct delayed_work {
 };
 
 struct workqueue_struct;
-#define WQ_UNBOUND 2
+#define WQ_UNBOUND	2
+#define WQ_MEM_RECLAIM	8
 
 #define DECLARE_WORK(name, function) \
 	struct work_struct name = { .fn = (function) }
@@ -49,6 +50,14 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 bool flush_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *work);
+/* Who waits lets workers run, once. */
+void sim_wait_event(void);
+#define wait_event_timeout(head, condition, timeout) do { \
+	(void)(timeout); \
+	sim_wait_event(); \
+	(void)(condition); \
+} while (0)
+
 #define work_pending(work)	((work)->queued)
 #define schedule_work(work)	queue_work(NULL, work)
 

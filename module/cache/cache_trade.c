@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU caches: trading a magazine for another: a drained A for a full one, a
+ * full F for an empty one, with the CPU's spares, the depot or the spans.
+ *
+ * Everything here runs with preemption off and on the cache of its own CPU and
+ * context, and moves no more than a magazine of objects one by one.
+ */
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "base/counters.h"
+#include "base/params.h"
+#include "cache/cache_spare.h"
+#include "cache/cache_tops.h"
+
+/*
+ * Magazines are asked for without a word to kswapd, which a free must not wake:
+ * its caller may hold a lock of the scheduler's.
+ */
+#define MAG_GFP		__GFP_NOMEMALLOC
+
+/*
+ * Frees go to the spans one by one: nothing may be reused, or all is wiped or
+ * poisoned.
+ */
+bool kspan_direct_free __read_mostly;
+
+static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
+		    unsigned int nr)
+{
+	while (nr > 1) {
+		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
+		unsigned int i = ((u64)r * nr) >> 32;
+
+		/* An interrupt may do the same meanwhile: just as random. */
+		WRITE_ONCE(c->cpu->random, r);
+		swap(slots[i], slots[nr - 1]);
+		nr--;
+	}
+}
+
+/*
+ * A probe, be it in the page allocator, at the entry of one of the functions
+ * called here or at a lock that is contended, may use kspan, and this cache with
+ * it.  So whoever calls out has taken the magazine in question out of the cache
+ * before, and looks afterwards whether the cache has another one by now.
+ */
+
+/* Let @mag, which is empty, be A again, unless there is one now. */
+static void restore_a(struct kspan_ctx_cache *c, unsigned int sc,
+		      struct kspan_mag *mag)
+{
+	if (likely(!kspan_a_mag(c, sc)))
+		kspan_set_a(c, sc, mag, 0);
+	else
+		kspan_mag_free(mag);
+}
+
+/* Take the drained A out of the cache.  Return: it, or NULL without one. */
+static struct kspan_mag *detach_a(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *mag = kspan_a_mag(c, sc);
+
+	if (mag)
+		kspan_set_a(c, sc, NULL, 0);
+	return mag;
+}
+
+/* Let @mag with @nr objects be A.  Return: whether A holds an object. */
+static bool load(struct kspan_ctx_cache *c, unsigned int sc,
+		 struct kspan_mag *mag, unsigned int nr)
+{
+	struct kspan_mag *old = kspan_a_mag(c, sc);
+
+	if (unlikely(old)) {
+		if (kspan_a_count(c, sc)) {
+			kspan_central_flush(sc, &mag->slot[kspan_sc_first(sc)],
+					    nr);
+			kspan_mag_free(mag);
+			return true;
+		}
+		kspan_set_a(c, sc, NULL, 0);
+	}
+	kspan_set_a(c, sc, mag, nr);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr);
+	if (unlikely(old))
+		kspan_mag_free(old);
+	return true;
+}
+
+/* Fill A with up to @want objects from the spans.  Return: whether there was one. */
+static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc,
+			    unsigned int want)
+{
+	unsigned int first = kspan_sc_first(sc), nr;
+	struct kspan_mag *mag = detach_a(c, sc);
+
+	if (!mag)
+		mag = kspan_mag_alloc(sc, MAG_GFP);
+	if (!mag)
+		return kspan_a_count(c, sc);
+	nr = kspan_central_fill(c->node, sc, &mag->slot[first], want);
+	c->moved += nr;
+	if (!nr) {
+		restore_a(c, sc, mag);
+		return kspan_a_count(c, sc);
+	}
+	if (nr < want)
+		memmove(&mag->slot[first], &mag->slot[first + want - nr],
+			nr * sizeof(mag->slot[0]));
+	if (kspan_params.randomize)
+		shuffle(c, &mag->slot[first], nr);
+	return load(c, sc, mag, nr);
+}
+
+/*
+ * A full magazine becomes A.  The drained one becomes F if there is none, else
+ * it is left where the full one was.  Return: whether there was one.
+ */
+static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *full, *drained = detach_a(c, sc), *to_f = NULL;
+	struct kspan_mag *left;
+
+	if (!kspan_direct_free && !kspan_f_mag(c, sc))
+		swap(to_f, drained);
+	left = drained;
+	full = kspan_spare_get(c, sc, &left);
+	if (!full) {
+		full = kspan_depot_get(c->node, sc, left);
+		if (full)
+			left = NULL;
+	}
+	/* A magazine that was not needed after all. */
+	if (!full) {
+		left = to_f ?: left;
+		if (left)
+			restore_a(c, sc, left);
+		return false;
+	}
+	if (left)
+		kspan_mag_free(left);
+	if (to_f && likely(!kspan_f_mag(c, sc)))
+		kspan_set_f(c, sc, to_f, 0);
+	else if (to_f)
+		kspan_mag_free(to_f);
+	return load(c, sc, full, kspan_sc_info(sc)->mag_cap);
+}
+
+/**
+ * kspan_cache_refill - make A hold something
+ * @c: a cache of this CPU
+ * @sc: span class, A drained
+ *
+ * Context: the cache's, with preemption off.
+ * Return: whether A holds an object now.
+ */
+bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int want = kspan_sc_info(sc)->mag_cap;
+
+	if (kspan_f_count(c, sc)) {
+		kspan_swap_mags(c, sc);
+		return true;
+	}
+	kspan_cache_age(c, sc);
+	/* The budget's hand may have moved a magazine's worth already. */
+	if (c->moved)
+		want = 1;
+	/* A probe may have filled it meanwhile. */
+	return kspan_a_count(c, sc) || fill_from_full(c, sc) ||
+	       kspan_a_count(c, sc) || fill_from_spans(c, sc, want);
+}
+
+/* An empty magazine becomes F.  Return: whether F has room. */
+static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
+
+	if (unlikely(kspan_f_mag(c, sc))) {
+		if (f)
+			kspan_mag_free(f);
+		return kspan_f_count(c, sc) < kspan_sc_info(sc)->mag_cap;
+	}
+	a = kspan_a_mag(c, sc);
+	if (!f && a && !kspan_a_count(c, sc)) {
+		f = a;
+		kspan_set_a(c, sc, NULL, 0);
+	}
+	kspan_set_f(c, sc, f, 0);
+	return f;
+}
+
+/* A full F leaves the cache.  Return: whether F has room. */
+static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = cap;
+	struct kspan_mag *f, *empty;
+
+	kspan_cache_age(c, sc);
+	/* The budget's hand may have moved a magazine's worth already. */
+	if (c->moved)
+		nr = 1;
+	f = kspan_f_mag(c, sc);
+	if (unlikely(!f || kspan_f_count(c, sc) < cap))
+		return f;
+	kspan_set_f(c, sc, NULL, 0);
+	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
+	if (!kspan_spare_put(c, sc, f, &empty) &&
+	    !kspan_depot_put(c->node, sc, f, &empty)) {
+		/* The last ones, so that what is left is a magazine as any. */
+		kspan_central_flush(sc, &f->slot[KSPAN_MAG_SLOTS - nr], nr);
+		empty = f;
+		cap -= nr;
+	} else {
+		cap = 0;
+	}
+	if (!empty)
+		return renew_f(c, sc);
+	if (likely(!kspan_f_mag(c, sc))) {
+		kspan_set_f(c, sc, empty, cap);
+		kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
+		return true;
+	}
+	if (cap)
+		kspan_central_flush(sc, &empty->slot[kspan_sc_first(sc)], cap);
+	kspan_mag_free(empty);
+	return kspan_f_count(c, sc) < kspan_sc_info(sc)->mag_cap;
+}
+
+/**
+ * kspan_cache_make_room - make F take one more object
+ * @c: a cache of this CPU
+ * @sc: span class
+ *
+ * A fuller A stays as it is and F goes to the depot, so that either magazine is
+ * good for half a magazine of calls.
+ *
+ * Context: the cache's, with preemption off.
+ * Return: false without memory for it.
+ */
+bool kspan_cache_make_room(struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int cap = kspan_sc_info(sc)->mag_cap;
+
+	if (!kspan_f_mag(c, sc))
+		return renew_f(c, sc);
+	if (kspan_f_count(c, sc) < cap)
+		return true;
+	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
+		kspan_swap_mags(c, sc);
+		return true;
+	}
+	return give_f(c, sc);
+}
