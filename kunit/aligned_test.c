@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Alignment beyond the natural one: by a fitting size class up to 8 KiB, by
- * whole heap pages above that.
+ * Alignment beyond the natural one: up to 8 KiB a suitable size class provides
+ * it, above that whole heap pages do.
  */
 #include <linux/align.h>
 #include <linux/minmax.h>
@@ -20,23 +20,27 @@ static const size_t sizes[] = {
 	1, 8, 24, 33, 100, 1000, 4097, 8192, 20000, 32768, 32769, 100000, SZ_1M,
 };
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static u8 *objs[NR_OBJS];
 
-/* Not inlined, so that the compiler does not judge by the size asked for. */
+/*
+ * Not inlined, so that the compiler does not check against the requested size.
+ */
 static noinline void soil(void *ptr)
 {
 	memset(ptr, 0xff, kspan_size(ptr));
 }
 
-/* A value the compiler does not know, so that it does not object to it. */
+/* Hide a value from the compiler, so that it does not warn about it. */
 static size_t hidden(size_t value)
 {
 	OPTIMIZER_HIDE_VAR(value);
 	return value;
 }
 
-/* Every alignment with every size, several at a time, by each way to free. */
+/*
+ * Every alignment with every size, several objects at a time, freed every way.
+ */
 static void every_alignment(struct kunit *test)
 {
 	unsigned int i, k;
@@ -70,7 +74,7 @@ static void every_alignment(struct kunit *test)
 	}
 }
 
-/* What no object can be aligned to. */
+/* Alignments that are refused. */
 static void bad_alignments(struct kunit *test)
 {
 	static const size_t bad[] = {
@@ -91,7 +95,7 @@ static void bad_alignments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
 }
 
-/* The natural alignment costs nothing: the same class as without. */
+/* The natural alignment costs nothing: the same class serves the request. */
 static void natural_alignment_is_free(struct kunit *test)
 {
 	size_t size;
@@ -107,7 +111,7 @@ static void natural_alignment_is_free(struct kunit *test)
 	}
 }
 
-/* Up to 8 KiB a class serves, above that pages. */
+/* Size classes serve alignments up to 8 KiB; whole pages serve larger ones. */
 static void kind_of_memory(struct kunit *test)
 {
 	void *ptr;
@@ -143,7 +147,7 @@ static void zeroed(struct kunit *test)
 	}
 }
 
-/* As long as it stays in place an object keeps its alignment. */
+/* An object that is resized in place keeps its alignment. */
 static void resized_in_place(struct kunit *test)
 {
 	u8 *ptr = kspan_alloc_aligned(100, 1024, GFP_KERNEL);
@@ -158,13 +162,14 @@ static void resized_in_place(struct kunit *test)
 }
 
 /*
- * Any size an aligned object can hold frees it, since the one it was asked
- * for with is not known; but no larger one, nor twice, nor in the middle.
- * With check=2 it is known.
+ * kspan_free_sized() accepts any size that an aligned object can hold, since
+ * the requested size is not recorded.  It refuses a larger size, a second free,
+ * and a pointer into the object.  With check=2 the requested size is recorded,
+ * and the first bad free names it.
  */
 static void bad_frees(struct kunit *test)
 {
-	/* By classes; a run of pages; a region, aligned within. */
+	/* Two size classes, a run of pages, and a region. */
 	static const size_t aligns[] = { 32, 4096, SZ_16K, SZ_1M };
 	struct kspan_stats before;
 	unsigned int i;
@@ -182,7 +187,7 @@ static void bad_frees(struct kunit *test)
 		kspan_free_sized(ptr, 0);
 		kspan_free(ptr + 8);
 		kspan_free(ptr + 23);
-		/* Behind the end, of this object or as the next one's tail. */
+		/* The last byte of the span: its tail or another object. */
 		kspan_free(ptr + kspan_span_size(kspan_test_span(ptr)) - 1);
 		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, bad_free), 5ULL,
 				    "aligned to %zu", aligns[i]);
@@ -197,7 +202,7 @@ static void bad_frees(struct kunit *test)
 	}
 }
 
-/* Whoever gets an aligned object's memory next is held to his own size. */
+/* The next owner of the memory must free it with a size of the normal class. */
 static void next_owner_has_his_own_size(struct kunit *test)
 {
 	static void *others[300];
@@ -211,7 +216,7 @@ static void next_owner_has_his_own_size(struct kunit *test)
 	preempt_disable();
 	ptr = kspan_alloc_aligned(24, 32, GFP_ATOMIC);
 	kspan_free(ptr);
-	/* It comes back when what is before it in the caches is out. */
+	/* The caches first hand out the objects that were freed later. */
 	do {
 		plain = kspan_alloc(32, GFP_ATOMIC);
 		others[nr++] = plain;
@@ -225,14 +230,14 @@ static void next_owner_has_his_own_size(struct kunit *test)
 	kspan_free_bulk(nr - 1, others);
 }
 
-/* No sum of size and alignment overflows. */
+/* Sums of size and alignment do not overflow. */
 static void too_large(struct kunit *test)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 	struct kspan_stats before;
 	size_t align;
 
-	/* What idles could go by itself meanwhile. */
+	/* Otherwise idle memory might be returned during the measurement. */
 	kspan_release();
 	kspan_read_stats(&before);
 	for (align = 1; align <= KSPAN_MAX_ALIGN; align *= 2) {
@@ -263,7 +268,7 @@ static void atomic_callers(struct kunit *test)
 	}
 }
 
-/* Sizes and alignments above what classes have, in bytes. */
+/* Sizes and alignments, in bytes, above those of the size classes. */
 static const struct {
 	size_t size;
 	size_t align;
@@ -273,7 +278,7 @@ static const struct {
 	{ SZ_2M, SZ_2M }, { SZ_2M + SZ_1M, SZ_1M }, { SZ_4M, SZ_2M },
 };
 
-/* What was freed serves the same request again; nothing is mapped for it. */
+/* Freed memory serves the same request again without mapping more. */
 static void used_again(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -301,8 +306,9 @@ static void used_again(struct kunit *test)
 }
 
 /*
- * An object takes no more than its size for its alignment where chunks and
- * large areas are mapped by huge pages; elsewhere so much more at most.
+ * Where chunks and large areas are mapped by huge pages, an aligned object uses
+ * no more memory than an unaligned one.  Elsewhere it uses at most the
+ * alignment more.
  */
 static void cost_of_alignment(struct kunit *test)
 {

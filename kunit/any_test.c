@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whose pointer is it: kspan's memory is known from its first byte to its last,
- * whatever is in it, and other memory goes back where it came from.
+ * The functions that accept any pointer.  kspan_contains() is true for every
+ * byte of kspan's memory, in use or not.  kspan_free_any() and its relatives
+ * return other memory to the allocator it came from.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -14,14 +15,14 @@
 #include "kunit_support.h"
 #include "span/redzone.h"
 
-/* Data of the module, which vmalloc space holds but kspan does not. */
+/* Data of the module: in vmalloc space, but not kspan's. */
 static int module_data;
 
 static const size_t sizes[] = {
 	1, 8, 20, 100, 4096, 32768, 40000, SZ_1M, SZ_4M,
 };
 
-/* Every byte of an object is kspan's, and is still when it is free. */
+/* Every byte of an object is inside kspan's memory, also after the free. */
 static void contains_objects(struct kunit *test)
 {
 	unsigned int i;
@@ -44,7 +45,7 @@ static void contains_objects(struct kunit *test)
 	}
 }
 
-/* Parts of a block, and the rest of it. */
+/* Tiny objects, and the unused part of their block. */
 static void contains_tiny_objects(struct kunit *test)
 {
 	char *ptr = kspan_alloc_tiny(5, GFP_KERNEL), *block;
@@ -58,7 +59,7 @@ static void contains_tiny_objects(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kspan_contains(ptr));
 }
 
-/* What went back to the kernel is not kspan's any more. */
+/* Memory that was given back to the kernel is no longer kspan's. */
 static void contains_ends_with_memory(struct kunit *test)
 {
 	char *ptr = kspan_alloc(SZ_4M, GFP_KERNEL);
@@ -71,7 +72,9 @@ static void contains_ends_with_memory(struct kunit *test)
 		KUNIT_ASSERT_FALSE(test, kspan_contains(ptr + at));
 }
 
-/* Memory of others, kspan's own structures, and values that are no addresses. */
+/*
+ * Memory of others, kspan's own structures, and values that are no addresses.
+ */
 static void contains_nothing_else(struct kunit *test)
 {
 	void *obj = kspan_alloc(100, GFP_KERNEL), *mem = kmalloc(100, GFP_KERNEL);
@@ -102,7 +105,7 @@ static void contains_nothing_else(struct kunit *test)
 	vfree(area);
 }
 
-/* An object of each allocator is freed by the one it is from. */
+/* Each object is freed by the allocator it came from. */
 static void free_any_frees_all(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -127,7 +130,7 @@ static void free_any_frees_all(struct kunit *test)
 	kspan_free_any(ZERO_SIZE_PTR);
 }
 
-/* A freed object is a double free, not the end of the chunk it lies in. */
+/* A second free is reported as a double free, although the chunk remains. */
 static void free_any_reports(struct kunit *test)
 {
 	char *small = kspan_alloc(100, GFP_KERNEL), *neighbour;
@@ -172,7 +175,7 @@ static void size_any_of_all(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* The content is kept and the object stays with its allocator. */
+/* A resize keeps the content, and the object stays with its allocator. */
 static void realloc_any_of_all(struct kunit *test)
 {
 	unsigned int i, k;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The arena map: that any value at all can be asked for its span, and that
- * what is published is found by every page and by no other.
+ * The arena map.  It can look up any value whatsoever, and it finds a published
+ * span from each of its pages and from no other.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -28,10 +28,10 @@ static unsigned long window_bytes(void)
 	return kspan_window->nr_frames << KSPAN_FRAME_SHIFT;
 }
 
-/* Data of the module, which vmalloc space holds but kspan does not. */
+/* Data of the module: in vmalloc space, but not kspan's. */
 static int module_data;
 
-/* The answer of both look-ups, which must be the same inside the window. */
+/* The result of both look-up functions; inside the window they must agree. */
 static struct kspan_span *look_up(struct kunit *test, unsigned long addr)
 {
 	struct kspan_span *near, *found;
@@ -58,7 +58,7 @@ static void expect_foreign(struct kunit *test, unsigned long addr)
 	KUNIT_EXPECT_EQ(test, kspan_size((void *)addr), (size_t)0);
 }
 
-/* A chunk of its own, in the map but in no heap. */
+/* A chunk that is entered in the map, but belongs to no page heap. */
 static struct kspan_chunk *get_chunk(struct kunit *test, unsigned int nr_pages)
 {
 	struct kspan_chunk *chunk;
@@ -75,7 +75,7 @@ static unsigned long page_addr(const struct kspan_chunk *chunk, unsigned int i)
 	return chunk->base + i * KSPAN_PAGE_SIZE;
 }
 
-/* Memory of all other kinds is not kspan's. */
+/* Memory from other allocators is not kspan's. */
 static void foreign_memory(struct kunit *test)
 {
 	static const char text[] = "read-only";
@@ -91,7 +91,7 @@ static void foreign_memory(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, slab);
 	expect_foreign(test, (unsigned long)slab);
 	kfree(slab);
-	/* Likely in a frame where kspan has memory as well. */
+	/* This probably lies in a frame that also holds memory of kspan. */
 	mem = vmalloc(3 * PAGE_SIZE);
 	KUNIT_ASSERT_NOT_NULL(test, mem);
 	expect_foreign(test, (unsigned long)mem);
@@ -99,7 +99,7 @@ static void foreign_memory(struct kunit *test)
 	vfree(mem);
 }
 
-/* Values that are no addresses at all. */
+/* Values that are no valid addresses. */
 static void wild_values(struct kunit *test)
 {
 	unsigned int bit;
@@ -113,15 +113,15 @@ static void wild_values(struct kunit *test)
 	expect_foreign(test, LONG_MAX);
 	expect_foreign(test, (unsigned long)LONG_MIN);
 	expect_foreign(test, (unsigned long)ERR_PTR(-ENOMEM));
-	/* Poison, and on 64-bit machines holes in the address space. */
+	/* Poison values, and non-canonical addresses on 64-bit machines. */
 	expect_foreign(test, ULONG_MAX / 0xff * 0x6b);
 	expect_foreign(test, ULONG_MAX / 0xffff * 0xdead);
-	/* Some of these may be kspan's; the two look-ups have to agree. */
+	/* Some of these may be kspan's; the two look-ups must agree. */
 	for (bit = 0; bit < BITS_PER_LONG; bit++)
 		KUNIT_EXPECT_NOT_NULL(test, look_up(test, 1UL << bit));
 }
 
-/* Around the window's ends nothing wraps and nothing faults. */
+/* Look-ups around the ends of the window neither wrap nor fault. */
 static void window_edges(struct kunit *test)
 {
 	unsigned long end = window_base() + window_bytes();
@@ -137,7 +137,7 @@ static void window_edges(struct kunit *test)
 	expect_foreign(test, end);
 }
 
-/* No entry of the window or of any table is NULL. */
+/* No entry of the window or of a table is NULL. */
 static void no_entry_is_null(struct kunit *test)
 {
 	unsigned long addr, i, nr_frames = 0, last = 0;
@@ -161,7 +161,7 @@ static void no_entry_is_null(struct kunit *test)
 	KUNIT_EXPECT_GE_MSG(test, nr_frames, 1UL, "where is the reserve?");
 }
 
-/* kspan_arena_frame() leads to the table that a live object is found by. */
+/* kspan_arena_frame() returns the table in which a live object is found. */
 static void frames_are_found(struct kunit *test)
 {
 	void *ptr = kspan_alloc(100, GFP_KERNEL);
@@ -178,7 +178,7 @@ static void frames_are_found(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* A span is found by each byte of its pages and by none beside them. */
+/* A span is found from each byte of its pages and from no byte beside them. */
 static void publish_and_withdraw(struct kunit *test)
 {
 	struct kspan_chunk *chunk = get_chunk(test, 8);
@@ -216,7 +216,7 @@ static void publish_and_withdraw(struct kunit *test)
 	kspan_chunk_put(chunk);
 }
 
-/* A chunk that goes leaves no trace: its addresses may be anybody's next. */
+/* A freed chunk leaves no entries behind, as its addresses may be reused. */
 static void chunks_leave_no_trace(struct kunit *test)
 {
 	struct kspan_chunk *chunk = get_chunk(test, 4);
@@ -262,7 +262,7 @@ static bool has(unsigned long addr)
 	return has;
 }
 
-/* Every page of a large object leads to it, and none when it is gone. */
+/* Every page of a large object leads to its span; after the free none does. */
 static void all_of_a_large_object(struct kunit *test)
 {
 	static const size_t sizes[] = { 40 << 10, 600 << 10, 5 << 20 };
@@ -285,11 +285,14 @@ static void all_of_a_large_object(struct kunit *test)
 			KUNIT_ASSERT_TRUE(test, has(at));
 		}
 		KUNIT_EXPECT_TRUE(test, has(end - 1));
-		/* Guard pages, in the same heap page perhaps. */
+		/*
+		 * Behind the end is a guard page, which may be in the same heap
+		 * page.
+		 */
 		KUNIT_EXPECT_FALSE_MSG(test, has(end), "one byte too far");
 		KUNIT_EXPECT_FALSE(test, has((unsigned long)span->mem - 1));
 		kspan_free(ptr);
-		/* Its span may be kept for the next of its size. */
+		/* Otherwise its span might be cached for reuse. */
 		kspan_release();
 		for (at = base; at < base + sizes[i]; at += PAGE_SIZE)
 			KUNIT_ASSERT_PTR_NE_MSG(test, look_up(test, at), span,
@@ -297,7 +300,7 @@ static void all_of_a_large_object(struct kunit *test)
 	}
 }
 
-/* The pages of a chunk are kspan's before any of them has had a span. */
+/* The pages of a chunk are kspan's before any of them is in a span. */
 static void pages_of_a_chunk(struct kunit *test)
 {
 	struct kspan_chunk *chunk;
@@ -367,7 +370,7 @@ static void frames_outside_the_window(struct kunit *test)
 		kunit_skip(test, "the window is the whole address space");
 	KUNIT_ASSERT_EQ(test, kspan_arena_cover(addr, 2 * KSPAN_PAGE_SIZE,
 						GFP_KERNEL), 0);
-	/* Doing it again changes nothing. */
+	/* Repeating the call changes nothing. */
 	KUNIT_ASSERT_EQ(test, kspan_arena_cover(addr, 2 * KSPAN_PAGE_SIZE,
 						GFP_KERNEL), 0);
 	expect_foreign(test, addr);
@@ -395,7 +398,7 @@ static void expect_elsewhere(struct kunit *test, const void *ptr)
 			    &kspan_null_span);
 }
 
-/* No structure of kspan's lies where an overrun of an object could reach it. */
+/* No metadata lies where an object's overrun could reach it. */
 static void metadata_lies_elsewhere(struct kunit *test)
 {
 	static const size_t sizes[] = { 8, 100, 4096, 32768, 40000, 4 << 20 };

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arrays and copies: products that overflow give NULL, copies have the right
- * bytes and no others.
+ * Arrays and copies: a product that overflows gives NULL, and a copy holds
+ * exactly the bytes of its source.
  */
 #include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "kunit_support.h"
 
-/* Both factors of an array, unknown to the compiler. */
+/* Both factors of an array size, hidden from the compiler. */
 struct factors {
 	size_t n;
 	size_t size;
@@ -17,7 +17,7 @@ struct factors {
 static struct factors overflows[] = {
 	{ SIZE_MAX, 2 }, { 2, SIZE_MAX }, { SIZE_MAX, SIZE_MAX },
 	{ SIZE_MAX / 2 + 1, 2 }, { SIZE_MAX / 16 + 1, 16 },
-	/* These wrap around to small products. */
+	/* Their products wrap around to small numbers. */
 	{ SIZE_MAX / 64 + 2, 64 },
 	{ (SIZE_MAX >> (BITS_PER_LONG / 2)) + 1,
 	  (SIZE_MAX >> (BITS_PER_LONG / 2)) + 1 },
@@ -47,7 +47,7 @@ static void overflow_gives_null(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, kspan_realloc_array(NULL, n, size,
 							    GFP_KERNEL));
 	}
-	/* The array that was not resized is as it was. */
+	/* The array that was not resized keeps its content. */
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
@@ -55,7 +55,7 @@ static void overflow_gives_null(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* The product, no more and no less, decides about the class. */
+/* The class is that of the product. */
 static void product_is_the_size(struct kunit *test)
 {
 	static const struct factors some[] = {
@@ -78,7 +78,7 @@ static void product_is_the_size(struct kunit *test)
 	}
 }
 
-/* No elements, or elements of nothing. */
+/* Arrays without elements, or with elements of size 0. */
 static void empty_arrays(struct kunit *test)
 {
 	static struct factors none[] = {
@@ -114,7 +114,7 @@ static void calloc_is_zero(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* An array that grows and shrinks keeps its elements. */
+/* An array keeps its elements when it grows and shrinks. */
 static void realloc_array_keeps_elements(struct kunit *test)
 {
 	u32 *array = NULL;
@@ -142,7 +142,7 @@ static void realloc_array_keeps_elements(struct kunit *test)
 	kspan_free(array);
 }
 
-/* A copy equals its source and does not follow it. */
+/* A copy equals its source and is independent of it. */
 static void memdup_copies(struct kunit *test)
 {
 	static const size_t lens[] = { 1, 8, 100, 4096, SZ_32K, 50000 };
@@ -185,7 +185,7 @@ static void strdup_copies(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kspan_strdup(NULL, GFP_KERNEL));
 }
 
-/* No more than asked for, always ended, and no look behind the limit. */
+/* Copies at most the limit, always terminates, and reads nothing beyond it. */
 static void strndup_copies(struct kunit *test)
 {
 	static const struct {

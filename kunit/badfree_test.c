@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bad frees: each is found by the call that makes it, counted once in the
- * right counter, and has no other effect.  Every case says how many reports
- * it makes; with a stack trace each they are kept few.
+ * Bad frees: the call that makes one finds it, counts it once in the right
+ * counter, and has no other effect.  Every case announces its number of
+ * reports.  Each report includes a stack trace, so the cases make only a few.
  */
 #include <linux/bitops.h>
 #include <linux/err.h>
@@ -22,12 +22,12 @@
 
 #define MAX_OBJS	700U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static u8 *objs[MAX_OBJS];
 static struct kspan_stats before;
 static u8 a_static_byte;
 
-/* Expect so many of each since @before was read. */
+/* Expect these numbers of bad and double frees since @before was read. */
 static void expect_counts(struct kunit *test, const char *what, u64 nr_bad,
 			  u64 nr_double)
 {
@@ -37,7 +37,7 @@ static void expect_counts(struct kunit *test, const char *what, u64 nr_bad,
 			    "double frees: %s", what);
 }
 
-/* Neighbours of the victim, with bytes that tell who was there. */
+/* Allocate the victim's neighbours; each holds bytes that identify it. */
 static void alloc_marked(struct kunit *test, unsigned int nr, size_t size)
 {
 	unsigned int i;
@@ -49,7 +49,7 @@ static void alloc_marked(struct kunit *test, unsigned int nr, size_t size)
 	}
 }
 
-/* Expect that all but @victim have their bytes, and free them. */
+/* Expect that all objects but @victim are unchanged, and free them. */
 static void free_marked(struct kunit *test, unsigned int nr, size_t size,
 			unsigned int victim)
 {
@@ -64,7 +64,7 @@ static void free_marked(struct kunit *test, unsigned int nr, size_t size,
 	}
 }
 
-/* Expect that no object of a size is given to two at a time. */
+/* Expect that no object of this size is handed out twice. */
 static void expect_distinct(struct kunit *test, size_t size)
 {
 	unsigned int i;
@@ -81,7 +81,7 @@ static void expect_distinct(struct kunit *test, size_t size)
 	kspan_free_bulk(MAX_OBJS, (void **)objs);
 }
 
-/* Empty the caches of this CPU: full magazines go to depots. */
+/* Drain the cache of this CPU: full magazines go to the depots. */
 static void drain_cache(void)
 {
 	migrate_disable();
@@ -89,7 +89,7 @@ static void drain_cache(void)
 	migrate_enable();
 }
 
-/* Empty the depots of a span class; spans without objects to the page heap. */
+/* Drain the depots of a span class; empty spans return to the page heap. */
 static void drain_spans(unsigned int sc)
 {
 	int node;
@@ -100,7 +100,7 @@ static void drain_spans(unsigned int sc)
 	}
 }
 
-/* Memory that was never kspan's, and values that are no memory at all. */
+/* Memory that is not kspan's, and values that are no addresses. */
 static void foreign_memory(struct kunit *test)
 {
 	u8 on_stack = 0, *slab, *page, *mapped;
@@ -132,14 +132,14 @@ static void foreign_memory(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		kspan_free(rows[i].ptr);
 		expect_counts(test, rows[i].name, i + 1, 0);
-		/* Asking is no offence. */
+		/* kspan_owns() reports nothing. */
 		KUNIT_EXPECT_FALSE(test, kspan_owns(rows[i].ptr));
 		KUNIT_EXPECT_EQ(test, kspan_size(rows[i].ptr), (size_t)0);
 		expect_counts(test, rows[i].name, i + 1, 0);
 	}
 	kspan_free_sized(slab, 64);
 	expect_counts(test, "slab with its size", i + 1, 0);
-	/* And these two are nothing to report. */
+	/* Freeing these two is allowed. */
 	kspan_free(NULL);
 	kspan_free(ZERO_SIZE_PTR);
 	expect_counts(test, "nothing", i + 1, 0);
@@ -155,7 +155,7 @@ static void foreign_memory(struct kunit *test)
 	vfree(mapped);
 }
 
-/* Pointers into an object, by one byte and by more, in classes of all shapes. */
+/* Pointers into an object, by one byte and by more, in various classes. */
 static void interior(struct kunit *test)
 {
 	static const struct {
@@ -181,10 +181,12 @@ static void interior(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
 }
 
-/* A span's tail behind its last object: there is no object to free. */
+/* The tail of a span behind its last object contains no object. */
 static void behind_the_last_object(struct kunit *test)
 {
-	/* Of classes with a tail, as are those they take with check=2. */
+	/*
+	 * Sizes whose classes have a tail, also the classes used with check=2.
+	 */
 	static const size_t sizes[] = { 40, 100, 1400, 3300, 7600 };
 	unsigned int i;
 
@@ -208,7 +210,7 @@ static void behind_the_last_object(struct kunit *test)
 	}
 }
 
-/* Whether a free object lies in its span, not in a magazine. */
+/* Whether a free object is in its span rather than in a magazine. */
 static bool in_span(const void *ptr)
 {
 	struct kspan_span *span = kspan_test_span(ptr);
@@ -217,7 +219,7 @@ static bool in_span(const void *ptr)
 			kspan_span_bitmap(span));
 }
 
-/* Let the second marked object be of the first one's span, and keep that. */
+/* Make the second marked object one of the same span as the first; keep it. */
 static void find_keeper(struct kunit *test, unsigned int nr, size_t size)
 {
 	const struct kspan_span *span = kspan_test_span(objs[0]);
@@ -231,13 +233,13 @@ static void find_keeper(struct kunit *test, unsigned int nr, size_t size)
 	memset(objs[1], 1, size);
 }
 
-/* What is freed goes straight to its span, past the caches. */
+/* Whether frees bypass the caches and go straight to the spans. */
 static bool is_uncached(void)
 {
 	return kspan_redzone_on() || want_init_on_free();
 }
 
-/* Free @victim again, and expect a double free, the @nr-th since @before. */
+/* Free @victim again and expect @nr double frees since @before. */
 static void free_again(struct kunit *test, const void *victim,
 		       const char *where, unsigned int nr)
 {
@@ -280,7 +282,7 @@ static void twice_in_spans(struct kunit *test, size_t size)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
 
 	expect_distinct(test, size);
-	/* The memory may be the kernel's by now, or the reserve. */
+	/* Its memory may have been given back or be part of the reserve. */
 	kspan_release();
 	kspan_free(victim);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free) +
@@ -288,9 +290,9 @@ static void twice_in_spans(struct kunit *test, size_t size)
 }
 
 /*
- * The same object again at each stage of its way back: in the magazine, below
- * others, in a depot, in its span, and with the span in the page heap.  It is
- * the fault of the caller alone: nobody gets the object twice.
+ * A second free at each stage of an object's way back: on top of a magazine,
+ * below other objects, in a depot, in its span, and after its span has returned
+ * to the page heap.  Afterwards nobody gets the object twice.
  */
 static void twice_at_every_stage(struct kunit *test)
 {
@@ -309,7 +311,7 @@ static void twice_at_every_stage(struct kunit *test)
 	}
 }
 
-/* With check=2 a tiny object is one like any other, alone in its slot. */
+/* With check=2 a tiny object has a slot of its own. */
 static void tiny_with_a_slot_of_its_own(struct kunit *test)
 {
 	unsigned int i;
@@ -338,13 +340,13 @@ static void tiny_with_a_slot_of_its_own(struct kunit *test)
 	free_marked(test, 3, 5, 1);
 }
 
-/* Memory that was given back to the kernel is not kspan's any more. */
+/* Memory that was given back to the kernel is no longer kspan's. */
 static void after_its_chunk(struct kunit *test)
 {
 	unsigned int i;
 
 	kspan_test_expect_bad_frees(1);
-	/* Twice what a release leaves. */
+	/* Twice as much as stays after a release. */
 	alloc_marked(test, MAX_OBJS, 16384);
 	kspan_free_bulk(MAX_OBJS, (void **)objs);
 	kspan_release();
@@ -357,7 +359,7 @@ static void after_its_chunk(struct kunit *test)
 	expect_counts(test, "of a chunk that is gone", 1, 0);
 }
 
-/* Free twice, and look whether two get the object: in one go, cached. */
+/* After a double free, only one of the next allocations gets the object. */
 static void given_to_one_only(struct kunit *test)
 {
 	static const size_t sizes[] = { 16, 512, 8192 };
@@ -377,7 +379,7 @@ static void given_to_one_only(struct kunit *test)
 	}
 }
 
-/* The smallest and the largest size of every class are right for it. */
+/* The smallest and the largest size of a class are both accepted. */
 static void sizes_of_the_class_are_right(struct kunit *test)
 {
 	unsigned int class;
@@ -430,8 +432,8 @@ static void wrong_size(struct kunit *test)
 }
 
 /*
- * Whether none of the bytes 0x3c is there any more.  Not inlined, so that the
- * compiler does not know the object is gone.
+ * Whether no byte 0x3c is left.  Not inlined, so that the compiler does not
+ * know that the object has been freed.
  */
 static noinline bool is_wiped(const u8 *ptr, size_t size)
 {
@@ -443,7 +445,9 @@ static noinline bool is_wiped(const u8 *ptr, size_t size)
 	return wiped;
 }
 
-/* Wiped before anybody else can get it, seen while it lies in the cache. */
+/*
+ * The object is wiped before it is available again, while still in the cache.
+ */
 static void sensitive(struct kunit *test)
 {
 	static const size_t sizes[] = { 8, 100, 5000, 32768, 65536 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bulk calls: all objects or none, each of them an object like any other.
+ * Bulk calls: they allocate all objects or none, and each object behaves like
+ * one from a single call.
  */
 #include <linux/minmax.h>
 #include <linux/sizes.h>
@@ -12,13 +13,13 @@
 
 #define MAX_OBJS	1000U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
 /* Around a batch, around a magazine, and several of both. */
 static const size_t counts[] = { 0, 1, 2, 31, 63, 64, 65, 127, 1000 };
 
-/* Expect distinct live objects of a size: each keeps its own number. */
+/* Expect distinct live objects of a size: each keeps a number of its own. */
 static void expect_objects(struct kunit *test, size_t n, size_t size)
 {
 	size_t i;
@@ -33,7 +34,7 @@ static void expect_objects(struct kunit *test, size_t n, size_t size)
 	KUNIT_EXPECT_EQ_MSG(test, i, n, "%zu of %zu bytes", n, size);
 }
 
-/* Every count of several sizes: that many objects, and none left after. */
+/* Every count with several sizes: all objects are there, and none is left. */
 static void all_of_them(struct kunit *test)
 {
 	static const size_t sizes[] = { 8, 24, 64, 100, 1024, 2000, 8192, 32768 };
@@ -56,7 +57,7 @@ static void all_of_them(struct kunit *test)
 	}
 }
 
-/* What single calls allocate bulk ones free, and the other way. */
+/* Bulk calls free objects from single calls, and vice versa. */
 static void mixes_with_single_calls(struct kunit *test)
 {
 	unsigned int i;
@@ -94,7 +95,7 @@ static void zeroed(struct kunit *test)
 	}
 }
 
-/* Objects above 32 KiB, runs and regions. */
+/* Objects above 32 KiB, as runs and as regions. */
 static void large_objects(struct kunit *test)
 {
 	static const size_t sizes[] = { 32769, 100000, SZ_2M };
@@ -112,7 +113,7 @@ static void large_objects(struct kunit *test)
 	}
 }
 
-/* 0 bytes: as many ZERO_SIZE_PTRs, which are nothing to free. */
+/* Size 0 gives that many ZERO_SIZE_PTRs, which need not be freed. */
 static void size_zero(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -130,7 +131,7 @@ static void size_zero(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 }
 
-/* Nothing is written behind the objects asked for. */
+/* The array is not written beyond the requested number of objects. */
 static void no_more_than_asked(struct kunit *test)
 {
 	unsigned int i;
@@ -145,7 +146,7 @@ static void no_more_than_asked(struct kunit *test)
 	}
 }
 
-/* With memory for some only: 0, and what was taken is back. */
+/* With memory for only some objects: 0, and those have been freed again. */
 static void all_or_nothing(struct kunit *test)
 {
 	static const size_t sizes[] = { 4096, 8192, 32768, 40000 };
@@ -173,7 +174,7 @@ static void all_or_nothing(struct kunit *test)
 	}
 }
 
-/* Flags that are refused are refused for the whole. */
+/* Refused flags refuse the whole call. */
 static void refused_flags(struct kunit *test)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
@@ -187,8 +188,8 @@ static void refused_flags(struct kunit *test)
 }
 
 /*
- * kspan_free_bulk() skips what is nothing, reports what is wrong, and frees
- * the rest: objects of any size and kind.
+ * kspan_free_bulk() skips NULL and ZERO_SIZE_PTR, reports bad pointers, and
+ * frees all other objects, whatever their size and kind.
  */
 static void frees_whatever_is_there(struct kunit *test)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Caches under random traffic, against a model that only counts: objects are
- * handed out once, nothing is miscounted across trades, each context has a
- * cache of its own, and a CPU's hoard stays near its budget.
+ * Caches under random traffic, compared with a model that only counts: no
+ * object is handed out twice, all counts are exact, each context has its own
+ * cache, and the memory held by a CPU's caches stays near its budget.
  */
 #include <linux/minmax.h>
 #include <linux/percpu.h>
@@ -14,10 +14,10 @@
 
 #define NR_STEPS	200000U
 #define NR_SLOTS	3000U
-/* Steps between two looks at the counts. */
+/* Steps between two checks of the counts. */
 #define CHECK_STEPS	500U
 
-/* What a CPU should hold, and the most of a single class. */
+/* Most bytes that a CPU should hold of a single class. */
 #define CLASS_MOST	(128UL << 10)
 
 /* A place for an object in random traffic. */
@@ -35,7 +35,7 @@ struct model {
 	u64 nfree_before[KSPAN_NR_CLASSES + 1];
 };
 
-/* Mostly small sizes, with a long tail, as programs have them. */
+/* Mostly small sizes with a long tail, as in real programs. */
 static unsigned int random_size(struct kspan_random *random)
 {
 	unsigned int shift = kspan_random_below(random, 12);
@@ -43,7 +43,7 @@ static unsigned int random_size(struct kspan_random *random)
 	return 1 + kspan_random_below(random, 16U << shift);
 }
 
-/* Write to both ends of the object so that any overlap shows. */
+/* Write to both ends of the object to reveal overlaps. */
 static void stamp(struct place *place)
 {
 	size_t edge = min_t(size_t, place->size, 32);
@@ -113,7 +113,7 @@ static struct model *new_model(struct kunit *test)
 	return m;
 }
 
-/* Random traffic over all classes: objects apart, counts exact all the time. */
+/* Random traffic over all classes: objects do not overlap, counts are exact. */
 static void counts_are_exact(struct kunit *test)
 {
 	struct model *m = new_model(test);
@@ -127,7 +127,7 @@ static void counts_are_exact(struct kunit *test)
 		step(test, m, &random);
 		if (i % CHECK_STEPS == 0)
 			expect_same_counts(test, m);
-		/* Drains at odd moments change no count. */
+		/* Draining at arbitrary moments changes no count. */
 		if (i % (NR_STEPS / 8) == 777)
 			kspan_release();
 	}
@@ -138,7 +138,7 @@ static void counts_are_exact(struct kunit *test)
 		m->nfree[kspan_size_to_class(m->place[i].size)]++;
 	}
 	expect_same_counts(test, m);
-	/* Otherwise little was tried. */
+	/* Otherwise the case exercised little. */
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, swap), 100ULL);
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, refill), 100ULL);
 	KUNIT_EXPECT_GT(test, KSPAN_SINCE(&before, flush), 100ULL);
@@ -154,7 +154,7 @@ static unsigned long held_bytes(void)
 	return bytes;
 }
 
-/* A wave through all classes: two magazines' worth of objects of each. */
+/* Use all classes in turn: two magazines' worth of objects of each. */
 static unsigned long wave(struct kunit *test, void **objs)
 {
 	unsigned long most = 0;
@@ -174,9 +174,9 @@ static unsigned long wave(struct kunit *test, void **objs)
 }
 
 /*
- * A CPU that uses one class after the other holds about its budget all the
- * time, not all it ever used: what the hand left in its last round, what was
- * loaded since, and the class in use.
+ * A CPU that uses one class after the other holds about its budget, not
+ * everything it ever used.  The clock hand may leave a budget's worth from its
+ * last round; the objects cached since and the class in use come on top.
  */
 static void hoard_is_bounded(struct kunit *test)
 {
@@ -195,7 +195,7 @@ static void hoard_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_GE_MSG(test, most, kspan_cache_budget / 4, "this was no traffic");
 }
 
-/* Work on one class makes a CPU give up what it holds of others. */
+/* While a CPU works on one class, it gives up what it holds of the others. */
 static void hoard_follows_the_work(struct kunit *test)
 {
 	unsigned int class = kspan_size_to_class(64), i, k;
@@ -214,14 +214,14 @@ static void hoard_follows_the_work(struct kunit *test)
 	}
 	migrate_enable();
 	busy = kspan_cache_held(class);
-	/* The class in use is what it is when the hand has passed. */
+	/* The budget does not cover the class in use. */
 	KUNIT_EXPECT_LE(test, held_bytes() - busy * kspan_classes[class].size,
 			kspan_cache_budget);
 	KUNIT_EXPECT_GT_MSG(test, busy, 0UL,
 			    "the class in use was drained as well");
 }
 
-/* One visit to a context: what it saw of the task's tops, what it did. */
+/* One visit to a context: the task's tops it saw, and its results. */
 struct visit {
 	unsigned int nr;
 	void *obj[200];
@@ -260,8 +260,8 @@ static void free_odd(void *arg)
 }
 
 /*
- * Every context allocates and frees, also what another one allocated; counts
- * are exact, and interrupts leave the task's cache alone.
+ * Every context allocates objects and frees its own and those of others.
+ * Counts are exact, and interrupts do not use the task's cache.
  */
 static void contexts_have_their_own(struct kunit *test)
 {

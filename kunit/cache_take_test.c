@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ways to an object that leave the magazines out: a single one straight
- * from the spans, and many at once.
+ * Allocations that bypass the magazines: a single object straight from a span,
+ * and many at once.
  */
 #include <linux/preempt.h>
 #include <linux/string.h>
@@ -17,7 +17,7 @@
 #define SC	8U
 #define NR_MANY	70U
 
-/* What the cases work on; one at a time. */
+/* Shared by the cases, which run one at a time. */
 static struct {
 	void *obj[2 + NR_MANY];
 	u8 was[2];
@@ -26,7 +26,7 @@ static struct {
 	u64 nmalloc;
 } work;
 
-/* Begin with nothing in a magazine, and some objects in a span. */
+/* Start with empty magazines and some free objects in a span. */
 static void *begin(struct kunit *test)
 {
 	void *keep;
@@ -58,7 +58,7 @@ static void take_directly(void *arg)
 	work.nmalloc = nmalloc[1] - nmalloc[0];
 }
 
-/* Counted, live, and zeroed if so wished. */
+/* The objects are counted and live, and zeroed if requested. */
 static void single_and_many(struct kunit *test)
 {
 	void *keep = begin(test), *none;
@@ -76,12 +76,12 @@ static void single_and_many(struct kunit *test)
 	for (i = 0; i < 2 + NR_MANY; i++)
 		KUNIT_EXPECT_EQ(test, *kspan_test_state(work.obj[i]),
 				(u8)KSPAN_OBJ_LIVE);
-	/* They were given to nobody. */
+	/* The memory has not been handed out before. */
 	kspan_kasan_pause();
 	for (i = 2; i < 2 + NR_MANY; i++)
 		KUNIT_EXPECT_NULL(test, memchr_inv(work.obj[i], 0, SIZE));
 	kspan_kasan_resume();
-	/* Span class 0 has nothing, ever. */
+	/* Span class 0 is always empty. */
 	preempt_disable();
 	none = kspan_cache_take(0, &was);
 	preempt_enable();
@@ -101,13 +101,16 @@ static void free_twice_at_once(void *arg)
 		return;
 	state = kspan_test_state(work.obj[0]);
 	kspan_free(work.obj[0]);
-	/* It is in its span again, and somebody has it from another magazine. */
+	/*
+	 * Now it is free in its span, yet live, as if also taken from a
+	 * magazine.
+	 */
 	kspan_cache_drain_local();
 	*state = KSPAN_OBJ_LIVE;
 	work.obj[1] = take_one(1);
 }
 
-/* What a span has while it is somebody's is given to nobody else. */
+/* An object that is in its span but live is not handed out again. */
 static void single_is_given_once(struct kunit *test)
 {
 	void *keep = begin(test);

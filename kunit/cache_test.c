@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: what is in the magazines, what is counted, and how objects
- * leave for depots and spans.  Where a case depends on the exact content of a
- * cache it runs with preemption off, so that the scavenger cannot drain it.
+ * Per-CPU caches: the content of the magazines, the counts, and the ways of
+ * objects to depots and spans.  Cases that depend on the exact content of a
+ * cache run with preemption off, so that the scavenger cannot drain it.
  */
 #include <linux/minmax.h>
 #include <linux/percpu.h>
@@ -21,7 +21,7 @@
 #include "show/stats.h"
 #include "show/verify.h"
 
-/* 128 objects of 64 bytes a span, 63 in a magazine. */
+/* A span holds 128 objects of 64 bytes, a magazine 63. */
 #define SIZE	64U
 #define SC	8U
 #define CAP	63U
@@ -29,7 +29,7 @@
 #define OTHER_SIZE	1024U
 #define OTHER_SC	kspan_size_to_class(OTHER_SIZE)
 
-/* What most cases work on; one case at a time. */
+/* Shared by most cases, which run one at a time. */
 static struct {
 	void *obj[16 * CAP];
 	void *other[16 * CAP];
@@ -49,7 +49,7 @@ static void begin(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kspan_classes[SC].mag_cap, (u8)CAP);
 }
 
-/* Note the counters of trades, as the @i-th of this case. */
+/* Record the counters of swaps and exchanges as number @i of this case. */
 static void note(unsigned int i)
 {
 	work.swap[i] = kspan_depot_swaps();
@@ -58,7 +58,7 @@ static void note(unsigned int i)
 	work.depot[i] = kspan_depot_count(numa_mem_id(), SC);
 }
 
-/* Allocate without sleeping; how many there were. */
+/* Allocate without sleeping.  Return: the number of objects. */
 static unsigned int take(void **objs, unsigned int nr)
 {
 	unsigned int i;
@@ -96,7 +96,7 @@ static void fill_and_free(void *arg)
 	put(work.other, work.nr);
 }
 
-/* What was freed last, and is warm, is allocated first. */
+/* The object freed last, which is cache-hot, is allocated first. */
 static void last_freed_is_first_allocated(struct kunit *test)
 {
 	unsigned int i;
@@ -125,8 +125,8 @@ static void churn(void *arg)
 }
 
 /*
- * Whoever frees what it allocates, in bursts of up to half a magazine, needs
- * nothing beyond its cache.
+ * A caller that frees what it allocates, in bursts of up to half a magazine,
+ * needs only its cache.
  */
 static void bursts_stay_in_the_cache(struct kunit *test)
 {
@@ -137,7 +137,7 @@ static void bursts_stay_in_the_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, work.swap[1], work.swap[0]);
 }
 
-/* Magazines that a CPU keeps of the class: A, F and the spares. */
+/* Magazines of the class that a CPU keeps: A, F and the spares. */
 #define OWN_MAGS	(2 + KSPAN_SPARE_BYTES / (SIZE * CAP))
 
 static void swing(void *arg)
@@ -152,7 +152,7 @@ static void swing(void *arg)
 	put(work.obj, work.nr);
 }
 
-/* Full magazines stay with their CPU as long as it has few of them. */
+/* Full magazines become spares of their CPU until there are enough. */
 static void spares_come_first(struct kunit *test)
 {
 	begin(test);
@@ -175,13 +175,13 @@ static void exchange(void *arg)
 	put(work.obj, work.nr);
 }
 
-/* More than that go to the depot and come back from there. */
+/* More full magazines go to the depot and come back from there. */
 static void full_magazines_are_exchanged(struct kunit *test)
 {
 	begin(test);
 	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, exchange, NULL);
 	KUNIT_EXPECT_EQ(test, work.nr, (OWN_MAGS + 4) * CAP);
-	/* One magazine more or less stays in the cache. */
+	/* The cache may keep one magazine more or less. */
 	KUNIT_EXPECT_GE(test, work.depot[1], 2U);
 	KUNIT_EXPECT_EQ(test, work.swap[1] - work.swap[0],
 			(unsigned long)work.depot[1]);
@@ -193,7 +193,10 @@ static void full_magazines_are_exchanged(struct kunit *test)
 			(unsigned long)work.depot[1]);
 }
 
-/* Who takes a full magazine leaves an empty one for who brings a full one. */
+/*
+ * A full magazine is taken in exchange for an empty one, which the next full
+ * magazine put there returns.
+ */
 static void depot_swaps_empty_for_full(struct kunit *test)
 {
 	int node = numa_mem_id();
@@ -201,7 +204,7 @@ static void depot_swaps_empty_for_full(struct kunit *test)
 	unsigned int i;
 
 	begin(test);
-	/* All from one CPU, whose own magazines are too few. */
+	/* All objects go to one CPU, which cannot keep so many magazines. */
 	migrate_disable();
 	work.nr = take(work.obj, (OWN_MAGS + 4) * CAP);
 	put(work.obj, work.nr);
@@ -212,7 +215,7 @@ static void depot_swaps_empty_for_full(struct kunit *test)
 	}
 	empty = kspan_mag_alloc(SC, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, empty);
-	/* None there to be given. */
+	/* The depot has no empty magazine yet. */
 	KUNIT_EXPECT_TRUE(test, kspan_depot_put(node, SC, full[0], &back));
 	KUNIT_EXPECT_NULL(test, back);
 	KUNIT_EXPECT_PTR_EQ(test, kspan_depot_get(node, SC, empty), full[0]);
@@ -223,10 +226,10 @@ static void depot_swaps_empty_for_full(struct kunit *test)
 	kspan_mag_free(empty);
 }
 
-/* What a depot has no place for goes to the spans. */
+/* When the depot has no room, the objects return to their spans. */
 static void surplus_goes_to_the_spans(struct kunit *test)
 {
-	/* Of 2048 bytes a magazine holds 8, a depot some 256 KiB. */
+	/* For 2048 bytes a magazine holds 8 objects, a depot about 256 KiB. */
 	unsigned int nr = 400, sc = kspan_size_to_class(2048), i, in_depot;
 	struct kspan_stats before;
 	void **objs = work.obj;
@@ -247,7 +250,7 @@ static void surplus_goes_to_the_spans(struct kunit *test)
 	KUNIT_EXPECT_LE(test, in_depot * 2048UL, 256UL << 10);
 	KUNIT_EXPECT_LE(test, held * 2048, KSPAN_SPARE_BYTES +
 			2UL * kspan_classes[sc].mag_cap * 2048);
-	/* Empty spans, too, were given back. */
+	/* Empty spans returned to the page heap as well. */
 	KUNIT_EXPECT_LT(test, kspan_central_of(numa_mem_id(), sc)->nr_spans,
 			nr / 4UL);
 }
@@ -380,7 +383,7 @@ static int compare_pointers(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* With randomize=1 the same objects come, in another order. */
+/* With randomize=1 the same objects are handed out in another order. */
 static void randomize_permutes(struct kunit *test)
 {
 	unsigned long normal = kspan_params.randomize;
@@ -398,7 +401,7 @@ static void randomize_permutes(struct kunit *test)
 	kspan_test_run_in(test, KSPAN_TEST_PREEMPT_OFF, fill_and_free, NULL);
 	kspan_params.randomize = normal;
 	KUNIT_ASSERT_EQ(test, work.nr, CAP);
-	/* Of 62 steps 31 are upwards on average, never so many by chance. */
+	/* About 31 of the 62 steps go upwards; a sorted order is ruled out. */
 	for (i = 1; i < CAP; i++)
 		ascending += work.obj[i] > work.obj[i - 1];
 	KUNIT_EXPECT_LT(test, ascending, 55U);
@@ -415,7 +418,7 @@ static void free_into_two_magazines(void *arg)
 	take(work.obj, CAP);
 	state = kspan_test_state(work.obj[3]);
 	put(work.obj, CAP / 2);
-	/* As if another free had been past the check of the state as well. */
+	/* As if a concurrent free had also passed the check of the state. */
 	*state = KSPAN_OBJ_LIVE;
 	work.nr = kspan_cache_push(KSPAN_F_INDEX(SC), work.obj[3], state);
 	put(work.obj + CAP / 2, CAP - CAP / 2);
@@ -442,7 +445,7 @@ static void duplicate_is_given_once(struct kunit *test)
 	put(work.other, 2 * CAP);
 }
 
-/* Nor is it counted as two when it comes back from both. */
+/* An object that returns from two magazines is counted once. */
 static void duplicate_is_counted_once(struct kunit *test)
 {
 	struct kspan_class_stats before, after;
@@ -493,7 +496,7 @@ static void plant(void *arg)
 	wrong[6] = kspan_cache_check_local();
 }
 
-/* The check finds what does not belong into a magazine. */
+/* The check finds slots that do not belong into a magazine. */
 static void check_finds_wrong_slots(struct kunit *test)
 {
 	const char *wrong[7] = {};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The central lists.  Each case works on a span class of its own that nobody
- * else uses and begins without a span of it.  Objects taken by
- * kspan_central_fill() lie in no magazine, as between fill and flush.
+ * The central lists.  Each case uses a span class that nothing else uses, and
+ * starts without a span of it.  Objects taken by kspan_central_fill() are in no
+ * magazine, as between fill and flush.
  */
 #include <linux/errno.h>
 #include <linux/preempt.h>
@@ -14,16 +14,16 @@
 #include "kunit_support.h"
 #include "span/arena.h"
 
-/* 24 objects of 1664 bytes in 5 heap pages, pointer-free. */
+/* A span holds 24 objects of 1664 bytes in 5 heap pages, pointer-free. */
 #define SC	(KSPAN_SC_DATA + 45)
 #define NR_OBJS	24U
 #define PAGES	5U
 
-/* Most spans a case has, and most objects it holds. */
+/* Most spans and most objects that a case uses. */
 #define MAX_SPANS	20U
 #define MAX_OBJS	(MAX_SPANS * NR_OBJS)
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static struct kspan_slot slots[MAX_OBJS];
 
 static struct kspan_central *central(void)
@@ -65,7 +65,7 @@ static void grow(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, err, 0);
 }
 
-/* Take objects to slots[at] and up; exactly as many. */
+/* Take exactly @nr objects and store them from slots[@at] on. */
 static void take(struct kunit *test, unsigned int at, unsigned int nr)
 {
 	KUNIT_ASSERT_LE(test, at + nr, MAX_OBJS);
@@ -88,7 +88,7 @@ static struct kspan_span *span_of(unsigned int at)
 /* End without a span: all of them are empty. */
 static void end(struct kunit *test)
 {
-	/* Of what the cases take and put no cache knows. */
+	/* No cache counted the objects that the cases took and returned. */
 	central()->nr_twice = 0;
 	expect_sound(test);
 	kspan_central_drain(numa_mem_id(), SC);
@@ -97,7 +97,10 @@ static void end(struct kunit *test)
 	expect_sound(test);
 }
 
-/* Magazines are drained from the end, so the lowest address is last. */
+/*
+ * Objects are handed out in address order: magazines are emptied from the end,
+ * so the lowest address comes last.
+ */
 static void fill_in_address_order(struct kunit *test)
 {
 	struct kspan_span *span;
@@ -129,7 +132,7 @@ static void fill_in_address_order(struct kunit *test)
 	end(test);
 }
 
-/* No object is handed out twice, and there are as many as there should be. */
+/* No object is handed out twice, and their number is exact. */
 static void fill_is_exact(struct kunit *test)
 {
 	unsigned int i, k, nr;
@@ -154,7 +157,9 @@ static void fill_is_exact(struct kunit *test)
 	end(test);
 }
 
-/* The fullest span gives, so that the emptiest may empty altogether. */
+/*
+ * The fullest span provides objects, so that the emptiest one can become empty.
+ */
 static void fill_from_the_fullest(struct kunit *test)
 {
 	struct kspan_span *emptier, *fuller;
@@ -168,13 +173,13 @@ static void fill_from_the_fullest(struct kunit *test)
 	take(test, NR_OBJS, half - 2);
 	emptier = span_of(NR_OBJS);
 	KUNIT_ASSERT_PTR_NE(test, emptier, fuller);
-	/* One has 14 of 24 left, the other 3. */
+	/* One span has 14 of 24 objects left, the other 3. */
 	put(0, 3);
 	take(test, 0, 3);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(0), fuller);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(1), fuller);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(2), fuller);
-	/* The other way round. */
+	/* Now the other span is the fuller one. */
 	put(0, 20);
 	take(test, 0, 1);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(0), emptier);
@@ -184,7 +189,7 @@ static void fill_from_the_fullest(struct kunit *test)
 	end(test);
 }
 
-/* Objects of several spans come back mixed; each finds its own. */
+/* Objects of several spans come back mixed; each returns to its own span. */
 static void flush_sorts(struct kunit *test)
 {
 	unsigned int nr = 4 * NR_OBJS, i, k;
@@ -225,7 +230,7 @@ static void flush_sorts(struct kunit *test)
 				    "a span that is gone");
 }
 
-/* Spans that empty go back to the page heap, but for one and an eighth. */
+/* Empty spans return to the page heap, except for one and an eighth. */
 static void empty_spans_go_back(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -248,12 +253,12 @@ static void empty_spans_go_back(struct kunit *test)
 			central()->nr_spans * PAGES);
 	end(test);
 	KUNIT_EXPECT_EQ(test, heap->used_pages, used);
-	/* A late free of such an object will be known for what it is. */
+	/* A late free of such an object is recognised as a double free. */
 	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span((void *)base),
 			    &kspan_idle_span);
 }
 
-/* A drain leaves spans with an object outside alone. */
+/* Draining keeps spans with an object in use. */
 static void drain_spares_used_spans(struct kunit *test)
 {
 	begin(test);
@@ -267,7 +272,7 @@ static void drain_spares_used_spans(struct kunit *test)
 	end(test);
 }
 
-/* Without a run at hand growth says so and leaves nothing behind. */
+/* Without a free run growth fails and changes nothing. */
 static void growth_can_fail(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -278,7 +283,7 @@ static void growth_can_fail(struct kunit *test)
 
 	begin(test);
 	kspan_read_stats(&before);
-	/* All there is belongs to the reserve. */
+	/* Reserve all pages. */
 	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
 	err = kspan_central_grow(numa_mem_id(), SC, GFP_KERNEL, false, &low);
 	WRITE_ONCE(heap->reserve_pages, reserve);
@@ -289,7 +294,7 @@ static void growth_can_fail(struct kunit *test)
 	end(test);
 }
 
-/* The check finds each figure that is wrong. */
+/* The check finds each wrong figure. */
 static void check_finds_wrong_figures(struct kunit *test)
 {
 	struct kspan_central *c = central();
@@ -323,7 +328,7 @@ static void check_finds_wrong_figures(struct kunit *test)
 	end(test);
 }
 
-/* Ways in which a span can contradict itself. */
+/* Ways to make a span inconsistent. */
 static void lose_a_bit(struct kspan_span *span)
 {
 	__clear_bit(20, kspan_span_bitmap(span));
@@ -344,8 +349,8 @@ static void (*const damages[])(struct kspan_span *span) = {
 };
 
 /*
- * A span that contradicts itself is taken out of use, once, and others serve
- * on.  What returns to it is not used again.
+ * An inconsistent span is quarantined once, and other spans serve the requests.
+ * Objects that return to it are not reused.
  */
 static void corrupt_span_is_quarantined(struct kunit *test)
 {
@@ -370,7 +375,9 @@ static void corrupt_span_is_quarantined(struct kunit *test)
 							 1), 0U);
 		KUNIT_EXPECT_EQ(test, READ_ONCE(bad->magic), 0U);
 		expect_sound(test);
-		/* Its objects cannot be freed any more, nor do they return. */
+		/*
+		 * Its objects can no longer be freed, and they do not return.
+		 */
 		KUNIT_EXPECT_FALSE(test, kspan_owns(slots[0].ptr));
 		put(0, 4);
 		KUNIT_EXPECT_EQ(test, central()->nr_free, 0UL);
@@ -382,7 +389,7 @@ static void corrupt_span_is_quarantined(struct kunit *test)
 	}
 }
 
-/* An object that returns twice is put down once, and the fault is counted. */
+/* An object that returns twice is entered once, and the fault is counted. */
 static void object_in_two_hands(struct kunit *test)
 {
 	kspan_test_expect_corrupt(2);
@@ -393,7 +400,7 @@ static void object_in_two_hands(struct kunit *test)
 	put(0, 1);
 	KUNIT_EXPECT_EQ(test, central()->nr_free, NR_OBJS - 2UL);
 	expect_sound(test);
-	/* An object with another span's state is nobody's. */
+	/* A slot with the state of another span's object is ignored. */
 	slots[3].ptr = slots[1].ptr;
 	slots[3].state = slots[1].state + NR_OBJS;
 	put(3, 1);
@@ -403,7 +410,7 @@ static void object_in_two_hands(struct kunit *test)
 	end(test);
 }
 
-/* Nor is a span that it emptied already empty twice. */
+/* A second return of its last object does not count a span as empty twice. */
 static void twice_to_an_empty_span(struct kunit *test)
 {
 	kspan_test_expect_corrupt(1);
@@ -418,7 +425,9 @@ static void twice_to_an_empty_span(struct kunit *test)
 	end(test);
 }
 
-/* An object whose span has ended, and whose page is another class's by now. */
+/*
+ * An object whose span has ended and whose page now belongs to another class.
+ */
 static void page_is_another_class_s(struct kunit *test)
 {
 	struct kspan_central *other;
@@ -436,7 +445,9 @@ static void page_is_another_class_s(struct kunit *test)
 	nr_spans = other->nr_spans;
 	slots[1].ptr = ptr;
 	slots[1].state = slots[0].state + MAX_OBJS;
-	/* Those before and behind it go home. */
+	/*
+	 * The objects before and behind it in the batch return to their span.
+	 */
 	put(0, 3);
 	KUNIT_EXPECT_EQ(test, central()->nr_spans, 1UL);
 	KUNIT_EXPECT_EQ(test, central()->nr_free, (unsigned long)NR_OBJS);

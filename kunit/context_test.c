@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts: what may be called where.  For NMIs see nmi_test.c.
+ * Contexts: which functions may be called where.  For NMIs see nmi_test.c.
  */
 #include <linux/delay.h>
 #include <linux/irqflags.h>
@@ -24,10 +24,10 @@ static const size_t sizes[] = {
 #define NR_SIZES	ARRAY_SIZE(sizes)
 #define MAX_OBJS	700U
 
-/* Atomic, and a failure is no surprise. */
+/* Atomic, and without a warning, since failures are expected. */
 #define QUIET		(GFP_ATOMIC | __GFP_NOWARN)
 
-/* What a function in another context works on; one case at a time. */
+/* For functions that run in another context; one case at a time. */
 static struct {
 	void *objs[MAX_OBJS];
 	unsigned int nr;
@@ -36,7 +36,9 @@ static struct {
 
 /* --- every context ---------------------------------------------------------- */
 
-/* One object of every size by every way; what is missing counts as wrong. */
+/*
+ * One object of every size from every function; a missing one counts as wrong.
+ */
 static void alloc_everything(void *arg)
 {
 	void **objs = work.objs;
@@ -82,7 +84,7 @@ static void free_everything(void *arg)
 	}
 }
 
-/* What else there is to call, on objects of its own. */
+/* Call the other functions, with objects of their own. */
 static void call_the_rest(void *arg)
 {
 	static const char text[] = "longer than a tiny object";
@@ -100,7 +102,7 @@ static void call_the_rest(void *arg)
 		work.wrong += !kspan_owns(objs[i]);
 	if (work.wrong)
 		return;
-	/* In its place, moved, moved among large ones, and to nothing. */
+	/* Resize in place, move, move a large object, and resize to nothing. */
 	objs[3] = kspan_realloc(objs[3], sizeof(text) - 1, GFP_ATOMIC);
 	objs[4] = kspan_realloc(objs[4], 3000, GFP_ATOMIC | __GFP_ZERO);
 	objs[1] = kspan_realloc_array(objs[1], 400, 100, GFP_ATOMIC);
@@ -132,7 +134,7 @@ static void rest_in_every_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 0ULL);
 }
 
-/* From each context to each: allocate here, free there, nothing is lost. */
+/* Allocate in each context and free in each other one: no object is lost. */
 static void anywhere_to_anywhere(struct kunit *test)
 {
 	enum kspan_test_place from, to;
@@ -153,12 +155,12 @@ static void anywhere_to_anywhere(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail),
 					0ULL);
 		}
-		/* The next one begins without anything in caches. */
+		/* The next round starts with empty caches. */
 		kspan_release();
 	}
 }
 
-/* Under spinlocks of both kinds, straight from the page heap. */
+/* Under both kinds of spinlocks, directly from the page heap. */
 static void under_spinlocks(struct kunit *test)
 {
 	static DEFINE_SPINLOCK(lock);
@@ -187,7 +189,7 @@ static void under_spinlocks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, work.wrong, 0U);
 }
 
-/* Readers of RCU may be preempted, but not sleep. */
+/* An RCU reader may be preempted but must not sleep. */
 static void in_rcu_read_section(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -206,8 +208,8 @@ static void in_rcu_read_section(struct kunit *test)
 }
 
 /*
- * A caller with GFP_KERNEL where nothing may sleep.  Debug kernels complain,
- * rightly, so their checks are off meanwhile.
+ * Pass GFP_KERNEL where nothing may sleep.  Debug kernels rightly complain, so
+ * their checks are off meanwhile.
  */
 static void call_misled(void *arg)
 {
@@ -219,13 +221,13 @@ static void call_misled(void *arg)
 	work.objs[3] = kspan_alloc(SZ_64K, GFP_KERNEL);
 	work.objs[4] = kspan_realloc(NULL, 700, GFP_KERNEL);
 	work.objs[5] = kspan_alloc_aligned(SZ_32K, SZ_32K, GFP_KERNEL);
-	/* No block of the direct map is so large. */
+	/* The direct map has no block of this size. */
 	work.objs[6] = kspan_alloc(SZ_64M, GFP_KERNEL | __GFP_NOWARN);
 	oops_in_progress--;
 	lockdep_on();
 }
 
-/* It is served like an atomic one. */
+/* Such a caller is served like an atomic one. */
 static void flags_promise_too_much(struct kunit *test)
 {
 	enum kspan_test_place place;
@@ -234,7 +236,7 @@ static void flags_promise_too_much(struct kunit *test)
 	for (place = 1; place < KSPAN_TEST_NR_PLACES; place++) {
 		if (place == KSPAN_TEST_PREEMPT_OFF &&
 		    !IS_ENABLED(CONFIG_PREEMPT_COUNT))
-			continue;	/* nobody can know */
+			continue;	/* such a kernel cannot tell */
 		memset(&work, 0, sizeof(work));
 		kspan_release();
 		kspan_read_stats(&before);
@@ -248,7 +250,7 @@ static void flags_promise_too_much(struct kunit *test)
 	}
 }
 
-/* A caller within a scope, or with flags, that forbids I/O: it may sleep. */
+/* Callers that may sleep but, by scope or flags, not start I/O. */
 static void without_io(struct kunit *test)
 {
 	static const gfp_t flags[] = {
@@ -276,7 +278,7 @@ static void without_io(struct kunit *test)
 	memalloc_noio_restore(scope);
 }
 
-/* What kspan cannot do it refuses, in every function. */
+/* Every function refuses the flags that kspan does not support. */
 static void refused_flags(struct kunit *test)
 {
 	static const gfp_t flags[] = {
@@ -286,7 +288,7 @@ static void refused_flags(struct kunit *test)
 	struct kspan_stats before;
 	unsigned int i, k;
 
-	/* Objects at hand are no reason to be generous. */
+	/* It refuses them also when objects are available. */
 	for (k = 0; k < NR_SIZES; k++)
 		kspan_free(kspan_alloc(sizes[k], GFP_KERNEL));
 	kspan_read_stats(&before);
@@ -311,7 +313,7 @@ static void refused_flags(struct kunit *test)
 
 /* --- the reserve -------------------------------------------------------------- */
 
-/* Take all there is, a heap page at a time. */
+/* Allocate all there is, one heap page at a time. */
 static void drain_heap(void *arg)
 {
 	while (work.nr < MAX_OBJS) {
@@ -323,7 +325,10 @@ static void drain_heap(void *arg)
 	}
 }
 
-/* All of the reserve and no more; and it comes back while all of it is held. */
+/*
+ * Atomic callers get all of the reserve and no more.  A worker refills it while
+ * they hold all of it.
+ */
 static void reserve_serves_atomic_callers(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -336,7 +341,7 @@ static void reserve_serves_atomic_callers(struct kunit *test)
 	kspan_read_stats(&before);
 	KUNIT_ASSERT_GT(test, MAX_OBJS, (unsigned int)(before.heap_idle >>
 						       KSPAN_PAGE_SHIFT));
-	/* A worker on another CPU may see what lacks meanwhile: it gets nothing. */
+	/* The worker may run on another CPU meanwhile: let it get no chunk. */
 	kspan_inject_set("chunk/1");
 	kspan_test_run_in(test, KSPAN_TEST_IRQS_OFF, drain_heap, NULL);
 	kspan_inject_set("off");
@@ -357,7 +362,7 @@ static void reserve_serves_atomic_callers(struct kunit *test)
 		kspan_free(work.objs[i]);
 }
 
-/* Who may sleep leaves the reserve to those who may not. */
+/* A caller that may sleep does not use the reserve. */
 static void reserve_is_for_them_alone(struct kunit *test)
 {
 	struct kspan_stats stats;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a CPU that is busy or gone does to the others: a real-time task that has
- * one to itself holds no work up, and one that goes offline takes none along.
+ * CPUs that are busy or offline: a real-time task that occupies a CPU does not
+ * delay kspan's workers, and a CPU that goes offline does not lose work.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -28,19 +28,19 @@
 #define QUIET		(GFP_ATOMIC | __GFP_NOWARN)
 
 /*
- * Who has a second of a CPU to itself may be made to pause after 950 ms of it; the
- * next time is another second.
+ * The scheduler may throttle a task that has occupied a CPU for 950 ms of a
+ * second.  A pause lets the next attempt start in a new second.
  */
 #define HOG_JIFFIES	(HZ * 8 / 10)
 #define PAUSE_MS	1100
-/* On a busy machine the others may get nothing done in that time. */
+/* On a busy machine the other CPUs may get nothing done in that time. */
 #define TRIES		8U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 static unsigned int nr_objs;
 
-/* A CPU that is online and not this one; the case is bound to this one. */
+/* Another CPU that is online.  The case is bound to its own CPU. */
 static unsigned int other_cpu(struct kunit *test)
 {
 	unsigned int cpu = cpumask_any_but(cpu_online_mask,
@@ -53,7 +53,7 @@ static unsigned int other_cpu(struct kunit *test)
 
 /* --- a real-time task ------------------------------------------------------- */
 
-/* What it does first, and until when it goes on; @done for the case to see. */
+/* What the task does first, and when it may stop; @done is set if it could. */
 struct hog {
 	void (*begin)(void);
 	bool (*is_over)(void);
@@ -77,7 +77,7 @@ static int hog_fn(void *arg)
 	return 0;
 }
 
-/* Let a task have another CPU to itself until it is over, or for a while. */
+/* Let a task occupy another CPU until it is done or its time is up. */
 static void run_hog(struct kunit *test, struct hog *hog)
 {
 	struct task_struct *task;
@@ -93,7 +93,7 @@ static void run_hog(struct kunit *test, struct hog *hog)
 		msleep(PAUSE_MS);
 }
 
-/* Take pages until there are none; the last call kicks the worker. */
+/* Allocate pages until none is left; the last call kicks the worker. */
 static void use_up_reserve(void)
 {
 	while (nr_objs < MAX_OBJS) {
@@ -128,7 +128,7 @@ static void needs_balance(struct kunit *test)
 		kunit_skip(test, "nobody moves what waits for a busy CPU");
 }
 
-/* The worker is not bound to the CPU that it was kicked on. */
+/* The worker is not bound to the CPU that kicked it. */
 static void hog_waits_for_the_reserve(struct kunit *test)
 {
 	struct hog hog = { .begin = use_up_reserve, .is_over = reserve_is_full };
@@ -145,7 +145,7 @@ static void hog_waits_for_the_reserve(struct kunit *test)
 
 static struct kspan_span *large_span;
 
-/* As in an NMI, see nmi_test.c. */
+/* Simulate an NMI; see nmi_test.c. */
 static void free_in_nmi(void)
 {
 	unsigned long flags;
@@ -162,7 +162,7 @@ static bool is_large_free(void)
 	return READ_ONCE(large_span->live) != KSPAN_LIFE_DEFERRED;
 }
 
-/* Nor is the one that gives back what was freed in an NMI there. */
+/* Nor is the worker that returns objects freed in an NMI on that CPU. */
 static void hog_waits_for_a_free_in_nmi(struct kunit *test)
 {
 	struct hog hog = { .begin = free_in_nmi, .is_over = is_large_free };
@@ -202,11 +202,11 @@ static void bring_back(struct kunit *test, unsigned int cpu)
 }
 #endif
 
-/* What the CPU does in its last moment; and whether it did. */
+/* The function that a CPU runs just before it is gone, and whether it ran. */
 static void (*last_words)(void);
 static bool were_said;
 
-/* When interrupts come no more the kernel runs what is queued yet. */
+/* After interrupts have stopped, the kernel runs the irq_work that is left. */
 static void last_irq_fn(struct irq_work *work)
 {
 	if (cpu_online(smp_processor_id()))
@@ -218,7 +218,7 @@ static void last_irq_fn(struct irq_work *work)
 /* Lazy: it waits for the next tick. */
 static struct irq_work last_irq = IRQ_WORK_INIT_LAZY(last_irq_fn);
 
-/* Queue it with each tick, so that most of the time it is. */
+/* Queue it in each tick, so that it is usually pending. */
 static void queue_last_irq(struct timer_list *timer)
 {
 	irq_work_queue(&last_irq);
@@ -227,7 +227,7 @@ static void queue_last_irq(struct timer_list *timer)
 
 static DEFINE_TIMER(last_timer, queue_last_irq);
 
-/* Take a CPU away.  Return: whether it said something in the end. */
+/* Take a CPU offline.  Return: whether last_words() ran. */
 static bool try_to_lose_cpu(struct kunit *test, unsigned int cpu)
 {
 	int err;
@@ -242,7 +242,7 @@ static bool try_to_lose_cpu(struct kunit *test, unsigned int cpu)
 	return READ_ONCE(were_said);
 }
 
-/* Take a CPU away that says something in the end, which not each one does. */
+/* Take CPUs offline until one has run @words, which not every one does. */
 static unsigned int lose_cpu(struct kunit *test, void (*words)(void))
 {
 	unsigned int cpu = other_cpu(test), tries;
@@ -263,11 +263,11 @@ static void needs_hotplug(struct kunit *test)
 	other_cpu(test);
 	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_PREEMPT_RT))
 		kunit_skip(test, "no CPU goes here, or none has last words");
-	/* The first one may be one that cannot go. */
+	/* The first CPU may be one that cannot go offline. */
 	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
 }
 
-/* The worker can be kicked by the others still. */
+/* Other CPUs can still kick the worker. */
 static void gone_cpu_kicked(struct kunit *test)
 {
 	unsigned long end;
@@ -285,7 +285,7 @@ static void gone_cpu_kicked(struct kunit *test)
 	free_all();
 }
 
-/* What it freed in an NMI goes with the next such free on another CPU. */
+/* Objects freed there in an NMI return with the next such free elsewhere. */
 static void gone_cpu_freed_in_nmi(struct kunit *test)
 {
 	struct kspan_span *first;

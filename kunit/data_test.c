@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kinds of objects: those that may hold pointers and those that do not never
- * lie in one span, and neither with tiny blocks.
+ * Kinds of objects: pointer objects, data objects, and tiny blocks never share
+ * a span.
  */
 #include <linux/log2.h>
 #include <linux/sizes.h>
@@ -9,10 +9,10 @@
 
 #include "kunit_support.h"
 
-/* More objects than a span of any class has, of each kind. */
+/* Of each kind, more objects than a span of any class holds. */
 #define MAX_OBJS	1100U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *ptrs[MAX_OBJS];
 static void *data[MAX_OBJS];
 
@@ -34,7 +34,7 @@ static void expect_apart(struct kunit *test, const void *ptr, unsigned int nr)
 			    kspan_sc_class(kspan_span_sc(span)));
 }
 
-/* Allocated in turns, enough for more than one span of either kind. */
+/* Alternate the kinds, with enough objects for several spans of each. */
 static void kinds_share_no_span(struct kunit *test)
 {
 	unsigned int class, nr, i;
@@ -65,8 +65,8 @@ static void kinds_share_no_span(struct kunit *test)
 }
 
 /*
- * What one kind frees the other does not get, as long as the span lives: a few
- * objects keep theirs.
+ * Memory freed by one kind is not given to the other while the span lives.  A
+ * few objects keep the spans alive.
  */
 static void frees_stay_with_their_kind(struct kunit *test)
 {
@@ -91,7 +91,7 @@ static void frees_stay_with_their_kind(struct kunit *test)
 		kspan_free(data[i]);
 }
 
-/* Tiny blocks have spans of their own beside data of the same class. */
+/* Tiny blocks have spans of their own, apart from data of the same class. */
 static void tiny_is_apart(struct kunit *test)
 {
 	unsigned int i;
@@ -111,7 +111,7 @@ static void tiny_is_apart(struct kunit *test)
 	kspan_free_bulk(600, data);
 }
 
-/* Strings hold no pointers; a copy of unknown memory may. */
+/* A copied string is data; a copy of unknown memory may hold pointers. */
 static void copies_have_their_kind(struct kunit *test)
 {
 	ptrs[0] = kspan_strdup("a string of more than a few bytes", GFP_KERNEL);
@@ -128,8 +128,8 @@ static void copies_have_their_kind(struct kunit *test)
 }
 
 /*
- * 0 bytes are no object, whatever the caches hold: before the first class of
- * one kind comes the last of another.
+ * Size 0 never gives an object, whatever the caches hold.  In the tables the
+ * last class of one kind precedes the first class of the next.
  */
 static void size_zero(struct kunit *test)
 {
@@ -171,8 +171,8 @@ static void size_zero(struct kunit *test)
 }
 
 /*
- * A power of two up to 8 KiB is aligned to itself, anything larger to a page,
- * anything at all to 8 bytes.
+ * A power of two up to 8 KiB is aligned to itself, a larger size to a page, and
+ * every other size to 8 bytes.
  */
 static void natural_alignment(struct kunit *test)
 {

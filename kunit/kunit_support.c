@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the suites share: the checks around every case, a generator of random
- * numbers, and ways into every context.
+ * Helpers that all suites share: the checks around every case, a generator of
+ * random numbers, and functions that run code in each context.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -49,10 +49,11 @@ const char * const kspan_test_place_names[KSPAN_TEST_NR_PLACES] = {
 };
 
 /*
- * Remember how things were.  The init of every suite, in the thread of the case,
- * which stays on its CPU: a case looks at that CPU's cache.  Nothing is kept
- * from before, or the worker would bring that below its budget meanwhile, with
- * what the case has just freed; and no tick comes in between.
+ * The init of every suite: record the state before the case.  It runs in the
+ * thread of the case and binds it to its CPU, because cases inspect the cache
+ * of that CPU.  Idle memory is released and the scavenger stopped, so that
+ * neither a tick nor a trim by the worker takes away what the case has just
+ * freed.
  */
 int kspan_test_init(struct kunit *test)
 {
@@ -65,7 +66,9 @@ int kspan_test_init(struct kunit *test)
 	return 0;
 }
 
-/* Expect that things are as they were.  The exit of every suite. */
+/*
+ * The exit of every suite: expect the state that was recorded before the case.
+ */
 void kspan_test_exit(struct kunit *test)
 {
 	const struct kspan_stats *before = &running.before;
@@ -152,7 +155,7 @@ void kspan_test_tick(struct kunit *test, unsigned long ms)
 	KUNIT_ASSERT_TRUE_MSG(test, kspan_test_wait_for_ticks(1), "no tick");
 }
 
-/* What is there neither compiler nor KASAN must know. */
+/* The address is hidden from the compiler, and KASAN is off meanwhile. */
 noinline void kspan_test_overwrite(void *ptr, long offset)
 {
 	u8 *byte = (u8 *)ptr + offset;
@@ -171,7 +174,9 @@ void kspan_test_expect_corrupt(unsigned int nr)
 void kspan_random_init(struct kspan_random *random, u64 seed)
 {
 	running.seed = seed;
-	/* Small seeds differ in few bits; the state should differ in many. */
+	/*
+	 * Small seeds differ in few bits; spread the difference over the state.
+	 */
 	random->state = (seed + 1) * 0x9e3779b97f4a7c15ULL | 1;
 }
 
@@ -208,7 +213,7 @@ void kspan_stats_since(struct kspan_stats *delta,
 	u64 *is = (u64 *)delta;
 	unsigned int i;
 
-	/* Nothing but numbers, one after the other. */
+	/* The struct consists of u64 fields only. */
 	kspan_read_stats(delta);
 	for (i = 0; i < sizeof(*delta) / sizeof(u64); i++)
 		is[i] -= was[i];
@@ -216,7 +221,7 @@ void kspan_stats_since(struct kspan_stats *delta,
 
 /* --- contexts ------------------------------------------------------------ */
 
-/* A call on its way into another context, and where it arrived. */
+/* A function call on its way to another context, and where it ran. */
 struct call {
 	struct tasklet_struct tasklet;
 	struct irq_work irq;
@@ -250,7 +255,7 @@ static void hardirq_fn(struct irq_work *irq)
 static void call_in_softirq(struct call *call)
 {
 	tasklet_setup(&call->tasklet, tasklet_fn);
-	/* Softirqs that were raised run as soon as they are enabled again. */
+	/* Raised softirqs run when softirqs are enabled again. */
 	local_bh_disable();
 	tasklet_schedule(&call->tasklet);
 	local_bh_enable();
