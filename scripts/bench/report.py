@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """report.py [ROWS...] - put benchmark results into the documentation.
 
-From the files that scripts/bench.sh left (build/bench/*.rows) writes the
-tables to Documentation/performance-tables.rst, and copies the pictures that
-lie beside the rows to Documentation/pictures.  Each table stands between a
-comment `begin NAME` and one `end NAME`; where performance.rst has such a pair,
-the table is put there as well.
+Reads the results of scripts/bench.sh (build/bench/*.rows), writes the tables to
+Documentation/performance-tables.rst, and copies the pictures that are next to
+the results to Documentation/pictures.  Each table stands between the comments
+`begin NAME` and `end NAME`.  If performance.rst has the same two comments, the
+table is written there as well.
 """
 import argparse
 import pathlib
@@ -18,52 +18,58 @@ import benchrows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HEAD = """.. SPDX-License-Identifier: GPL-2.0
-.. Written by scripts/bench/report.py; edits are lost.
+.. Written by scripts/bench/report.py, which overwrites all edits.
 
-=================
-Figures, in full
-=================
+=====================
+All benchmark figures
+=====================
 
 """
 LEGEND = """
-A cell is kspan's cost, the kernel's, and the first by the second. Costs are
-medians. A ~ is behind a cost whose rounds differ: the middle half of them
-spreads over more than a fifth of it. - was not measured there.
+Each cell below gives kspan's cost, the kernel's cost and their ratio. The costs
+are medians of all rounds. A ~ marks a cost whose rounds differ: the spread of
+their middle half exceeds a fifth of the median. A - means that the workload was
+not measured on this rig.
 """
 MARKED = re.compile(r"^\.\. begin (\w+)\n.*?^\.\. end \1$", re.M | re.S)
-# A spread from which a cost is marked.
+# A cost with a larger spread is marked.
 ROUGH = 0.2
 
-# (name, heading, picture, what a row is, pattern of names)
+# (name, heading, picture, what the rows measure, pattern of names)
 GROUPS = [
     ("pairs", "One object", "pairs",
-     "Allocated, written to and freed, over and over; bytes.",
+     "The loop allocates one object, writes to it and frees it. The number is its"
+     "\nsize in bytes.",
      r"(pair|zeroed|atomic)-\d+"),
     ("batches", "Many objects", "batches",
-     "Of 64 bytes: allocated, then freed in some order; in bulk.",
+     "The loop allocates many objects of 64 bytes and then frees them in some"
+     " order,\nsingly or with the bulk functions.",
      r"(batch|bulk)-.*"),
     ("large", "Large objects", "large",
-     "Untouched, and with a word written to every page.", r"large-.*"),
+     "The objects are left untouched, or a word is written to every page.", r"large-.*"),
     ("contexts", "Interrupts", None,
-     "64 bytes in a hard or a soft interrupt; freed in a soft one.",
+     "Pairs of 64 bytes in a hard or a soft interrupt, and frees in a soft"
+     " interrupt\nof objects that a task allocated.",
      r"(hard|soft)irq-.*"),
     ("resize", "Growing and copying", None,
-     "A buffer that grows; copies to user space; a walk over memory.",
+     "A buffer grows, objects are copied to user space, and a loop reads memory\nin"
+     " random order.",
      r"(grow|usercopy|read)-.*"),
     ("live", "Live objects", "live",
-     "One object, and one run of pages, beside many that live; a run in heaps"
-     "\nof which so many percent are in use.",
+     "One object or one run of pages is allocated while many others are live.\nIn"
+     " ``heapfill`` rows the number is the percentage of the heap that is in use.",
      r"(run-)?live-.*|heapfill-.*|larson"),
-    ("stress", "Other people's benchmarks", None,
-     "The workload, and how many threads run it.",
+    ("stress", "Benchmarks from other projects", None,
+     "The number is the number of threads that run the workload.",
      r"(mstress|rptest|sh6bench|alloc-test|simple|[a-z]+test)-\d+"),
     ("cpus", "Two CPUs", None,
-     "At once; freed where they were not allocated; on shared cache lines.",
+     "Both CPUs allocate and free at the same time, one frees what the other"
+     "\nallocated, or objects share cache lines.",
      r"scale-\d+|cross-\d+|cache-.*"),
 ]
 
-# What kspan is to reach: (what, how it is told, pattern of names, limits by
-# rig).  The worst row of the pattern counts.
+# The goals: (label, kind of value, pattern of row names, limit for each rig).
+# The worst row that matches the pattern counts.
 COUNTED = ("icount-6.1", "icount-6.12", "icount-newest")
 NATIVE = ("uml-6.1", "uml-6.12", "uml-newest")
 GOALS = [
@@ -77,40 +83,40 @@ GOALS = [
      dict.fromkeys(COUNTED + NATIVE, 0.50)),
     ("bulk of 16, 64, 256", "ratio", r"bulk-\d+",
      dict.fromkeys(COUNTED, 0.60)),
-    ("64 KiB to 16 MiB beside vmalloc", "ratio", r"large-\d+[km]-v",
+    ("64 KiB to 16 MiB, compared with vmalloc", "ratio", r"large-\d+[km]-v",
      dict.fromkeys(COUNTED, 0.05)),
-    ("the same beside kvmalloc", "ratio", r"large-\d+[km]-kv",
+    ("64 KiB to 16 MiB, compared with kvmalloc", "ratio", r"large-\d+[km]-kv",
      dict.fromkeys(COUNTED, 0.30)),
     ("freed on the other CPU", "ratio", r"cross-64", {"uml-newest": 0.70}),
-    ("two CPUs at once: time of one by time of two", "gain", r"scale-\d",
+    ("speed-up with a second CPU", "gain", r"scale-\d",
      {"uml-newest": 1.9}),
-    ("memory by bytes asked for, all live", "memory", r"memory-live",
+    ("memory held for each requested byte", "memory", r"memory-live",
      dict.fromkeys(COUNTED + NATIVE, 1.08)),
     ("memory after freeing 90 % at random", "ratio", r"memory-keep-10",
      dict.fromkeys(COUNTED + NATIVE, 0.90)),
-    ("a pair beside 1 k to 1 M live: most by least", "growth", r"live-\d+[km]",
+    ("growth of a pair's cost, 1 k to 1 M live", "growth", r"live-\d+[km]",
      dict.fromkeys(COUNTED, 1.2)),
-    ("a run beside 1 k to 1 M live: most by least", "growth",
+    ("growth of a run's cost, 1 k to 1 M live", "growth",
      r"run-live-\d+[km]", dict.fromkeys(COUNTED, 1.2)),
 ]
 
 
 def number(value):
-    """A cost, with no more digits than it deserves."""
+    """A cost: without decimals from 100 on, with one from 1 on, else two."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def ratio(value):
-    """A ratio with two digits that count."""
+    """A ratio with two significant digits."""
     if value is None:
         return "-"
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def cell(row):
-    """What a rig has of a workload."""
+    """The costs and the ratio of one workload on one rig."""
     if row is None:
         return "-"
     costs = [number(cost) + ("~" if spread > ROUGH else "")
@@ -120,7 +126,7 @@ def cell(row):
 
 
 def table(head, lines):
-    """A simple table of reStructuredText."""
+    """A simple table in reStructuredText."""
     widths = [max(len(line[i]) for line in [head, *lines])
               for i in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
@@ -132,24 +138,24 @@ def table(head, lines):
 
 
 def marked(name, text):
-    """A part that other pages can include."""
+    """A part of the page that repeat() can copy to other pages."""
     return f".. begin {name}\n\n{text}\n.. end {name}\n\n"
 
 
 def heading(text):
-    """A section's heading."""
+    """The heading of a section."""
     return f"{text}\n{'=' * len(text)}\n\n"
 
 
 def rigs_table(rigs):
-    """Where it was measured."""
+    """The rigs and their kernels."""
     return table(["rig", "kernel", "unit", "CPUs"],
                  [[rig.name, rig.title.partition(" (")[0], rig.unit, str(rig.cpus)]
                   for rig in rigs])
 
 
 def summary_table(rigs):
-    """A ratio for each kind of workload and rig."""
+    """The ratio for each kind of workload and each rig."""
     lines = []
     for label, name in benchrows.SUMMARY:
         rows = [rig.rows.get(name) for rig in rigs]
@@ -160,7 +166,7 @@ def summary_table(rigs):
 
 
 def reached(kind, rows):
-    """A goal's figure, of the rows that it speaks of."""
+    """The value to compare with a goal's limit."""
     costs = [row.kspan for row in rows]
     if kind == "gain":
         return costs[0] / costs[-1]
@@ -172,7 +178,7 @@ def reached(kind, rows):
 
 
 def goals_table(rigs):
-    """Each goal, its limits and what was measured; misses in bold."""
+    """Measured value and limit for each goal and rig; misses in bold."""
     lines = []
     for what, kind, pattern, limits in GOALS:
         line = [what]
@@ -183,7 +189,7 @@ def goals_table(rigs):
                 line.append("-")
                 continue
             limit = limits[rig.name]
-            # To a thousandth, as the rows are printed.
+            # Rounded to a thousandth, as in the rows.
             value = round(reached(kind, rows), 3)
             good = value >= limit if kind == "gain" else value <= limit
             text = ratio(value) if good else f"**{value:.3g}**"
@@ -193,7 +199,7 @@ def goals_table(rigs):
 
 
 def group_table(rigs, pattern):
-    """Every row of a group; None if there is none."""
+    """All rows of a group, or None if there are none."""
     sides = {}
     for rig in rigs:
         for row in rig.rows.values():
@@ -202,13 +208,13 @@ def group_table(rigs, pattern):
     if not sides:
         return None
     used = [rig for rig in rigs if sides.keys() & rig.rows.keys()]
-    return table(["workload", "beside", *(rig.name for rig in used)],
+    return table(["workload", "compared with", *(rig.name for rig in used)],
                  [[name, side, *(cell(rig.rows.get(name)) for rig in used)]
                   for name, side in sides.items()])
 
 
 def classes_table(rigs):
-    """The best and the worst of all size classes; None if there are none."""
+    """The best, median and worst size class, or None without rows."""
     lines = []
     for rig in rigs:
         rows = [row for name, row in rig.rows.items()
@@ -223,7 +229,7 @@ def classes_table(rigs):
 
 
 def memory_table(rigs):
-    """Bytes taken for each that was asked for."""
+    """Bytes taken from the kernel for each requested byte."""
     names = {name: None for rig in rigs for name, row in rig.rows.items()
              if row.unit == "permille"}
     if not names:
@@ -240,28 +246,28 @@ def memory_table(rigs):
 
 
 def section(name, title, picture, words, text, pictures):
-    """A heading, what is measured, the picture and the table."""
+    """A section: heading, description, picture and table."""
     image = ""
     if picture in pictures:
         image = f"\n.. image:: pictures/{picture}.svg\n" \
-                f"   :alt: {title}, kspan beside the kernel's allocators\n"
+                f"   :alt: {title}: kspan and the kernel's allocators\n"
     return heading(title) + words + "\n" + image + "\n" + marked(name, text)
 
 
 def report(rigs, pictures):
     """The whole page."""
-    parts = [HEAD, section("rigs", "Where", None,
-                           "Instructions are the same on every machine, ns are"
-                           " not; ``scripts/bench.sh --help``\nsays how each rig"
-                           " is run.",
+    parts = [HEAD, section("rigs", "Rigs", None,
+                           "Instruction counts are the same on every machine."
+                           " Times in ns are not.\n``scripts/bench.sh --help``"
+                           " describes how each rig runs.",
                            rigs_table(rigs), pictures),
              section("goals", "Goals", None,
-                     "The worst row of each, then its limit; **bold** where that"
-                     " is not met. How much\nnative figures differ from run to run"
-                     " is in the tables below.",
+                     "Each cell gives the worst measured value and the limit."
+                     " Values in **bold** miss\nit. The tables below show how"
+                     " much times vary from round to round.",
                      goals_table(rigs), pictures),
              section("summary", "Ratios", "ratios",
-                     "kspan's cost by the kernel's; below 1 kspan is cheaper.",
+                     "kspan's cost divided by the kernel's. Below 1 kspan is cheaper.",
                      summary_table(rigs), pictures),
              LEGEND.lstrip() + "\n"]
     for name, title, picture, words, pattern in GROUPS:
@@ -270,22 +276,25 @@ def report(rigs, pictures):
             parts.append(section(name, title, picture, words, text, pictures))
     text = classes_table(rigs)
     if text:
-        parts.append(section("classes", "Every class", None,
-                             "Pairs of each class's size, and of the size in the"
-                             " middle below it (``-mid``).",
+        parts.append(section("classes", "All size classes", None,
+                             "The loop allocates and frees one object of each"
+                             " class's size, and of the size\nhalfway to the next"
+                             " smaller class (``-mid``).",
                              text, pictures))
     text = memory_table(rigs)
     if text:
         parts.append(section("memory", "Memory", "footprint",
-                             "Bytes taken from the kernel for each byte asked"
-                             " for: with all objects\nlive, after freeing a random"
-                             " 90 %, after freeing all; idle memory released.",
+                             "Bytes taken from the kernel for each requested byte:"
+                             " with all objects live,\nafter 90 % were freed at"
+                             " random (for each byte that is still allocated),"
+                             " and\nafter all were freed. Idle memory is released"
+                             " before the last two measurements.",
                              text, pictures))
     return "".join(parts).rstrip() + "\n"
 
 
 def repeat(text, page):
-    """Put tables of text where another page has them, too."""
+    """Copy the tables in text to the same places in another page."""
     if not page.exists():
         return
     tables = {match[1]: match[0] for match in MARKED.finditer(text)}
@@ -302,7 +311,7 @@ def main():
                         help="files of rows (build/bench/*.rows)")
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR",
                         default=ROOT / "Documentation",
-                        help="where to (Documentation)")
+                        help="folder to write to (Documentation)")
     args = parser.parse_args()
     files = args.rows or sorted((ROOT / "build" / "bench").glob("*.rows"))
     rigs = benchrows.load(files)
