@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failures of the kernel while kspan runs: for each operation, the first
- * request that it makes fails, then the second, and so on until it makes no
- * more.  It succeeds or gives NULL, counts that, and leaves everything sound;
- * what a failed load leaves behind is for the guest to see, faults.sh.
+ * Failures of the kernel while kspan runs.  For each operation the first
+ * request to the kernel fails, then the second, and so on until the operation
+ * makes no more requests.  The operation succeeds or returns NULL and counts
+ * that, and all structures remain consistent. faults.sh checks what a failed
+ * load leaves behind.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -28,10 +29,12 @@
 
 static const gfp_t quiet = GFP_KERNEL | __GFP_NOWARN;
 
-/* One case at a time; what is left in it is freed after each try. */
+/*
+ * Shared by the cases.  Objects that are left in it are freed after each try.
+ */
 static void *objs[MAX_OBJS];
 
-/* Operations tell how many of their requests gave NULL. */
+/* The operations return how often they got NULL. */
 static unsigned int fill(unsigned int nr, size_t size, gfp_t gfp)
 {
 	unsigned int i;
@@ -50,7 +53,7 @@ static unsigned int op_small(void)
 	return fill(1, 64, quiet);
 }
 
-/* More spans than one pool's slab and one chunk describe. */
+/* More spans than one slab of descriptors and one chunk can serve. */
 static unsigned int op_many(void)
 {
 	return fill(MAX_OBJS, 8192, quiet);
@@ -88,7 +91,7 @@ static unsigned int op_kinds(void)
 	return count_null(6);
 }
 
-/* Below and above what a run is for. */
+/* Sizes below and above the limit for runs. */
 static unsigned int op_large(void)
 {
 	objs[0] = kspan_alloc(100 * 1000, quiet);
@@ -101,13 +104,16 @@ static unsigned int op_bulk(void)
 {
 	size_t nr = kspan_alloc_bulk(500, quiet, MAX_OBJS, objs);
 
-	/* All or nothing; what the array holds after nothing is not ours. */
+	/*
+	 * All or nothing; after a failure the content of the array is
+	 * unspecified.
+	 */
 	if (!nr)
 		memset(objs, 0, sizeof(objs));
 	return nr != MAX_OBJS;
 }
 
-/* Where it does not succeed the old object is as it was. */
+/* If a resize fails the old object is unchanged. */
 static unsigned int op_realloc(void)
 {
 	static const size_t steps[] = { 1000, 9000, 70000, SZ_2M, 40 };
@@ -125,11 +131,11 @@ static unsigned int op_realloc(void)
 		objs[0] = new;
 	}
 	if (memchr_inv(objs[0], 0x5c, 40))
-		objs[1] = ERR_PTR(-EIO);	/* a bad free for the case to see */
+		objs[1] = ERR_PTR(-EIO);	/* its free fails the case */
 	return i != ARRAY_SIZE(steps);
 }
 
-/* Without sleep, on the reserve, which a worker fills again. */
+/* Without sleeping, from the reserve, which a worker refills. */
 static unsigned int op_atomic(void)
 {
 	return fill(20, 8192, GFP_ATOMIC | __GFP_NOWARN);
@@ -138,11 +144,13 @@ static unsigned int op_atomic(void)
 struct op {
 	const char *name;
 	unsigned int (*run)(void);
-	/* NULL is its answer to some failure; the others go on without. */
+	/*
+	 * It may return NULL.  The other operations manage without the memory.
+	 */
 	bool may_fail;
 };
 
-/* The reserve has enough for those that never fail. */
+/* For operations that never fail, the reserve suffices. */
 static const struct op ops[] = {
 	{ "small", op_small, false },
 	{ "many", op_many, true },
@@ -173,8 +181,8 @@ static void expect_sound(struct kunit *test, const struct op *op,
 }
 
 /*
- * Run @op with its @n-th request failing, and if @mode is '+' all after it.
- * Return: whether it made so many.
+ * Run @op with its @n-th request failing and, if @mode is '+', all later ones.
+ * Return: whether the operation made @n requests.
  */
 static bool try_nth(struct kunit *test, const struct op *op, char mode,
 		    unsigned int n, unsigned int *nr_null)
@@ -212,7 +220,7 @@ static void op_name(const struct op *op, char *name)
 
 KUNIT_ARRAY_PARAM(op, ops, op_name);
 
-/* How often @op gave NULL, for all n. */
+/* Try every @n.  Return: how often @op got NULL in total. */
 static unsigned int try_each(struct kunit *test, const struct op *op, char mode)
 {
 	unsigned int n = 1, nr_null = 0;
@@ -223,7 +231,10 @@ static unsigned int try_each(struct kunit *test, const struct op *op, char mode)
 	return nr_null;
 }
 
-/* Who may sleep asks again, after reclaim: one refusal does no harm. */
+/*
+ * A caller that may sleep tries again after reclaim, so one failure is
+ * harmless.
+ */
 static void one_request(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, try_each(test, test->param_value, ':'), 0U);
@@ -236,7 +247,7 @@ static void all_from_one_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_each(test, op, '+') != 0, op->may_fail);
 }
 
-/* One place refuses for ever; everything works again afterwards. */
+/* Every request of one place fails; afterwards everything works again. */
 static void each_place(struct kunit *test)
 {
 	unsigned int place, i;
@@ -254,19 +265,22 @@ static void each_place(struct kunit *test)
 			kspan_inject_set("off");
 			expect_sound(test, &ops[i], place);
 			free_all();
-			/* The reserve, too, so that the next one has it. */
+			/* Refill the reserve for the next operation. */
 			kspan_release();
 			KUNIT_EXPECT_EQ_MSG(test, ops[i].run(), 0U,
 					    "%s after %s", ops[i].name, plan);
 			free_all();
 		}
-		/* What metadata there is stays, the others are for a load. */
+		/*
+		 * Existing metadata is reused, and the other places serve only
+		 * the load.
+		 */
 		if (place == KSPAN_INJECT_ANY || place == KSPAN_INJECT_CHUNK)
 			KUNIT_EXPECT_GT_MSG(test, nr, 0UL, "%s", plan);
 	}
 }
 
-/* A caller that takes no NULL gets none. */
+/* With __GFP_NOFAIL no allocation returns NULL. */
 static void nofail(struct kunit *test)
 {
 	unsigned long nr;
@@ -287,10 +301,10 @@ static void nofail(struct kunit *test)
 
 /* --- requests that fail while objects are freed, and others ----------------- */
 
-/* Some class; its magazines are those of all classes. */
+/* Any class will do, since all classes share the pool of magazines. */
 #define SC	8U
 
-/* All magazines that there are; until they return there are no more. */
+/* Take all magazines, so that there are none until they are returned. */
 static struct kspan_mag *hoard_mags(void)
 {
 	struct kspan_mag *mag, *hoard = NULL;
@@ -327,13 +341,13 @@ static void free_mixed(void *arg)
 	free_all();
 }
 
-/* With check=2 or init_on_free there are no magazines to ask for; see meta.c. */
+/* Whether caches ask the kernel for magazines; see meta.c. */
 static bool asks_for_mags(void)
 {
 	return !kspan_redzone_on() && !want_init_on_free() && !KSPAN_RT_RULES;
 }
 
-/* Nothing of a free depends on memory, in any context. */
+/* No free needs memory, in any context. */
 static void frees_without_magazines(struct kunit *test)
 {
 	enum kspan_test_place place;
@@ -358,7 +372,7 @@ static void frees_without_magazines(struct kunit *test)
 	}
 }
 
-/* Nor does an allocation, while a span has objects. */
+/* An allocation needs no magazine either while a span has free objects. */
 static void allocs_without_magazines(struct kunit *test)
 {
 	struct kspan_mag *hoard;
@@ -366,7 +380,7 @@ static void allocs_without_magazines(struct kunit *test)
 	kspan_release();
 	KUNIT_ASSERT_EQ(test, fill(1, 64, GFP_KERNEL), 0U);
 	objs[40] = objs[0];
-	/* The caches have no magazines any more, and get none. */
+	/* The caches have lost their magazines and get no new ones. */
 	kspan_release();
 	hoard = hoard_mags();
 	KUNIT_EXPECT_EQ(test, fill(40, 64, GFP_ATOMIC | __GFP_NOWARN), 0U);
@@ -375,8 +389,8 @@ static void allocs_without_magazines(struct kunit *test)
 }
 
 /*
- * Who holds a raw spinlock, interrupts on, needs no magazine either: lockdep
- * would say so if the page allocator or kmemleak were asked for anything.
+ * A caller that holds a raw spinlock with interrupts on needs no magazine
+ * either.  Lockdep would report a call of the page allocator or of kmemleak.
  */
 static void under_a_raw_spinlock(struct kunit *test)
 {
@@ -397,7 +411,7 @@ static void under_a_raw_spinlock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, failed, 0U);
 }
 
-/* Giving back, looking and counting ask the kernel for nothing they need. */
+/* Release, verify and statistics work without memory from the kernel. */
 static void control_functions(struct kunit *test)
 {
 	struct kspan_stats before, after;
@@ -414,12 +428,14 @@ static void control_functions(struct kunit *test)
 	kspan_read_stats(&after);
 	kspan_inject_set("off");
 	KUNIT_EXPECT_GT(test, bytes, (u64)SZ_8M);
-	/* A worker may be at it as well. */
+	/* A worker may have released memory as well. */
 	KUNIT_EXPECT_GE(test, after.heap_released - before.heap_released, bytes);
 	KUNIT_EXPECT_GE(test, before.heap_sys - after.heap_sys, bytes);
 }
 
-/* All descriptors for a size; their pools stay dry until injection is off. */
+/*
+ * Take all descriptors for a size.  The pools stay empty while injection is on.
+ */
 static void hoard_spans(struct list_head *hoard, size_t size)
 {
 	struct kspan_span *span;
@@ -441,7 +457,9 @@ static void return_spans(struct list_head *hoard)
 		kspan_span_free(span);
 }
 
-/* An atomic caller whom the kernel gives nothing, as on PREEMPT_RT always. */
+/*
+ * An atomic caller for whom the kernel has no memory, as always on PREEMPT_RT.
+ */
 static void *alloc_without_slabs(size_t size)
 {
 	void *ptr;
@@ -452,7 +470,9 @@ static void *alloc_without_slabs(size_t size)
 	return ptr;
 }
 
-/* An atomic caller who lacks a descriptor fails, and the next one does not. */
+/*
+ * An atomic allocation without a descriptor fails; a worker provides new ones.
+ */
 static void atomic_metadata_is_refilled(struct kunit *test)
 {
 	static const size_t sizes[] = { 1600, 200, SZ_64K };
@@ -463,7 +483,7 @@ static void atomic_metadata_is_refilled(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		LIST_HEAD(hoard);
 
-		/* Spans of the class and runs that are kept go, too. */
+		/* Free the spans of the class and the cached runs too. */
 		kspan_release();
 		hoard_spans(&hoard, sizes[i]);
 		kspan_read_stats(&before);

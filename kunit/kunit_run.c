@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs the suites: write a suite's name, or "all", to
- * /sys/module/kspan/parameters/kunit.  The results are in the kernel's log;
- * the write fails with EIO if a case did.
+ * Runs the suites.  Write the name of a suite, or "all", to
+ * /sys/module/kspan/parameters/kunit.  The results appear in the kernel log.
+ * The write fails with EIO if a case failed.
  *
- * kunit_test_suites() will not do: up to 6.1 KUnit runs such suites before the
- * module's init, when there is no allocator to test yet.
+ * kunit_test_suites() is not used because, up to 6.1, KUnit runs such suites
+ * before the init function of the module, when there is no allocator to test.
  */
 #define pr_fmt(fmt) fmt
 
@@ -20,14 +20,14 @@
 #include "kunit_support.h"
 #include "span/redzone.h"
 
-/* The values of the parameter check that a suite makes sense with. */
+/* The values of the parameter check with which a suite is run. */
 enum levels {
 	ANY,
 	PLAIN,		/* below 2: about magazines, or blocks of tiny objects */
 	REDZONED,	/* 2: about redzones and poison */
 };
 
-/* Every suite, in the order they run: from the bottom to the top. */
+/* Every suite in the order they run, from the lowest layer to the highest. */
 #define SUITES(X)			\
 	X(sizeclass, ANY)		\
 	X(params, ANY)			\
@@ -96,7 +96,7 @@ static bool is_wanted(unsigned int i, const char *val)
 	       sysfs_streq(val, suites[i].suite->name);
 }
 
-/* The address space of whoever wrote the parameter; set while suites run. */
+/* Address space of the task that wrote the parameter; set while suites run. */
 struct mm_struct *kspan_test_mm;
 
 static int run_suites(const char *val, const struct kernel_param *kp)
@@ -110,7 +110,7 @@ static int run_suites(const char *val, const struct kernel_param *kp)
 		nr += is_wanted(i, val);
 	if (!nr)
 		return -ENOENT;
-	/* The plan, so that a log that is cut short is known for one. */
+	/* The plan, by which a reader recognises a truncated log. */
 	kspan_test_mm = current->mm;
 	pr_info("KTAP version 1\n");
 	pr_info("1..%u\n", nr);

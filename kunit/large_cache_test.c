@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Freed large spans that are kept: who gets them, who does not, and when they
- * go.
+ * Cached large spans: which requests reuse them, and when they are given back.
  */
 #include <linux/align.h>
 #include <linux/delay.h>
@@ -24,12 +23,12 @@
 #define RUN_BYTES	SZ_64K
 #define RUN_PAGES	(RUN_BYTES / KSPAN_PAGE_SIZE)
 #define REGION_BYTES	(2 * SZ_2M)
-/* Who cannot sleep gets a run if no region is kept. */
+/* A caller that cannot sleep gets a run if no region is cached. */
 #define RUN_GFP		(GFP_ATOMIC | __GFP_NOWARN)
-/* More runs than are ever kept. */
+/* More runs than are ever cached. */
 #define NR_RUNS		(SZ_8M / RUN_BYTES + 50)
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static char *objs[NR_RUNS];
 
 static long idle_bytes(void)
@@ -38,7 +37,9 @@ static long idle_bytes(void)
 	       atomic_long_read(&kspan_region_idle);
 }
 
-/* An object just freed is idle memory, and the next of its size. */
+/*
+ * A freed object counts as idle memory and serves the next request of its size.
+ */
 static void freed_is_idle_and_first(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
@@ -66,7 +67,9 @@ static void freed_is_idle_and_first(struct kunit *test)
 	}
 }
 
-/* The newest is taken: its memory is the likeliest to be in a cache. */
+/*
+ * The newest is reused first, as its memory is most likely in the CPU caches.
+ */
 static void newest_first(struct kunit *test)
 {
 	unsigned int i;
@@ -84,7 +87,7 @@ static void newest_first(struct kunit *test)
 		kspan_free(objs[i]);
 }
 
-/* A run serves its own length only: what is left over would be lost. */
+/* A run only serves requests of its length, as the rest would be wasted. */
 static void run_of_exact_length(struct kunit *test)
 {
 	static const size_t others[] = {
@@ -111,7 +114,7 @@ static void run_of_exact_length(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* What the last owner wrote does not show in zeroed memory. */
+/* Zeroed memory shows nothing of the previous owner's data. */
 static void zeroed_when_reused(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
@@ -130,7 +133,7 @@ static void zeroed_when_reused(struct kunit *test)
 	}
 }
 
-/* A kept object freed again is a double free, and goes to one owner only. */
+/* A second free of a cached object is a double free, and one owner gets it. */
 static void freed_twice(struct kunit *test)
 {
 	static const size_t sizes[] = { RUN_BYTES, REGION_BYTES };
@@ -160,8 +163,8 @@ static void freed_twice(struct kunit *test)
 }
 
 /*
- * Where a kept region begins, the next object in it does: a second free that
- * comes late must not find another object where its own was.
+ * A cached region is only reused for an object at the same base address: a late
+ * second free of the old object must not find a different object there.
  */
 static void region_keeps_its_base(struct kunit *test)
 {
@@ -171,7 +174,7 @@ static void region_keeps_its_base(struct kunit *test)
 
 	kspan_test_plain_only(test);
 	kspan_release();
-	/* One of them does not happen to begin at its alignment. */
+	/* Find one whose aligned base is not the start of its region. */
 	for (nr = 0; nr < 4; nr++) {
 		objs[nr] = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[nr]);
@@ -187,14 +190,16 @@ static void region_keeps_its_base(struct kunit *test)
 	kspan_test_expect_bad_frees(1);
 	span = kspan_test_span(high);
 	kspan_free(high);
-	/* The region has room for it, but not behind the aligned base. */
+	/*
+	 * The region has room for this size, but not behind the aligned base.
+	 */
 	low = kspan_alloc(kspan_room_bytes(span), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, low);
 	KUNIT_EXPECT_PTR_NE(test, kspan_test_span(low), span);
 	kspan_free(high);
 	KUNIT_EXPECT_TRUE(test, kspan_owns(low));
 	KUNIT_EXPECT_NULL(test, kspan_verify());
-	/* It fits an aligned request as before. */
+	/* A request with the same alignment can reuse the region. */
 	again = kspan_alloc_aligned(REGION_BYTES, SZ_1M, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, again, high);
 	kspan_free(low);
@@ -202,7 +207,7 @@ static void region_keeps_its_base(struct kunit *test)
 		kspan_free(objs[i] == high ? again : objs[i]);
 }
 
-/* Runs beyond the budget are the page heap's at once. */
+/* Runs beyond the budget return to the page heap at once. */
 static void runs_within_budget(struct kunit *test)
 {
 	long budget = min_t(unsigned long, SZ_8M,
@@ -214,7 +219,7 @@ static void runs_within_budget(struct kunit *test)
 	kspan_release();
 	kspan_read_stats(&before);
 	for (i = 0; i < NR_RUNS; i++) {
-		/* What has no run becomes a region. */
+		/* Without a run the request would be served by a region. */
 		if (!kspan_page_heap_has_run(heap, RUN_PAGES))
 			KUNIT_ASSERT_EQ(test, kspan_page_heap_grow(heap, RUN_PAGES,
 								   GFP_KERNEL), 0);
@@ -236,7 +241,7 @@ static long region_budget(void)
 	return min_t(unsigned long, SZ_256M, totalram_pages() / 16 * PAGE_SIZE);
 }
 
-/* Regions beyond the budget are unmapped by the free that would exceed it. */
+/* A free that would exceed the budget unmaps regions. */
 static void regions_within_budget(struct kunit *test)
 {
 	unsigned int i, nr = region_budget() / REGION_BYTES + 3;
@@ -256,9 +261,9 @@ static void regions_within_budget(struct kunit *test)
 }
 
 /*
- * One object at a time, of any size: never is more mapped than the budget and
- * it, whoever frees.  Who may not sleep leaves what is too much to the next who
- * maps something.
+ * With one object of random size at a time, the mapped memory never exceeds the
+ * budget plus that object.  A free that cannot sleep leaves the surplus to the
+ * next caller that maps memory.
  */
 static void budget_at_every_moment(struct kunit *test)
 {
@@ -291,7 +296,10 @@ static void budget_at_every_moment(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 }
 
-/* What a free cannot unmap where it is waits, counted as idle, for a worker. */
+/*
+ * Memory that a free cannot unmap at once counts as idle until a worker does
+ * it.
+ */
 static void surplus_waits_for_the_worker(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -315,7 +323,7 @@ static void surplus_waits_for_the_worker(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_surplus), 0L);
 }
 
-/* Whoever makes room for a younger one is the oldest. */
+/* The regions that were cached first make room for newer ones. */
 static void the_oldest_make_room(struct kunit *test)
 {
 	size_t size = region_budget() / 4;
@@ -328,7 +336,7 @@ static void the_oldest_make_room(struct kunit *test)
 		objs[i] = kspan_alloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	/* In another order than they were allocated in. */
+	/* In a different order than they were allocated. */
 	kspan_free(objs[2]);
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
@@ -342,7 +350,7 @@ static void the_oldest_make_room(struct kunit *test)
 					    &kspan_null_span);
 }
 
-/* Those that idled for long go, the others stay. */
+/* Objects that were cached for long are given back, the others stay. */
 static void the_oldest_go(struct kunit *test)
 {
 	kspan_test_plain_only(test);
@@ -353,14 +361,16 @@ static void the_oldest_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[1]);
 	KUNIT_ASSERT_NOT_NULL(test, objs[2]);
-	/* A worker who was told of so much would trim them as well. */
+	/*
+	 * A worker that is already kicked would trim them as well; wait for it.
+	 */
 	kspan_scavenge_settle();
 	kspan_free(objs[0]);
 	kspan_free(objs[1]);
 	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), (long)RUN_BYTES);
 
-	/* A run goes one tick before a region. */
+	/* A run is given back one tick earlier than a region. */
 	kspan_large_cache_age();
 	KUNIT_EXPECT_EQ(test, kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX), 0UL);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_run_idle), 0L);
@@ -377,7 +387,10 @@ static void the_oldest_go(struct kunit *test)
 	kspan_free(objs[2]);
 }
 
-/* Near the last address no sum must wrap; as on 32 bits, where vmalloc() is. */
+/*
+ * Sums near the last address, where vmalloc space may be on 32 bits, do not
+ * wrap.
+ */
 static void end_of_the_address_space(struct kunit *test)
 {
 	static struct kspan_large fake;
@@ -404,7 +417,7 @@ static void end_of_the_address_space(struct kunit *test)
 	got = kspan_large_cache_take(20, 0, NUMA_NO_NODE);
 	if (got)
 		kspan_large_cache_put(span, &gone);
-	/* It is no more. */
+	/* Remove it from the cache again. */
 	kspan_large_cache_collect(0, ULONG_MAX, &gone);
 	preempt_enable();
 	KUNIT_EXPECT_NULL(test, got);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects, above 32 KiB: regions from vmalloc() of their own, or runs of
- * the page heap up to half a chunk for who cannot sleep.
+ * Large objects, above 32 KiB: a region from vmalloc() for each, or, for
+ * callers that cannot sleep, a run of the page heap of up to half a chunk.
  */
 #include <linux/align.h>
 #include <linux/irqflags.h>
@@ -21,12 +21,12 @@
 #include "show/verify.h"
 #include "span/redzone.h"
 
-/* The largest run. */
+/* The longest run. */
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2 * KSPAN_PAGE_SIZE)
 
 #define NR_OBJS		24U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static char *objs[NR_OBJS];
 static size_t sizes[NR_OBJS];
 
@@ -35,7 +35,7 @@ static const size_t some_sizes[] = {
 	SZ_1M + SZ_512K, SZ_2M, SZ_2M + 1, 5 * SZ_1M - 100, SZ_16M,
 };
 
-/* A size the compiler does not know, so that it does not object to it. */
+/* Hide a size from the compiler, so that it does not warn about it. */
 static size_t hidden(size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
@@ -53,7 +53,7 @@ static bool has_ends(const char *ptr, size_t size, char what)
 	return ptr[0] == what && ptr[size - 1] == (char)(what + 1);
 }
 
-/* Each size gets whole pages in a region of its own. */
+/* Each object gets whole pages in a region of its own. */
 static void every_size(struct kunit *test)
 {
 	unsigned int i;
@@ -73,7 +73,7 @@ static void every_size(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kspan_size(ptr), usable);
 		KUNIT_EXPECT_EQ(test, kspan_size_roundup(size), usable);
 		KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
-		/* More than was asked for, which the compiler remembers. */
+		/* Usable, but beyond the size that the compiler knows. */
 		OPTIMIZER_HIDE_VAR(ptr);
 		memset(ptr, 0x5a, usable);
 
@@ -94,7 +94,7 @@ static void every_size(struct kunit *test)
 	}
 }
 
-/* Whether no heap page from @ptr on leads to a span any more. */
+/* Whether no heap page of the object leads to a span any more. */
 static bool is_forgotten(const char *ptr, size_t size)
 {
 	const char *end = ptr + size;
@@ -106,8 +106,8 @@ static bool is_forgotten(const char *ptr, size_t size)
 }
 
 /*
- * A region that begins in the middle of a heap page: the page leads to it and
- * to nobody else, and nowhere when it is gone.
+ * A region that begins in the middle of a heap page: the page leads only to
+ * that region and, after the release, to no span.
  */
 static void begins_at_any_page(struct kunit *test)
 {
@@ -129,7 +129,7 @@ static void begins_at_any_page(struct kunit *test)
 	KUNIT_ASSERT_LT_MSG(test, odd, NR_OBJS, "vmalloc() aligned them all");
 	KUNIT_EXPECT_TRUE(test, kspan_owns(objs[odd]));
 	KUNIT_EXPECT_EQ(test, kspan_size(objs[odd]), size);
-	/* In its first page, in the first half of it, and in its last page. */
+	/* In its first heap page, before its base, and in its last page. */
 	kspan_free(objs[odd] + 8);
 	kspan_free(objs[odd] - PAGE_SIZE);
 	kspan_free(objs[odd] + size - 8);
@@ -142,7 +142,7 @@ static void begins_at_any_page(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, is_forgotten(objs[i], size));
 }
 
-/* A freed region serves requests that use three quarters of it or more. */
+/* A freed region serves requests that use at least three quarters of it. */
 static void region_is_used_again(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -167,7 +167,7 @@ static void region_is_used_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 
-	/* Less than that would waste too much, more does not fit. */
+	/* Smaller requests would waste too much; larger ones do not fit. */
 	ptr = kspan_alloc(SZ_2M - SZ_512K - SZ_64K, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_NE(test, ptr, first);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 1ULL);
@@ -177,7 +177,7 @@ static void region_is_used_again(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* A freed run serves the next request of its length and needs no growth. */
+/* A freed run serves the next request of its length without growth. */
 static void run_is_used_again(struct kunit *test)
 {
 	gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
@@ -198,11 +198,11 @@ static void run_is_used_again(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kspan_test_span(ptr)->region_pages, 0U);
 		kspan_free(ptr);
 	}
-	/* The first may have made the worker fill the reserve. */
+	/* The first allocation may have made the worker fill the reserve. */
 	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, grow), 1ULL);
 }
 
-/* kspan_release() unmaps kept regions and says how much that was. */
+/* kspan_release() unmaps cached regions and returns the number of bytes. */
 static void release_returns_regions(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -227,7 +227,7 @@ static void release_returns_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_sys), 0L);
 }
 
-/* What can never be had gives NULL quietly, and nothing is lost by it. */
+/* Impossible sizes give NULL without a warning, and nothing is lost. */
 static void too_large(struct kunit *test)
 {
 	unsigned long ram = totalram_pages() << PAGE_SHIFT;
@@ -262,7 +262,7 @@ static void too_large(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, delta.mspan_inuse, 0ULL);
 }
 
-/* The wrong ones: inside, and with the size of another object. */
+/* Frees that are refused: inside the object, and with a wrong size. */
 static void expect_bad_frees(struct kunit *test, char *ptr, size_t size)
 {
 	struct kspan_stats before;
@@ -277,15 +277,18 @@ static void expect_bad_frees(struct kunit *test, char *ptr, size_t size)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 0ULL);
 	KUNIT_EXPECT_EQ(test, kspan_size(ptr), size);
 	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x77, size));
-	/* Any size that takes as many pages will do, where none is remembered. */
+	/*
+	 * Without a recorded size, every size with the same page count is
+	 * accepted.
+	 */
 	kspan_free_sized(ptr, kspan_redzone_on() ? size : size - 1);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 4ULL);
 	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)0);
 }
 
 /*
- * Each bad free of a run and of a region is counted once, in its counter; also
- * a second one, whether the memory is kept or gone.
+ * Each bad free of a run or a region is counted once in its counter, and so is
+ * a second free, whether the memory is cached or has been given back.
  */
 static void bad_frees(struct kunit *test)
 {
@@ -311,7 +314,10 @@ static void bad_frees(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
 		kspan_release();
-		/* Of a run the pages are there yet, of a region nothing is. */
+		/*
+		 * The pages of a run are still kspan's; those of a region are
+		 * not.
+		 */
 		kspan_free(ptr);
 		kspan_free(ptr + KSPAN_PAGE_SIZE);
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free) +
@@ -325,7 +331,7 @@ static void bad_frees(struct kunit *test)
 
 /* --- what is not kspan's, next to what is ------------------------------------- */
 
-/* Nanoseconds that so many questions about a pointer take, the best of a few. */
+/* Nanoseconds that 100 calls of kspan_owns() take, the best of a few rounds. */
 static u64 time_to_ask(const void *ptr)
 {
 	u64 best = U64_MAX, begun;
@@ -342,7 +348,7 @@ static u64 time_to_ask(const void *ptr)
 	return best;
 }
 
-/* Expect that @ptr is nobody's, and known for that without much ado. */
+/* Expect that @ptr is no live object, and that the look-up is fast. */
 static void expect_nobodys(struct kunit *test, const void *ptr, const char *what,
 			   u64 limit)
 {
@@ -354,8 +360,8 @@ static void expect_nobodys(struct kunit *test, const void *ptr, const char *what
 }
 
 /*
- * Asking costs the same wherever a pointer leads: inside a large object, into
- * the guard pages around it, to memory of others in the same frame.
+ * A look-up takes the same time for any pointer: inside a large object, in the
+ * guard pages around it, or in other memory of the same frame.
  */
 static void neighbours_are_nobodys(struct kunit *test)
 {
@@ -369,7 +375,9 @@ static void neighbours_are_nobodys(struct kunit *test)
 	run = kspan_alloc(SZ_64K, GFP_ATOMIC);
 	KUNIT_ASSERT_TRUE(test, large && others && small && run);
 	kspan_read_stats(&before);
-	/* Much more than noise, much less than a walk over its pages. */
+	/*
+	 * Far above the noise, and far below the time to walk over its pages.
+	 */
 	limit = 20 * time_to_ask(small + 8) + 20000;
 	expect_nobodys(test, large + 1, "second byte", limit);
 	expect_nobodys(test, large + SZ_8M, "middle", limit);
@@ -387,14 +395,14 @@ static void neighbours_are_nobodys(struct kunit *test)
 	kspan_free(run);
 	kspan_free(small);
 	kspan_free(large);
-	/* Kept for the next one, and gone. */
+	/* After the free it is cached, and after the release it is gone. */
 	expect_nobodys(test, large + SZ_8M, "middle of a kept one", limit);
 	kspan_release();
 	expect_nobodys(test, large, "first byte of what is gone", limit);
 	expect_nobodys(test, large + SZ_8M, "middle of what is gone", limit);
 }
 
-/* Random lives side by side: nothing overlaps, everything adds up. */
+/* Random objects side by side: nothing overlaps, and the counts are exact. */
 static void many_together(struct kunit *test)
 {
 	struct kspan_random random;
@@ -454,8 +462,8 @@ static void use_block(struct kunit *test, u8 *ptr, size_t size)
 }
 
 /*
- * A caller that cannot sleep has runs from the reserve, regions that were kept,
- * and blocks of the direct map, which are regions as well; but no others.
+ * A caller that cannot sleep can use runs of the reserve, cached regions, and
+ * new regions that are blocks of the direct map, but no other new regions.
  */
 static void atomic_callers(struct kunit *test)
 {
@@ -470,7 +478,10 @@ static void atomic_callers(struct kunit *test)
 	kspan_free(ptr);
 	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_64M, gfp));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
-	/* Not for these; but a worker fills the reserve. */
+	/*
+	 * These requests caused no growth, but the worker may have filled the
+	 * reserve.
+	 */
 	KUNIT_EXPECT_LE(test, KSPAN_SINCE(&before, grow), 1ULL);
 
 	kspan_test_expect_bad_frees(1);

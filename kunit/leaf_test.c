@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls that are a few lines each: formatted strings, by type, with a scope, with
- * a device, in a mempool, on a node.
+ * Thin wrappers: formatted strings, allocation by type, scope-based cleanup,
+ * device-managed objects, mempools, and nodes.
  */
 #include <linux/device.h>
 #include <linux/err.h>

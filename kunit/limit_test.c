@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * memory_limit: what the kernel is asked for stops there, and nothing else
- * does.  Each case ends with the limit that it found.
+ * memory_limit: at the limit kspan asks the kernel for no more memory, but
+ * everything else goes on.  Each case restores the limit.
  */
 #include <linux/delay.h>
 #include <linux/preempt.h>
@@ -14,7 +14,7 @@
 
 #define MAX_OBJS	600U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
 static const gfp_t quiet = GFP_KERNEL | __GFP_NOWARN;
@@ -24,13 +24,13 @@ static void set_limit(unsigned long bytes)
 	WRITE_ONCE(kspan_params.memory_limit, bytes);
 }
 
-/* As much more than is in use now. */
+/* Set the limit to @bytes above the memory in use. */
 static void limit_growth(unsigned long bytes)
 {
 	set_limit(kspan_sys_total() + bytes);
 }
 
-/* Allocate until there is no more; how many there were. */
+/* Allocate until that fails.  Return: the number of objects. */
 static unsigned int alloc_all(size_t size, gfp_t gfp)
 {
 	unsigned int nr;
@@ -43,7 +43,7 @@ static unsigned int alloc_all(size_t size, gfp_t gfp)
 	return nr;
 }
 
-/* NULL at the limit, counted as such; with a higher one it goes on. */
+/* NULL at the limit, counted in limit_fail; a higher limit lets it go on. */
 static void null_at_the_limit(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -54,7 +54,7 @@ static void null_at_the_limit(struct kunit *test)
 	kspan_read_stats(&before);
 	limit_growth(SZ_2M);
 	nr = alloc_all(SZ_32K, quiet);
-	/* At least one chunk of the growth, and no more than all of it. */
+	/* The growth allowed at least one chunk, and no more than its bytes. */
 	KUNIT_EXPECT_GT(test, nr, 0U);
 	KUNIT_EXPECT_LT(test, nr, MAX_OBJS);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 1ULL);
@@ -66,7 +66,7 @@ static void null_at_the_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 0ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), (u64)nr);
 
-	/* What is freed can be had again. */
+	/* Freed memory can be allocated again. */
 	kspan_free(objs[0]);
 	objs[0] = kspan_alloc(SZ_32K, quiet);
 	KUNIT_EXPECT_NOT_NULL(test, objs[0]);
@@ -79,7 +79,7 @@ static void null_at_the_limit(struct kunit *test)
 	kspan_free_bulk(nr + 1, objs);
 }
 
-/* Large objects and regions count as well. */
+/* Regions of large objects count as well. */
 static void large_objects(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -101,14 +101,14 @@ static void large_objects(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* A limit below what is in use takes nothing away from anybody. */
+/* A limit below the memory in use takes no memory from anybody. */
 static void below_what_is_in_use(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
 	struct kspan_stats before;
 	u8 *ptr, *other;
 
-	/* Or a region that is kept would serve without growth. */
+	/* Otherwise a cached region could serve the request without growth. */
 	kspan_release();
 	ptr = kspan_alloc(SZ_1M, GFP_KERNEL);
 	other = kspan_alloc(100, GFP_KERNEL);
@@ -122,7 +122,7 @@ static void below_what_is_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit), 1ULL);
 	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x42, SZ_1M));
 	kspan_free(other);
-	/* Memory at hand needs no growth. */
+	/* Idle memory is used without growth. */
 	other = kspan_alloc(100, quiet);
 	KUNIT_EXPECT_NOT_NULL(test, other);
 	kspan_free(other);
@@ -130,7 +130,7 @@ static void below_what_is_in_use(struct kunit *test)
 	set_limit(normal);
 }
 
-/* A failed realloc at the limit keeps the object. */
+/* A resize that fails at the limit keeps the object. */
 static void realloc_at_the_limit(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -147,7 +147,7 @@ static void realloc_at_the_limit(struct kunit *test)
 	kspan_free_sized(ptr, SZ_32K);
 }
 
-/* __GFP_NOFAIL goes past the limit, with small objects and large ones. */
+/* With __GFP_NOFAIL small and large allocations exceed the limit. */
 static void nofail_passes(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -157,7 +157,7 @@ static void nofail_passes(struct kunit *test)
 	kspan_release();
 	kspan_read_stats(&before);
 	set_limit(1);
-	/* More of the small ones than lies idle. */
+	/* More small objects than fit in the idle memory. */
 	for (nr = 0; nr < 80; nr++) {
 		objs[nr] = kspan_alloc(SZ_32K, GFP_KERNEL | __GFP_NOFAIL);
 		KUNIT_EXPECT_NOT_NULL(test, objs[nr]);
@@ -175,8 +175,8 @@ static void nofail_passes(struct kunit *test)
 }
 
 /*
- * Idle memory is collected before a caller is told that there is none: what
- * one class has free serves another.
+ * Idle memory is collected before an allocation fails: free memory of one class
+ * serves another.
  */
 static void idle_memory_first(struct kunit *test)
 {
@@ -185,7 +185,7 @@ static void idle_memory_first(struct kunit *test)
 	unsigned int nr;
 
 	kspan_release();
-	/* What this CPU frees it must find again. */
+	/* The freed objects must be in the cache of this CPU. */
 	migrate_disable();
 	limit_growth(SZ_2M);
 	nr = alloc_all(SZ_8K, quiet);
@@ -200,7 +200,7 @@ static void idle_memory_first(struct kunit *test)
 	migrate_enable();
 }
 
-/* Atomic callers live on the reserve, limit or not. */
+/* Atomic callers get the reserve regardless of the limit. */
 static void reserve_at_the_limit(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -211,12 +211,16 @@ static void reserve_at_the_limit(struct kunit *test)
 	kspan_release();
 	kspan_read_stats(&before);
 	set_limit(1);
-	/* No worker may be quicker than the objects are taken. */
+	/*
+	 * The limit also keeps a worker from refilling the reserve meanwhile.
+	 */
 	most = before.heap_idle / SZ_8K;
 	nr = alloc_all(SZ_8K, GFP_ATOMIC | __GFP_NOWARN);
 	KUNIT_EXPECT_EQ(test, nr, most);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, atomic_fail), 1ULL);
-	/* The worker tries and gives up: the limit is for the reserve too. */
+	/*
+	 * The worker tries and gives up, as the limit covers the reserve too.
+	 */
 	msleep(50);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
 	set_limit(normal);

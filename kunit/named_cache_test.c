@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: size, alignment, constructors, isolation, what destroys them
- * and what does not.
+ * Named caches: size, alignment, constructors, isolation, and destruction.
  */
 #include <linux/cache.h>
 #include <linux/rcupdate.h>
@@ -18,7 +17,7 @@
 #define FLAG(flag)	((__force unsigned long)(flag))
 #define NR		300U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[NR], *others[NR];
 static unsigned int nr_constructed;
 
@@ -48,7 +47,7 @@ static void empty(struct kspan_cache *c, unsigned int nr)
 		kspan_cache_free(c, objs[nr]);
 }
 
-/* The figures tell each first byte from all other addresses of the span. */
+/* The division figures tell an object's first byte from any other address. */
 static void figures(struct kunit *test)
 {
 	struct kspan_random random;
@@ -82,7 +81,7 @@ static void figures(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kspan_sc_figures(&info, 2 * KSPAN_CACHE_MAX_SIZE));
 }
 
-/* No size is rounded to a size class. */
+/* Sizes are not rounded up to a size class. */
 static void exact_size(struct kunit *test)
 {
 	static const size_t sizes[] = {
@@ -129,7 +128,7 @@ static void alignment(struct kunit *test)
 	kspan_cache_destroy(c);
 }
 
-/* Neither another cache nor kspan_alloc() has an object in its spans. */
+/* Its spans hold no objects of another cache or of kspan_alloc(). */
 static void isolation(struct kunit *test)
 {
 	struct kspan_cache *c = make(test, 64, 0, 0, NULL);
@@ -164,7 +163,10 @@ static void construct(void *obj)
 	word[5] = 0;
 }
 
-/* Once for each slot; what the client leaves is there the next time. */
+/*
+ * The constructor runs once for each slot.  Data of the client is still there
+ * when an object is reused.
+ */
 static void constructor(struct kunit *test)
 {
 	struct kspan_cache *c;
@@ -186,13 +188,18 @@ static void constructor(struct kunit *test)
 	}
 	slots = kspan_sc_nr_spans(c->class.sc) * c->class.info.nr_objs;
 	KUNIT_EXPECT_GE(test, nr_constructed, NR);
-	/* Spans may have ended in between, with their slots. */
+	/*
+	 * Some spans may have ended in between, and new ones were constructed.
+	 */
 	KUNIT_EXPECT_EQ(test, nr_constructed % c->class.info.nr_objs, 0U);
 	KUNIT_EXPECT_LE(test, slots, nr_constructed);
 	kspan_cache_destroy(c);
 }
 
-/* Of another cache, of none, freed already, in the middle: all live on. */
+/*
+ * Objects of another cache or none, freed objects, pointers into an object:
+ * each is reported and nothing is freed.
+ */
 static void wrong_cache(struct kunit *test)
 {
 	struct kspan_cache *c = make(test, 48, 0, 0, NULL);
@@ -253,7 +260,10 @@ static void bulk(struct kunit *test)
 	for (i = 0; i < NR; i++)
 		KUNIT_ASSERT_NULL(test, memchr_inv(objs[i], 0, 72));
 	kspan_cache_free_bulk(c, NR, objs);
-	/* kspan_alloc_bulk() refuses the same. */
+	/*
+	 * kspan_cache_alloc_bulk() refuses the same flags as
+	 * kspan_alloc_bulk().
+	 */
 	KUNIT_EXPECT_EQ(test, kspan_cache_alloc_bulk(c, GFP_KERNEL | __GFP_DMA,
 						     3, objs), (size_t)0);
 	kspan_cache_destroy(c);
@@ -276,7 +286,7 @@ static void zeroed(struct kunit *test)
 	kspan_cache_destroy(c);
 }
 
-/* Objects left live on, and what ends with the last of them is the cache. */
+/* Remaining objects stay valid, and the cache ends with the last of them. */
 static void destroyed_with_objects(struct kunit *test)
 {
 	struct kspan_cache *c = make(test, 112, 0, 0, NULL), *d;
@@ -337,7 +347,7 @@ static void refused(struct kunit *test)
 	kspan_cache_destroy(c);
 }
 
-/* A reader may look at a freed object until it leaves its read section. */
+/* A reader may read a freed object until it leaves its read section. */
 static void typesafe(struct kunit *test)
 {
 	struct kspan_cache *c;
@@ -350,7 +360,7 @@ static void typesafe(struct kunit *test)
 	rcu_read_lock();
 	empty(c, 40);
 	KUNIT_EXPECT_EQ(test, ((u8 *)objs[20])[3999], (u8)0x77);
-	/* No span has gone: its page still leads to the class. */
+	/* No span has ended: the page still leads to the class. */
 	KUNIT_EXPECT_EQ(test, kspan_span_sc(kspan_test_span(objs[20])), sc);
 	rcu_read_unlock();
 	KUNIT_EXPECT_TRUE(test, kspan_drain_sc(sc));
@@ -371,7 +381,7 @@ static void see(const struct kspan_cache *c, void *arg)
 	visit->nr += c == visit->c;
 }
 
-/* Each object counts in its cache, and all in the sums. */
+/* Each object counts in its cache, and all caches count in the sums. */
 static void statistics(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -427,7 +437,7 @@ static void alloc_and_free(void *arg)
 		kspan_cache_free(work->c, objs[i]);
 }
 
-/* Every context that a call may come from has magazines of its own. */
+/* Each context has magazines of its own. */
 static void contexts(struct kunit *test)
 {
 	struct work work = { .c = make(test, 56, 0, 0, NULL) };
@@ -448,7 +458,7 @@ static void contexts(struct kunit *test)
 	kspan_cache_destroy(work.c);
 }
 
-/* check=2: the byte behind an object is found, a write to a free one too. */
+/* check=2: finds writes behind an object and writes to a free one. */
 static void overwritten(struct kunit *test)
 {
 	struct kspan_cache *c = make(test, 100, 0, 0, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs, which may have stopped anything: they get no memory, and what they
- * free is free a moment later.  One is simulated: preempt_count() says so, with
- * interrupts off, and that is all kspan looks at.
+ * NMIs, which may have interrupted any code: they get no memory, and objects
+ * they free are released a moment later.  The cases simulate an NMI by setting
+ * preempt_count() with interrupts off, which is all that kspan checks.
  */
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
@@ -20,10 +20,10 @@ static const size_t sizes[] = {
 #define NR_SIZES	ARRAY_SIZE(sizes)
 #define MAX_OBJS	100U
 
-/* Atomic, and a failure is no surprise. */
+/* Atomic, and without a warning, since failures are expected. */
 #define QUIET		(GFP_ATOMIC | __GFP_NOWARN)
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static struct {
 	void *objs[MAX_OBJS];
 	unsigned int nr;
@@ -45,7 +45,7 @@ static void nmi_end(unsigned long flags)
 	local_irq_restore(flags);
 }
 
-/* NULL, whatever is at hand, and nobody is asked for more. */
+/* NULL, even if memory is available, and without a request to the kernel. */
 static void expect_nothing(struct kunit *test, size_t size)
 {
 	struct kspan_stats before;
@@ -95,7 +95,7 @@ static void allocates_nothing(struct kunit *test)
 	}
 }
 
-/* An object that would have to move stays as it is; one can end. */
+/* A resize that would have to move the object fails; one to size 0 frees it. */
 static void moves_nothing(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -127,7 +127,9 @@ static void moves_nothing(struct kunit *test)
 	}
 }
 
-/* One object of every size by every way; what is missing counts as wrong. */
+/*
+ * One object of every size from every function; a missing one counts as wrong.
+ */
 static void alloc_everything(void)
 {
 	void **objs = work.objs;
@@ -146,7 +148,7 @@ static void alloc_everything(void)
 		work.wrong += !kspan_owns(work.objs[i]);
 }
 
-/* Each way to free. */
+/* Each function that frees. */
 static void free_some_way(unsigned int i)
 {
 	if (i % 4 == 0)
@@ -159,7 +161,7 @@ static void free_some_way(unsigned int i)
 		kspan_free_bulk(1, &work.objs[i]);
 }
 
-/* Whatever was there at the same time is freed a moment later, once. */
+/* Objects of every kind freed in an NMI are released once, a moment later. */
 static void frees_later(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -182,7 +184,7 @@ static void frees_later(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, owned, 0U);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 1ULL);
 
-	/* That may still be so, and is a double free all the same. */
+	/* The free may still be pending, yet this is a double free. */
 	kspan_free(work.objs[work.nr - 1]);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 2ULL);
 	kspan_deferred_exit();
@@ -192,8 +194,8 @@ static void frees_later(struct kunit *test)
 }
 
 /*
- * Every kind of object once more: in the same NMI, in a later one, and in one
- * after a free in a task; inside it, too.
+ * Bad and double frees of every kind of object: in the same NMI, in a later
+ * one, and in one after the object was freed in a task.
  */
 static void finds_bad_frees(struct kunit *test)
 {
@@ -240,7 +242,7 @@ static void finds_bad_frees(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL * nr);
 }
 
-/* An object on its way back is nobody's until it has arrived. */
+/* An object whose free is deferred is not live, and counts as freed later. */
 static void defers(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -266,13 +268,13 @@ static void defers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)state, (int)KSPAN_OBJ_DEFERRED);
 	KUNIT_EXPECT_EQ(test, live, (int)KSPAN_LIFE_DEFERRED);
 	kspan_deferred_exit();
-	/* Its state may have ended with its span: a tick may come in between. */
+	/* Its span may have ended, so the state byte is not read any more. */
 	KUNIT_EXPECT_FALSE(test, kspan_owns(ptr));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), -2ULL);
 }
 
-/* Until a large one is gone somebody writes to it; that breaks no list. */
+/* A write to a large object whose free is deferred breaks no list. */
 static void late_write_is_harmless(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -285,7 +287,7 @@ static void late_write_is_harmless(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, large[0]);
 	KUNIT_ASSERT_NOT_NULL(test, large[1]);
 	kspan_read_stats(&before);
-	/* No worker takes it away meanwhile. */
+	/* Keep the worker from freeing it meanwhile. */
 	preempt_disable();
 	flags = nmi_begin();
 	kspan_free(large[0]);
@@ -300,8 +302,8 @@ static void late_write_is_harmless(struct kunit *test)
 }
 
 /*
- * One who writes to a small one breaks the list, and no more: the object itself
- * is freed, those freed before it are lost.
+ * A write to a small object whose free is deferred breaks the list.  The object
+ * itself is freed; those freed before it are lost, which is counted.
  */
 static void broken_list_ends(struct kunit *test)
 {
@@ -317,7 +319,7 @@ static void broken_list_ends(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, last);
 	was = *kspan_test_state(first);
 	kspan_read_stats(&before);
-	/* No irq_work comes in between. */
+	/* Keep the irq_work from running in between. */
 	local_irq_save(flags);
 	nmi = nmi_begin();
 	kspan_free(first);
@@ -332,7 +334,7 @@ static void broken_list_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)*kspan_test_state(first),
 			(int)KSPAN_OBJ_DEFERRED);
 
-	/* The next ones are freed as ever, tiny blocks too; then the lost one. */
+	/* Later frees work, of tiny blocks too.  Then free the lost object. */
 	last = kspan_alloc_tiny(15, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, last);
 	nmi = nmi_begin();
@@ -345,7 +347,7 @@ static void broken_list_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, corrupt), 1ULL);
 }
 
-/* A release gives back what was freed in NMI just before it. */
+/* A release includes memory that was freed in an NMI just before it. */
 static void release_waits(struct kunit *test)
 {
 	struct kspan_stats before;

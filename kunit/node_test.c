@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NUMA nodes: an object comes from the node that was asked for, and a number
- * that is none harms nobody.
+ * NUMA nodes: an object comes from the requested node, and a number that is not
+ * a node does no harm.
  */
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -17,7 +17,7 @@ static const size_t sizes[] = {
 	1, 100, 4096, 32760, 40000, SZ_1M, SZ_2M + 1,
 };
 
-/* The node of an object's first page and of its last one. */
+/* Whether the first and the last page of an object are on a node. */
 static bool is_on_node(const void *ptr, size_t size, int node)
 {
 	return page_to_nid(vmalloc_to_page(ptr)) == node &&
@@ -26,7 +26,7 @@ static bool is_on_node(const void *ptr, size_t size, int node)
 
 static void expect_from_node(struct kunit *test, size_t size, gfp_t gfp, int node)
 {
-	/* More than what a node has at hand by chance. */
+	/* More objects than a node is likely to have available. */
 	void *objs[8];
 	unsigned int i;
 
@@ -39,7 +39,7 @@ static void expect_from_node(struct kunit *test, size_t size, gfp_t gfp, int nod
 	kspan_free_bulk(ARRAY_SIZE(objs), objs);
 }
 
-/* On every node with memory, as a wish and as a condition. */
+/* Every node with memory, as a preference and with __GFP_THISNODE. */
 static void from_the_node(struct kunit *test)
 {
 	static const gfp_t flags[] = {
@@ -57,7 +57,7 @@ static void from_the_node(struct kunit *test)
 	}
 }
 
-/* What a caller on one node frees is no gift to the next one on another. */
+/* An object freed for one node does not serve a request for another. */
 static void frees_do_not_mix_nodes(struct kunit *test)
 {
 	void *objs[100];
@@ -75,7 +75,7 @@ static void frees_do_not_mix_nodes(struct kunit *test)
 	}
 }
 
-/* No wish at all: the node of this CPU, which must do if it is a condition. */
+/* NUMA_NO_NODE stands for the node of this CPU, also with __GFP_THISNODE. */
 static void any_node(struct kunit *test)
 {
 	unsigned int i;
@@ -95,7 +95,7 @@ static void any_node(struct kunit *test)
 	}
 }
 
-/* Numbers that are no node here: a wish is ignored, a condition is not met. */
+/* Numbers that are not a node are ignored, but fail with __GFP_THISNODE. */
 static void no_such_node(struct kunit *test)
 {
 	const int bad[] = {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * check=2: verify finds the objects in use that were written behind, each once;
- * and what the statistics and the kernel's init_on_free promise of objects with
- * redzones.
+ * check=2: verify finds each overrun of a live object once.  The statistics and
+ * init_on_free=1 also keep their promises for objects with redzones.
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -14,7 +13,7 @@
 #include "show/verify.h"
 #include "span/redzone.h"
 
-/* Of classes with many objects a span and with one, and large ones. */
+/* Classes with many objects in a span and with one, and large objects. */
 static const size_t sizes[] = { 1, 16, 60, 64, 1000, 2000, 32761, 65536, SZ_1M };
 
 static const char said[] = "redzone: a live object was written behind";
@@ -32,7 +31,7 @@ static void expect_verify(struct kunit *test, const char *what)
 	KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok", what);
 }
 
-/* Found while it lives, counted once, and the free counts nothing more. */
+/* Found while the object lives and counted once; its free adds nothing. */
 static void found_while_it_lives(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -60,7 +59,10 @@ static void found_while_it_lives(struct kunit *test)
 	}
 }
 
-/* Nobody gets the memory of an object that verify found, nor a second free. */
+/*
+ * The memory of an object that verify found is never reused, and a second free
+ * is still reported.
+ */
 static void quarantined_after_its_free(struct kunit *test)
 {
 	void *ptr, *objs[20];
@@ -83,7 +85,7 @@ static void quarantined_after_its_free(struct kunit *test)
 	}
 }
 
-/* One verify finds all of them, in several spans; their neighbours are sound. */
+/* One call of verify finds all of them, in several spans, and nothing else. */
 static void several_at_once(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -105,7 +107,7 @@ static void several_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, overrun), 11ULL);
 }
 
-/* A resize takes such an object elsewhere, and does not count it again. */
+/* A resize moves such an object and does not count it again. */
 static void resized_after_it_was_found(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -126,7 +128,7 @@ static void resized_after_it_was_found(struct kunit *test)
 	kspan_free(new);
 }
 
-/* Where a resize puts the redzone is where verify looks. */
+/* A resize moves the redzone, and verify checks it at the new place. */
 static void resize_is_no_damage(struct kunit *test)
 {
 	static const size_t from[] = { 100, 3000, 40000 };
@@ -147,7 +149,7 @@ static void resize_is_no_damage(struct kunit *test)
 	}
 }
 
-/* Far behind an object lies one that nobody has used yet: poison, too. */
+/* The next slot has never been used, but it is poisoned too. */
 static void unused_slot_is_poisoned(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -166,7 +168,7 @@ static void unused_slot_is_poisoned(struct kunit *test)
 	expect_verify(test, "ok");
 }
 
-/* In front of an object lies the redzone or the poison of the one before. */
+/* In front of an object is the redzone or the poison of its neighbour. */
 static void in_front_of_an_object(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -183,7 +185,7 @@ static void in_front_of_an_object(struct kunit *test)
 	kspan_read_stats(&before);
 	expect_verify(test, said);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, overrun), 1ULL);
-	/* And where that one is free. */
+	/* The same where the neighbour is free. */
 	kspan_free(objs[2]);
 	kspan_test_overwrite(objs[3], -1);
 	expect_verify(test, "redzone: a free object was written to");
@@ -193,7 +195,7 @@ static void in_front_of_an_object(struct kunit *test)
 	kspan_free(objs[3]);
 }
 
-/* The numbers of bytes are those of kspan_size(), also after a resize. */
+/* Byte counts are those of kspan_size(), also after a resize. */
 static void bytes_are_what_was_asked_for(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -224,7 +226,9 @@ static void bytes_are_what_was_asked_for(struct kunit *test)
 	}
 }
 
-/* As kmalloc()'s objects with init_on_free=1: zero, with or without poison. */
+/*
+ * With init_on_free=1 new objects are zero as kmalloc()'s are, despite poison.
+ */
 static void zero_with_init_on_free(struct kunit *test)
 {
 	unsigned int i, k;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page heap looks at itself: walks, the check behind `verify`, and a chunk
- * that contradicts itself.  On private heaps whose chunks are made up.
+ * Self-checks of the page heap: walks, the check behind `verify`, and a chunk
+ * that is inconsistent.  They use private heaps with fictitious chunks.
  */
 #include <linux/bitmap.h>
 #include <linux/list.h>
@@ -19,7 +19,7 @@ static void expect_sound(struct kunit *test, struct kspan_page_heap *heap)
 		KUNIT_FAIL(test, "%s", wrong);
 }
 
-/* The check finds each figure that does not fit the bitmap. */
+/* The check finds each figure that disagrees with the bitmap. */
 static void check_finds_wrong_figures(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -59,7 +59,7 @@ static void add_base(const struct kspan_chunk *chunk, void *arg)
 	*sum += chunk->base;
 }
 
-/* A walk visits each chunk once, also when it lets go of the lock meanwhile. */
+/* A walk visits each chunk once, although it releases the lock now and then. */
 static void walk_visits_all(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -81,7 +81,7 @@ static void walk_visits_all(struct kunit *test)
 	heap->free_pages--;
 }
 
-/* A walk during which chunks go. */
+/* A walk during which chunks are removed. */
 struct lossy_walk {
 	struct kspan_page_heap *heap;
 	unsigned int nr;
@@ -98,7 +98,7 @@ static void lose_next(const struct kspan_chunk *chunk, void *arg)
 							      all));
 }
 
-/* It goes on behind those that went. */
+/* The walk continues behind the removed chunks. */
 static void walk_survives_a_loss(struct kunit *test)
 {
 	struct lossy_walk walk = { .heap = kspan_test_heap(test, 0) };
@@ -114,8 +114,9 @@ static void walk_survives_a_loss(struct kunit *test)
 }
 
 /*
- * A chunk that has less in a row than it says is found out when that is wanted:
- * counted once, nothing comes from it any more, and what was out can return.
+ * A chunk whose longest run is shorter than recorded is found out when that run
+ * is requested.  This is counted once, and the chunk serves no more requests,
+ * but its pages in use can still be freed.
  */
 static void lying_chunk_is_quarantined(struct kunit *test)
 {

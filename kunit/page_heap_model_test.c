@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page heap against a model of it that is too simple to be wrong: a byte
- * a page, everything found by looking at all of them.
+ * The page heap compared with a simple model: one byte for each page, and every
+ * search scans all of them.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -13,15 +13,15 @@
 #define NR_CHUNKS	9U
 #define NR_RUNS		1024U
 #define RESERVE		25U
-/* Steps of growth, then as many of shrinking. */
+/* Steps of growth, and as many of shrinking. */
 #define TIDE		4000U
-/* Steps between two checks of everything. */
+/* Steps between two complete checks. */
 #define CHECK_STEPS	50U
 
-/* Pages of the chunks: large and small, equal and odd. */
+/* Pages of the chunks: large and small, some equal, some odd. */
 static const u16 chunk_pages[NR_CHUNKS] = { 256, 256, 256, 128, 100, 64, 32, 32, 7 };
 
-/* A run that was taken. */
+/* A run that was allocated. */
 struct model_run {
 	u8 chunk;
 	u16 at;
@@ -52,7 +52,7 @@ static unsigned int model_longest(const struct model *m, unsigned int c)
 	return longest;
 }
 
-/* 0 for a chunk that is used by two thirds, 3 for one without a user. */
+/* 0 for a chunk that is at least two thirds full, 3 for an empty one. */
 static unsigned int model_fill(const struct model *m, unsigned int c)
 {
 	if (!m->nr_used[c])
@@ -62,7 +62,7 @@ static unsigned int model_fill(const struct model *m, unsigned int c)
 	return 3 * m->nr_used[c] >= chunk_pages[c] ? 1 : 2;
 }
 
-/* How good a choice a chunk is; less is better, U32_MAX is none. */
+/* Rank of a chunk; the lowest is best, and U32_MAX means it cannot serve. */
 static u32 model_rank(const struct model *m, unsigned int c, unsigned int need)
 {
 	unsigned int longest = model_longest(m, c);
@@ -80,7 +80,7 @@ static u32 model_best_rank(const struct model *m, unsigned int need)
 	return best;
 }
 
-/* The first aligned place where @nr free pages are. */
+/* The first aligned place with @nr free pages. */
 static unsigned int model_place(const struct model *m, unsigned int c,
 				unsigned int nr, unsigned int align)
 {
@@ -98,7 +98,7 @@ static unsigned int model_place(const struct model *m, unsigned int c,
 	return UINT_MAX;
 }
 
-/* Whether the heap did what the model says, and let the model do the same. */
+/* Check an allocation of the heap against the model, and update the model. */
 static void model_take(struct kunit *test, struct model *m, unsigned int nr,
 		       unsigned int align, const struct kspan_run *run)
 {
@@ -172,7 +172,7 @@ static void step_free(struct model *m, struct kspan_random *random)
 			run.nr_pages);
 }
 
-/* Compare every figure, and have the heap compare its own. */
+/* Compare every figure with the model, and run the check of the heap. */
 static void expect_same(struct kunit *test, struct model *m)
 {
 	const char *wrong = kspan_page_heap_check(&m->heap);
@@ -199,7 +199,10 @@ static void setup(struct model *m)
 
 	kspan_page_heap_setup(&m->heap, 0, RESERVE);
 	for (c = 0; c < NR_CHUNKS; c++) {
-		/* Apart, and at all distances from an aligned address. */
+		/*
+		 * Not adjacent, and at different distances from an aligned
+		 * address.
+		 */
 		m->chunk[c].base = 0x40000000UL + c * 0x1000000UL +
 				   c * KSPAN_PAGE_SIZE;
 		m->chunk[c].nr_pages = chunk_pages[c];
@@ -210,9 +213,9 @@ static void setup(struct model *m)
 }
 
 /*
- * Random requests, in tides so that the heap is both full and empty at times.
- * Each must take the chunk and the place the model finds best, and overlap
- * nothing; each figure must follow.
+ * Random requests, in tides that fill and empty the heap.  Each must get the
+ * chunk and the place that the model considers best, runs must not overlap, and
+ * all figures must agree.
  */
 static void same_as_the_model(struct kunit *test)
 {
@@ -238,7 +241,7 @@ static void same_as_the_model(struct kunit *test)
 			expect_same(test, m);
 		nr_empty += m->free_pages == nr_pages;
 	}
-	/* Otherwise the numbers are chosen badly and prove little. */
+	/* Otherwise the parameters of the test exercise too little. */
 	KUNIT_EXPECT_GT_MSG(test, m->nr_failed, 100U, "never full");
 	KUNIT_EXPECT_GT_MSG(test, m->nr_refused, 10U, "reserve never needed");
 	KUNIT_EXPECT_GT_MSG(test, nr_empty, 10U, "never empty");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page heap, mostly on private heaps whose chunks are made up: to the heap
- * an address is a number.  What gives chunks back to the kernel is tested with
- * real ones.
+ * The page heap, mostly on private heaps with fictitious chunks, since the page
+ * heap treats addresses as mere numbers.  Cases that give chunks back to the
+ * kernel use real ones.
  */
 #include <linux/bitmap.h>
 #include <linux/errno.h>
@@ -24,7 +24,7 @@ static unsigned int run_index(const struct kspan_run *run)
 	return (run->addr - run->chunk->base) >> KSPAN_PAGE_SHIFT;
 }
 
-/* An allocation that must succeed; its first page in its chunk. */
+/* Allocate and expect success.  Return: the index of the first page. */
 static unsigned int take(struct kunit *test, struct kspan_page_heap *heap,
 			 unsigned int nr_pages, struct kspan_run *run)
 {
@@ -48,7 +48,7 @@ static void expect_sound(struct kunit *test, struct kspan_page_heap *heap)
 		KUNIT_FAIL(test, "%s", wrong);
 }
 
-/* Runs come in order, a hole is used again, neighbouring holes are one. */
+/* Runs are allocated in order, holes are reused, adjacent holes are merged. */
 static void split_and_coalesce(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -64,7 +64,7 @@ static void split_and_coalesce(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 5, 1, true, &other));
 	KUNIT_EXPECT_EQ(test, take(test, heap, 1, &other), 4U);
 	put(heap, &other, 1);
-	/* From the left, then from the right, then both at once. */
+	/* Merge with the left, with the right, and with both neighbours. */
 	put(heap, &run[2], 4);
 	KUNIT_EXPECT_EQ(test, chunk->longest, (u16)8);
 	KUNIT_EXPECT_EQ(test, take(test, heap, 8, &other), 4U);
@@ -78,7 +78,7 @@ static void split_and_coalesce(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* An empty heap, a full one and one without a long enough run say no. */
+/* Allocation fails if the heap is empty, full, or without a long enough run. */
 static void exhaustion_is_told(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -102,7 +102,7 @@ static void exhaustion_is_told(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* Addresses are aligned, not offsets in the chunk. */
+/* The address is aligned, not the offset in the chunk. */
 static void runs_are_aligned(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -120,13 +120,13 @@ static void runs_are_aligned(struct kunit *test)
 				align == 1 ? 0U : align == 2 ? 1U : 3U);
 		put(heap, &run, 2);
 	}
-	/* More than any chunk is sure to hold is refused, not searched for. */
+	/* Alignments and lengths that no chunk is sure to hold are refused. */
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 2, 256, true, &run));
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 200, 128, true, &run));
 	expect_sound(test, heap);
 }
 
-/* A run in an aligned chunk needs no room to be aligned in. */
+/* An aligned chunk can hold a run without room for alignment. */
 static void aligned_without_slack(struct kunit *test)
 {
 	unsigned long half = KSPAN_CHUNK_MAX / 2;
@@ -148,7 +148,7 @@ static void aligned_without_slack(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc_aligned(heap, half, half,
 							      false, &run[1]));
 	KUNIT_EXPECT_EQ(test, run_index(&run[1]), 0U);
-	/* The rest is the reserve's. */
+	/* The other half belongs to the reserve. */
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc_aligned(heap, half, half,
 							       false, &run[2]));
 	KUNIT_ASSERT_TRUE(test, kspan_page_heap_alloc_aligned(heap, half, half,
@@ -164,7 +164,10 @@ static void aligned_without_slack(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* The reserve is for those who may use it; others are told in time. */
+/*
+ * Only requests that may use the reserve get its pages, and @low tells when the
+ * reserve needs to be refilled.
+ */
 static void reserve_is_kept(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 10);
@@ -185,7 +188,7 @@ static void reserve_is_kept(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* Pages enough, and no run among them as long as a span of some class. */
+/* Enough pages in holes are no reserve without a run for the longest span. */
 static void holes_are_no_reserve(struct kunit *test)
 {
 	unsigned int span = kspan_page_heap_longest_span(), i;
@@ -205,16 +208,19 @@ static void holes_are_no_reserve(struct kunit *test)
 	kspan_test_chunk(test, heap, 0x200000, span);
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
 
-	/* More than that was asked for in vain: the next time it is there. */
+	/* A longer run was missing: the reserve should provide it next time. */
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, span + 4, 1, true, &none));
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), span + 4);
-	/* Who can sleep does not count, nor does what no chunk has. */
+	/*
+	 * Callers that can sleep do not count, nor lengths above those of a
+	 * chunk.
+	 */
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, span + 5, 1, false, &none));
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), span + 4);
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, KSPAN_CHUNK_MAX, 1, true,
 						       &none));
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), KSPAN_CHUNK_PAGES);
-	/* It is forgotten in time. */
+	/* The demand decays over time. */
 	for (i = 0; i < 9; i++)
 		kspan_page_heap_keep(heap);
 	KUNIT_EXPECT_EQ(test, heap->reserve_run, span);
@@ -222,7 +228,9 @@ static void holes_are_no_reserve(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* Of two idle chunks the one that the reserve has its run from stays. */
+/*
+ * Of two idle chunks, trimming keeps the one that provides the reserve's run.
+ */
 static void trim_keeps_a_run(struct kunit *test)
 {
 	unsigned int span = kspan_page_heap_longest_span(), i;
@@ -235,7 +243,9 @@ static void trim_keeps_a_run(struct kunit *test)
 	for (i = 0; i < 20; i += 2)
 		put(heap, &run[i], 1);
 	kspan_test_chunk(test, heap, 0x200000, span);
-	/* Nothing of these could be given back: it is not vmalloc()'s. */
+	/*
+	 * Neither may go; fictitious memory could not even be given to vfree().
+	 */
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 8, 0), 0UL);
 	KUNIT_EXPECT_EQ(test, heap->nr_chunks, 2UL);
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_lacks(heap), 0U);
@@ -249,7 +259,7 @@ static void trim_keeps_a_run(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* With a memory_limit the reserve is half of that at most. */
+/* With a memory_limit the reserve is at most half of it. */
 static void reserve_obeys_the_limit(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 100);
@@ -265,7 +275,7 @@ static void reserve_obeys_the_limit(struct kunit *test)
 	kspan_params.memory_limit = 0;
 }
 
-/* A run is clean if none of its pages was ever in a span. */
+/* A run is clean if none of its pages has ever been in a span. */
 static void dirty_pages_are_known(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -286,7 +296,7 @@ static void dirty_pages_are_known(struct kunit *test)
 	take(test, heap, 7, &next);
 	KUNIT_EXPECT_FALSE_MSG(test, next.dirty, "none was used before");
 	put(heap, &next, 7);
-	/* One dirty page, the last of the run. */
+	/* Only the last page of the run is dirty. */
 	bitmap_zero(chunk->dirty, 16);
 	__set_bit(15, chunk->dirty);
 	take(test, heap, 7, &next);
@@ -300,7 +310,7 @@ static void best_chunk_is_taken(struct kunit *test)
 	struct kspan_chunk *empty, *half, *full, *shorter;
 	struct kspan_run run;
 
-	/* Three chunks with a run of 10 each, filled more and more. */
+	/* Three chunks with a free run of 10 pages each, filled differently. */
 	full = kspan_test_chunk(test, heap, 0x30000000, 100);
 	take(test, heap, 90, &run);
 	half = kspan_test_chunk(test, heap, 0x20000000, 20);
@@ -311,7 +321,7 @@ static void best_chunk_is_taken(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, run.chunk, half);
 	kspan_page_heap_free(heap, half, half->base + 10 * KSPAN_PAGE_SIZE, 10);
 	empty = kspan_test_chunk(test, heap, 0x10000000, 10);
-	/* And one with a shorter run. */
+	/* And a chunk with a shorter run. */
 	shorter = kspan_test_chunk(test, heap, 0x40000000, 9);
 
 	take(test, heap, 9, &run);
@@ -326,7 +336,7 @@ static void best_chunk_is_taken(struct kunit *test)
 	expect_sound(test, heap);
 }
 
-/* What is kept follows the peak, which decays towards what is in use. */
+/* The pages to keep follow the peak, which decays towards the use. */
 static void peak_decays(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 7);
@@ -344,7 +354,7 @@ static void peak_decays(struct kunit *test)
 	KUNIT_EXPECT_LT(test, kspan_page_heap_keep(heap), 7UL + 12);
 }
 
-/* Real chunks go back when they have idled, but for what is to be kept. */
+/* Real chunks are given back when they have idled, except those to keep. */
 static void trim_returns_idle_chunks(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -380,7 +390,7 @@ static void trim_returns_idle_chunks(struct kunit *test)
 	put(heap, &run, 1);
 	KUNIT_EXPECT_FALSE_MSG(test, kspan_page_heap_is_settled(heap),
 			       "without a reserve the last one goes, too");
-	/* For longer than time_before() can tell. */
+	/* Older than time_before() can compare. */
 	chunk->idle_since = jiffies - (ULONG_MAX / 2 + HZ);
 	KUNIT_EXPECT_EQ(test, kspan_page_heap_trim(heap, 0, 0),
 			pages * KSPAN_PAGE_SIZE);
@@ -393,7 +403,7 @@ static void trim_returns_idle_chunks(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kspan_page_heap_alloc(heap, 1, 1, true, &run));
 }
 
-/* Growth gives a run as long as asked for, and obeys the limit. */
+/* Growth provides a run of the requested length and respects the limit. */
 static void growth_obeys_the_limit(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_test_heap(test, 0);
@@ -412,7 +422,7 @@ static void growth_obeys_the_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run.chunk->node, (s16)heap->node);
 	KUNIT_EXPECT_EQ_MSG(test, run.dirty, !want_init_on_alloc(GFP_KERNEL),
 			    "zeroed by the kernel or not");
-	/* All of it is really there. */
+	/* All of it is mapped and writable. */
 	kspan_fill_object((void *)run.addr, 0x55,
 			  KSPAN_CHUNK_MAX * KSPAN_PAGE_SIZE);
 	put(heap, &run, KSPAN_CHUNK_MAX);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Module parameters: a value that is no number or out of range is refused,
- * and nothing is set then.  The parameters are set as the module loader does
- * it, through their operations.
+ * Module parameters: a value that is not a number or out of range is refused,
+ * and nothing changes.  The cases set parameters as the module loader does,
+ * through their operations.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -13,7 +13,7 @@
 #include "base/params.h"
 #include "kunit_support.h"
 
-/* A parameter, where its value is, and values just outside of its range. */
+/* A parameter, the place of its value, and values just outside its range. */
 struct param_row {
 	const char *name;
 	unsigned long *value;
@@ -43,7 +43,7 @@ static const struct param_row rows[] = {
 	  { "2", "-1" } },
 };
 
-/* What no parameter takes. */
+/* Strings that every parameter refuses. */
 static const char * const garbage[] = {
 	"", " ", "x", "1x", "0x", "1 2", "1.5", "yes", "on", "--1", "1e3",
 	"99999999999999999999999999",
@@ -77,7 +77,7 @@ static void expect_refused(struct kunit *test, const struct param_row *row,
 			      row->name, text);
 }
 
-/* Every documented parameter is there. */
+/* Every documented parameter exists. */
 static void parameters_exist(struct kunit *test)
 {
 	unsigned int i;
@@ -88,7 +88,7 @@ static void parameters_exist(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, find_param("no_such_parameter"));
 }
 
-/* Values at and within the ends of the range are taken as they are. */
+/* Values at the ends of the range and inside it are accepted unchanged. */
 static void good_values_are_taken(struct kunit *test)
 {
 	struct kspan_params before = kspan_params;
@@ -106,7 +106,7 @@ static void good_values_are_taken(struct kunit *test)
 					    rows[i].means[k], "%s=%s",
 					    rows[i].name, rows[i].good[k]);
 		}
-		/* The others are as they were. */
+		/* The other parameters are unchanged. */
 		*rows[i].value = *(unsigned long *)((char *)&before +
 			((char *)rows[i].value - (char *)&kspan_params));
 		KUNIT_EXPECT_TRUE(test, !memcmp(&before, &kspan_params,
@@ -114,7 +114,7 @@ static void good_values_are_taken(struct kunit *test)
 	}
 }
 
-/* One beyond either end is refused. */
+/* Values just outside the range are refused. */
 static void range_is_enforced(struct kunit *test)
 {
 	unsigned int i, k;
@@ -128,7 +128,7 @@ static void range_is_enforced(struct kunit *test)
 	}
 }
 
-/* What is no number is refused. */
+/* Strings that are not numbers are refused. */
 static void garbage_is_refused(struct kunit *test)
 {
 	unsigned int i, k;
@@ -142,7 +142,7 @@ static void garbage_is_refused(struct kunit *test)
 	}
 }
 
-/* Reading gives the number and a newline, as sysfs shows it. */
+/* Reading returns the number and a newline, as sysfs shows it. */
 static void values_read_back(struct kunit *test)
 {
 	char *page = (char *)__get_free_page(GFP_KERNEL), want[32];
@@ -166,7 +166,7 @@ static void values_read_back(struct kunit *test)
 	free_page((unsigned long)page);
 }
 
-/* What inject takes, what it does not, and what it means. */
+/* Plans that the parameter inject accepts, with their meaning, or refuses. */
 static void plans(struct kunit *test)
 {
 	static const char * const good[] = {

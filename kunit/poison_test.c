@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * check=2: writes to free objects are found, by whatever comes to them next.
+ * check=2: writes to free objects are found by the next check of the object.
  */
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -11,18 +11,18 @@
 
 #define MAX_OBJS	1100U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
-/* Several objects lie in a span, or one does. */
+/* Classes with several objects in a span, and with one. */
 static const size_t few_sizes[] = { 1, 16, 60, 64, 1000, 2000, 32761, 65536 };
 
-/* An object that is free again, in a span that another one, @keeper, keeps. */
+/* A freed object, in a span that another object, @keeper, keeps alive. */
 static void *get_freed(struct kunit *test, size_t size, void **keeper)
 {
 	unsigned int i;
 
-	/* The first ones may fill up spans in which others are retired. */
+	/* The first objects may fill up spans that hold quarantined objects. */
 	for (i = 0; i < 20; i++) {
 		objs[i] = kspan_alloc(size, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
@@ -37,7 +37,7 @@ static void *get_freed(struct kunit *test, size_t size, void **keeper)
 	return objs[i];
 }
 
-/* Take objects of a size until their span, all of it, has been handed out. */
+/* Allocate objects until the whole span of @ptr has been handed out. */
 static unsigned int take_span(struct kunit *test, const void *ptr, size_t size)
 {
 	const struct kspan_span *span = kspan_test_span(ptr);
@@ -54,7 +54,10 @@ static unsigned int take_span(struct kunit *test, const void *ptr, size_t size)
 	return nr;
 }
 
-/* The first byte, one inside, the last of the slot: found at its next use. */
+/*
+ * Writes to the first byte, the middle and the last byte of the slot are found
+ * when the slot is used next.
+ */
 static void written_after_free(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -82,7 +85,7 @@ static void written_after_free(struct kunit *test)
 	}
 }
 
-/* Verify finds it, says so once and goes on saying ok. */
+/* verify finds the write, reports it once and then says ok again. */
 static void verify_finds_it(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -104,7 +107,7 @@ static void verify_finds_it(struct kunit *test)
 	}
 }
 
-/* A span gives its pages back; its objects are looked at before. */
+/* The objects of a span are checked before its pages are given back. */
 static void found_before_the_span_ends(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -125,7 +128,7 @@ static void found_before_the_span_ends(struct kunit *test)
 				"the span is gone");
 }
 
-/* An object of kspan_verify()'s kept regions is in use again afterwards. */
+/* verify checks cached regions and leaves them available for reuse. */
 static void verify_keeps_large_spans(struct kunit *test)
 {
 	void *ptr = kspan_alloc(SZ_4M, GFP_KERNEL);

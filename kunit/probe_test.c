@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A probe in the page allocator that uses kspan itself, as a tracing program
- * may: it comes while a cache asks for a magazine, in the midst of its change.
+ * may.  It runs while a cache asks for a magazine in the middle of a change.
  */
 #include <linux/err.h>
 #include <linux/kconfig.h>
@@ -21,19 +21,19 @@
 #include "central/depot.h"
 #include "kunit_support.h"
 
-/* 128 objects a span. */
+/* A span holds 128 objects. */
 #define SIZE	64U
 #define SC	8U
 #define NR_MAX	128U
 
-/* What the cases work on; one at a time. */
+/* Shared by the cases, which run one at a time. */
 static struct {
 	struct tracepoint *point;
-	struct task_struct *task;	/* whose next page the probe waits for */
-	void *obj[NR_MAX + 1];		/* the last one is not the probe's */
-	unsigned int nr;		/* how many are */
-	bool frees;			/* does the probe free or allocate? */
-	size_t tiny;			/* or allocate one of so many bytes? */
+	struct task_struct *task;	/* whose next page triggers the probe */
+	void *obj[NR_MAX + 1];		/* the last is the case's own */
+	unsigned int nr;		/* how many are the probe's */
+	bool frees;			/* the probe frees or allocates */
+	size_t tiny;			/* or the size of a tiny object */
 	void *got;
 	unsigned int nr_came;
 } work;
@@ -44,7 +44,7 @@ static void probe(void *unused, struct page *page, unsigned int order, gfp_t gfp
 {
 	unsigned int i;
 
-	/* Once, and not for what it asks for itself. */
+	/* Run once, and not for pages that the probe's own calls ask for. */
 	if (!in_task() || READ_ONCE(work.task) != current)
 		return;
 	WRITE_ONCE(work.task, NULL);
@@ -111,7 +111,7 @@ static void return_mags(struct kspan_mag *hoard)
 		kspan_mag_free(kspan_mag_pop(&hoard, SC));
 }
 
-/* Do as the case wishes, with no magazine at hand.  Context: preemption off. */
+/* The operation of the case, without magazines.  Context: preemption off. */
 static void do_without_magazines(void *arg)
 {
 	struct kspan_mag *hoard;
@@ -127,7 +127,7 @@ static void do_without_magazines(void *arg)
 	return_mags(hoard);
 }
 
-/* A block of tiny objects that is current and has none any more goes. */
+/* Drain a current tiny block that holds no more objects. */
 static void drain_tiny_without_magazines(void *arg)
 {
 	struct kspan_mag *hoard;
@@ -146,7 +146,7 @@ static void drain_local(void *arg)
 	kspan_cache_drain_local();
 }
 
-/* All of a span is taken and goes back; nothing of it is lost or given twice. */
+/* A whole span can be allocated and freed: no object is lost or duplicated. */
 static void expect_whole(struct kunit *test)
 {
 	static void *obj[NR_MAX];
@@ -166,7 +166,7 @@ static void expect_whole(struct kunit *test)
 		kspan_free(obj[i]);
 }
 
-/* Fewer than a magazine, a magazine, more. */
+/* Fewer than a magazine holds, as many, and more. */
 static const unsigned int numbers[] = { 1, KSPAN_MAG_SLOTS / 2,
 					KSPAN_MAG_SLOTS, NR_MAX - 1 };
 
@@ -181,7 +181,7 @@ static void allocates(struct kunit *test)
 {
 	unsigned int i;
 
-	/* No other span, so that the count below is of all there is. */
+	/* Only one span, so that the check below covers all objects. */
 	kspan_release();
 	kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
 	work.nr = *(const unsigned int *)test->param_value;
@@ -217,7 +217,7 @@ static void frees(struct kunit *test)
 	expect_whole(test);
 }
 
-/* A block goes in which an object of @size was; the probe asks for @other. */
+/* Drain a block that held an object of @size; the probe allocates @other. */
 static void drop_block(struct kunit *test, size_t size, size_t other)
 {
 	kspan_release();
@@ -229,7 +229,9 @@ static void drop_block(struct kunit *test, size_t size, size_t other)
 	KUNIT_ASSERT_NOT_NULL(test, work.got);
 }
 
-/* What the probe gets of a block, or of another, is nobody else's. */
+/*
+ * What the probe gets from this or another block is not given to anyone else.
+ */
 static void block_goes(struct kunit *test)
 {
 	void *other[2];
@@ -245,7 +247,7 @@ static void block_goes(struct kunit *test)
 	kspan_free(other[1]);
 }
 
-/* A block that becomes current meanwhile is not forgotten. */
+/* A block that becomes current meanwhile is not lost. */
 static void another_block_comes(struct kunit *test)
 {
 	drop_block(test, 15, 8);
