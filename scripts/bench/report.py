@@ -46,18 +46,19 @@ GROUPS = [
      " order,\nsingly or with the bulk functions.",
      r"(batch|bulk)-.*"),
     ("large", "Large objects", "large",
-     "The objects are left untouched, or a word is written to every page.", r"large-.*"),
+     "The objects are left untouched, or a word is written to every page.",
+     r"large-.*"),
     ("contexts", "Interrupts", None,
      "Pairs of 64 bytes in a hard or a soft interrupt, and frees in a soft"
      " interrupt\nof objects that a task allocated.",
      r"(hard|soft)irq-.*"),
     ("resize", "Growing and copying", None,
-     "A buffer grows, objects are copied to user space, and a loop reads memory\nin"
-     " random order.",
+     "A buffer grows, objects are copied to user space, and a loop reads memory\n"
+     "in random order.",
      r"(grow|usercopy|read)-.*"),
     ("live", "Live objects", "live",
-     "One object or one run of pages is allocated while many others are live.\nIn"
-     " ``heapfill`` rows the number is the percentage of the heap that is in use.",
+     "One object or one run of pages is allocated while many others are live.\n"
+     "In ``heapfill`` rows the number is the percentage of the heap that is in use.",
      r"(run-)?live-.*|heapfill-.*|larson"),
     ("stress", "Benchmarks from other projects", None,
      "The number is the number of threads that run the workload.",
