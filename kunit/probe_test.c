@@ -29,7 +29,7 @@
 /* Shared by the cases, which run one at a time. */
 static struct {
 	struct tracepoint *point;
-	struct task_struct *task;	/* whose next page triggers the probe */
+	struct task_struct *task;	/* whose page triggers the probe */
 	void *obj[NR_MAX + 1];		/* the last is the case's own */
 	unsigned int nr;		/* how many are the probe's */
 	bool frees;			/* the probe frees or allocates */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frees after a grace period: not before it, all after it, from any context,
- * without memory too, and a second one is a double free.
+ * Frees after a grace period: no object is freed before it has passed, every
+ * object is freed afterwards, and each context may call kspan_free_rcu(), also
+ * when there is no memory.  A second free is a double free.
  */
 #include <linux/delay.h>
 #include <linux/rcupdate.h>
@@ -20,7 +21,7 @@ struct node {
 	u64 after[2];
 };
 
-/* So many that several blocks fill. */
+/* Enough objects to fill several blocks. */
 #define NR_NODES	500U
 static struct node *nodes[NR_NODES];
 static struct kspan_stats before;
@@ -36,7 +37,7 @@ static void alloc_nodes(struct kunit *test, unsigned int nr, size_t size)
 	kspan_read_stats(&before);
 }
 
-/* Who reads an object may do so until the read section ends. */
+/* A reader may use an object until its read section ends. */
 static void not_within_a_read_section(struct kunit *test)
 {
 	unsigned int i;
@@ -45,7 +46,7 @@ static void not_within_a_read_section(struct kunit *test)
 	rcu_read_lock();
 	for (i = 0; i < NR_NODES; i++)
 		kspan_free_rcu(nodes[i], rcu);
-	/* Long enough for a worker that would not wait. */
+	/* Enough time for a worker that does not wait for readers. */
 	mdelay(20);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 	for (i = 0; i < NR_NODES; i++)
@@ -57,7 +58,7 @@ static void not_within_a_read_section(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, kspan_owns(nodes[i]));
 }
 
-/* It happens without anybody waiting for it. */
+/* The objects are freed even if nobody waits for it. */
 static void by_itself(struct kunit *test)
 {
 	unsigned long end = jiffies + KSPAN_TEST_PATIENCE;
@@ -71,7 +72,7 @@ static void by_itself(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 100ULL);
 }
 
-/* A release and a barrier leave none waiting, again and again. */
+/* A release and a barrier leave no object waiting, time and again. */
 static void release_waits_too(struct kunit *test)
 {
 	unsigned int i;
@@ -136,7 +137,7 @@ static void from_any_place(struct kunit *test)
 	}
 }
 
-/* Of two for one object, the second is a double free when it happens. */
+/* The second of two frees of one object is reported as a double free. */
 static void twice(struct kunit *test)
 {
 	alloc_nodes(test, 2, sizeof(struct node));
@@ -152,12 +153,12 @@ static void twice(struct kunit *test)
 
 /* --- without memory for blocks ------------------------------------------------ */
 
-/* Blocks taken by dry_out(), linked through their first words. */
+/* Blocks taken by dry_out(), linked by their first words. */
 static void **blocks;
 
 /*
- * Leave no block, and free the nodes, of which some find room in what CPUs have.
- * Return: how many did not.
+ * Take all blocks, then free the nodes; some still fit into the blocks of the
+ * CPUs.  Return: the number that did not, and so are linked by their rcu_head.
  */
 static unsigned int dry_out(void)
 {
@@ -187,7 +188,7 @@ static void fill_again(void)
 	}
 }
 
-/* Objects remember themselves. */
+/* Without blocks, objects are linked by their rcu_head. */
 static void without_memory(struct kunit *test)
 {
 	unsigned int i, nr;
@@ -200,7 +201,7 @@ static void without_memory(struct kunit *test)
 	KUNIT_EXPECT_GT(test, nr, 0U);
 	kspan_rcu_barrier();
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), (u64)NR_NODES);
-	/* Who may sleep waits for a grace period instead. */
+	/* A caller that may sleep waits for a grace period instead. */
 	alloc_nodes(test, 70, 8);
 	for (i = 0; i < 70; i++)
 		kspan_free_rcu_mightsleep(nodes[i]);
@@ -218,7 +219,10 @@ static void twice_without_memory(struct kunit *test)
 	rcu_read_lock();
 	dry_out();
 	kspan_test_expect_bad_frees(2);
-	/* The last one; and one that was never an object's first byte. */
+	/*
+	 * The node freed last; and a pointer that is not the start of an
+	 * object.
+	 */
 	kspan_free_rcu(node, rcu);
 	__kspan_free_rcu(&node->rcu, &node->before[1]);
 	rcu_read_unlock();
@@ -227,7 +231,7 @@ static void twice_without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), (u64)NR_NODES);
 }
 
-/* Who writes to a linked object breaks the list, and nothing else. */
+/* A write to a linked object breaks the list and does no other harm. */
 static void written_without_memory(struct kunit *test)
 {
 	unsigned int i, nr = 0;
@@ -242,7 +246,7 @@ static void written_without_memory(struct kunit *test)
 	fill_again();
 	KUNIT_EXPECT_FALSE(test, kspan_owns(nodes[NR_NODES - 1]));
 	KUNIT_EXPECT_TRUE(test, kspan_owns(nodes[NR_NODES - 2]));
-	/* What the list lost is still there. */
+	/* Free the objects that the list has lost. */
 	for (i = 0; i < NR_NODES; i++) {
 		if (!kspan_owns(nodes[i]))
 			continue;

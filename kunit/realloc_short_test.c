@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Resizing where there is no memory: to a smaller size it never fails, since the
- * old object holds that.
+ * Resizing without memory: a smaller size never fails, since it fits in the old
+ * object.
  */
 #include <linux/preempt.h>
 #include <linux/sizes.h>
@@ -19,7 +19,7 @@ static void *alloc_kind(size_t size, bool data)
 	return data ? kspan_alloc_data(size, gfp) : kspan_alloc(size, gfp);
 }
 
-/* Take all objects of a size that there are without growth. */
+/* Take all objects of a size that are available without growth. */
 static void **take_all(size_t size, bool data)
 {
 	void **list = NULL, **ptr;
@@ -41,7 +41,7 @@ static void free_all(void **list)
 	}
 }
 
-/* Objects that become smaller. */
+/* Objects that shrink. */
 static const struct {
 	size_t from;
 	size_t to;
@@ -79,7 +79,7 @@ static void shrink_without_memory(struct kunit *test, unsigned int i,
 				"from %zu to %zu bytes", from, to);
 	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x40 + i, to));
 	KUNIT_EXPECT_TRUE(test, kspan_owns(ptr));
-	/* Smaller once more, with flags that memory would be refused for. */
+	/* Shrink again, with flags for which no memory would be allocated. */
 	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, to - 1, gfp | __GFP_DMA),
 			    (void *)ptr);
 	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x40 + i, to - 1));
@@ -96,8 +96,9 @@ static void shrink_without_memory(struct kunit *test, unsigned int i,
 }
 
 /*
- * A smaller size never fails, since the old object holds it: at the limit, and
- * when the kernel gives nothing.  The new size is then the object's.
+ * A resize to a smaller size never fails, neither at the limit nor when the
+ * kernel has no memory.  kspan_size() and kspan_free_sized() use the new size
+ * then.
  */
 static void smaller_never_fails(struct kunit *test)
 {
@@ -109,7 +110,10 @@ static void smaller_never_fails(struct kunit *test)
 	}
 }
 
-/* Where a large object stayed for lack of memory, the next resize moves it. */
+/*
+ * A large object that stayed in place for lack of memory moves at the next
+ * resize.
+ */
 static void moves_when_it_can(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -130,7 +134,7 @@ static void moves_when_it_can(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_size(next), size);
 	KUNIT_EXPECT_NULL(test, memchr_inv(next, 0x45, size));
 	kspan_free_sized(next, size);
-	/* Whoever has that memory next is held to his own size. */
+	/* The next owner of the memory must free it with its own size. */
 	next = kspan_alloc(SZ_4M, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, next, ptr);
 	kspan_test_expect_bad_frees(1);

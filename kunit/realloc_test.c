@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Resizing: the content survives, the object stays where its new size belongs
- * and moves otherwise, and a failure leaves everything as it was.
+ * Resizing: the content is kept, the object stays in place where its new size
+ * allows that and moves otherwise, and a failure leaves it unchanged.
  */
 #include <linux/err.h>
 #include <linux/minmax.h>
@@ -14,7 +14,7 @@
 #define NR_SLOTS	32U
 #define STEPS		4000U
 
-/* An object of the model: filled with bytes that depend on @seed and place. */
+/* An object of the model, filled with bytes that depend on @seed and offset. */
 struct slot {
 	u8 *ptr;
 	size_t size;
@@ -22,7 +22,7 @@ struct slot {
 	bool data;
 };
 
-/* A size the compiler does not know, so that it does not object to it. */
+/* Hide a size from the compiler, so that it does not warn about it. */
 static size_t hidden(size_t size)
 {
 	OPTIMIZER_HIDE_VAR(size);
@@ -42,7 +42,7 @@ static void fill(u8 *ptr, size_t size, u8 seed)
 		ptr[i] = byte_at(seed, i);
 }
 
-/* Index of the first wrong byte, or @size. */
+/* Offset of the first wrong byte, or @size. */
 static size_t check(const u8 *ptr, size_t size, u8 seed)
 {
 	size_t i;
@@ -52,7 +52,7 @@ static size_t check(const u8 *ptr, size_t size, u8 seed)
 	return i;
 }
 
-/* Mostly small, sometimes up to 200 KB; never 0. */
+/* Mostly small, sometimes up to 200 KB, never 0. */
 static size_t random_size(struct kspan_random *random)
 {
 	switch (kspan_random_below(random, 16)) {
@@ -84,7 +84,7 @@ static void resize(struct kunit *test, struct slot *slot, size_t size)
 	slot->size = size;
 }
 
-/* Random objects through random sizes; every byte is looked at. */
+/* Resize random objects to random sizes, and check every byte. */
 static void same_as_the_model(struct kunit *test)
 {
 	static struct slot slots[NR_SLOTS];
@@ -106,7 +106,7 @@ static void same_as_the_model(struct kunit *test)
 			KUNIT_ASSERT_NOT_NULL(test, slot->ptr);
 			slot->size = size;
 		} else if (kspan_random_below(&random, 8)) {
-			/* A data object that was large is one no more. */
+			/* Keep data objects small, as the model expects. */
 			if (slot->data && size > KSPAN_SMALL_MAX)
 				continue;
 			resize(test, slot, size);
@@ -124,7 +124,7 @@ static void same_as_the_model(struct kunit *test)
 		kspan_free(slot->ptr);
 }
 
-/* Nothing becomes an object, an object becomes nothing. */
+/* From NULL or ZERO_SIZE_PTR to an object, and from an object to size 0. */
 static void from_and_to_nothing(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -149,8 +149,8 @@ static void from_and_to_nothing(struct kunit *test)
 }
 
 /*
- * In every class: any size of the class stays in place, and can be given to
- * kspan_free_sized(); the first size of another one moves.
+ * In every class: any other size of the class keeps the object in place, and
+ * kspan_free_sized() accepts it.  The first size of the next class moves it.
  */
 static void stays_within_its_class(struct kunit *test)
 {
@@ -181,7 +181,7 @@ static void stays_within_its_class(struct kunit *test)
 	}
 }
 
-/* Large objects: the same page count stays, another moves, both ways. */
+/* Large objects stay in place with the same page count, and move otherwise. */
 static void large_objects(struct kunit *test)
 {
 	static const size_t sizes[] = {
@@ -208,7 +208,7 @@ static void large_objects(struct kunit *test)
 	kspan_free_sized(slot.ptr, slot.size);
 }
 
-/* Resize @ptr, which is no object, each way: NULL, and nothing else. */
+/* Resize @ptr, which is not an object, in several ways, and expect NULL. */
 static void expect_refused(struct kunit *test, void *ptr, const char *what)
 {
 	static const size_t sizes[] = { 1, 200, 300, 50000 };
@@ -230,7 +230,7 @@ static void expect_refused(struct kunit *test, void *ptr, const char *what)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 0ULL);
 }
 
-/* A pointer that is no object: NULL, counted, and nobody is hurt. */
+/* A bad pointer gives NULL and is counted, and no object is harmed. */
 static void bad_pointers(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -264,7 +264,7 @@ static void bad_pointers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, double_free), 3 * 6ULL);
 }
 
-/* To 0 bytes it is a free, bad or not. */
+/* A resize to 0 bytes is a free, also of a bad pointer. */
 static void bad_pointers_to_nothing(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -287,7 +287,7 @@ static void bad_pointers_to_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 1ULL);
 }
 
-/* Without memory for the new size the object stays, bytes and all. */
+/* If a resize fails the object keeps its place and its content. */
 static void failure_keeps_the_object(struct kunit *test)
 {
 	static const size_t sizes[] = { 40, 5000, SZ_64K, SZ_2M };
@@ -311,8 +311,8 @@ static void failure_keeps_the_object(struct kunit *test)
 }
 
 /*
- * Data stays data, also on its way through a large object; what was tiny
- * becomes data, never pointer memory.
+ * Data objects remain data, also on their way through a large object.  Tiny
+ * objects become data, never pointer objects.
  */
 static void kind_is_kept(struct kunit *test)
 {
@@ -349,8 +349,8 @@ static void kind_is_kept(struct kunit *test)
 }
 
 /*
- * With __GFP_ZERO from the start, whatever an object grows by is zero: in
- * place, after it shrank, and when it moves.
+ * With __GFP_ZERO in every call, the bytes by which an object grows are zero:
+ * in place, after it has shrunk, and when it moves.
  */
 static void grows_with_zeros(struct kunit *test)
 {
@@ -381,8 +381,8 @@ static void grows_with_zeros(struct kunit *test)
 }
 
 /*
- * In its place, in every class and in large ones; with check=2 over what was
- * the redzone, which moves.
+ * Growth in place, in every class and in a large object.  With check=2 the new
+ * bytes overlap the old redzone, and the redzone moves.
  */
 static void grows_in_place_with_zeros(struct kunit *test)
 {
@@ -392,7 +392,7 @@ static void grows_in_place_with_zeros(struct kunit *test)
 	size_t size;
 	u8 *ptr;
 
-	/* One beyond the classes is a large one of two pages more. */
+	/* One more than the classes stands for a large object. */
 	for (class = 2; class <= KSPAN_NR_CLASSES + 1; class++) {
 		size = class > KSPAN_NR_CLASSES ?
 		       KSPAN_SMALL_MAX + 2 * KSPAN_PAGE_SIZE :
@@ -400,7 +400,7 @@ static void grows_in_place_with_zeros(struct kunit *test)
 		size -= room + 1;
 		ptr = kspan_alloc(size - 5, gfp);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		/* It will have more, which the compiler cannot know. */
+		/* The object will grow; hide that from the compiler. */
 		OPTIMIZER_HIDE_VAR(ptr);
 		memset(ptr, 0xdd, size - 5);
 		KUNIT_ASSERT_PTR_EQ(test, kspan_realloc(ptr, size - 2, gfp),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * check=2: writes behind objects are found, once, where they are; nothing else
- * is reported, and the object is never used again.
+ * check=2: a write behind an object is found once, where it is.  Nothing else
+ * is reported, and the object is never reused.
  */
 #include <linux/kernel.h>
 #include <linux/irq_work.h>
@@ -21,10 +21,10 @@
 
 #define MAX_OBJS	1100U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
-/* Ways to get an object. */
+/* Functions that allocate an object. */
 enum way {
 	PLAIN,
 	ZEROED,
@@ -38,14 +38,14 @@ enum way {
 	NR_WAYS,
 };
 
-/* Classes exactly, between them, the edge to large ones, pages exactly. */
+/* Sizes of classes and between them, around the largest, and whole pages. */
 static const size_t sizes[] = {
 	1, 7, 8, 9, 15, 16, 24, 60, 64, 100, 255, 256, 1000, 1024, 4096, 5000,
 	8192, 8193, 16384, 32000, 32760, 32761, 32768, 32769, 40960, 65535,
 	65536, SZ_1M - 3, SZ_2M, SZ_2M + 1,
 };
 
-/* Some for cases that take many objects; several lie in a span, or one does. */
+/* Fewer, for cases with many objects: several in a span, or one. */
 static const size_t few_sizes[] = { 1, 16, 60, 64, 1000, 2000, 32761, 65536 };
 
 static void *get(enum way way, size_t size)
@@ -80,7 +80,7 @@ static size_t slot_size(const void *ptr)
 	return kspan_span_size(kspan_test_span(ptr));
 }
 
-/* Every way and size: the size is exact, and at least so much lies behind. */
+/* With every function and size, kspan_size() is exact and a redzone follows. */
 static void size_is_what_was_asked_for(struct kunit *test)
 {
 	unsigned int way, i;
@@ -104,8 +104,8 @@ static void size_is_what_was_asked_for(struct kunit *test)
 }
 
 /*
- * Powers of two are aligned to themselves up to 8 KiB, above that to a page,
- * whatever their redzone takes.
+ * Powers of two up to 8 KiB are aligned to themselves, larger sizes to a page,
+ * despite the room for the redzone.
  */
 static void powers_of_two_are_aligned(struct kunit *test)
 {
@@ -124,7 +124,7 @@ static void powers_of_two_are_aligned(struct kunit *test)
 	}
 }
 
-/* All bytes up to kspan_size() are the user's. */
+/* All bytes up to kspan_size() may be written. */
 static void usable_bytes_are_usable(struct kunit *test)
 {
 	unsigned int way, i, k;
@@ -145,7 +145,7 @@ static void usable_bytes_are_usable(struct kunit *test)
 	}
 }
 
-/* Neither poison nor old bytes are in a zeroed object. */
+/* A zeroed object contains neither poison nor old bytes. */
 static void zeroed_is_zero(struct kunit *test)
 {
 	unsigned int i, k;
@@ -163,7 +163,9 @@ static void zeroed_is_zero(struct kunit *test)
 	}
 }
 
-/* Free @ptr, damaged behind its end, and expect one finding and its end. */
+/*
+ * Free @ptr, which was written behind; expect one finding and the quarantine.
+ */
 static void expect_overrun(struct kunit *test, void *ptr, const char *what)
 {
 	struct kspan_stats before;
@@ -198,7 +200,7 @@ static void one_byte_past_the_end(struct kunit *test)
 	}
 }
 
-/* As far as the slot goes; many bytes are one finding. */
+/* Writes up to the end of the slot; many bytes are one finding. */
 static void far_past_the_end(struct kunit *test)
 {
 	unsigned int i;
@@ -219,7 +221,7 @@ static void far_past_the_end(struct kunit *test)
 	}
 }
 
-/* The byte before an object is the last one of its neighbour's redzone. */
+/* The byte in front of an object belongs to the redzone of its neighbour. */
 static void before_the_start(struct kunit *test)
 {
 	u8 *low, *high;
@@ -230,7 +232,7 @@ static void before_the_start(struct kunit *test)
 		objs[i] = kspan_alloc(100, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	/* Of one span, in address order, all but where a span ends. */
+	/* Neighbours in one span come in address order. */
 	for (i = 0; i < 63; i++)
 		if (objs[i] + slot_size(objs[i]) == objs[i + 1])
 			break;
@@ -245,7 +247,7 @@ static void before_the_start(struct kunit *test)
 	kspan_free_bulk(64, objs);
 }
 
-/* Neither an overrun object nor its state comes back. */
+/* A damaged object is not reused, and a second free of it is reported. */
 static void damaged_is_quarantined(struct kunit *test)
 {
 	unsigned int i, k;
@@ -269,7 +271,7 @@ static void damaged_is_quarantined(struct kunit *test)
 	}
 }
 
-/* Nobody gets it again, but what it held is a secret still. */
+/* A damaged object is wiped although it is not reused. */
 static void damaged_is_wiped(struct kunit *test)
 {
 	static const size_t sizes[] = { 100, 100000 };
@@ -293,7 +295,7 @@ static void damaged_is_wiped(struct kunit *test)
 	}
 }
 
-/* Where a resized object ends is where its redzone begins. */
+/* After a resize the redzone begins at the new end. */
 static void resize_moves_the_redzone(struct kunit *test)
 {
 	static const size_t from[] = { 100, 3000, 40000 };
@@ -328,7 +330,7 @@ static void resize_moves_the_redzone(struct kunit *test)
 	}
 }
 
-/* Growing over a damaged redzone would hide the damage: the object moves. */
+/* Growing over a damaged redzone would hide the damage, so the object moves. */
 static void resize_finds_damage(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -350,8 +352,8 @@ static void resize_finds_damage(struct kunit *test)
 }
 
 /*
- * With check=2, too: a free in the middle, of the redzone, with another size,
- * a second one; each is told, and the object is as it was.
+ * Bad frees with check=2: into the object, into the redzone, with a wrong size,
+ * and twice.  Each is reported as what it is, and the object is unchanged.
  */
 static void expect_told_apart(struct kunit *test, enum way way, size_t size)
 {
@@ -421,7 +423,9 @@ static void every_context(struct kunit *test)
 	}
 }
 
-/* A free in NMI puts a link into the object, after the redzone was checked. */
+/*
+ * In an NMI, a free checks the redzone before it writes a link into the object.
+ */
 static void nmi_checks_first(struct kunit *test)
 {
 	static const size_t nmi_sizes[] = { 1, 50, 65536 };
@@ -450,7 +454,9 @@ static void nmi_checks_first(struct kunit *test)
 	}
 }
 
-/* An object that stays for lack of memory has its redzone behind the new size. */
+/*
+ * An object that shrank in place for lack of memory has its redzone moved too.
+ */
 static void shrunk_in_place(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
@@ -482,7 +488,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(resize_finds_damage),
 	KUNIT_CASE(every_context),
 	KUNIT_CASE(nmi_checks_first),
-	/* Last: so many reports leave no room for others for a while. */
+	/* Last, since its reports use up the rate limit for a while. */
 	KUNIT_CASE(bad_frees_are_told_apart),
 	KUNIT_CASE(shrunk_in_place),
 	{}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel's log says of failures and of bad frees, in the words of
- * Documentation/debugfs.rst.  A console of the suite's own reads along.
+ * Messages in the kernel log about failures and bad frees, in the words of
+ * Documentation/debugfs.rst.  The suite registers a console that reads them.
  */
 #include <linux/console.h>
 #include <linux/delay.h>
@@ -16,10 +16,10 @@
 #include "show/verify.h"
 #include "span/redzone.h"
 
-/* Reports are limited for 5 seconds; and a bit more. */
+/* A bit more than the 5 seconds of the rate limit. */
 #define PERIOD_MS	5200
 
-/* Lines of kspan's, without what stands before them; printk() writes it. */
+/* Lines of kspan without their prefix.  Written by printk() through hear(). */
 static struct {
 	unsigned int nr;
 	char line[8][160];
@@ -65,7 +65,7 @@ static void report_exit(struct kunit *test)
 	kspan_test_exit(test);
 }
 
-/* Forget what was heard. */
+/* Forget the lines heard so far. */
 static void listen(void)
 {
 	console_lock();
@@ -73,7 +73,7 @@ static void listen(void)
 	console_unlock();
 }
 
-/* How many lines were heard since; whoever has the lock prints them first. */
+/* Lines heard since listen(); taking the console lock flushes pending ones. */
 static unsigned int nr_heard(void)
 {
 	console_lock();
@@ -83,7 +83,7 @@ static unsigned int nr_heard(void)
 
 /* --- what an address is ------------------------------------------------------- */
 
-/* One line about @ptr that has all of the words. */
+/* Expect one line about @ptr that contains both texts. */
 static void expect_words(struct kunit *test, const void *ptr, const char *a,
 			 const char *b)
 {
@@ -123,7 +123,7 @@ static void describes_addresses(struct kunit *test)
 
 /* --- failures ----------------------------------------------------------------- */
 
-/* Requests that no machine can meet. */
+/* Make requests that no machine can fulfil. */
 static void fail(struct kunit *test, gfp_t gfp, unsigned int nr)
 {
 	size_t size = SIZE_MAX / 2;
@@ -133,12 +133,12 @@ static void fail(struct kunit *test, gfp_t gfp, unsigned int nr)
 		KUNIT_EXPECT_NULL(test, kspan_alloc(size, gfp));
 }
 
-/* One line for many failures, and none for those that nobody is to know of. */
+/* One line for many failures, and none for those with __GFP_NOWARN. */
 static void one_line_for_failures(struct kunit *test)
 {
 	char want[120];
 
-	/* User Mode Linux cannot unwind its stack, and names kspan itself. */
+	/* User Mode Linux cannot unwind its stack, so kspan names itself. */
 	snprintf(want, sizeof(want), ": allocation of %zu bytes by k%s",
 		 (size_t)SIZE_MAX / 2, IS_ENABLED(CONFIG_UML) ? "" : "unit_");
 	listen();
@@ -146,7 +146,7 @@ static void one_line_for_failures(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_heard(), 0U);
 	fail(test, GFP_KERNEL, 1);
 	if (!nr_heard()) {
-		/* Another failure was told a moment ago. */
+		/* Wait until the limit allows another message. */
 		msleep(PERIOD_MS);
 		fail(test, GFP_KERNEL | __GFP_NOWARN, 20);
 		KUNIT_EXPECT_EQ(test, nr_heard(), 0U);
@@ -163,7 +163,7 @@ static void one_line_for_failures(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_heard(), 1U);
 }
 
-/* A request that is refused for how it was made, in the words of the refusal. */
+/* Expect that a request is refused, with this text in the message. */
 static void expect_refusal(struct kunit *test, size_t align, gfp_t gfp,
 			   const char *want)
 {
@@ -184,7 +184,10 @@ static void refusals_say_why(struct kunit *test)
 	snprintf(want, sizeof(want),
 		 " refused: align 3 is no power of two up to %lu\n",
 		 KSPAN_MAX_ALIGN);
-	/* One right after the other: neither keeps the next out of the log. */
+	/*
+	 * One right after the other: the limit of one does not silence the
+	 * other.
+	 */
 	expect_refusal(test, 3, GFP_KERNEL, want);
 	expect_refusal(test, 3, GFP_KERNEL, want);
 	expect_refusal(test, 8, GFP_KERNEL | __GFP_ACCOUNT,
@@ -193,7 +196,7 @@ static void refusals_say_why(struct kunit *test)
 
 /* --- bad frees ------------------------------------------------------------------ */
 
-/* What is freed, and with which size, 0 for none. */
+/* Free with kspan_free(), or with kspan_free_sized() if @size is not 0. */
 static void free_badly(const void *ptr, size_t size)
 {
 	if (size)
@@ -203,8 +206,8 @@ static void free_badly(const void *ptr, size_t size)
 }
 
 /*
- * Expect a report of @nr lines that begins and ends with these words, and
- * nothing after it.  Return: how many bad frees that took.
+ * Expect a report of exactly @nr lines, with these first and last lines.
+ * Return: how many bad frees that took.
  */
 static unsigned int expect_report(struct kunit *test, const void *ptr,
 				  size_t size, unsigned int nr,
@@ -215,7 +218,7 @@ static unsigned int expect_report(struct kunit *test, const void *ptr,
 	listen();
 	free_badly(ptr, size);
 	if (!nr_heard()) {
-		/* Others had so many that there is no room for a while. */
+		/* Earlier reports have used up the rate limit: wait. */
 		msleep(PERIOD_MS);
 		free_badly(ptr, size);
 		nr_frees++;
@@ -231,7 +234,7 @@ static unsigned int expect_report(struct kunit *test, const void *ptr,
 	return nr_frees;
 }
 
-/* Where in its span, in the words of a report. */
+/* The place in its span, in the words of a report. */
 static const char *place_of(const void *ptr, const char *kind)
 {
 	const struct kspan_span *span = kspan_test_span(ptr);
@@ -257,7 +260,7 @@ static const char *place_of(const void *ptr, const char *kind)
 	return text;
 }
 
-/* Each kind of fault: which it is, and what lies there. */
+/* Reports name the kind of fault and the place. */
 static void bad_frees_name_the_place(struct kunit *test)
 {
 	static const char inside[] =
@@ -266,7 +269,7 @@ static void bad_frees_name_the_place(struct kunit *test)
 	const struct kspan_span *span;
 	unsigned int nr = 0;
 
-	/* One at least of two is not the first one of its span. */
+	/* At least one of two objects is not the first of its span. */
 	first = kspan_alloc(100, GFP_KERNEL);
 	ptr = kspan_alloc(100, GFP_KERNEL);
 	if (kspan_test_span(ptr)->base == (unsigned long)ptr)
@@ -301,13 +304,13 @@ static void bad_frees_name_the_place(struct kunit *test)
 	kspan_test_expect_bad_frees(nr);
 }
 
-/* Where no object is any more there is no class and no object to name. */
+/* When the span has ended, the report names neither class nor object. */
 static void bad_free_of_a_span_that_ended(struct kunit *test)
 {
 	unsigned int nr;
 	void *ptr;
 
-	/* Of the reserve, which stays. */
+	/* Allocate from the reserve, whose pages remain after the release. */
 	kspan_release();
 	ptr = kspan_alloc(30000, GFP_ATOMIC);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
@@ -323,7 +326,7 @@ static void bad_free_of_a_span_that_ended(struct kunit *test)
 #define ASKED	60U
 #define AT	63U
 
-/* Free an object that was written behind, at byte AT. */
+/* Write to byte AT behind an object and free it. */
 static void find_overrun(u8 *ptr)
 {
 	memset(ptr, 0x11, ASKED);
@@ -331,7 +334,7 @@ static void find_overrun(u8 *ptr)
 	kspan_free(ptr);
 }
 
-/* Have one looked at that was written to when it was free, at byte AT. */
+/* Write to byte AT of a free object and have it checked. */
 static void find_late_write(u8 *ptr)
 {
 	kspan_free(ptr);
@@ -352,7 +355,7 @@ static void expect_lines(struct kunit *test, const char *const *lines,
 		KUNIT_EXPECT_STREQ(test, heard.line[i], lines[i]);
 }
 
-/* Every line of a report of damage, to the byte. */
+/* Check every line of the report of damage, byte for byte. */
 static void damage_names_the_byte(struct kunit *test)
 {
 	static const char place[] = "as place_of() says";

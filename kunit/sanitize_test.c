@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What KASAN says about kspan's memory: nothing of the bytes of live objects,
- * something of every other.  Skipped in kernels without KASAN.
+ * KASAN and kspan's memory: KASAN reports no access to live objects, and every
+ * access to other bytes.  Skipped in kernels without KASAN.
  *
- * The kernel must run with kasan_multi_shot, or KASAN falls silent after the
- * first report.
+ * The kernel must run with kasan_multi_shot, or KASAN is silent after its first
+ * report.
  */
 #include <linux/minmax.h>
 #include <linux/module.h>
@@ -21,11 +21,11 @@
 
 static const size_t sizes[] = {
 	16, 17, 24, 31, 60, 64, 100, 257, 1000, 4096, 8000, 32768,
-	/* Large: a run or a region. */
+	/* Large objects, as a run or as a region. */
 	40000, SZ_256K - 3, SZ_2M + 5,
 };
 
-/* Reports of this suite's accesses.  Any context writes it. */
+/* Reports of accesses by this suite.  Any context writes it. */
 static atomic_t nr_reports;
 
 static void count_report(void *unused, enum error_detector detector,
@@ -35,13 +35,13 @@ static void count_report(void *unused, enum error_detector detector,
 		atomic_inc(&nr_reports);
 }
 
-/* The judge of the kernel's log knows this function by its name. */
+/* The host's check of the kernel log looks for this function name. */
 static noinline void kspan_test_touch(const u8 *byte)
 {
 	READ_ONCE(*byte);
 }
 
-/* Whether KASAN reports an access; that alone must not fail the case. */
+/* Whether KASAN reports an access.  The report does not fail the case. */
 static bool is_reported(struct kunit *test, const void *ptr, long offset)
 {
 	int before = atomic_read(&nr_reports);
@@ -53,8 +53,9 @@ static bool is_reported(struct kunit *test, const void *ptr, long offset)
 }
 
 /*
- * A report shows the shadow of some 256 bytes before and behind, and dies if
- * there is none: at an edge of what shares a page of shadow there may be none.
+ * A report prints the shadow of about 256 bytes before and behind the address
+ * and faults if that is not mapped.  Near the end of the range that shares a
+ * page of shadow it may not be.
  */
 static bool is_printable(const void *ptr, long offset)
 {
@@ -82,7 +83,7 @@ static void expect_live(struct kunit *test, const void *ptr, size_t size)
 static void expect_gone(struct kunit *test, const void *ptr, size_t size)
 {
 	expect_reported(test, ptr, 0);
-	/* The ends of a large one cannot be printed, or not both. */
+	/* The ends of a large object may not be printable. */
 	if (size > 1200) {
 		expect_reported(test, ptr, 600);
 		expect_reported(test, ptr, size - 600);
@@ -91,7 +92,7 @@ static void expect_gone(struct kunit *test, const void *ptr, size_t size)
 	expect_reported(test, ptr, size - 1);
 }
 
-/* Its slot has a byte more than it asked for; what is behind that is others'. */
+/* Whether the slot is larger than the object, so that it has a byte behind. */
 static bool has_slack(const void *ptr, size_t size)
 {
 	return kspan_span_size(kspan_test_span(ptr)) > size;
@@ -121,7 +122,7 @@ static void kasan_only(struct kunit *test)
 		kunit_skip(test, "a kernel without KASAN");
 }
 
-/* Whatever is done with it then, as long as the kernel has it mapped. */
+/* After the free every access is reported, if the memory is still mapped. */
 static void after_free(struct kunit *test)
 {
 	unsigned int i;
@@ -137,7 +138,7 @@ static void after_free(struct kunit *test)
 	}
 }
 
-/* The byte behind the last one, although the class has room for it. */
+/* The byte behind the object is reported although its slot has room. */
 static void behind_the_end(struct kunit *test)
 {
 	unsigned int i;
@@ -153,7 +154,7 @@ static void behind_the_end(struct kunit *test)
 	}
 }
 
-/* Slots of a new span that no client has had. */
+/* Slots of a new span that were never allocated. */
 static void never_allocated(struct kunit *test)
 {
 	const struct kspan_span *span;
@@ -203,7 +204,7 @@ static void *get(unsigned int way, size_t size)
 	}
 }
 
-/* Every way to get an object unpoisons it, and only as much as was asked. */
+/* Every function unpoisons the object, and only the requested bytes. */
 static void every_way(struct kunit *test)
 {
 	static const size_t some_sizes[] = { 100, 5010, 70020 };
@@ -224,7 +225,7 @@ static void every_way(struct kunit *test)
 	}
 }
 
-/* Whole pages with an alignment, for which a region has room in front. */
+/* Aligned whole pages; a region has room in front of the object. */
 static void aligned_pages(struct kunit *test)
 {
 	static const size_t aligns[] = { SZ_16K, SZ_64K, SZ_1M };
@@ -268,7 +269,7 @@ static void bulk(struct kunit *test)
 	}
 }
 
-/* Two objects of a new span, the second right behind the first one's slot. */
+/* Two objects of a new span in adjacent slots. */
 static void get_neighbours(struct kunit *test, size_t size, u8 **low, u8 **high)
 {
 	if (kspan_params.randomize && !kspan_redzone_on())
@@ -283,8 +284,8 @@ static void get_neighbours(struct kunit *test, size_t size, u8 **low, u8 **high)
 }
 
 /*
- * The byte before an object is the last one of a slot: of no live object,
- * unless the one in it asked for all of it.
+ * The byte in front of an object is the last byte of a slot.  No live object
+ * owns it unless one fills the slot.
  */
 static void before_the_start(struct kunit *test)
 {
@@ -305,8 +306,9 @@ static void before_the_start(struct kunit *test)
 }
 
 /*
- * Below check=2 the neighbour of an object that fills its slot follows at
- * once: what is behind is the neighbour's while it lives, and nobody's then.
+ * Below check=2 an object that fills its slot is adjacent to its neighbour.
+ * The byte behind it is the neighbour's while that lives, and is reported after
+ * that.
  */
 static void neighbour_follows(struct kunit *test)
 {
@@ -335,7 +337,7 @@ static void neighbour_follows(struct kunit *test)
 	}
 }
 
-/* A block of tiny objects is gone with the last of them. */
+/* A block of tiny objects is poisoned when its last object is freed. */
 static void tiny(struct kunit *test)
 {
 	u8 *one, *two, *other;
@@ -344,7 +346,7 @@ static void tiny(struct kunit *test)
 	kspan_release();
 	one = kspan_alloc_tiny(8, GFP_KERNEL);
 	two = kspan_alloc_tiny(8, GFP_KERNEL);
-	/* Of another block, which is the one that is cut from now. */
+	/* From a new block, which then is the current one. */
 	other = kspan_alloc_tiny(15, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, one);
 	KUNIT_ASSERT_NOT_NULL(test, two);
@@ -360,7 +362,7 @@ static void tiny(struct kunit *test)
 	kspan_free(other);
 }
 
-/* Smaller, and larger again, in its place or elsewhere. */
+/* Smaller, and larger again, in place and moved. */
 static void resized(struct kunit *test)
 {
 	u8 *ptr, *moved;
@@ -383,7 +385,7 @@ static void resized(struct kunit *test)
 	kspan_free(moved);
 }
 
-/* To ask whose an object is opens nothing behind its end. */
+/* kspan_owns() unpoisons no byte behind the object. */
 static void owner(struct kunit *test)
 {
 	u8 *ptr;
@@ -397,7 +399,7 @@ static void owner(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* Who asks for the usable size may use it. */
+/* After kspan_size() all usable bytes may be accessed. */
 static void usable_size(struct kunit *test)
 {
 	size_t size;
@@ -413,7 +415,7 @@ static void usable_size(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* What finds a bad free does not touch what KASAN hides. */
+/* The detection of a bad free does not access poisoned bytes. */
 static void bad_frees(struct kunit *test)
 {
 	int before = atomic_read(&nr_reports);
@@ -431,7 +433,7 @@ static void bad_frees(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&nr_reports), before);
 }
 
-/* Each way to free hides all of the object. */
+/* Each function that frees poisons the whole object. */
 static void every_free(struct kunit *test)
 {
 	u8 *ptr;
@@ -457,7 +459,7 @@ static void free_it(void *ptr)
 	kspan_free(ptr);
 }
 
-/* Freed in each context, by the one or other context's cache. */
+/* Freed in each context, into the cache of that context. */
 static void freed_elsewhere(struct kunit *test)
 {
 	enum kspan_test_place place;

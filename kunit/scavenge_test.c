@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scavenger: what comes back by itself, what on request, and what stays.
+ * The scavenger: which memory is given back over time, which on request, and
+ * which stays.
  *
- * Times are only compared with what they must be at least; for what has to
- * happen there is ample time.
+ * The cases only check that things do not happen too early.  They wait long
+ * enough for what must happen.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -27,13 +28,13 @@
 #define MAX_OBJS	1000U
 #define CHUNK_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 
-/* 128 objects of 64 bytes a span. */
+/* A span holds 128 objects of 64 bytes. */
 #define SIZE		64U
 #define SC		8U
 /* Objects of that size in a dozen chunks and more. */
 #define NR_SPREAD	(16U * 32768U)
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
 static void alloc_some(struct kunit *test, unsigned int nr, size_t size)
@@ -42,7 +43,7 @@ static void alloc_some(struct kunit *test, unsigned int nr, size_t size)
 			(size_t)nr);
 }
 
-/* Whether no more is left than a release leaves. */
+/* Whether no more is left than after a release. */
 static bool only_the_reserve(void)
 {
 	struct kspan_stats stats;
@@ -52,7 +53,7 @@ static bool only_the_reserve(void)
 	       stats.heap_sys < stats.reserve + CHUNK_BYTES;
 }
 
-/* Small objects, runs and regions are gone after a while, without a call. */
+/* Small objects, runs and regions are given back without a call. */
 static void comes_back_by_itself(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms;
@@ -74,7 +75,7 @@ static void comes_back_by_itself(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* Not before it has idled for scavenge_ms. */
+/* Memory is not given back before it has idled for scavenge_ms. */
 static void stays_for_its_time(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms;
@@ -98,7 +99,7 @@ static void stays_for_its_time(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* The caches of a CPU that allocates nothing are emptied. */
+/* The caches of an idle CPU are drained. */
 static void idle_caches_are_drained(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms;
@@ -119,7 +120,7 @@ static void idle_caches_are_drained(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* So is the block that tiny objects are cut from, with nothing beside it. */
+/* So is the current block of tiny objects, even if the caches are empty. */
 static void idle_tiny_block_is_drained(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms;
@@ -143,7 +144,7 @@ static void idle_tiny_block_is_drained(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* What lives is left alone by tick and release. */
+/* Neither a tick nor a release touches live objects. */
 static void live_memory_stays(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms;
@@ -153,7 +154,7 @@ static void live_memory_stays(struct kunit *test)
 	alloc_some(test, MAX_OBJS, 520);
 	for (i = 0; i < MAX_OBJS; i++)
 		memset(objs[i], i, 520);
-	/* Every other one: no span is without a live object. */
+	/* Every other one, so that each span keeps a live object. */
 	for (i = 0; i < MAX_OBJS; i += 2)
 		kspan_free(objs[i]);
 	for (i = 0; i < 4; i++) {
@@ -283,7 +284,7 @@ static void few_objects_pin_little(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* A release says what it gave back, and then there is no more to give. */
+/* A release returns the bytes it gave back, and the next one finds nothing. */
 static void release_tells_its_bytes(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -303,7 +304,7 @@ static void release_tells_its_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_release(), (size_t)0);
 }
 
-/* Reclaim reaches what this CPU holds without waiting for others. */
+/* Reclaim gives back what this CPU's cache holds, without other CPUs. */
 static void reclaim_empties_this_cpu(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -324,7 +325,7 @@ static void reclaim_empties_this_cpu(struct kunit *test)
 	migrate_enable();
 }
 
-/* A tenth of the recent peak is kept by the tick, less each time. */
+/* A tick keeps a tenth of the recent peak, and less each time. */
 static void keeps_a_tenth_of_the_peak(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -347,7 +348,7 @@ static void keeps_a_tenth_of_the_peak(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, last, heap->reserve_pages);
 }
 
-/* Regions above the budget go at once; there is no tick to wait for. */
+/* Regions above the budget are given back at once, without a tick. */
 static void surplus_regions_go_soon(struct kunit *test)
 {
 	unsigned long budget, end;
@@ -368,7 +369,7 @@ static void surplus_regions_go_soon(struct kunit *test)
 			break;
 	KUNIT_EXPECT_LE(test, (unsigned long)atomic_long_read(&kspan_region_idle),
 			budget);
-	/* But no more than those. */
+	/* The regions within the budget stay. */
 	KUNIT_EXPECT_GT(test, (unsigned long)atomic_long_read(&kspan_region_idle),
 			budget / 2);
 }

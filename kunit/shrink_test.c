@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The shrinker: it counts what it gives, gives about what it is asked for,
- * and keeps its hands off what is in use and off the reserve.
+ * The shrinker: it counts what it can give back, gives back about as much as is
+ * requested, and touches neither live objects nor the reserve.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -32,7 +32,7 @@ static int allocate(struct kunit *test)
 	return objs[NR_OBJS - 1] ? 0 : -ENOMEM;
 }
 
-/* Free every @nth, in address order all that one chunk holds. */
+/* Free every @nth object.  They are in address order, so whole chunks empty. */
 static void free_every(unsigned int nth)
 {
 	unsigned int i;
@@ -50,7 +50,7 @@ static void free_rest(void)
 	objs = NULL;
 }
 
-/* All that idles can be had, and no more; what remains is the reserve. */
+/* It gives back all idle memory and no more; the reserve remains. */
 static void gives_all_but_the_reserve(struct kunit *test)
 {
 	struct kspan_stats before, now;
@@ -66,20 +66,23 @@ static void gives_all_but_the_reserve(struct kunit *test)
 	KUNIT_EXPECT_GE(test, bytes, 4 * CHUNK);
 	kspan_read_stats(&now);
 	KUNIT_EXPECT_GE(test, now.heap_idle, now.reserve);
-	/* What this CPU's cache holds keeps its chunk, and a chunk its rest. */
+	/*
+	 * The chunks of objects in this CPU's cache, and those of the reserve,
+	 * stay.
+	 */
 	KUNIT_EXPECT_LE(test, kspan_shrink_count(), 2 * CHUNK);
 	KUNIT_EXPECT_EQ(test, kspan_shrink(LONG_MAX), 0UL);
 	KUNIT_EXPECT_NULL(test, kspan_verify());
 }
 
-/* It gives in proportion, so that a little pressure does not cost it all. */
+/* It gives in proportion, so that a little pressure costs little. */
 static void gives_about_what_is_asked(struct kunit *test)
 {
 	unsigned long bytes, before;
 
 	KUNIT_ASSERT_EQ(test, allocate(test), 0);
 	free_rest();
-	/* Let the depots' objects be chunks that idle. */
+	/* Move the depots' objects to the spans, so that their chunks idle. */
 	kspan_shrink(CHUNK);
 	before = kspan_shrink_count();
 	KUNIT_ASSERT_GE(test, before, 3 * CHUNK);
@@ -92,7 +95,7 @@ static void gives_about_what_is_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_shrink(0), 0UL);
 }
 
-/* Kept spans of large objects go after chunks, as many as are needed. */
+/* Cached large spans are given back after chunks, as many as are needed. */
 static void kept_spans_go_second(struct kunit *test)
 {
 	void *ptr[4];
@@ -115,7 +118,7 @@ static void kept_spans_go_second(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&kspan_region_idle), 0L);
 }
 
-/* Live objects stay where they are, with their content. */
+/* Live objects keep their place and their content. */
 static void live_objects_stay(struct kunit *test)
 {
 	unsigned int i;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Size classes: exhaustive over all sizes, and over every byte of a span of
- * every class.
+ * Size classes: all sizes, and every byte of a span of every class.
  */
 #include <linux/align.h>
 #include <linux/log2.h>
@@ -12,11 +11,11 @@
 #include "base/sizeclass.h"
 #include "kunit_support.h"
 
-/* Classes from this size on, and up to this one, waste at most an eighth. */
+/* Between these sizes a class wastes at most an eighth. */
 #define EIGHTH_FROM	57U
 #define EIGHTH_TO	8192U
 
-/* What a whole span of the class wastes if all its objects have @size. */
+/* Bytes that a span of the class wastes if all its objects have @size. */
 static unsigned long span_waste(unsigned int class, size_t size)
 {
 	const struct kspan_class *info = &kspan_classes[class];
@@ -24,7 +23,7 @@ static unsigned long span_waste(unsigned int class, size_t size)
 	return info->nr_pages * KSPAN_PAGE_SIZE - info->nr_objs * size;
 }
 
-/* Every size gets the smallest class that holds it; 0 has none. */
+/* Every size gets the smallest class that holds it; size 0 has none. */
 static void smallest_class_that_fits(struct kunit *test)
 {
 	unsigned int class;
@@ -43,7 +42,7 @@ static void smallest_class_that_fits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, class, (unsigned int)KSPAN_NR_CLASSES);
 }
 
-/* The tables that the fast path reads say the same, doubled. */
+/* The tables of the fast path hold the same classes, doubled. */
 static void tops_agree_with_classes(struct kunit *test)
 {
 	unsigned int top;
@@ -57,11 +56,11 @@ static void tops_agree_with_classes(struct kunit *test)
 		KUNIT_ASSERT_EQ_MSG(test, top, 2 * kspan_size_to_class(size),
 				    "size %zu", size);
 	}
-	/* Where both tables know a size they agree. */
+	/* Both tables agree on the sizes that both cover. */
 	KUNIT_EXPECT_EQ(test, kspan_index8[KSPAN_SIZE8_MAX / 8], kspan_index128[0]);
 }
 
-/* Classes grow; each is usable by the arithmetic done with it. */
+/* Classes grow, and each one suits the arithmetic that is done with it. */
 static void table_is_monotone(struct kunit *test)
 {
 	unsigned int class;
@@ -86,7 +85,7 @@ static void table_is_monotone(struct kunit *test)
 			(u32)KSPAN_TINY_MAX);
 }
 
-/* A span full of objects of any size wastes no more than promised. */
+/* A span full of objects of one size wastes no more than documented. */
 static void waste_is_bounded(struct kunit *test)
 {
 	size_t size;
@@ -97,7 +96,10 @@ static void waste_is_bounded(struct kunit *test)
 
 		bytes = kspan_classes[class].nr_pages * KSPAN_PAGE_SIZE;
 		if (size < EIGHTH_FROM)
-			/* Rounding up to 8 bytes costs 7 at most, but for 24. */
+			/*
+			 * Rounding up to 8 bytes wastes at most 7, and so does
+			 * every class here.
+			 */
 			KUNIT_ASSERT_LT(test, kspan_classes[class].size - size,
 					8UL);
 		else if (size <= EIGHTH_TO)
@@ -110,9 +112,9 @@ static void waste_is_bounded(struct kunit *test)
 }
 
 /*
- * For every byte of a span the multiplication gives the index of its object,
- * and a lower half below the divisor for an object's first byte only.  The
- * byte behind the last object may pass as one: its state is NONE.
+ * For every byte of a span the product gives the index of its object, and its
+ * lower half is below the divisor only for the first byte of an object.  The
+ * byte behind the last object may pass as a first byte: its state is NONE.
  */
 static void divisor_is_exact(struct kunit *test)
 {
@@ -122,7 +124,7 @@ static void divisor_is_exact(struct kunit *test)
 		const struct kspan_class *info = &kspan_classes[class];
 		u32 bytes = info->nr_pages * KSPAN_PAGE_SIZE, offset;
 
-		/* So no second object could begin behind the last one. */
+		/* So no other object could begin behind the last one. */
 		KUNIT_ASSERT_LT(test, bytes - info->nr_objs * info->size,
 				info->size);
 		for (offset = 0; offset < bytes; offset++) {
@@ -140,7 +142,7 @@ static void divisor_is_exact(struct kunit *test)
 	}
 }
 
-/* The inline helpers do what the loop above does by hand. */
+/* The inline helpers agree with the arithmetic above. */
 static void index_and_address_are_inverse(struct kunit *test)
 {
 	struct kspan_span span = { .base = 0x12340000, .kind = KSPAN_PTR };
@@ -189,7 +191,7 @@ static void powers_of_two_are_aligned(struct kunit *test)
 	}
 }
 
-/* Span classes stand for one class and kind each, and none is forgotten. */
+/* Each span class stands for one class and one kind, and all exist. */
 static void span_classes_are_unique(struct kunit *test)
 {
 	DECLARE_BITMAP(seen, (KSPAN_TINY + 1) * (KSPAN_NR_CLASSES + 1));
@@ -214,7 +216,7 @@ static void span_classes_are_unique(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_sc_kind(KSPAN_SC_TINY), KSPAN_TINY);
 }
 
-/* kspan_size_roundup() foretells kspan_size() of a real object. */
+/* kspan_size_roundup() predicts kspan_size() of a real object. */
 static void roundup_is_the_usable_size(struct kunit *test)
 {
 	static const size_t steps[] = { 1, 7, 8, 9, 31, 129, 1000, 4097 };
@@ -233,7 +235,7 @@ static void roundup_is_the_usable_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_size_roundup(0), (size_t)0);
 	KUNIT_EXPECT_EQ(test, kspan_size_roundup(KSPAN_SMALL_MAX),
 			(size_t)KSPAN_SMALL_MAX);
-	/* Sums that would overflow are given back as they came. */
+	/* Sizes whose rounding would overflow are returned unchanged. */
 	KUNIT_EXPECT_EQ(test, kspan_size_roundup(SIZE_MAX), SIZE_MAX);
 	KUNIT_EXPECT_GE(test, kspan_size_roundup(SIZE_MAX - KSPAN_PAGE_SIZE),
 			SIZE_MAX - KSPAN_PAGE_SIZE);

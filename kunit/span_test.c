@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans by themselves, on descriptors that nobody else sees: how they begin,
- * what the self-check finds, and how they end.
+ * Spans on their own, with private descriptors: their setup, their self-check,
+ * and their end.
  */
 #include <linux/align.h>
 #include <linux/bitmap.h>
@@ -13,7 +13,7 @@
 
 #define FAKE_BASE	0x10000000UL
 
-/* A span of made-up memory, set up as central_grow() does. */
+/* A span of fictitious memory, set up as central_grow() does. */
 static struct kspan_span *new_span(struct kunit *test, unsigned int sc,
 				   bool needzero)
 {
@@ -41,7 +41,7 @@ static void expect_found(struct kunit *test, const struct kspan_span *span,
 				  "sc %u: %s is not found", kspan_span_sc(span), what);
 }
 
-/* The end of the block behind span->state, as far as setup and use go. */
+/* The end of the block that span->state points to, as used by the code. */
 static char *block_end(const struct kspan_span *span)
 {
 	if (span->kind == KSPAN_TINY)
@@ -84,8 +84,8 @@ static void setup(struct kunit *test)
 }
 
 /*
- * Two spans' states are in different cache lines, and each has room for all
- * that is kept there: neither writes into the other's.
+ * The states of two spans are in different cache lines, and each block has room
+ * for all its data, so that no span writes into another's.
  */
 static void states_are_apart(struct kunit *test)
 {
@@ -108,7 +108,7 @@ static void states_are_apart(struct kunit *test)
 	}
 }
 
-/* A large object's descriptor has no states. */
+/* The descriptor of a large object has no states. */
 static void large_has_no_states(struct kunit *test)
 {
 	struct kspan_span *span = kspan_span_alloc(0, GFP_KERNEL);
@@ -123,14 +123,14 @@ static void large_has_no_states(struct kunit *test)
 	kspan_span_free(span);
 }
 
-/* Every state with and without the object in the bitmap: allowed or not. */
+/* Every state, with the object in the bitmap and not: allowed or not. */
 static void state_table(struct kunit *test)
 {
 	static const struct {
 		u8 state;
 		bool live;
-		bool in_span;	/* may be in the bitmap */
-		bool outside;	/* may be out of it */
+		bool in_span;	/* allowed in the bitmap */
+		bool outside;	/* allowed outside of it */
 	} rows[] = {
 		{ KSPAN_OBJ_FREE, false, true, true },
 		{ KSPAN_OBJ_ZEROED, false, true, true },
@@ -166,7 +166,7 @@ static void state_table(struct kunit *test)
 	kspan_span_free(span);
 }
 
-/* Plant one fault after the other, at the first, a middle, the last object. */
+/* Plant one fault after the other at the given object. */
 static void plant_faults(struct kunit *test, struct kspan_span *span,
 			 unsigned int at)
 {
@@ -218,10 +218,10 @@ static void check_finds_corruption(struct kunit *test)
 	}
 }
 
-/* What is beyond the last object's bit does not matter and is not counted. */
+/* Bits beyond the last object are neither checked nor counted. */
 static void bits_beyond_are_ignored(struct kunit *test)
 {
-	/* 56 objects: 8 bits of the last word are nobody's. */
+	/* 56 objects: the last 8 bits of the word are unused. */
 	struct kspan_span *span = new_span(test, kspan_size_to_class(144), true);
 
 	KUNIT_ASSERT_NE(test, span->nr_objs % 64, 0);
@@ -231,9 +231,8 @@ static void bits_beyond_are_ignored(struct kunit *test)
 }
 
 /*
- * A span that ended keeps its descriptor until somebody has waited for a
- * grace period: whoever still holds the pointer reads a divisor of 0, and no
- * new span.
+ * A dead span keeps its descriptor for a grace period: a reader that still
+ * holds the pointer reads a divisor of 0, never a new span.
  */
 static void dead_spans(struct kunit *test)
 {
@@ -241,7 +240,7 @@ static void dead_spans(struct kunit *test)
 	struct kspan_span *dead[3], *fresh;
 	struct kspan_stats stats;
 
-	/* Other spans must not end meanwhile, which a worker could do. */
+	/* Otherwise a worker could end other spans meanwhile. */
 	kspan_release();
 	kspan_span_free_dead();
 	kspan_read_stats(&stats);
@@ -249,7 +248,7 @@ static void dead_spans(struct kunit *test)
 		dead[i] = new_span(test, sc, true);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&stats, mspan_inuse),
 			(u64)(nr * sizeof(struct kspan_span)));
-	/* So that no worker empties the list between the two looks at it. */
+	/* Keep workers from emptying the list between the two counts. */
 	preempt_disable();
 	before = kspan_span_nr_dead();
 	for (i = 0; i < nr; i++)
@@ -274,7 +273,7 @@ static void dead_spans(struct kunit *test)
 			    "descriptors were not recycled");
 }
 
-/* Recycled memory is used again: pools do not grow with the spans' number. */
+/* Freed descriptors are reused: pools do not grow with the number of spans. */
 static void recycling_is_bounded(struct kunit *test)
 {
 	unsigned int sc = kspan_size_to_class(8), round, i;

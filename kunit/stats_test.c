@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The numbers: what Documentation/debugfs.rst says about them at rest, and
- * that they follow every single call exactly.
+ * The statistics: the rules of Documentation/debugfs.rst hold at rest, and each
+ * call changes the numbers exactly.
  */
 #include <linux/math.h>
 #include <linux/sizes.h>
@@ -16,17 +16,17 @@
 
 #define MAX_OBJS	600U
 
-/* An object of the model, and what it adds to heap_objects. */
+/* An object of the model and its share of heap_objects. */
 struct object {
 	void *ptr;
 	size_t size;
 	bool tiny;
 };
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static struct object objects[MAX_OBJS];
 
-/* The equations between the numbers while nothing moves. */
+/* Expect the equations between the numbers that hold at rest. */
 static void expect_at_rest(struct kunit *test)
 {
 	u64 nmalloc = 0, nfree = 0, live = 0;
@@ -57,7 +57,7 @@ static void expect_at_rest(struct kunit *test)
 			stats.large_nmalloc + stats.tinyallocs + nmalloc);
 	KUNIT_EXPECT_EQ(test, stats.nfree,
 			stats.large_nfree + stats.tinyallocs + nfree);
-	/* With check=2 an object counts with what it was asked for. */
+	/* With check=2 an object counts with its requested size. */
 	if (kspan_redzone_on())
 		KUNIT_EXPECT_LE(test, stats.alloc, live + stats.large_alloc);
 	else
@@ -69,7 +69,7 @@ static void expect_at_rest(struct kunit *test)
 	KUNIT_EXPECT_LE(test, stats.mcache_inuse, stats.mcache_sys);
 }
 
-/* Allocate something by one of the ways there are. */
+/* Allocate an object with a random function. */
 static void fill_object(struct kunit *test, struct object *object,
 			struct kspan_random *random)
 {
@@ -118,7 +118,7 @@ static void free_objects(void)
 	}
 }
 
-/* The equations hold again and again through a random mix of everything. */
+/* The equations hold throughout a random mix of calls. */
 static void equations_hold(struct kunit *test)
 {
 	struct kspan_random random;
@@ -148,7 +148,7 @@ static void equations_hold(struct kunit *test)
 	expect_at_rest(test);
 }
 
-/* Objects and bytes follow each call, by the sizes kspan_size() tells. */
+/* Each call changes objects and bytes as kspan_size() says. */
 static void every_call_counts(struct kunit *test)
 {
 	u64 live_bytes = 0, ever_bytes = 0, nr_alloc = 0, nr_free = 0;
@@ -171,7 +171,7 @@ static void every_call_counts(struct kunit *test)
 			nr_free++;
 		} else {
 			fill_object(test, object, &random);
-			/* How tiny ones share blocks is another suite's. */
+			/* How tiny objects share blocks is tested elsewhere. */
 			if (object->tiny) {
 				kspan_free(object->ptr);
 				object->ptr = NULL;
@@ -195,7 +195,7 @@ static void every_call_counts(struct kunit *test)
 	free_objects();
 }
 
-/* Each class knows exactly what was allocated and freed in it. */
+/* Each class counts its allocations and frees exactly. */
 static void every_class_counts(struct kunit *test)
 {
 	unsigned int class, nr, i;
@@ -231,7 +231,7 @@ static void every_class_counts(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, now.nfree - before.nfree, (u64)nr);
 	}
 
-	/* Where free objects lie does not change what was counted. */
+	/* Draining the caches changes none of these counts. */
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		struct kspan_class_stats now;
 
@@ -244,7 +244,7 @@ static void every_class_counts(struct kunit *test)
 	}
 }
 
-/* What only grows only grows, and heap_released by what is given back. */
+/* Cumulative numbers only grow, heap_released by what is given back. */
 static void some_only_grow(struct kunit *test)
 {
 	struct kspan_random random;
@@ -284,7 +284,7 @@ static void some_only_grow(struct kunit *test)
 	free_objects();
 }
 
-/* With everything freed and released nothing but the reserve is left. */
+/* With all objects freed and released only the reserve remains. */
 static void release_leaves_the_reserve(struct kunit *test)
 {
 	u64 chunk = KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE;
@@ -309,7 +309,7 @@ static void release_leaves_the_reserve(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_release(), (size_t)0);
 }
 
-/* Counting takes no memory and no side: two readings at rest are equal. */
+/* Reading the statistics changes nothing: two readings at rest are equal. */
 static void reading_changes_nothing(struct kunit *test)
 {
 	struct kspan_stats a, b;
@@ -318,7 +318,7 @@ static void reading_changes_nothing(struct kunit *test)
 	for (i = 0; i < 100; i++) {
 		kspan_read_stats(&a);
 		kspan_read_stats(&b);
-		/* The scavenger may have run in between, but not each time. */
+		/* The scavenger may run in between, but not each time. */
 		if (!memcmp(&a, &b, sizeof(a)))
 			break;
 	}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tiny allocator: several objects of 1 … 15 bytes to a block of 16, which
- * comes back when the last of them is freed.
+ * The tiny allocator: objects of 1 to 15 bytes share blocks of 16 bytes.  A
+ * block is freed when its last object is.
  *
- * Each CPU and context has a current block of its own.  The cases that look at
- * one begin without one and keep preemption off, so that they stay on their
- * CPU and the scavenger cannot retire it.
+ * Each CPU and context has its own current block.  Cases that depend on it
+ * start without one and keep preemption off, so that they stay on their CPU and
+ * the scavenger cannot drain the block.
  */
 #include <linux/align.h>
 #include <linux/preempt.h>
@@ -20,7 +20,7 @@
 
 #define MAX_PARTS	256U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static char *parts[MAX_PARTS];
 static size_t sizes[MAX_PARTS];
 
@@ -55,7 +55,7 @@ static void free_parts(unsigned int nr)
 		kspan_free(parts[nr]);
 }
 
-/* Alignment by the low bits of the size, as the Go runtime has it. */
+/* Alignment by the low bits of the size, as in the Go runtime. */
 static unsigned int alignment_of(size_t size)
 {
 	static const unsigned char align[] = { 8, 1, 2, 1, 4, 1, 2, 1 };
@@ -64,8 +64,8 @@ static unsigned int alignment_of(size_t size)
 }
 
 /*
- * Every size: aligned, inside one block of a tiny span, of exactly the size
- * asked for, and apart from all others that live.
+ * Every size: aligned, inside one block of a tiny span, of exactly the
+ * requested size, and not overlapping any live object.
  */
 static void every_size(struct kunit *test)
 {
@@ -96,7 +96,7 @@ static void every_size(struct kunit *test)
 	free_parts(MAX_PARTS);
 }
 
-/* From 16 bytes on an object is an ordinary one without pointers. */
+/* From 16 bytes on an object is an ordinary data object. */
 static void larger_ones_are_data(struct kunit *test)
 {
 	static const size_t above[] = { 16, 17, 100, 32768, 40000 };
@@ -117,7 +117,7 @@ static void larger_ones_are_data(struct kunit *test)
 			    ZERO_SIZE_PTR);
 }
 
-/* 8 + 4 + 2 + 1 + 1 bytes fill one block, in this order and without a gap. */
+/* 8 + 4 + 2 + 1 + 1 bytes fill one block, in this order and without gaps. */
 static void objects_share_a_block(struct kunit *test)
 {
 	static const size_t fit[] = { 8, 4, 2, 1, 1 };
@@ -141,7 +141,7 @@ static void objects_share_a_block(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&stats, heap_objects), 1ULL);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&stats, nmalloc), 5ULL);
 
-	/* Full: the next one begins a block. */
+	/* The block is full, so the next object begins a new one. */
 	parts[i] = kspan_alloc_tiny(1, GFP_ATOMIC);
 	KUNIT_EXPECT_NE(test, block_of(parts[i]), block_of(parts[0]));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&stats, heap_objects), 2ULL);
@@ -149,7 +149,7 @@ static void objects_share_a_block(struct kunit *test)
 	end();
 }
 
-/* A gap that alignment leaves is not used, and hurts nobody. */
+/* A gap due to alignment remains unused. */
 static void alignment_leaves_gaps(struct kunit *test)
 {
 	begin();
@@ -164,7 +164,9 @@ static void alignment_leaves_gaps(struct kunit *test)
 	end();
 }
 
-/* A block that cannot hold more than the current one does not replace it. */
+/*
+ * A new block with no more room left than the current one does not replace it.
+ */
 static void roomier_block_stays_current(struct kunit *test)
 {
 	begin();
@@ -177,7 +179,7 @@ static void roomier_block_stays_current(struct kunit *test)
 	end();
 }
 
-/* In whatever order its parts are freed, the last one returns the block. */
+/* Whatever the order of the frees, the last one frees the block. */
 static void last_part_returns_the_block(struct kunit *test)
 {
 	static const unsigned char order[][4] = {
@@ -192,7 +194,7 @@ static void last_part_returns_the_block(struct kunit *test)
 		begin();
 		for (k = 0; k < 4; k++)
 			parts[k] = kspan_alloc_tiny(4, GFP_ATOMIC);
-		/* Full, but current as long as no other takes its place. */
+		/* A full block remains current until another replaces it. */
 		parts[4] = kspan_alloc_tiny(1, GFP_ATOMIC);
 		state = kspan_test_state(parts[0]);
 		before = blocks();
@@ -209,7 +211,7 @@ static void last_part_returns_the_block(struct kunit *test)
 	}
 }
 
-/* The current block, once all its parts are freed, is begun anew. */
+/* A current block whose objects are all freed is used again from its start. */
 static void current_block_begins_anew(struct kunit *test)
 {
 	struct kspan_class_stats before;
@@ -233,7 +235,7 @@ static void current_block_begins_anew(struct kunit *test)
 	end();
 }
 
-/* Blocks in which some of the first @nr parts live; NULL is a dead one. */
+/* Blocks that hold a live part among the first @nr; NULL is a freed part. */
 static unsigned int count_blocks(unsigned int nr)
 {
 	unsigned int i, k, found = 0;
@@ -249,7 +251,7 @@ static unsigned int count_blocks(unsigned int nr)
 	return found;
 }
 
-/* Numbers and contents through 4000 random allocs and frees. */
+/* Numbers and contents throughout 4000 random calls. */
 static void accounting(struct kunit *test)
 {
 	struct kspan_random random;
@@ -289,7 +291,7 @@ static void accounting(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), nr_alloc);
 }
 
-/* An alloc that asks for zeros gets them, and its neighbours stay. */
+/* A zeroed object is zero, and its neighbours are unchanged. */
 static void zeroed(struct kunit *test)
 {
 	size_t size;
@@ -298,7 +300,7 @@ static void zeroed(struct kunit *test)
 		unsigned int beside = KSPAN_TINY_MAX - size;
 
 		begin();
-		/* Leave a dirty block behind, to be begun anew. */
+		/* Leave a dirty block to be used again from its start. */
 		parts[0] = kspan_alloc_tiny(15, GFP_ATOMIC);
 		memset(parts[0], 0xff, 15);
 		kspan_free(parts[0]);
@@ -315,7 +317,7 @@ static void zeroed(struct kunit *test)
 	}
 }
 
-/* Task, softirq and hardirq cut from blocks of their own. */
+/* Task, softirq and hardirq context use blocks of their own. */
 static void alloc_one_byte(void *arg)
 {
 	*(void **)arg = kspan_alloc_tiny(1, GFP_ATOMIC);
@@ -337,7 +339,7 @@ static void contexts_share_no_block(struct kunit *test)
 	migrate_enable();
 }
 
-/* Each bad free is found and counted once, and hurts no neighbour. */
+/* Each bad free is found and counted once, and harms no neighbour. */
 static void bad_frees(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -371,8 +373,8 @@ static void bad_frees(struct kunit *test)
 }
 
 /*
- * A span that contradicts itself is retired once, although it has no magic to
- * lose; and what returns to it stays out of use.
+ * An inconsistent span is quarantined once, although tiny spans always have a
+ * divisor of 0.  Blocks that return to it are not reused.
  */
 static void corrupt_span_is_quarantined(struct kunit *test)
 {

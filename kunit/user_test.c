@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Copies to and from user space are bounded by the object, from any of its bytes;
- * what is beyond is refused and counted.  The suite's thread borrows the address
- * space of the task that asked for the tests.
+ * Copies to and from user space are bounded by the object, from any byte of it.
+ * Copies beyond it are refused and counted.  The thread of the suite borrows
+ * the address space of the task that started the tests.
  */
 #include <linux/err.h>
 #include <linux/kthread.h>
@@ -20,14 +20,17 @@
 static char __user *area;
 static struct kspan_stats before;
 
-/* Run a case with user space's memory at hand. */
+/* Run a case with an area of user memory. */
 static void with_area(struct kunit *test, void (*fn)(struct kunit *test))
 {
 	unsigned long addr;
 
 	if (!kspan_test_mm)
 		kunit_skip(test, "no task's address space");
-	/* Here, since the suite's init and exit may run in other threads. */
+	/*
+	 * In each case, as the init and exit of the suite may run in other
+	 * threads.
+	 */
 	kthread_use_mm(kspan_test_mm);
 	addr = vm_mmap(NULL, 0, USER_BYTES, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
@@ -58,7 +61,7 @@ static void fill(u8 *bytes, size_t n, unsigned int seed)
 		bytes[i] = i * 7 + seed;
 }
 
-/* Out and back in, whole objects and parts. */
+/* Copies out and back in, of whole objects and of parts. */
 static void copies_are_exact(struct kunit *test)
 {
 	unsigned int i;
@@ -97,7 +100,7 @@ static void expect_refused(struct kunit *test, void *ptr, unsigned long n)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_copy), was + 2);
 }
 
-/* One byte more than the object has, whatever byte the copy begins at. */
+/* One byte more than the object has, from several of its bytes. */
 static void overlong_copies(struct kunit *test)
 {
 	static const size_t some[] = { 1, 20, 100, 32768, 100000 };
@@ -121,7 +124,7 @@ static void overlong_copies(struct kunit *test)
 			expect_refused(test, ptr + at, ULONG_MAX);
 			expect_refused(test, ptr + at, ULONG_MAX - at);
 		}
-		/* Nothing went anywhere. */
+		/* Nothing was copied. */
 		KUNIT_EXPECT_EQ(test, get_user(byte, area), 0);
 		KUNIT_EXPECT_EQ(test, byte, (char)0);
 		KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x55, usable));
@@ -133,7 +136,7 @@ static void overlong_copies(struct kunit *test)
 	}
 }
 
-/* Parts of a tiny block are objects of their own. */
+/* Each tiny object of a block has its own bounds. */
 static void tiny_objects(struct kunit *test)
 {
 	u8 *a, *b;
@@ -152,7 +155,7 @@ static void tiny_objects(struct kunit *test)
 	kspan_free(b);
 }
 
-/* What is no live object of kspan's at all. */
+/* Pointers that are not in a live object of kspan. */
 static void no_object(struct kunit *test)
 {
 	u8 *ptr = kspan_alloc(100, GFP_KERNEL);
@@ -165,13 +168,13 @@ static void no_object(struct kunit *test)
 	expect_refused(test, other, 1);
 	expect_refused(test, &local, 1);
 	expect_refused(test, NULL, 1);
-	/* No bytes are no copy. */
+	/* A copy of 0 bytes is always allowed. */
 	KUNIT_EXPECT_EQ(test, kspan_copy_to_user(area, ptr, 0), 0UL);
 	KUNIT_EXPECT_EQ(test, kspan_copy_from_user(ptr, area, 0), 0UL);
 	vfree(other);
 }
 
-/* The kernel says how much it could not copy. */
+/* The number of bytes that could not be copied is returned. */
 static void bad_user_memory(struct kunit *test)
 {
 	char __user *end = area + USER_BYTES;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Verification: whatever is wrong in any structure, kspan_verify() finds it.
- * Each fault is planted while preemption is on but nothing else runs that
- * uses kspan, and taken away before anything can stumble over it.
+ * Verification: kspan_verify() finds a fault in any structure.  Each fault is
+ * planted while nothing else uses kspan, and is removed before any code can
+ * trip over it.
  */
 #include <linux/delay.h>
 #include <linux/preempt.h>
@@ -19,7 +19,7 @@
 #include "show/verify.h"
 #include "span/arena.h"
 
-/* Nobody else uses pointer-free objects of this class. */
+/* Nothing else uses data objects of this class. */
 #define SIZE	320U
 #define SC	(KSPAN_SC_DATA + kspan_size_to_class(SIZE))
 
@@ -32,8 +32,8 @@ static void expect_sound(struct kunit *test)
 }
 
 /*
- * Expect a finding that begins with the part's name.  Sums are compared only if
- * nothing changes meanwhile, so the worker may have to be waited for.
+ * Expect a finding that begins with the name of the part. verify compares sums
+ * only if nothing changes meanwhile, so wait for the worker if needed.
  */
 static void expect_found(struct kunit *test, const char *part)
 {
@@ -58,7 +58,7 @@ static void *new_object(struct kunit *test)
 	return ptr;
 }
 
-/* With objects of all kinds about, and after they are gone, all is well. */
+/* No finding, with objects of all kinds and after they are freed. */
 static void busy_allocator_is_sound(struct kunit *test)
 {
 	static const size_t sizes[] = { 8, 100, 1000, 10000, 40000, 3 << 20 };
@@ -87,7 +87,7 @@ static void busy_allocator_is_sound(struct kunit *test)
 	expect_sound(test);
 }
 
-/* A span that contradicts itself, partial and full. */
+/* An inconsistent span, in several ways. */
 static void spans(struct kunit *test)
 {
 	void *ptr = new_object(test);
@@ -110,7 +110,7 @@ static void spans(struct kunit *test)
 	expect_sound(test);
 }
 
-/* Figures of a central list. */
+/* Wrong figures of a central list. */
 static void central_lists(struct kunit *test)
 {
 	struct kspan_central *central = kspan_central_of(numa_mem_id(), SC);
@@ -127,7 +127,7 @@ static void central_lists(struct kunit *test)
 	expect_sound(test);
 }
 
-/* Figures of a chunk and of the heap it is in. */
+/* Wrong figures of a chunk and of its page heap. */
 static void page_heap(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -148,8 +148,8 @@ static void page_heap(struct kunit *test)
 }
 
 /*
- * The heap agrees with itself, but pages are lost: taken for a span that is
- * in no map.
+ * The page heap is consistent, but pages are lost: allocated for a span that is
+ * not in the map.
  */
 static void lost_pages(struct kunit *test)
 {
@@ -162,14 +162,14 @@ static void lost_pages(struct kunit *test)
 	expect_sound(test);
 }
 
-/* A page that leads to the wrong span, and one that leads nowhere. */
+/* A page that leads to the wrong span, and one that leads to none. */
 static void arena_map(struct kunit *test)
 {
 	void *ptr = new_object(test), *other = kspan_alloc(64, GFP_KERNEL);
 	struct kspan_span *span = kspan_test_span(ptr);
 
 	KUNIT_ASSERT_NOT_NULL(test, other);
-	/* No magazine holds an object of theirs, which would be found first. */
+	/* Otherwise an object of theirs in a magazine would be found first. */
 	kspan_release();
 	kspan_arena_set(span->base, 1, kspan_test_span(other));
 	expect_found(test, "arena:");
@@ -181,7 +181,7 @@ static void arena_map(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* An object in a magazine that is somebody's. */
+/* A live object in a magazine. */
 static void magazines(struct kunit *test)
 {
 	void *ptr = new_object(test);
@@ -194,7 +194,7 @@ static void magazines(struct kunit *test)
 	expect_sound(test);
 }
 
-/* The same in a magazine that lies in a depot. */
+/* The same in a magazine that is in a depot. */
 static void depots(struct kunit *test)
 {
 	unsigned int cap = kspan_sc_info(SC)->mag_cap, i, nr = 4 * cap;
@@ -220,7 +220,7 @@ static void depots(struct kunit *test)
 	*slot->state = KSPAN_OBJ_LIVE;
 	expect_found(test, "depot:");
 	*slot->state = KSPAN_OBJ_FREE;
-	/* The sentinel of a magazine is what ends it. */
+	/* Corrupt the sentinel, which marks the end of a magazine. */
 	slot -= cap;
 	slot->state = kspan_test_state(objs[0]);
 	expect_found(test, "depot:");
@@ -228,7 +228,7 @@ static void depots(struct kunit *test)
 	expect_sound(test);
 }
 
-/* Objects that are live by their states but not by the counts, or reversed. */
+/* An object that is not live by its state but by the counts. */
 static void counts(struct kunit *test)
 {
 	void *ptr = new_object(test);
@@ -241,7 +241,7 @@ static void counts(struct kunit *test)
 	kspan_free(ptr);
 }
 
-/* The same for large objects, runs of a chunk and regions of their own. */
+/* The same for large objects, as runs and as regions. */
 static void large_counts(struct kunit *test)
 {
 	static const size_t sizes[] = { 40000, 3 << 20 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Wiping: with init_on_free=1 nothing of an object is left when it was freed,
- * whatever it was and however it ended.  Skipped in kernels without that.
+ * Wiping: with init_on_free=1 nothing of an object's content is left after its
+ * free, whatever kind it was and however it was freed.  Skipped in kernels
+ * without init_on_free=1.
  *
- * With check=2 a freed object is filled with poison instead, which does as
+ * With check=2 a freed object is filled with poison instead, which serves as
  * well.
  */
 #include <linux/cpumask.h>
@@ -26,13 +27,13 @@ static void *by_aligned(size_t size, gfp_t gfp)
 	return kspan_alloc_aligned(size, 128, gfp);
 }
 
-/* Whole pages, of which a region has some to spare in front. */
+/* Whole pages; a region has room in front of the object. */
 static void *by_pages(size_t size, gfp_t gfp)
 {
 	return kspan_alloc_aligned(size, SZ_64K, gfp);
 }
 
-/* From what the page heap has: large ones are runs. */
+/* From the page heap, so that large objects are runs. */
 static void *by_atomic(size_t size, gfp_t gfp)
 {
 	return kspan_alloc(size, GFP_ATOMIC);
@@ -45,7 +46,7 @@ static void *by_bulk(size_t size, gfp_t gfp)
 	return kspan_alloc_bulk(size, gfp, 1, &obj) == 1 ? obj : NULL;
 }
 
-/* A way to get an object. */
+/* A function that allocates an object. */
 static const struct way {
 	const char *name;
 	void *(*alloc)(size_t size, gfp_t gfp);
@@ -87,7 +88,7 @@ static void end_resize(void *ptr, size_t size)
 		kspan_free(ptr);
 }
 
-/* Moved away from: the copy is another object. */
+/* Resize with a move; the new object is a copy. */
 static void end_move(void *ptr, size_t size)
 {
 	kspan_free(kspan_realloc(ptr, 2 * size + KSPAN_PAGE_SIZE, GFP_KERNEL));
@@ -105,18 +106,20 @@ static void end_in_nmi(void *ptr, size_t size)
 	kspan_deferred_exit();
 }
 
-/* A way to free one. */
+/* Functions that free an object. */
 static void (* const ends[])(void *ptr, size_t size) = {
 	end_free, end_sized, end_bulk, end_resize, end_move, end_in_nmi,
 };
 
-/* Not inlined, so that the compiler does not judge by the size asked for. */
+/*
+ * Not inlined, so that the compiler does not check against the requested size.
+ */
 static noinline void fill(void *ptr)
 {
 	memset(ptr, SECRET, kspan_size(ptr));
 }
 
-/* Whether nothing of it is left.  Not inlined, as the object is gone. */
+/* Whether no byte is left.  Not inlined, as the object has been freed. */
 static noinline bool is_wiped(const void *ptr, size_t size)
 {
 	bool wiped;
@@ -149,7 +152,7 @@ static void every_way(struct kunit *test)
 	void *ptr;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		/* With a full reserve, for who cannot sleep. */
+		/* Fill the reserve for callers that cannot sleep. */
 		kspan_release();
 		for (k = 0; k < ARRAY_SIZE(ends); k++) {
 			ptr = way->alloc(sizes[i], GFP_KERNEL);
@@ -180,7 +183,7 @@ static void every_class(struct kunit *test)
 		kspan_free(objs[1]);
 		KUNIT_EXPECT_TRUE_MSG(test, is_wiped(objs[1], size), "class %u",
 				      class);
-		/* And nothing beside it. */
+		/* The neighbours are unchanged. */
 		KUNIT_EXPECT_NULL(test, memchr_inv(objs[0], SECRET, size));
 		KUNIT_EXPECT_NULL(test, memchr_inv(objs[2], SECRET, size));
 		kspan_free(objs[0]);
@@ -213,7 +216,7 @@ static void every_context(struct kunit *test)
 	}
 }
 
-/* A part of a block is wiped by itself, and only it. */
+/* A tiny object is wiped when it is freed, and its neighbours are not. */
 static void tiny_parts(struct kunit *test)
 {
 	static void *objs[40];

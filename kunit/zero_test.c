@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Zeroing: whoever asks for zeros gets them, by every way there is to ask and
- * whatever was in the memory before.  All usable bytes are zeroed, not only
- * those asked for, so that an object can grow in place with zeros behind.
+ * Zeroing: a caller that asks for zeroed memory gets it from every function,
+ * whatever the memory contained.  All usable bytes are zeroed, not only the
+ * requested ones, so that an object can grow in place and still be zero behind.
  *
- * A kernel that runs with init_on_alloc=1 asks for everybody.
+ * A kernel with init_on_alloc=1 zeroes every allocation.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -18,10 +18,10 @@
 
 #define MAX_OBJS	1030U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
-/* A way to get an object. */
+/* A function that allocates an object. */
 struct way {
 	const char *name;
 	void *(*alloc)(size_t size, gfp_t gfp);
@@ -97,7 +97,9 @@ static void init_on_alloc_only(struct kunit *test)
 		kunit_skip(test, "the kernel runs without init_on_alloc=1");
 }
 
-/* Not inlined, so that the compiler does not judge by the size asked for. */
+/*
+ * Not inlined, so that the compiler does not check against the requested size.
+ */
 static noinline void soil(void *ptr)
 {
 	memset(ptr, 0xff, kspan_size(ptr));
@@ -113,7 +115,7 @@ static void expect_clean(struct kunit *test, void *ptr, size_t size)
 	KUNIT_EXPECT_TRUE_MSG(test, is_clean(ptr), "%zu bytes", size);
 }
 
-/* Leave dirty free objects behind, in cache and spans. */
+/* Leave dirty free objects in the cache and in spans. */
 static void leave_dirt(struct kunit *test, const struct way *way, size_t size,
 		       unsigned int nr)
 {
@@ -127,7 +129,7 @@ static void leave_dirt(struct kunit *test, const struct way *way, size_t size,
 	kspan_free_bulk(nr, objs);
 }
 
-/* A whole span of every class, asked for one byte short of its size. */
+/* More than a span of every class, with full and one byte smaller sizes. */
 static void expect_small_zero(struct kunit *test, gfp_t gfp)
 {
 	const struct way *way = test->param_value;
@@ -160,7 +162,7 @@ static void init_on_alloc_every_class(struct kunit *test)
 	expect_small_zero(test, GFP_KERNEL);
 }
 
-/* Large ones: a run and a region that were in use before. */
+/* Large objects: a run and a region that were used before. */
 static void expect_large_zero(struct kunit *test, gfp_t gfp)
 {
 	static const size_t sizes[] = {
@@ -190,7 +192,7 @@ static void init_on_alloc_large(struct kunit *test)
 	expect_large_zero(test, GFP_KERNEL);
 }
 
-/* Tiny objects: each part of a block, and the block from its start again. */
+/* Tiny objects: each part of a block, and blocks that are used again. */
 static void expect_tiny_zero(struct kunit *test, gfp_t gfp)
 {
 	static const struct way tiny = { "alloc_tiny", kspan_alloc_tiny };
@@ -220,7 +222,7 @@ static void init_on_alloc_tiny(struct kunit *test)
 	expect_tiny_zero(test, GFP_ATOMIC);
 }
 
-/* Bulk across magazines: the used objects in front, fresh ones behind. */
+/* Bulk calls across magazines: used objects first, then fresh ones. */
 static void expect_bulk_zero(struct kunit *test, gfp_t gfp)
 {
 	static const size_t sizes[] = { 8, 64, 520, 4096, 32768 };
@@ -261,7 +263,7 @@ static void *grow(struct kunit *test, char *ptr, size_t old, size_t new,
 	return ptr;
 }
 
-/* An object that grows: to the next class, and in its place. */
+/* An object that grows in place, and into the next class. */
 static void expect_grown_zero(struct kunit *test, gfp_t gfp)
 {
 	static const struct way plain = { "alloc", kspan_alloc };
@@ -293,7 +295,7 @@ static void init_on_alloc_grown(struct kunit *test)
 	expect_grown_zero(test, GFP_KERNEL);
 }
 
-/* As krealloc() of newer kernels: what an object gives up does not come back. */
+/* As with krealloc() of newer kernels, old bytes do not reappear. */
 static void init_on_alloc_shrunk_and_grown(struct kunit *test)
 {
 	unsigned int class;
@@ -312,7 +314,7 @@ static void init_on_alloc_shrunk_and_grown(struct kunit *test)
 	}
 }
 
-/* Memory nobody had before: what is said to be zero is, and the rest too. */
+/* Fresh memory is zero, and so is every free object in state ZEROED. */
 static void fresh_memory(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -320,7 +322,7 @@ static void fresh_memory(struct kunit *test)
 
 	kspan_release();
 	kspan_read_stats(&before);
-	/* 1000 * 4 KiB do not fit in what a release leaves. */
+	/* 1000 * 4 KiB exceed what remains after a release. */
 	for (i = 0; i < 1000; i++) {
 		struct kspan_span *span;
 
@@ -340,8 +342,8 @@ static void fresh_memory(struct kunit *test)
 }
 
 /*
- * An object keeps the mark "known to be zero" only until it is used: given
- * with one content, it is given with another the next time.
+ * An object is in state ZEROED only until it is used: the second time it has to
+ * be zeroed again.
  */
 static void mark_ends_with_use(struct kunit *test)
 {
@@ -356,7 +358,9 @@ static void mark_ends_with_use(struct kunit *test)
 			soil(objs[i]);
 		}
 		kspan_free_bulk(300, objs);
-		/* In the cache, in the spans, in the page heap. */
+		/*
+		 * Reuse from the cache and the spans, then from the page heap.
+		 */
 		if (round == 1)
 			kspan_release();
 	}
