@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Batches of 64-byte objects: allocate them all, one by one or by one call,
- * write a word to each, free them all.
+ * Batches of 64-byte objects: allocate them all, singly or in bulk, write a
+ * word to each, and free them all.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -47,7 +47,7 @@ fail:
 	return BENCH_FAILED;
 }
 
-/* Put @objs into the order of @order; both sides pay for it. */
+/* Put @objs into the order of @order; both sides have this cost. */
 static void reorder(void **objs, const u32 *order, unsigned int nr)
 {
 	unsigned int i;
@@ -82,7 +82,7 @@ static __always_inline u64 bulk_loop(const struct bench_args *args,
 static __always_inline size_t slab_alloc_bulk(size_t size, gfp_t gfp, size_t nr,
 					      void **objs)
 {
-	/* Whether it tells their number depends on the kernel. */
+	/* Whether the return value is the number depends on the kernel. */
 	return kmem_cache_alloc_bulk(slab_cache, gfp, nr, objs) ? nr : 0;
 }
 
@@ -170,7 +170,7 @@ static void run_rows(u32 *order)
 			bench_row(name, batch_kspan, batch_slab, &args);
 		}
 	}
-	/* The kernel's cache is new as well. */
+	/* Both caches start empty. */
 	kspan_release();
 	args.kernel = "kmem_cache";
 	for (k = 0; k < 2; k++) {

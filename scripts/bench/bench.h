@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of kspan_bench share.
+ * Declarations shared by the files of kspan_bench.
  *
- * A workload is one loop, written once as an always-inline function of the
- * functions to call and instantiated for kspan and for the kernel.  Both
- * sides thus run the same code, and their calls are direct.
+ * A workload is one loop, written once as an always-inline function whose
+ * parameters are the functions to call.  It is instantiated for kspan and for
+ * the kernel, so that both sides run the same code with direct calls.
  */
 #ifndef KSPAN_BENCH_H
 #define KSPAN_BENCH_H
@@ -16,19 +16,19 @@
 #include <linux/timex.h>
 #include <linux/types.h>
 
-/* What a measurement returns if an allocation fails. */
+/* Result of a measurement in which an allocation failed. */
 #define BENCH_FAILED	U64_MAX
 
 struct bench_args {
 	size_t size;		/* bytes of an object */
 	gfp_t gfp;
-	unsigned int batch;	/* objects live at a time */
-	unsigned int loops;	/* how often; an operation is one of batch */
-	const u32 *order;	/* in which the objects of a batch are freed */
-	const char *kernel;	/* the other side, if it is not kmalloc */
+	unsigned int batch;	/* objects live at the same time */
+	unsigned int loops;	/* batches; one operation per object */
+	const u32 *order;	/* order in which a batch is freed */
+	const char *kernel;	/* the other side, if not kmalloc */
 };
 
-/* Runs the loop.  Return: what it took, by bench_now(), or BENCH_FAILED. */
+/* Run the loop.  Return: the time by bench_now(), or BENCH_FAILED. */
 typedef u64 (*bench_fn)(const struct bench_args *args);
 
 /* Set at load: whether this machine has a cycle counter. */
@@ -39,13 +39,13 @@ static inline u64 bench_now(void)
 	return bench_cycles ? get_cycles() : ktime_get_ns();
 }
 
-/* The one word that is written to every object. */
+/* Write one word, as is done with every object. */
 static __always_inline void bench_touch(void *ptr, unsigned long word)
 {
 	WRITE_ONCE(*(unsigned long *)ptr, word);
 }
 
-/* The next of numbers that are the same in every run; cheap. */
+/* A cheap generator with the same numbers in every run. */
 static __always_inline u32 bench_random(u64 *state)
 {
 	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -58,7 +58,7 @@ static __always_inline u32 bench_below(u64 *state, u32 n)
 	return ((u64)bench_random(state) * n) >> 31;
 }
 
-/* kmalloc() and its kind are macros or inline, so that they need a name. */
+/* Functions for kmalloc() and its relatives, which are macros or inline. */
 static __always_inline void *bench_kmalloc(size_t size, gfp_t gfp)
 {
 	return kmalloc(size, gfp);
@@ -69,22 +69,19 @@ static __always_inline void *bench_kvmalloc(size_t size, gfp_t gfp)
 	return kvmalloc(size, gfp);
 }
 
-/* main.c: whether the user wants the row, for what is dear to set up. */
+/* main.c: whether a row is wanted, for rows whose setup is expensive. */
 bool bench_wanted(const char *name);
-/* Whether one of a group of rows may be wanted. */
+/* Whether a row of the group may be wanted. */
 bool bench_group_wanted(const char *prefix);
-/*
- * Measure both sides in turn and print a row, unless the name is not
- * wanted.
- */
+/* Measure both sides in turn and print a row, if the name is wanted. */
 void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 	       const struct bench_args *args);
-/* A row of bytes used for each 1000 that were asked for. */
+/* Print a row of bytes used for each 1000 requested bytes. */
 void bench_memory_row(const char *name, u64 kspan, u64 kernel, u64 asked);
-/* Loops of a batch that make about as many operations as the user wants. */
+/* Number of batches that makes about as many operations as requested. */
 unsigned int bench_loops(unsigned int batch);
 
-/* The workloads, by file; all return 0 or an error. */
+/* The workloads by file; each returns 0 or an error. */
 int bench_pairs(void);
 int bench_batches(void);
 int bench_named(void);
@@ -97,17 +94,17 @@ int bench_copies(void);
 int bench_stress(void);
 int bench_cpus(void);
 
-/* copy.c: called by who loads the module, around everything else. */
+/* copy.c: called by the task that loads the module, around the run. */
 void bench_copy_prepare(void);
 void bench_copy_finish(void);
 
-/* fleet.c: a size as servers ask for. */
+/* fleet.c: a random size with the distribution of server programs. */
 u32 bench_fleet_size(u64 *random);
 
-/* threads.c: run @fn on CPUs 0 to @nr - 1 at once, a thread each. */
+/* threads.c: run @fn on CPUs 0 to @nr - 1 at once, in a thread each. */
 typedef int (*bench_thread_fn)(unsigned int id, void *arg);
 
-/* Return: what it took from the common start to the last end. */
+/* Return: the time from the common start to the last end. */
 u64 bench_on_cpus(unsigned int nr, bench_thread_fn fn, void *arg);
 
 #endif /* KSPAN_BENCH_H */

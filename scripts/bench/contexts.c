@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pairs in interrupts, and frees in softirq of what a task allocated, as
- * network drivers do.
+ * Pairs in interrupts, and frees in softirq of objects that a task allocated,
+ * as in network drivers.
  */
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
@@ -18,7 +18,7 @@
 
 static void *objs[NR_IN_IRQ];
 
-/* What an interrupt should do, how often, and what it took. */
+/* What an interrupt runs, how many operations, and how long they took. */
 static u64 (*visit_fn)(unsigned int nr);
 static unsigned int visit_nr;
 static u64 visit_took;

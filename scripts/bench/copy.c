@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Using objects: copies to and from user space, which the kernel checks
- * differently for vmalloc memory, and reads all over much memory, which the
- * TLB may or may not reach.
+ * Use of objects: copies to and from user space, which the kernel checks
+ * differently for vmalloc memory, and reads scattered over much memory, which
+ * cause TLB misses.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -72,7 +72,7 @@ static u64 exact_loop(const struct bench_args *args, void *ptr)
 	return bench_now() - start;
 }
 
-/* With the object's own bounds, as the kernel's check has them for slab's. */
+/* With a check of the object's bounds, as the kernel does for slab objects. */
 static u64 exact_kspan(const struct bench_args *args)
 {
 	void *ptr = kspan_zalloc(args->size, GFP_KERNEL);
@@ -120,7 +120,7 @@ static void copy_rows(void)
 	kthread_unuse_mm(user_mm);
 }
 
-/* Objects of a side, each with the address of the next, in random order. */
+/* Objects of each side; each holds the address of the next, in random order. */
 static void **kspan_chain, **slab_chain;
 
 static u64 walk(const struct bench_args *args, void **chain)
@@ -143,7 +143,7 @@ static u64 walk_slab(const struct bench_args *args)
 	return walk(args, slab_chain);
 }
 
-/* Link @objs to a ring in random order.  Return: its beginning. */
+/* Link @objs into a ring in random order.  Return: its first object. */
 static void **make_ring(void **objs, unsigned int nr)
 {
 	unsigned int i, at;

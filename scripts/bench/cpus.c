@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two CPUs: each for itself, one allocating what the other frees, and objects
- * that lie close to each other.
+ * Two CPUs: each on its own, one allocating what the other frees, and objects
+ * that are close to each other.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -15,7 +15,7 @@
 
 #define OBJ_SIZE	64
 #define BATCH		64U
-/* Batches on their way at a time; a power of two. */
+/* Batches in flight; a power of two. */
 #define RING		16U
 
 typedef void *(*alloc_fn)(size_t size, gfp_t gfp);
@@ -23,7 +23,10 @@ typedef void (*free_fn)(const void *ptr);
 
 struct ring {
 	void *batch[RING][BATCH];
-	/* Written by the producer, by the consumer; apart, for both spin. */
+	/*
+	 * Written by the producer and by the consumer.  In different cache
+	 * lines, as each side spins on one of them.
+	 */
 	unsigned int head ____cacheline_aligned;
 	unsigned int tail ____cacheline_aligned;
 	bool failed;
@@ -31,7 +34,7 @@ struct ring {
 
 static struct ring ring;
 
-/* What main handed the threads of cache-scratch. */
+/* Objects that the main thread passes to the threads of cache-scratch. */
 static void *handed[2];
 
 static __always_inline int pairs(const struct bench_args *args, alloc_fn alloc,
@@ -67,7 +70,7 @@ static __always_inline int produce(const struct bench_args *args, alloc_fn alloc
 			bench_touch(ptr, i);
 			ring.batch[head % RING][i] = ptr;
 		}
-		/* The batch is there. */
+		/* Publish the batch. */
 		smp_store_release(&ring.head, head + 1);
 	}
 	return 0;
@@ -78,7 +81,7 @@ static __always_inline int consume(const struct bench_args *args, free_fn free)
 	unsigned int i, tail, nr = args->loops / BATCH;
 
 	for (tail = 0; tail < nr; tail++) {
-		/* Then the batch. */
+		/* Then read the batch. */
 		while (smp_load_acquire(&ring.head) == tail) {
 			if (READ_ONCE(ring.failed))
 				return -ENOMEM;
@@ -86,13 +89,13 @@ static __always_inline int consume(const struct bench_args *args, free_fn free)
 		}
 		for (i = 0; i < BATCH; i++)
 			free(ring.batch[tail % RING][i]);
-		/* Its place may be used again. */
+		/* Free its place in the ring. */
 		smp_store_release(&ring.tail, tail + 1);
 	}
 	return 0;
 }
 
-/* Write one byte often, and allocate it anew now and then. */
+/* Write one byte often, and reallocate the object now and then. */
 static __always_inline int scratch(unsigned int id, const struct bench_args *args,
 				   alloc_fn alloc, free_fn free)
 {

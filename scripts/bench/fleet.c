@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random replacement, as in the larson benchmark: of many live objects one is
- * freed and another one allocated, all the time.
+ * Random replacement, as in the larson benchmark: with many live objects, free
+ * a random one and allocate another.
  *
- * The sizes follow what Google's servers ask for: the mean of the ten
- * distributions in fleetbench (fleetbench/tcmalloc/distributions), evenly
- * spread within each bin.
+ * The sizes follow those of Google's servers: the mean of the ten distributions
+ * in fleetbench (fleetbench/tcmalloc/distributions), uniform within each bin.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -18,7 +17,7 @@
 #define NR_LIVE		10000U
 #define NR_STEPS	32768U	/* drawn beforehand, and repeated; power of 2 */
 
-/* A bin reaches from the size above the last one's to @max. */
+/* A bin covers the sizes above the previous bin's @max up to its own. */
 static const struct {
 	unsigned int max;
 	unsigned int share;	/* of all allocations, in 1/10000 */
@@ -48,8 +47,8 @@ u32 bench_fleet_size(u64 *random)
 }
 
 /*
- * The objects stay from one measurement to the next, as those of a program
- * that runs for long do.
+ * The objects stay from one measurement to the next, as in a program that runs
+ * for long.
  */
 static __always_inline u64 replace_loop(const struct bench_args *args,
 					void **slots, unsigned int *pos,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the amount of live memory does to the cost: random replacement of small
- * objects and of page runs among many, and page runs in a heap that is more or
- * less full.
+ * How the amount of live memory affects the cost: random replacement of small
+ * objects and of page runs among many, and page runs in a heap that is filled
+ * to different degrees.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -13,10 +13,10 @@
 #include "bench.h"
 
 #define OBJ_SIZE	64
-/* Page runs live at a time while their cost is measured. */
+/* Live page runs while their cost is measured. */
 #define NR_RUNS		16U
 
-/* A side: its objects, and what it allocates runs with. */
+/* The objects of each side, and its functions for page runs. */
 static void **kspan_objs, **slab_objs;
 static unsigned int nr_objs;
 static u64 kspan_random, slab_random;
@@ -40,7 +40,7 @@ static __always_inline u64 replace_loop(const struct bench_args *args,
 	return bench_now() - start;
 }
 
-/* Runs of 40 to 512 KiB, a ring of them live. */
+/* Replace runs of 40 to 512 KiB in a ring of live ones. */
 static __always_inline u64 run_loop(const struct bench_args *args, u64 *random,
 				    void *(*alloc)(size_t size, gfp_t gfp),
 				    void (*free)(const void *ptr))
@@ -89,7 +89,9 @@ static noinline u64 run_either(const struct bench_args *args)
 	return run_loop(args, &slab_random, bench_kvmalloc, either_free);
 }
 
-/* Have @nr objects of @size on both sides.  Return: whether they are there. */
+/*
+ * Allocate @nr objects of @size on both sides.  Return: whether that succeeded.
+ */
 static bool fill(unsigned int nr, size_t size)
 {
 	for (; nr_objs < nr; nr_objs++) {
@@ -105,7 +107,7 @@ static bool fill(unsigned int nr, size_t size)
 	return true;
 }
 
-/* Down to @nr objects; the others go in random order. */
+/* Free objects in random order until @nr are left. */
 static void drop(unsigned int nr)
 {
 	u64 random = 1;

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_bench: kspan beside the kernel's own allocators, in one boot.
+ * kspan_bench: kspan and the kernel's own allocators, measured in one boot.
  *
- * Loading it runs the workloads on one CPU and prints a row for each,
+ * Loading the module runs the workloads on one CPU and prints a row for each,
  *
  *	kspan_bench: <workload> <kspan> <kernel> <ratio> <spread> <spread>
  *		<unit> <other side>
  *
- * in one line, with the cost of an operation: mostly allocating, writing a
- * word to and freeing one object.  The unit is `cycles` of get_cycles(), `ns`
- * without a cycle counter, or `permille` for memory used by memory asked for.
- * Under QEMU's -icount shift=0 a cycle is an instruction.  Rounds of both sides
- * alternate, after one that does not count; the medians are printed, and in
- * thousandths of them how far the middle half of the rounds spreads.
+ * as one line, with the cost of an operation.  An operation mostly allocates an
+ * object, writes a word to it, and frees it.  The unit is `cycles` of
+ * get_cycles(), `ns` without a cycle counter, or `permille` for memory used in
+ * relation to memory requested.  Under QEMU's -icount shift=0 a cycle is an
+ * instruction.  Rounds of both sides alternate, after a first one that does not
+ * count.  A row shows the medians, and as the spread the range of the middle
+ * half of the rounds in thousandths of the median.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -70,9 +71,9 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* What a side's rounds come to. */
+/* The result of a side's rounds. */
 struct result {
-	u64 tenths;	/* of the unit, for an operation */
+	u64 tenths;	/* of the unit, per operation */
 	u64 spread;	/* thousandths */
 };
 
@@ -111,8 +112,8 @@ void bench_memory_row(const char *name, u64 kspan, u64 kernel, u64 asked)
 }
 
 /*
- * Whether @name begins with one of the words of @only, comma-separated; or,
- * if it is a @prefix of names, may go on to.
+ * Whether @name begins with one of the comma-separated words of @only.  With
+ * @prefix, @name is the beginning of names, and one of these may match.
  */
 static bool is_wanted(const char *name, bool prefix)
 {
@@ -167,7 +168,7 @@ void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 	theirs = result_of(kernel_took, nr_ops);
 	print_row(name, &ours, &theirs, bench_cycles ? "cycles" : "ns",
 		  args->kernel ?: "kmalloc");
-	/* Let others do what they have put off meanwhile. */
+	/* Let other tasks do their deferred work. */
 	usleep_range(1000, 2000);
 	return;
 
@@ -175,7 +176,7 @@ failed:
 	pr_warn("%s: out of memory, no row\n", name);
 }
 
-/* In this order: what leaves memory disordered comes last. */
+/* In this order; workloads that fragment memory come last. */
 static int (* const parts[])(void) = {
 	bench_pairs, bench_batches, bench_named, bench_contexts, bench_resize, bench_fleet,
 	bench_copies, bench_memory, bench_live, bench_stress, bench_cpus,
@@ -185,7 +186,7 @@ static int bench_thread(void *unused)
 {
 	unsigned int i;
 
-	/* kmalloc() is a point of preemption where kspan_alloc() is none. */
+	/* kmalloc() has a point of preemption, kspan_alloc() has none. */
 	sched_set_fifo(current);
 	bench_cycles = get_cycles();
 	pr_info("unit=%s rounds=%u loops=%u\n", bench_cycles ? "cycles" : "ns",
@@ -215,7 +216,7 @@ static int __init bench_init(void)
 	bench_copy_prepare();
 	get_task_struct(task);
 	wake_up_process(task);
-	/* Killed, it leaves out the rows to come. */
+	/* If killed, the module leaves out the remaining rows. */
 	wait_for_completion_killable(&bench_done);
 	kthread_stop(task);
 	put_task_struct(task);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory used for the memory asked for: while it is live, after nine tenths of
- * it were freed at random, and after all of it was.
+ * Memory used in relation to memory requested: while all objects are live,
+ * after nine tenths were freed at random, and after all were freed.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -20,7 +20,7 @@
 static void **objs;
 static u32 *sizes;
 
-/* Bytes asked for, by one side, with what is used for them. */
+/* Requested bytes, and the bytes that one side uses for them. */
 struct use {
 	u64 asked;
 	u64 live;
@@ -37,7 +37,7 @@ static u64 kspan_used(void)
 	return stats.sys;
 }
 
-/* All slab pages, and those that kmalloc() gets from the page allocator. */
+/* All slab pages, and the pages kmalloc() gets from the page allocator. */
 static u64 slab_used(void)
 {
 	return (u64)(global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
@@ -50,7 +50,7 @@ static void kspan_shrink(void)
 	kspan_release();
 }
 
-/* No function that modules may call does it for all of kmalloc()'s caches. */
+/* No function that modules can call shrinks all of kmalloc()'s caches. */
 static void slab_shrink(void)
 {
 	char shell[] = "/bin/sh", option[] = "-c", path[] = "PATH=/bin";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches beside kmem_cache: single objects and bulk calls.
+ * Named caches compared with kmem_cache: single objects and bulk calls.
  */
 #include <linux/errno.h>
 #include <linux/gfp.h>
@@ -84,7 +84,7 @@ static __always_inline void kspan_end_many(size_t nr, void **ptrs)
 
 static __always_inline size_t slab_many(gfp_t gfp, size_t nr, void **ptrs)
 {
-	/* Whether it tells their number depends on the kernel. */
+	/* Whether the return value is the number depends on the kernel. */
 	return kmem_cache_alloc_bulk(slab_side, gfp, nr, ptrs) ? nr : 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pairs: allocate an object, write a word to it, free it.
+ * Pairs: allocate an object, write a word to it, and free it.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -29,7 +29,7 @@ static __always_inline u64 pair_loop(const struct bench_args *args, bool every,
 		if (unlikely(!ptr))
 			return BENCH_FAILED;
 		bench_touch(ptr, i);
-		/* And every page, where the caller says so. */
+		/* With @every, write to each page. */
 		for (at = PAGE_SIZE; every && at < size; at += PAGE_SIZE)
 			bench_touch(ptr + at, i);
 		free(ptr);
@@ -87,7 +87,7 @@ static noinline u64 touched_either(const struct bench_args *args)
 	return pair_loop(args, true, bench_kvmalloc, kvfree);
 }
 
-/* As kmalloc() aligns it: to its size. */
+/* Aligned to its size, as kmalloc() does it. */
 static __always_inline void *aligned_alloc(size_t size, gfp_t gfp)
 {
 	return kspan_alloc_aligned(size, size, gfp);
@@ -115,7 +115,7 @@ static const struct {
 	{ "16m", SZ_16M, 4096 },
 };
 
-/* A power of two, aligned to itself. */
+/* Powers of two, aligned to their size. */
 static const struct {
 	const char *name;
 	size_t size;
@@ -128,7 +128,7 @@ static const struct {
 	{ "aligned-2m", SZ_2M, 512 },
 };
 
-/* Every class's size, and one in the middle below it. */
+/* The size of every class, and a size in the middle below it. */
 static void every_class(struct bench_args *args)
 {
 	size_t size, last = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that grow: as a vector does, by half, and as a log does, by a line.
+ * Objects that grow: by half, as a vector does, and by a line, as a log does.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -71,7 +71,7 @@ static noinline u64 line_slab(const struct bench_args *args)
 	return grow_loop(args, a_line_more, slab_resize, kfree);
 }
 
-/* Rows for objects that grow; an operation is a life.  Return: 0. */
+/* Rows for growing objects; an operation is one object.  Return: 0. */
 int bench_resize(void)
 {
 	struct bench_args args = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workloads after well-known benchmarks of allocators, one thread a CPU: what
- * mstress, rptest, sh6bench, alloc-test and glibc-simple do, in a kernel.
+ * Workloads modelled on well-known allocator benchmarks, one thread on each
+ * CPU: mstress, rptest, sh6bench, alloc-test and glibc-simple, in the kernel.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>
@@ -19,9 +19,9 @@
 typedef void *(*alloc_fn)(size_t size, gfp_t gfp);
 typedef void (*free_fn)(const void *ptr);
 
-/* Places of a thread; what is in them is told by its first word. */
+/* Slots of a thread; the first word of an object identifies it. */
 static void **slots[NR_CPUS_USED];
-/* Objects on their way from one thread to another. */
+/* Objects in transfer from one thread to another. */
 static void *transfer[NR_TRANSFER];
 
 struct job {
@@ -42,7 +42,7 @@ static __always_inline void *make(size_t size, alloc_fn alloc)
 	return ptr;
 }
 
-/* Return: whether the object is as it was made. */
+/* Free an object.  Return: whether its content was unchanged. */
 static __always_inline bool unmake(void *ptr, free_fn free)
 {
 	bool intact = !ptr || *(unsigned long *)ptr == cookie_of(ptr);
@@ -63,7 +63,7 @@ static __always_inline int clear(void **slot, unsigned int nr, free_fn free)
 	return ret;
 }
 
-/* 8 to 128 bytes, 1 in 100 of them a hundred times as large. */
+/* 8 to 128 bytes; 1 in 100 sizes is a hundred times as large. */
 static __always_inline size_t mstress_size(u64 *random)
 {
 	size_t size = 8UL << bench_below(random, 5);
@@ -76,7 +76,7 @@ static __always_inline size_t mstress_size(u64 *random)
 	return dice < 100 ? size * 100 : size;
 }
 
-/* Allocate; often free one of one's own, sometimes swap with others. */
+/* Allocate; often free an own object, sometimes swap with other threads. */
 static __always_inline int mstress(unsigned int id, const struct job *job,
 				   alloc_fn alloc, free_fn free)
 {
@@ -105,7 +105,9 @@ static __always_inline int mstress(unsigned int id, const struct job *job,
 	return clear(own, NR_SLOTS, free) ?: ret;
 }
 
-/* Slots by steps of primes; sizes fall off linearly up to 16000. */
+/*
+ * Visit slots in steps of prime length; sizes up to 16000, small ones likelier.
+ */
 static __always_inline int rptest(unsigned int id, const struct job *job,
 				  alloc_fn alloc, free_fn free)
 {
@@ -137,8 +139,9 @@ static __always_inline int rptest(unsigned int id, const struct job *job,
 }
 
 /*
- * A ring, refilled with descending sizes; on a wrap a window of a fifth of it
- * is kept, what is below goes in the order it came, what is above in reverse.
+ * A ring that is filled with descending sizes.  After each lap a fifth of the
+ * ring is kept; the objects below are freed in the order of their allocation,
+ * those above in reverse order.
  */
 static __always_inline int sh6bench(unsigned int id, const struct job *job,
 				    alloc_fn alloc, free_fn free)
@@ -175,7 +178,7 @@ static __always_inline int sh6bench(unsigned int id, const struct job *job,
 	return clear(own, NR_SLOTS, free);
 }
 
-/* A few places are visited often, most seldom; sizes by powers of two. */
+/* A few slots are visited often, most rarely; sizes by powers of two. */
 static __always_inline int alloc_test(unsigned int id, const struct job *job,
 				      alloc_fn alloc, free_fn free)
 {
@@ -184,7 +187,7 @@ static __always_inline int alloc_test(unsigned int id, const struct job *job,
 	unsigned int i, at, k;
 
 	for (i = 0; i < job->steps; i++) {
-		/* 80 of 100 visits go to 20 of 100 places. */
+		/* 80 % of the visits go to 20 % of the slots. */
 		at = bench_below(&random, 100) < 80 ?
 		     bench_below(&random, NR_SLOTS / 5) :
 		     NR_SLOTS / 5 + bench_below(&random, NR_SLOTS - NR_SLOTS / 5);
@@ -228,7 +231,7 @@ static __always_inline int simple(unsigned int id, const struct job *job,
 	return 0;
 }
 
-/* Both sides of a workload, by thread and as a row's functions. */
+/* Both sides of a workload, as thread functions and as functions of a row. */
 #define SIDES(workload)							\
 static int workload##_kspan_thread(unsigned int id, void *arg)		\
 {									\
@@ -251,7 +254,7 @@ static u64 workload##_slab(const struct bench_args *args)		\
 	return run(args->batch, workload##_slab_thread, &job, kvfree);	\
 }
 
-/* What is left, in slots after a failure and on its way, is freed untimed. */
+/* Objects left in slots after a failure, or in transfer, are freed untimed. */
 static u64 run(unsigned int nr_cpus, bench_thread_fn fn, struct job *job,
 	       free_fn free)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads that begin at the same moment, one on each of several CPUs.
+ * Threads that start at the same moment, one on each of several CPUs.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -22,7 +22,7 @@ struct worker {
 	struct task_struct *task;
 };
 
-/* One run at a time. */
+/* State of the current run. */
 static struct worker workers[NR_THREADS];
 static bench_thread_fn worker_fn;
 static void *worker_arg;
@@ -49,11 +49,11 @@ static int worker_main(void *arg)
 
 /**
  * bench_on_cpus - run a function on several CPUs at once
- * @nr: on CPUs 0 to @nr - 1, which are online
- * @fn: the function; 0 if it went well
- * @arg: for @fn
+ * @nr: number of CPUs, from CPU 0 on; all are online
+ * @fn: the function; it returns 0 on success
+ * @arg: argument of @fn
  *
- * Context: The bench's thread.
+ * Context: The thread of the benchmark.
  * Return: the time from the first start to the last end, or BENCH_FAILED.
  */
 u64 bench_on_cpus(unsigned int nr, bench_thread_fn fn, void *arg)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: a few that last as long as the run, whose objects go through
- * the same hands as all others, and short ones, which a thread makes, fills,
- * empties and destroys.
+ * Named caches.  A few exist for the whole run, and their objects are used like
+ * all others.  A thread also creates a short-lived cache now and then, fills
+ * it, empties it, and destroys it.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -16,7 +16,7 @@
 static const size_t sizes[] = { 24, 200, 1000, 5000 };
 static struct kspan_cache *lasting[ARRAY_SIZE(sizes)];
 
-/* Make those that last.  Return: 0 or -ENOMEM. */
+/* Create the caches of the whole run.  Return: 0 or -ENOMEM. */
 int torture_caches_init(void)
 {
 	unsigned int i;
@@ -32,7 +32,7 @@ int torture_caches_init(void)
 	return 0;
 }
 
-/* End them.  Context: no object of theirs lives. */
+/* Destroy them.  Context: all their objects have been freed. */
 void torture_caches_exit(void)
 {
 	unsigned int i;
@@ -41,7 +41,7 @@ void torture_caches_exit(void)
 		kspan_cache_destroy(lasting[i]);
 }
 
-/* An object of one that lasts; anybody may free it by kspan_free(). */
+/* Allocate from one of them; the object may be freed by kspan_free(). */
 void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 			 gfp_t gfp)
 {
@@ -52,7 +52,7 @@ void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 	obj->ptr = kspan_cache_alloc(lasting[i], gfp);
 }
 
-/* The life of a cache. */
+/* The whole life of a short-lived cache. */
 void torture_cache_life(struct torture_ctx *ctx)
 {
 	struct torture_obj obj[SHORT_OBJS];

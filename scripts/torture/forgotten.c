@@ -2,14 +2,15 @@
 /*
  * kspan_forgotten: objects that outlive kspan.
  *
- * This module is not linked with kspan.  It looks kspan's functions up and lets
- * go of them, so that kspan can be unloaded, and loaded again, while objects of
- * it are still here.  What was written to them must stay there; freeing one
- * when it is too late must be noticed and do nothing.
+ * This module does not link to kspan.  It looks kspan's functions up and
+ * releases them again, so that kspan can be unloaded and loaded while this
+ * module still holds objects.  The content of the objects must not change.  A
+ * free after kspan was loaded anew must be reported and have no other effect.
  *
- * Loading it allocates and fills.  Then, as parameters in sysfs: reading
- * "compare" says "ok" or which byte has changed; writing N to "late_free" gives
- * the N-th object to whatever kspan is loaded by then.
+ * Loading the module allocates and fills the objects.  After that it is
+ * controlled by parameters in sysfs.  Reading "compare" returns "ok" or the
+ * byte that has changed.  Writing N to "late_free" frees object N by the kspan
+ * that is loaded then.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -28,7 +29,7 @@ enum kind {
 	TINY,
 };
 
-/* The objects, of all kinds and sizes; some share a block, a span, a chunk. */
+/* Objects of all kinds and sizes.  Some share a block, a span or a chunk. */
 static const struct {
 	enum kind kind;
 	size_t size;
@@ -45,7 +46,7 @@ static u8 *objects[NR_OBJECTS];
 
 typedef void *(*alloc_fn)(size_t size, gfp_t gfp);
 
-/* Pairs with alloc_put().  Return: NULL if there is no kspan. */
+/* Pairs with alloc_put().  Return: NULL if kspan is not loaded. */
 static alloc_fn alloc_get(enum kind kind)
 {
 	switch (kind) {
@@ -73,7 +74,7 @@ static void alloc_put(enum kind kind)
 	}
 }
 
-/* What byte @at of object @nr is; never poison, nor zero for long. */
+/* Value of byte @at of object @nr: never poison, and no long rows of zeros. */
 static u8 byte_of(unsigned int nr, size_t at)
 {
 	return nr * 37 + at * 11 + (at >> 8) + 1;
@@ -96,7 +97,7 @@ static int object_make(unsigned int nr)
 	return 0;
 }
 
-/* Return: an error if there is no kspan. */
+/* Return: an error if kspan is not loaded. */
 static int object_free(unsigned int nr)
 {
 	void (*free)(const void *ptr) = symbol_get(kspan_free);
@@ -108,7 +109,7 @@ static int object_free(unsigned int nr)
 	return 0;
 }
 
-/* Return: the first byte of an object that has changed, or its size. */
+/* Return: offset of the first byte that has changed, or the object's size. */
 static size_t first_changed(unsigned int nr)
 {
 	size_t at = 0;
@@ -147,7 +148,7 @@ static int set_late_free(const char *val, const struct kernel_param *kp)
 
 	if (err)
 		return err;
-	/* As a parameter of insmod it would come before there are objects. */
+	/* As a parameter of insmod it is set before the objects exist. */
 	if (nr >= NR_OBJECTS || !objects[nr])
 		return -EINVAL;
 	return object_free(nr);
@@ -182,7 +183,7 @@ static int __init forgotten_init(void)
 	return 0;
 }
 
-/* The objects are forgotten now by everybody. */
+/* After this nothing refers to the objects any more. */
 static void __exit forgotten_exit(void)
 {
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that go and come during a run.  The kernel moves the threads and timers
- * of one that goes elsewhere and leaves them there; they are brought back, or
- * soon all of them would be on one CPU.
+ * CPU hotplug during a run.  When a CPU goes offline the kernel moves its
+ * threads and timers to other CPUs and leaves them there.  This file brings
+ * them back, as otherwise all of them would soon run on one CPU.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
@@ -11,7 +11,7 @@
 #include "torture.h"
 
 static enum cpuhp_state state;
-/* CPUs that came back; written by one hotplug callback at a time. */
+/* CPUs that came back.  Hotplug callbacks, which are serialised, write it. */
 static unsigned long nr_returns;
 
 static struct torture_cpu *cpu_of(unsigned int cpu)
@@ -45,7 +45,7 @@ static int cpu_goes(unsigned int cpu)
 	return 0;
 }
 
-/* Context: Module load; all threads and CPUs are set up. */
+/* Context: Module load, after all threads and CPUs are set up. */
 int torture_hotplug_init(void)
 {
 	int ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,

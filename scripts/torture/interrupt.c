@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts.  Each CPU has a timer that fires in hardirq and one that fires
- * in softirq, at random intervals, so either may stop the allocator anywhere.
- * What they allocate goes to mailboxes; they free what they find in theirs.
+ * Interrupts.  Each CPU has one timer that fires in hardirq and one that fires
+ * in softirq, at random intervals, so that each can interrupt the allocator
+ * anywhere.  The timers post the objects they allocate to mailboxes, and free
+ * the objects they find in the mailbox of their own CPU.
  */
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
@@ -18,7 +19,7 @@
 #define BIG_BITS	16
 #define BIG_SHARE	64
 
-/* From a third of the mean to five thirds. */
+/* One third to five thirds of the mean. */
 static ktime_t any_period(struct torture_ctx *ctx)
 {
 	u32 third = torture_irq_us * (NSEC_PER_USEC / 3);
@@ -63,7 +64,7 @@ static void irq_alloc(struct torture_ctx *ctx)
 		irq_free(ctx, &obj);
 }
 
-/* One of the hard timer's, whose interrupts are off on RT kernels as well. */
+/* Only for the hard timer, which runs with interrupts off on RT kernels too. */
 static void maybe_nmi(struct torture_irq *irq)
 {
 	struct torture_ctx *ctx = &irq->ctx;
@@ -90,7 +91,10 @@ static enum hrtimer_restart irq_fire(struct hrtimer *timer)
 			irq_free(ctx, &obj);
 	}
 	maybe_nmi(irq);
-	/* From now on, so that a slow machine is never all interrupts. */
+	/*
+	 * Relative to now, so that interrupts do not use up all time on slow
+	 * machines.
+	 */
 	hrtimer_forward_now(timer, any_period(ctx));
 	return HRTIMER_RESTART;
 }
@@ -121,7 +125,7 @@ static void stop_timers(struct torture_cpu *cpu)
 	hrtimer_cancel(&cpu->soft.timer);
 }
 
-/* The run begins here.  Context: Task on @cpu. */
+/* Start the timers of a CPU.  Context: Task on @cpu. */
 void torture_irq_begin(struct torture_cpu *cpu)
 {
 	mutex_lock(&cpu->lock);
@@ -130,7 +134,10 @@ void torture_irq_begin(struct torture_cpu *cpu)
 	mutex_unlock(&cpu->lock);
 }
 
-/* The CPU is back, unless the run is over.  Context: Task on @cpu. */
+/*
+ * Restart them after the CPU is back, unless the run is over.  Context: Task on
+ * @cpu.
+ */
 void torture_irq_resume(struct torture_cpu *cpu)
 {
 	mutex_lock(&cpu->lock);
@@ -139,7 +146,7 @@ void torture_irq_resume(struct torture_cpu *cpu)
 	mutex_unlock(&cpu->lock);
 }
 
-/* The CPU goes.  Context: Task. */
+/* Stop them before the CPU goes offline.  Context: Task. */
 void torture_irq_pause(struct torture_cpu *cpu)
 {
 	mutex_lock(&cpu->lock);
@@ -147,7 +154,7 @@ void torture_irq_pause(struct torture_cpu *cpu)
 	mutex_unlock(&cpu->lock);
 }
 
-/* The run is over here, once the timers are.  Context: Task. */
+/* Stop them at the end of the run, and wait for them.  Context: Task. */
 void torture_irq_end(struct torture_cpu *cpu)
 {
 	mutex_lock(&cpu->lock);

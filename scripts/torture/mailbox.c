@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mailboxes: one a CPU, where any context of any CPU leaves objects that
- * another one is to free.
+ * Mailboxes, one for each CPU.  Any context on any CPU leaves objects there for
+ * another one to free.
  */
 #include <linux/kspan.h>
 
@@ -13,7 +13,7 @@ void torture_mail_init(struct torture_mailbox *mail)
 	raw_spin_lock_init(&mail->lock);
 }
 
-/* Context: Any.  Return: false if there is no room. */
+/* Context: Any.  Return: false if the mailbox is full. */
 bool torture_mail_post(struct torture_mailbox *mail,
 		       const struct torture_obj *obj)
 {
@@ -28,7 +28,7 @@ bool torture_mail_post(struct torture_mailbox *mail,
 	return room;
 }
 
-/* Context: Any.  Return: false if there is nothing. */
+/* Context: Any.  Return: false if the mailbox is empty. */
 bool torture_mail_take(struct torture_mailbox *mail, struct torture_obj *obj)
 {
 	unsigned long flags;
@@ -42,7 +42,7 @@ bool torture_mail_take(struct torture_mailbox *mail, struct torture_obj *obj)
 	return some;
 }
 
-/* Context: Any, with nobody posting any more. */
+/* Context: Any, after the last post. */
 void torture_mail_drain(struct torture_ctx *ctx, struct torture_mailbox *mail)
 {
 	struct torture_obj obj;

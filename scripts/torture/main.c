@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_torture: allocates and frees at random, on all CPUs and in all
- * contexts, and checks every object's bytes.
+ * kspan_torture: random allocations and frees on all CPUs and in all contexts,
+ * with a check of every object's bytes.
  *
- * Loading it starts a run of "seconds".  /sys/kernel/debug/kspan_torture/result
- * says "running", then "PASS" or "FAIL", and so does the kernel log.  With
- * sabotage=1 the run spoils one byte itself and must say "FAIL"; with
- * forget=1 it leaves objects behind when it is unloaded.
+ * Loading the module starts a run of "seconds".  The file
+ * /sys/kernel/debug/kspan_torture/result contains "running" and later "PASS" or
+ * "FAIL", which the kernel log shows too.  With sabotage=1 the run overwrites
+ * one byte itself and must end with "FAIL".  With forget=1 it leaves objects
+ * behind when it is unloaded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -67,7 +68,7 @@ static unsigned int sabotage;
 module_param(sabotage, uint, 0444);
 MODULE_PARM_DESC(sabotage, "1: spoil a byte, to see the run fail (0)");
 
-/* All set up before the threads run. */
+/* Set up completely before the threads run. */
 struct torture_cpu *torture_cpus;
 unsigned int torture_nr_cpus;
 static struct torture_thread *threads;
@@ -76,14 +77,19 @@ static struct dentry *dir;
 static struct kspan_stats stats_before;
 static unsigned long end_jiffies;
 
-/* READ_ONCE by all, WRITE_ONCE by whoever fails first or unloads. */
+/*
+ * All threads read it by READ_ONCE().  A failure or the unload writes it by
+ * WRITE_ONCE().
+ */
 static bool stop_early;
-/* Threads that have not freed everything yet; the last one ends the run. */
+/* Threads that still hold objects; the last one ends the run. */
 static atomic_t nr_running;
-/* Nonzero from the first failure on; who made it nonzero writes @reason. */
+/*
+ * Nonzero after the first failure; the context that made it so writes @reason.
+ */
 static atomic_t nr_failures;
 static char reason[200];
-/* Set when @verdict is written; pairs with the acquire in result_show(). */
+/* Set after @verdict is written; pairs with the acquire in result_show(). */
 static bool finished;
 static char verdict[320];
 
@@ -92,7 +98,7 @@ bool torture_stopping(void)
 	return READ_ONCE(stop_early) || time_after(jiffies, end_jiffies);
 }
 
-/* Keep the first reason, and end the run.  Context: Any. */
+/* Record the first reason and end the run.  Context: Any. */
 void torture_fail(const char *fmt, ...)
 {
 	va_list args;
@@ -106,7 +112,7 @@ void torture_fail(const char *fmt, ...)
 	WRITE_ONCE(stop_early, true);
 }
 
-/* Of all timers that fire in hardirq, or of those in softirq. */
+/* Sum over all timers that fire in hardirq, or in softirq. */
 static unsigned long sum_up_irqs(enum torture_counter counter, bool hard)
 {
 	unsigned long sum = 0;
@@ -132,7 +138,7 @@ static unsigned long sum_up(enum torture_counter counter)
 	return sum;
 }
 
-/* What the allocator itself found wrong during the run. */
+/* Fail if the allocator has reported faults during the run. */
 static void check_stats(void)
 {
 	struct kspan_stats now;
@@ -155,7 +161,7 @@ static void check_stats(void)
 			     now.corrupt - stats_before.corrupt);
 }
 
-/* All threads and timers are over: free what is in the mail, and judge. */
+/* All threads and timers have ended: free the mail and write the verdict. */
 static void finish(void)
 {
 	unsigned int i;
@@ -180,7 +186,7 @@ static void finish(void)
 	smp_store_release(&finished, true);
 }
 
-/* Let the threads of a CPU run there again.  Context: Hotplug callback. */
+/* Move the threads of a CPU back to it.  Context: Hotplug callback. */
 void torture_threads_come_home(const struct torture_cpu *cpu)
 {
 	unsigned int i;
@@ -191,7 +197,7 @@ void torture_threads_come_home(const struct torture_cpu *cpu)
 					     cpumask_of(cpu->cpu));
 }
 
-/* A thread has freed all it had. */
+/* Called by a thread that has freed all its objects. */
 void torture_thread_done(void)
 {
 	if (atomic_dec_and_test(&nr_running))
@@ -252,7 +258,9 @@ static int thread_init(struct torture_thread *t, unsigned int nr,
 	if (!t->slots)
 		return -ENOMEM;
 
-	/* Bound, but not a per-CPU thread: its CPU may go offline meanwhile. */
+	/*
+	 * Bound, but not a per-CPU thread, as its CPU may go offline meanwhile.
+	 */
 	cpu = torture_cpus[t->home].cpu;
 	task = kthread_create_on_node(torture_thread_run, t, cpu_to_node(cpu),
 				      "kspan_torture/%u", cpu);
@@ -263,7 +271,7 @@ static int thread_init(struct torture_thread *t, unsigned int nr,
 	return 0;
 }
 
-/* Half of the slots are full, on the average; mailboxes may all be. */
+/* On average half of the slots are full; the mailboxes may all be full. */
 static unsigned int slots_per_thread(unsigned int nr)
 {
 	unsigned int mail = torture_nr_cpus * TORTURE_MAIL;
@@ -300,7 +308,7 @@ static void cleanup(void)
 		kthread_stop(threads[i].task);
 		put_task_struct(threads[i].task);
 	}
-	/* Threads stopped before they ran have left the end to us. */
+	/* Threads that were stopped before they ran do not end the run. */
 	if (atomic_read(&nr_running))
 		finish();
 	for (i = 0; i < nr_threads; i++)
@@ -328,7 +336,7 @@ static int __init torture_init(void)
 		torture_caches_exit();
 		return err;
 	}
-	/* Keep the set of CPUs as it is until the threads are bound. */
+	/* Keep the set of online CPUs unchanged until the threads are bound. */
 	cpus_read_lock();
 	err = cpus_init();
 	if (!err)
@@ -365,11 +373,14 @@ static void __exit torture_exit(void)
 	cleanup();
 	if (!forget)
 		return;
-	/* Two of a class and a large one, whose addresses go with the module. */
+	/*
+	 * Two small objects and a large one.  Their addresses are lost with the
+	 * module.
+	 */
 	forgotten[0] = kspan_alloc(100, GFP_KERNEL);
 	forgotten[1] = kspan_alloc(100, GFP_KERNEL);
 	forgotten[2] = kspan_alloc(SZ_1M, GFP_KERNEL);
-	/* Its new size can be told to nobody here, who must not lose sight of it. */
+	/* The resize changes the recorded size without moving the object. */
 	local_irq_save(flags);
 	forgotten[1] = kspan_realloc(forgotten[1], 101, GFP_NOWAIT);
 	local_irq_restore(flags);

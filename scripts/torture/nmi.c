@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs, real ones: interrupts send them to other CPUs, where they may stop the
- * allocator anywhere, with interrupts off as well.  There an allocation must
- * give NULL, and an object that was left for the NMI is freed.
+ * Real NMIs.  Interrupts send them to other CPUs, where they can interrupt the
+ * allocator anywhere, also with interrupts off.  In an NMI an allocation must
+ * return NULL, and the NMI frees an object that was left for it.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -16,15 +16,18 @@
 
 #define SIZE_BITS	14
 #define BIG_BITS	18
-/* As long as an NMI that was sent may take to arrive, in milliseconds. */
+/* Longest time, in milliseconds, for an NMI to arrive. */
 #define ARRIVAL_MS	1000U
 #define STEP_MS		20U
 
-/* What the next NMI of a CPU shall free: by xchg() alone, in any context. */
+/*
+ * The object that the next NMI of a CPU frees.  Any context accesses it, only
+ * by xchg().
+ */
 static DEFINE_PER_CPU(void *, nmi_object);
-/* One is on its way: set by who sends it, cleared by the NMI. */
+/* An NMI is on its way: set by its sender, cleared by the NMI. */
 static DEFINE_PER_CPU(int, nmi_sent);
-/* Written by this CPU's NMIs only. */
+/* Written only by NMIs of this CPU. */
 static DEFINE_PER_CPU(unsigned long, nr_nmis);
 
 static int torture_nmi(unsigned int type, struct pt_regs *regs)
@@ -42,13 +45,13 @@ static int torture_nmi(unsigned int type, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
-/* Send an NMI to a CPU, with an object to free.  Context: Hardirq. */
+/* Send an NMI to a CPU with an object to free.  Context: Hardirq. */
 void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu)
 {
 	unsigned int bits = torture_once_in(ctx, 16) ? BIG_BITS : SIZE_BITS;
 	void *old;
 
-	/* None of them goes or comes while interrupts are off here. */
+	/* No CPU goes or comes while interrupts are off here. */
 	if (!cpu_online(cpu) || cmpxchg(per_cpu_ptr(&nmi_sent, cpu), 0, 1))
 		return;
 	old = xchg(per_cpu_ptr(&nmi_object, cpu),
@@ -64,7 +67,7 @@ int torture_nmi_init(void)
 	return register_nmi_handler(NMI_LOCAL, torture_nmi, 0, "kspan_torture");
 }
 
-/* Nobody sends any more: wait for the last ones.  Context: Task. */
+/* Wait for the last NMIs.  Context: Task, after the last torture_nmi_send(). */
 void torture_nmi_exit(void)
 {
 	unsigned int cpu, ms;

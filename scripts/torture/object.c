@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must hold for an object, from its birth to its end.
+ * Checks of an object, from its allocation to its free.
  *
- * Each is filled from a random key of its own, so whoever else writes to it,
- * the owner of an overlapping object above all, is found out at its end.  All
- * bytes of small objects are filled; of larger ones the beginning, a word a
- * page, and the end.
+ * Each object is filled with data that depends on its own random key.  If
+ * another owner writes to it, for example through an overlapping object, the
+ * check before the free finds the difference.  Small objects are filled
+ * completely.  Larger ones are filled at their beginning, with one word in each
+ * page, and at their end.
  */
 #include <linux/kspan.h>
 #include <linux/log2.h>
@@ -21,7 +22,7 @@
 #define ZERO_MAX	SZ_64K		/* zeroed objects checked throughout */
 #define OWN_ALIGN_MAX	SZ_8K		/* powers of two aligned to themselves */
 #define PAGE_ALIGN_MIN	(SZ_32K + 1)	/* aligned to a page whatever the size */
-#define LIGHT_SHARE	16		/* light: one in so many is looked up */
+#define LIGHT_SHARE	16		/* light: 1 of this many is looked up */
 
 #define NO_MISMATCH	SIZE_MAX
 
@@ -33,7 +34,7 @@ static u64 pattern_word(u32 key, size_t i)
 	return word ^ word >> 32;
 }
 
-/* One for filling and checking, so that they cannot disagree. */
+/* One function both fills and checks, so that they cannot disagree. */
 static __always_inline bool word_ok(void *at, u64 word, size_t len, bool check)
 {
 	if (check)
@@ -50,9 +51,9 @@ static size_t head_len(size_t used)
 }
 
 /*
- * Fill or check the first @len bytes of @obj, which are at @ptr.  Which bytes
- * those are follows from obj->used, not from @len.
- * Return: offset of the first word that is wrong.
+ * Fill or check the first @len bytes of @obj at @ptr. obj->used, not @len,
+ * determines which bytes are filled.
+ * Return: offset of the first wrong word.
  */
 static __always_inline size_t pattern(const struct torture_obj *obj, void *ptr,
 				      size_t len, bool check)
@@ -126,7 +127,7 @@ static void check_looked_up(struct torture_ctx *ctx,
 			     ctx->name, obj->size, obj->kind);
 }
 
-/* Choose a key and fill with it, at times all that kspan_size() allows. */
+/* Choose a key and fill the object, at times all of its usable bytes. */
 void torture_obj_fill(struct torture_ctx *ctx, struct torture_obj *obj)
 {
 	obj->key = prandom_u32_state(&ctx->rnd);
@@ -153,7 +154,7 @@ void torture_obj_born(struct torture_ctx *ctx, struct torture_obj *obj,
 	torture_obj_fill(ctx, obj);
 }
 
-/* Check that the first @len bytes of @obj are at @ptr, unchanged. */
+/* Check that the first @len bytes of @obj, now at @ptr, are unchanged. */
 void torture_obj_check_head(struct torture_ctx *ctx,
 			    const struct torture_obj *obj, const void *ptr,
 			    size_t len)
@@ -169,7 +170,7 @@ void torture_obj_check_head(struct torture_ctx *ctx,
 		     at, obj->used, is, was);
 }
 
-/* Check that nobody else wrote to @obj, which is about to be freed. */
+/* Check that nothing else wrote to @obj, which is about to be freed. */
 void torture_obj_check(struct torture_ctx *ctx, const struct torture_obj *obj)
 {
 	torture_obj_check_head(ctx, obj, obj->ptr, obj->used);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_promises: does what <linux/kspan.h> lets a client do, compiled as a
+ * kspan_promises: uses what <linux/kspan.h> allows clients to do, compiled as a
  * client is, with the kernel's fortified string functions.
  *
- * Attributes of functions are promises to the compiler.  A promise that is not
- * kept shows here and nowhere in kspan itself: as a store that the compiler
- * left out, or as a panic of the fortified memset().  Loading the module runs
- * all of it and fails with EINVAL if something was wrong.
+ * Function attributes are promises to the compiler.  A broken promise shows in
+ * client code and nowhere in kspan itself: the compiler leaves out a store, or
+ * a fortified memset() panics.  Loading the module runs all checks, and fails
+ * with EINVAL if one of them fails.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,8 +35,8 @@ struct vec {
 };
 
 /*
- * What realloc gives may be the object that the caller has a pointer to.  A
- * compiler that was told otherwise leaves the store to it out.
+ * kspan_realloc() may return the same object.  With a wrong attribute the
+ * compiler assumes that it does not, and leaves the store out.
  */
 static noinline unsigned long grow_in_place(struct vec *v, size_t size)
 {
@@ -70,7 +70,7 @@ static void resize_keeps_stores(void)
 	kspan_free(v);
 }
 
-/* A copy may hold a pointer to what the caller changes through another. */
+/* A copy may hold a pointer to data that the caller changes another way. */
 static noinline int copy_shares(int *shared)
 {
 	int **copy = kspan_memdup(&shared, sizeof(shared), GFP_KERNEL);
@@ -85,7 +85,7 @@ static noinline int copy_shares(int *shared)
 	return seen;
 }
 
-/* Write and free all of an object, whose size the compiler may know. */
+/* Write to and free a whole object, whose size the compiler may know. */
 #define USE_ALL(expr)							\
 	do {								\
 		char *all_ = (expr);					\
@@ -96,7 +96,9 @@ static noinline int copy_shares(int *shared)
 		}							\
 	} while (0)
 
-/* All that kspan_size() says may be used, whoever wrote the size down. */
+/*
+ * All bytes up to kspan_size() may be used, whatever size the compiler knows.
+ */
 static void whole_objects(size_t odd)
 {
 	static const char text[20] = "nineteen characters";
@@ -122,7 +124,7 @@ static void whole_objects(size_t odd)
 	USE_ALL(kspan_strndup(text, 12, GFP_KERNEL));
 }
 
-/* What the compiler thinks is behind a pointer, -1 for unknown. */
+/* The size that the compiler knows for an object, or -1. */
 #define KNOWN(expr)							\
 	({								\
 		char *known_ = (expr);					\
@@ -132,7 +134,10 @@ static void whole_objects(size_t odd)
 		size_;							\
 	})
 
-/* Where the size fills its class, fortified functions have something to check. */
+/*
+ * The compiler knows sizes that fill their class, so that functions are
+ * checked.
+ */
 static void known_sizes(size_t odd)
 {
 	PROMISE(KNOWN(kspan_alloc(64, GFP_KERNEL)) == 64);
@@ -148,7 +153,7 @@ static void known_sizes(size_t odd)
 	PROMISE(KNOWN(kspan_alloc_array(5, 4, GFP_KERNEL)) == -1UL);
 }
 
-/* What the header takes for the size of an object is that, or less is known. */
+/* If the header declares a size exact, it is the usable size. */
 static void exact_sizes(void)
 {
 	unsigned int nr = 0;
@@ -162,7 +167,7 @@ static void exact_sizes(void)
 	PROMISE(nr == 70);
 }
 
-/* A size has its effects once, as an argument of a function has. */
+/* Macros evaluate a size argument exactly once. */
 static void arguments_count_once(void)
 {
 	size_t n = 24;
@@ -180,7 +185,7 @@ struct rec {
 	struct rcu_head rcu;
 };
 
-/* A worker on another CPU must not free what is read here. */
+/* No other CPU's worker may free the object while it is being read. */
 static void reader_is_safe(void)
 {
 	struct rec *rec = kspan_zalloc_obj(*rec);

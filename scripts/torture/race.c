@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_race: two frees of one object at the same moment.
+ * kspan_race: two frees of one object at the same time.
  *
- * Two tasks on two CPUs free the same objects, meeting before each one; or a
- * task and a timer interrupt on one CPU do.  Every free but one of an object is
- * a double free, so kspan must report exactly as many as there were objects,
- * keep its structures sound, and hand no object out twice afterwards.
+ * Two tasks on two CPUs free the same objects and meet before each one.  In
+ * another run a task and a timer interrupt on one CPU do.  One of two frees is
+ * a double free, so kspan must report exactly as many as there are objects, its
+ * structures must stay consistent, and later no object may be handed out twice.
  *
- * Loading the module does all of it and fails if something was not as it
- * should be.  The last line in the log begins with "done".
+ * Loading the module runs all races and fails if one went wrong.  The last line
+ * in the log begins with "done".
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -33,9 +33,9 @@
 #include "timer.h"
 
 #define NR_OBJS		256U
-/* Smaller ones are of the tiny allocator. */
+/* Smaller objects come from the tiny allocator. */
 #define TINY_MAX	8U
-/* Objects that are looked at for overlaps after the races. */
+/* Objects that are checked for overlaps after the races. */
 #define NR_AFTER	1024U
 
 static unsigned int rounds = 12;
@@ -72,7 +72,7 @@ static const free_fn frees[] = { free_one, free_sized, free_wiped, free_bulk };
 
 static const size_t sizes[] = { 1, 8, 64, 1000, SZ_4K, SZ_32K, SZ_64K };
 
-/* One race at a time; the tasks meet at @at. */
+/* State of the current race; the tasks meet at @at. */
 static struct {
 	void *objs[NR_OBJS];
 	size_t size;
@@ -89,7 +89,9 @@ static void *get(size_t size)
 			  kspan_alloc(size, GFP_KERNEL);
 }
 
-/* Wait for the other task, and then a little, another time for each object. */
+/*
+ * Wait for the other task, then pause for a time that differs for each object.
+ */
 static void meet(unsigned int i, unsigned int pause)
 {
 	unsigned int at = 2 * (i + 1);
@@ -106,7 +108,10 @@ static void free_all(unsigned int who)
 	unsigned int i;
 
 	for (i = 0; i < NR_OBJS; i++) {
-		/* Nobody who is not running keeps the other waiting for long. */
+		/*
+		 * Keep each task running, so that the other one does not wait
+		 * for long.
+		 */
 		preempt_disable();
 		meet(i, who ? i % 16 : 8);
 		race.fn[who](race.objs[i], race.size);
@@ -136,14 +141,14 @@ static struct task_struct *start(int (*fn)(void *), unsigned int cpu)
 /* --- a task and an interrupt of its CPU --------------------------------------- */
 
 static struct hrtimer timer;
-/* Objects that were freed by the task, and by the interrupt. */
+/* Objects freed so far by the task and by the interrupt. */
 static unsigned int nr_task, nr_irq;
 
 static enum hrtimer_restart timer_fn(struct hrtimer *self)
 {
 	unsigned int nr = READ_ONCE(nr_task);
 
-	/* The one that the task is about to free, or has just freed. */
+	/* The object that the task is about to free or has just freed. */
 	if (nr < NR_OBJS && nr == nr_irq) {
 		race.fn[1](race.objs[nr], race.size);
 		nr_irq = nr + 1;
@@ -154,7 +159,7 @@ static enum hrtimer_restart timer_fn(struct hrtimer *self)
 	return HRTIMER_RESTART;
 }
 
-/* Free each object from the task and, about then, from the timer. */
+/* Free each object in the task and at about the same time in the timer. */
 static void race_with_timer(void)
 {
 	unsigned int spin;
@@ -166,7 +171,7 @@ static void race_with_timer(void)
 		for (spin = 0; spin < nr_task % 64; spin++)
 			barrier();
 		race.fn[0](race.objs[nr_task], race.size);
-		/* The timer has had this one before it gets the next. */
+		/* Wait until the timer has freed this object too. */
 		while (READ_ONCE(nr_irq) == nr_task)
 			cpu_relax();
 		WRITE_ONCE(nr_task, nr_task + 1);
@@ -177,7 +182,7 @@ static void race_with_timer(void)
 
 /* --- judging ------------------------------------------------------------------- */
 
-/* Whether no two of many new objects share a byte. */
+/* Whether no two of many new objects overlap. */
 static bool all_distinct(size_t size)
 {
 	unsigned int i, nr;
@@ -196,7 +201,7 @@ static bool all_distinct(size_t size)
 	return good;
 }
 
-/* Run one race, by @run.  Return: what was wrong with it, or NULL. */
+/* Run one race by @run.  Return: what went wrong, or NULL. */
 static const char *judge(void (*run)(void))
 {
 	struct kspan_stats before, now;
@@ -215,12 +220,12 @@ static const char *judge(void (*run)(void))
 	kspan_read_stats(&now);
 	nr_double = now.double_free - before.double_free;
 	nr_bad = now.bad_free - before.bad_free;
-	/* A large object's memory may be the kernel's again by the second free. */
+	/* A large object may have been given back before its second free. */
 	if (race.size > SZ_32K)
 		nr_double += nr_bad;
 	if (nr_double != NR_OBJS)
 		return "double frees that were not reported";
-	/* Tiny objects count by the block. */
+	/* Tiny objects are counted by their blocks. */
 	if (race.size >= TINY_MAX &&
 	    now.heap_objects + NR_OBJS != before.heap_objects)
 		return "wrong number of live objects";

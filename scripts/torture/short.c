@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_short: what a client gets when memory is short, or is somewhere else.
+ * kspan_short: allocations of a client when memory is short or on another node.
  *
- * Writing "TEST A B" to the parameter "run" makes one attempt, in the task that
- * writes; reading the parameter "result" tells how it ended:
+ * Writing "TEST A B" to the parameter "run" makes one attempt in the task that
+ * writes.  Reading the parameter "result" returns its outcome:
  *
  *	burst SIZE NR	allocate NR objects with GFP_ATOMIC in one softirq
  *	plain SIZE NR	allocate NR objects with GFP_KERNEL
  *	dying SIZE NR	the same with a fatal signal pending; the writer dies
- *	noio SIZE NR	all pages are taken; first with GFP_ATOMIC, then as a
- *			task that writes pages out
- *	limit SIZE 0	every CPU asks for one object at the same moment
- *	bound NODE NR	the task's memory policy allows that node only
+ *	noio SIZE NR	take all pages, then allocate with GFP_ATOMIC, then as
+ *			a task that writes pages out
+ *	limit SIZE 0	every CPU allocates one object at the same moment
+ *	bound NODE NR	the task's memory policy allows only that node
  *	node NODE NR	allocate NR objects with __GFP_THISNODE
  *
- * A result is "kspan N kmalloc M" and more: how many objects each gave.  What
- * was allocated is freed before "run" returns.
+ * A result begins with "kspan N kmalloc M", the numbers of objects that each
+ * allocator returned.  All objects are freed before "run" returns.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -45,7 +45,7 @@
 static void *ours[MAX_OBJS], *theirs[MAX_OBJS];
 static char result[200];
 
-/* One attempt: what is asked for, and how many there were. */
+/* One attempt: the request, and the number of objects it got. */
 static struct attempt {
 	size_t size;
 	unsigned int nr;
@@ -94,7 +94,7 @@ static void say_attempt(void)
 		 attempt.nr_ours, attempt.nr_theirs, attempt.nr);
 }
 
-/* kmalloc()'s turn comes when kspan's objects are free, but for a burst. */
+/* Except in a burst, kmalloc() runs after kspan's objects are freed. */
 static void make_attempt(void)
 {
 	attempt.nr_ours = take_ours(attempt.size, attempt.nr, attempt.gfp);
@@ -132,7 +132,7 @@ static void run_dying(void)
 	make_attempt();
 }
 
-/* Leave the page allocator nothing but what it keeps for emergencies. */
+/* Take all pages but the emergency reserve of the page allocator. */
 static void take_pages(struct list_head *pages)
 {
 	struct page *page;
@@ -170,7 +170,7 @@ static void run_noio(void)
 		 attempt.nr_ours, attempt.nr_theirs, nr_atomic);
 }
 
-/* Those who ask together, how many are ready, and how many have asked. */
+/* CPUs that are ready to allocate, and those that have done so. */
 static atomic_t nr_ready, nr_asked;
 static unsigned int nr_askers;
 
@@ -247,7 +247,7 @@ static void say_nodes(unsigned int nr, int node)
 }
 
 #ifdef CONFIG_NUMA
-/* As set_mempolicy() would, which modules may not call. */
+/* Does what set_mempolicy() does, which modules cannot call. */
 static void run_bound(void)
 {
 	struct mempolicy bound = {
@@ -302,7 +302,7 @@ static const struct {
 	{ "node", run_node },
 };
 
-/* Writers are let in one at a time, by the lock of the parameters. */
+/* Writers are serialised by the lock of the parameters. */
 static int run_set(const char *val, const struct kernel_param *kp)
 {
 	unsigned long size;

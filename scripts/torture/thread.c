@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads.  Each has slots, and a step is to pick one at random: what is in
- * it is checked and freed, and if it was empty, something new goes there.
- * So half of the slots are full, by objects of all ages.
+ * Threads.  Each one has slots, and each step picks one at random.  If the slot
+ * is full its object is checked and freed; if it was empty a new object goes
+ * there.  Thus about half of the slots are full, with objects of all ages.
  *
- * Most steps use nothing but kspan_alloc() and kspan_free() on small objects;
- * the others are in ops[].
+ * Most steps only use kspan_alloc() and kspan_free() with small objects.  The
+ * functions in ops[] do the rest.
  */
 #include <linux/bottom_half.h>
 #include <linux/gfp.h>
@@ -23,12 +23,12 @@
 
 #include "torture.h"
 
-#define STEPS		64	/* between two looks at the clock */
-#define ODD_SHARE	12	/* one step in so many is from ops[] */
+#define STEPS		64	/* between two checks of the time */
+#define ODD_SHARE	12	/* one of this many steps is from ops[] */
 #define ODD_SHARE_LIGHT	64
 #define PLAIN_BITS	11	/* plain objects are below 2 KiB */
-#define SMALL_BITS	16	/* up to here NULL is a surprise */
-#define LARGE_BITS	18	/* at times for who cannot have it */
+#define SMALL_BITS	16	/* up to here NULL is unexpected */
+#define LARGE_BITS	18	/* at times where NULL is likely */
 #define BULK_MAX	64
 #define ATOMIC_MAX	8	/* steps in a row that may not sleep */
 #define SABOTAGE_AFTER	100
@@ -183,7 +183,7 @@ static void odd_alloc(struct torture_thread *t, struct torture_obj *slot)
 		gfp |= __GFP_ZERO;
 		zeroed = true;
 	}
-	/* Its text is there already. */
+	/* It has written its text already. */
 	if (ways[way] == alloc_string)
 		zeroed = false;
 	slot->kind = TORTURE_PLAIN;
@@ -216,7 +216,7 @@ static void op_odd(struct torture_thread *t)
 		odd_free(t, slot);
 	else
 		odd_alloc(t, slot);
-	/* Seldom: it waits for every CPU. */
+	/* Rarely, as it waits for every CPU. */
 	if (torture_once_in(&t->ctx, 20000))
 		torture_cache_life(&t->ctx);
 }
@@ -245,7 +245,7 @@ static void op_realloc(struct torture_thread *t)
 	torture_obj_born(ctx, slot, false);
 }
 
-/* New objects in bulk; those whose slots they take are freed in bulk. */
+/* Allocate objects in bulk; free in bulk those whose slots they take. */
 static void op_bulk(struct torture_thread *t)
 {
 	struct torture_ctx *ctx = &t->ctx;
@@ -313,7 +313,7 @@ static void op_edges(struct torture_thread *t)
 		torture_fail("the middle of an object is owned");
 }
 
-/* A few steps where nothing may sleep. */
+/* A few steps in atomic context. */
 static void atomic_steps(struct torture_thread *t)
 {
 	gfp_t gfp = torture_once_in(&t->ctx, 2) ? GFP_ATOMIC : GFP_NOWAIT;
@@ -361,8 +361,8 @@ static void op_preempt_off(struct torture_thread *t)
 }
 
 /*
- * A bug of a client's that kspan lives with: flags that allow what the place
- * does not.  Kernels that look for it would say so.
+ * A client bug that kspan survives: flags that allow to sleep where that is not
+ * allowed.  Kernels that check for it would complain.
  */
 static void op_wrong_flags(struct torture_thread *t)
 {
@@ -398,7 +398,7 @@ static void step(struct torture_thread *t)
 		slot_alloc(t, slot, PLAIN_BITS, GFP_KERNEL);
 }
 
-/* Do once what the run must find out. */
+/* Overwrite an object once, which the run must find. */
 static void overwrite_object(struct torture_thread *t)
 {
 	const struct torture_obj *slot = t->slots;
@@ -412,7 +412,7 @@ static void overwrite_object(struct torture_thread *t)
 	t->sabotage = false;
 }
 
-/* The life of a thread; @arg is its struct torture_thread. */
+/* The main function of a thread; @arg is its struct torture_thread. */
 int torture_thread_run(void *arg)
 {
 	struct torture_thread *t = arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * timer.h - one name for how a timer is set up.
+ * timer.h - set a timer up in the same way on all kernels.
  */
 #ifndef KSPAN_TORTURE_TIMER_H
 #define KSPAN_TORTURE_TIMER_H

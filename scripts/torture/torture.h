@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of kspan_torture share.
+ * Declarations shared by the files of kspan_torture.
  *
- * main.c starts and ends a run; thread.c, interrupt.c, nmi.c allocate and free;
- * mailbox.c passes objects from CPU to CPU; object.c fills and checks them;
- * hotplug.c brings threads and timers back to a CPU that was away.
+ * main.c starts and ends a run. thread.c, interrupt.c and nmi.c allocate and
+ * free. mailbox.c passes objects between CPUs. object.c fills and checks
+ * objects. hotplug.c moves threads and timers back to a CPU that was offline.
  */
 #ifndef KSPAN_TORTURE_H
 #define KSPAN_TORTURE_H
@@ -16,10 +16,10 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-/* Objects a CPU's mailbox holds. */
+/* Most objects in a CPU's mailbox. */
 #define TORTURE_MAIL	64U
 
-/* How an object came to be; it decides what can be demanded of it. */
+/* How an object was allocated, which determines what is checked. */
 enum torture_kind {
 	TORTURE_PLAIN,		/* size class and alignment of its size */
 	TORTURE_TINY,		/* aligned by the low bits of its size */
@@ -27,23 +27,23 @@ enum torture_kind {
 	TORTURE_RESIZED,	/* perhaps in place, so aligned as it was */
 };
 
-/* All that is known of a live object is kept here, away from the object. */
+/* The data about a live object is kept here, apart from the object. */
 struct torture_obj {
 	void *ptr;		/* NULL: none */
 	size_t size;		/* bytes asked for */
 	size_t used;		/* bytes filled: @size to kspan_size() */
-	u32 key;		/* what it is filled with */
+	u32 key;		/* determines the fill */
 	enum torture_kind kind;
 };
 
 enum torture_counter {
 	TORTURE_OPS,		/* allocations and frees */
-	TORTURE_NULL,		/* NULL where it is a surprise */
-	TORTURE_NULL_ATOMIC,	/* NULL, large or from what may not sleep */
+	TORTURE_NULL,		/* unexpected NULLs */
+	TORTURE_NULL_ATOMIC,	/* NULLs of large or atomic requests */
 	TORTURE_NR_COUNTERS
 };
 
-/* One that executes: a thread or a timer.  Nobody else writes to it. */
+/* Context of one thread or timer, the only one that writes to it. */
 struct torture_ctx {
 	const char *name;
 	struct rnd_state rnd;
@@ -68,7 +68,7 @@ struct torture_cpu {
 	struct torture_mailbox mail;
 	struct torture_irq hard;
 	struct torture_irq soft;
-	struct mutex lock;		/* guards @firing; its timers start, end */
+	struct mutex lock;		/* protects @firing and the timers */
 	bool firing;			/* the run has begun here and not ended */
 };
 
@@ -77,7 +77,7 @@ struct torture_thread {
 	struct task_struct *task;
 	unsigned int home;		/* index of its CPU */
 	bool leader;			/* runs its CPU's timers */
-	bool sabotage;			/* has to spoil an object yet */
+	bool sabotage;			/* must yet overwrite an object */
 	struct torture_obj *slots;	/* most live objects are here */
 	unsigned int nr_slots;
 };
@@ -167,7 +167,7 @@ static inline bool torture_once_in(struct torture_ctx *ctx, u32 n)
 	return !torture_pick(ctx, n);
 }
 
-/* Every power of two up to 2^@bits equally often, and what is between. */
+/* A random size: each power of two up to 2^@bits is equally likely. */
 static inline size_t torture_pick_size(struct torture_ctx *ctx,
 				       unsigned int bits)
 {
