@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs the benchmarks and hands their rows to the host.  guest.params=... are
-# the parameters of kspan.ko, guest.bench=... those of kspan_bench.ko, with +
-# for the commas in them.
+# Run the benchmarks and send their rows to the host. guest.params=... gives the
+# parameters of kspan.ko, guest.bench=... those of kspan_bench.ko, with a + for
+# each comma in them.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A person's own client beside kspan: loads guest.modules=A.ko,B.ko after
-# kspan.ko, unloads them after guest.seconds=N, and tells the host each step,
-# the kernel's messages and the statistics.  guest.params= are parameters of the
-# last module, guest.kspan= of kspan.ko.
+# A user's own client with kspan: load guest.modules=A.ko,B.ko after kspan.ko,
+# and unload them after guest.seconds=N.  The host receives each step, the
+# kernel's messages, and the statistics. guest.params=... are the parameters of
+# the last module, guest.kspan=... those of kspan.ko.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -12,7 +12,7 @@ say()
 	echo "show $*" >&3
 }
 
-# step COMMAND...: show it, run it, show what it says.
+# step COMMAND...: show the command, run it, and show its output.
 step()
 {
 	say "# $*"
@@ -22,14 +22,14 @@ step()
 	return $step_status
 }
 
-# messages: what the kernel has said since the last call.
+# messages: the kernel's messages since the last call.
 messages()
 {
 	dmesg -c | grep -v 'module verification failed\|loading out-of-tree' |
 		sed 's/^/show   /' >&3
 }
 
-# numbers: the statistics that are not 0.
+# numbers: the statistics other than 0.
 numbers()
 {
 	say "# cat $DIR/stats    (what is not 0)"

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The demonstration: kspan.ko with a client that comes and goes.  Tells the
-# host each step as it happens, and the statistics as `stat WHEN NAME VALUE`.
-# guest.nr=N is how many records the client keeps.
+# The demonstration: load kspan.ko and a client, and unload the client again.
+# The host receives each step as it happens, and the statistics as lines `stat
+# WHEN NAME VALUE`. guest.nr=N is the number of records in the client.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
-# step COMMAND...: show it, run it, end the demonstration if it fails.
+# step COMMAND...: show the command and run it; a failure ends the
+# demonstration.
 step()
 {
 	echo "step # $*" >&3
@@ -16,7 +17,7 @@ step()
 	fi
 }
 
-# show COMMAND...: show it and what it prints.
+# show COMMAND...: show the command and its output.
 show()
 {
 	step "$@"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Failures of the kernel, by kspan's own injector: every request of a load, one
-# after the other, alone and with all that follow; every place; and a stress in
-# which requests fail all the time.  guest.seconds=N says how long that one runs.
+# Failures of the kernel, injected by kspan itself: each request of a load,
+# alone and together with all that follow; each place; and a stress in which
+# requests keep failing. guest.seconds=N is the length of the stress.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 # shellcheck source=scripts/guest/stress.sh
@@ -11,22 +11,23 @@
 RUN=$(arg seconds 10)
 PLAN=/sys/module/kspan/parameters/inject
 
-# use: what is loaded works, with debugfs or without.
+# use: the loaded module works, with or without debugfs.
 use()
 {
 	insmod /kspan_client.ko nr=300 && rmmod kspan_client || return
 	[ ! -e "$DIR/verify" ] || is ok cat "$DIR/verify"
 }
 
-# failed: requests that have failed by the plan.
+# failed: the number of requests that the plan has made fail.
 failed()
 {
 	sed 's/.*, //; s/ .*//' $PLAN
 }
 
-# each_request MODE: fail the first request of a load, then the second, until a
-# load does not make so many.  MODE is : for that request alone, + for all that
-# follow as well; then kspan works when the kernel gives again.
+# each_request MODE: fail the first request of a load, then the second, until
+# the load makes no more requests.  With MODE : only that request fails, with +
+# all that follow fail as well.  After each failure kspan works without
+# injection.
 each_request()
 {
 	each_refused=0
@@ -56,7 +57,8 @@ each_request()
 	not_above 10 "$each_refused" && not_above 1 "$each_without"
 }
 
-# refuses PLACE PART: no load when that place fails, and the log names the part.
+# refuses PLACE PART: when PLACE fails, so does the load, and the log names
+# PART.
 refuses()
 {
 	dmesg -c >/dev/null
@@ -66,7 +68,8 @@ refuses()
 	return 1
 }
 
-# no_arenas_file: one that lacks memory for a line of it cannot be read.
+# no_arenas_file: the file arenas cannot be read when memory for a line is
+# missing.
 no_arenas_file()
 {
 	echo table/1 >$PLAN
@@ -77,7 +80,7 @@ no_arenas_file()
 	[ $no_arenas -eq 0 ] && cat "$DIR/arenas" >/dev/null
 }
 
-# fault_run: a run ends well, although every N-th request fails, N as given.
+# fault_run N...: a run passes although every N-th request fails, for each N.
 fault_run()
 {
 	load_torture seconds="$RUN" || return
@@ -89,7 +92,7 @@ fault_run()
 		FAIL*) echo "$result"; return 1 ;;
 		esac
 		for nr in "$@"; do
-			# With idle memory there are no requests.
+			# While there is idle memory kspan makes no requests.
 			release
 			echo "any/$nr" >$PLAN
 			sleep 1
@@ -104,8 +107,8 @@ fault_run()
 	rmmod kspan_torture
 }
 
-# fault_stress: enough requests fail in such runs, of which a kernel that looks
-# for bugs may need some: it does little, and may ask for nothing at that moment.
+# fault_stress N...: enough requests fail in such runs.  A debug kernel may need
+# several runs: it is slow, and may make no request while a plan is set.
 fault_stress()
 {
 	stress_failed=0

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# invariants.awk - whether kspan's numbers add up, at rest.
+# invariants.awk - check that kspan's numbers add up at rest.
 #
-#	awk -f invariants.awk -v when="after load" [-v empty=1] \
-#		stats by_size [caches]
+# 	awk -f invariants.awk -v when="after load" [-v empty=1] \
+# 		stats by_size [caches]
 #
-# Prints `ok NAME` or `not ok NAME: WHY` for each rule and fails if one does
-# not hold.  With empty=1 every object must have been freed.
+# Prints `ok NAME` or `not ok NAME: WHY` for each rule, and fails if a rule is
+# broken.  With empty=1 all objects must have been freed.
 
-# equal(RULE, GOT, WANT): the numbers are exact in awk up to 2^53.
+# equal(RULE, GOT, WANT): numbers are exact in awk up to 2^53.
 function equal(rule, got, want)
 {
 	if (got == want) {
@@ -30,7 +30,7 @@ FNR == 1 { file++ }
 
 file == 1 { stat[$1] = $2; next }
 
-# Tables: the header says where the columns are.
+# In the tables the header gives the columns.
 FNR == 1 {
 	split("", column)
 	for (i = 1; i <= NF; i++)

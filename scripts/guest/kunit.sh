@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Loads kspan.ko with its KUnit suites and runs them, and again with other
-# parameters; the results are in the kernel log.  guest.params=... gives the
-# module parameters of a single load instead, guest.suite=... one suite instead
-# of all.  guest.loads=... are the loads, if not all: some kernels are slow.
+# Load kspan.ko with its KUnit suites and run them, several times with different
+# parameters.  The results are in the kernel log. guest.params=... gives the
+# parameters of one load instead, guest.suite=... runs one suite only, and
+# guest.loads=... selects some of the loads, for slow kernels.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -22,7 +22,7 @@ load_and_run()
 	check "unload after $1" rmmod kspan
 }
 
-# in_log REGEX: a line of kspan's.
+# in_log REGEX: the log has such a line of kspan.
 in_log()
 {
 	dmesg | grep -qE "kspan: $1" && return
@@ -30,11 +30,11 @@ in_log()
 	return 1
 }
 
-# As %p says it: 32 bits.  A kernel without random numbers yet gives no hash.
+# What %p prints: 32 bits, or a placeholder while there are no random numbers.
 POINTER='((0{8})?[0-9a-f]{8}|[(]_+ptrval_+[)])'
 
-# pointers_are_hashed: objects lie at multiples of 8, hashes of where they lie
-# do not.  (Under User Mode Linux an address could pass for a hash.)
+# pointers_are_hashed: objects are at multiples of 8, hashes of their addresses
+# are not.  (Under User Mode Linux an address could look like a hash.)
 pointers_are_hashed()
 {
 	dmesg | grep -qE "kspan: write behind an object: ((0{8})?[0-9a-f]{7}[1-79a-f]|[(]_+ptrval_+[)])," &&
@@ -43,7 +43,7 @@ pointers_are_hashed()
 	return 1
 }
 
-# The words of Documentation/debugfs.rst.
+# The wording of Documentation/debugfs.rst.
 reports_are_in_the_log()
 {
 	in_log "write behind an object: $POINTER, found by .*/[0-9]+ on CPU [0-9]+\$" &&
@@ -59,7 +59,7 @@ if [ -n "$(arg params "")" ]; then
 	all_ok
 	exit
 fi
-# The first is the default, but not of a kernel with KASAN.
+# check=1 is the default, except in kernels with KASAN.
 for params in $(arg loads "check=1 check=2 check=0 randomize=1"); do
 	load_and_run "the suites, $params" "$params"
 done

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# lib.sh - what the guests' jobs share.  Descriptor 3 leads to the host; a
-# line there is `ok NAME`, `not ok NAME: WHY`, `info TEXT` or a job's own.
+# lib.sh - functions shared by the guests' jobs.  Descriptor 3 leads to the
+# host.  A line written there is `ok NAME`, `not ok NAME: WHY`, `info TEXT`, or
+# specific to the job.
 
-# Where kspan shows itself.
+# kspan's directory in debugfs.
 DIR=/sys/kernel/debug/kspan
 KMEMLEAK=/sys/kernel/debug/kmemleak
 nr_failed=0
@@ -25,7 +26,8 @@ info()
 	echo "info $*" >&3
 }
 
-# check NAME COMMAND...: one check; the end of its output explains a failure.
+# check NAME COMMAND...: make one check; the end of the output explains a
+# failure.
 check()
 {
 	check_name=$1
@@ -37,7 +39,7 @@ check()
 	fi
 }
 
-# is WANT COMMAND...: succeeds if the command prints exactly WANT.
+# is WANT COMMAND...: succeed if the command prints exactly WANT.
 is()
 {
 	is_want=$1
@@ -48,7 +50,7 @@ is()
 	return 1
 }
 
-# fails COMMAND...: succeeds if the command does not.
+# fails COMMAND...: succeed if the command fails.
 fails()
 {
 	if "$@"; then
@@ -57,14 +59,14 @@ fails()
 	fi
 }
 
-# kstat NAME: one number of the file stats.
+# kstat NAME: one number from the file stats.
 kstat()
 {
 	awk -v name="$1" '$1 == name { print $2 }' "$DIR/stats"
 }
 
-# arg NAME DEFAULT: the word guest.NAME=... of the kernel's command line, with
-# spaces for its commas.
+# arg NAME DEFAULT: the value of guest.NAME=... from the kernel command line,
+# with its commas replaced by spaces.
 arg()
 {
 	arg_value=$(tr ' ' '\n' </proc/cmdline | sed -n "s/^guest\.$1=//p" |
@@ -72,7 +74,7 @@ arg()
 	echo "${arg_value:-$2}"
 }
 
-# invariants WHEN EMPTY: all numbers, and the structures behind them.
+# invariants WHEN EMPTY: check all numbers, and the structures by verify.
 invariants()
 {
 	set -- "$1" "$2" "$DIR/stats" "$DIR/by_size"
@@ -90,7 +92,7 @@ release()
 	echo 1 >"$DIR/release"
 }
 
-# not_above LOW HIGH
+# not_above LOW HIGH: LOW is at most HIGH.
 not_above()
 {
 	[ "$1" -le "$2" ] && return
@@ -98,20 +100,21 @@ not_above()
 	return 1
 }
 
-# mask N: of the CPU with that number.
+# mask N: the mask of CPU N.
 mask()
 {
 	printf %x $((1 << $1))
 }
 
-# pin MASK: this job and what it starts from now on runs on those CPUs.
+# pin MASK: run this job, and what it starts later, only on these CPUs.
 pin()
 {
 	taskset -p "$1" $$ >/dev/null
 }
 
-# expect_reports, expect_no_reports: until the other one, the kernel's log may
-# have reports of bad frees; the host's judge of that log reads these lines.
+# expect_reports, expect_no_reports: allow reports of bad frees in the kernel
+# log from here on, or no longer.  The host's check of the log reads these
+# lines.
 expect_reports()
 {
 	echo "guest: reports are expected from here on" >/dev/kmsg
@@ -122,8 +125,8 @@ expect_no_reports()
 	echo "guest: no more reports are expected" >/dev/kmsg
 }
 
-# debugfs_files: the mode and name of each file there may be.  A file that is in
-# no such list shows who knows what to whom.
+# debugfs_files: mode and name of each file that may exist.  Another file might
+# reveal data to users.
 debugfs_files()
 {
 	cat <<-'END'
@@ -141,7 +144,7 @@ debugfs_files()
 	END
 }
 
-# debugfs_is_shut: only root gets there, and the modes are as promised.
+# debugfs_is_shut: only root has access, and the modes are as documented.
 debugfs_is_shut()
 {
 	is 700 stat -c %a /sys/kernel/debug || return
@@ -155,7 +158,7 @@ debugfs_is_shut()
 	done
 }
 
-# no_addresses FILE...: of the kernel, raw.
+# no_addresses FILE...: the files contain no raw kernel addresses.
 no_addresses()
 {
 	case $(uname -m) in
@@ -170,7 +173,7 @@ no_addresses()
 	done
 }
 
-# limit_refuses TEXT...: memory_limit does, and stays as it is.
+# limit_refuses TEXT...: memory_limit refuses the texts and remains unchanged.
 limit_refuses()
 {
 	limit_before=$(cat "$DIR/memory_limit")
@@ -183,7 +186,7 @@ limit_refuses()
 	done
 }
 
-# memory NAME...: kB of these, as in /proc/meminfo, in this order.
+# memory NAME...: these entries of /proc/meminfo in kB, in this order.
 memory()
 {
 	for name; do
@@ -191,8 +194,8 @@ memory()
 	done
 }
 
-# leak_scan: have kmemleak look.  What is younger than 5 s is not looked at; the
-# second scan reports.
+# leak_scan: make kmemleak scan.  It skips objects younger than 5 s and reports
+# leaks only after a second scan.
 leak_scan()
 {
 	sleep 6
@@ -201,9 +204,9 @@ leak_scan()
 	return 1
 }
 
-# leaks_of_kspan: how many objects that kmemleak knows of nobody points to, and
-# kspan, a client or the torture has allocated: their backtraces say so, or that
-# the code is gone.
+# leaks_of_kspan: the number of unreferenced objects that kspan, a client or the
+# torture has allocated.  Their backtraces show that, or show that the code was
+# unloaded.
 leaks_of_kspan()
 {
 	awk '
@@ -212,7 +215,7 @@ leaks_of_kspan()
 	END { print nr + mine }' $KMEMLEAK
 }
 
-# leaks_of_size BYTES: how many of them have that size.
+# leaks_of_size BYTES: the number of unreferenced objects of that size.
 leaks_of_size()
 {
 	grep -c "^unreferenced object .* (size $1):" $KMEMLEAK
@@ -226,8 +229,8 @@ leaks_nothing()
 	return 1
 }
 
-# settle: let deferred frees happen before memory is compared.  CPUs keep up to
-# an eighth of memory as free pages of their own, unless told otherwise.
+# settle: let deferred frees finish before memory is compared.  By default CPUs
+# keep up to an eighth of memory as free pages; reduce that.
 settle()
 {
 	echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
@@ -236,7 +239,8 @@ settle()
 	sleep 2
 }
 
-# keeps_memory WHAT COMMAND...: leaves as much free memory as it found.
+# keeps_memory WHAT COMMAND...: the command leaves as much free memory as
+# before.
 keeps_memory()
 {
 	keeps_what=$1
@@ -249,8 +253,8 @@ keeps_memory()
 	set -- $keeps_before $(memory MemFree Slab Percpu VmallocUsed)
 	info "$keeps_what, kB before and after: MemFree $1 $5, Slab $2 $6," \
 		"Percpu $3 $7, VmallocUsed $4 $8"
-	# Each load takes its reserve, 2 MiB, from vmalloc: ten leak 20 MiB. What
-	# CPUs keep of free pages comes and goes.
+	# Each load allocates a reserve of 2 MiB with vmalloc(), so ten leaks
+	# would be 20 MiB.  The free pages that CPUs keep vary.
 	not_above $(($1 - 3072)) "$5" && not_above "$6" $(($2 + 2048)) &&
 		not_above "$7" "$3" && not_above "$8" $(($4 + 256))
 }
@@ -261,7 +265,7 @@ load_unload()
 		rmmod kspan_client && rmmod kspan
 }
 
-# An area whose caller is a bare number was made by a module that is gone.
+# The caller of an area is a bare number if its module was unloaded.
 no_areas()
 {
 	awk '$3 ~ /^0x/ || /kspan/ { print; found = 1 } END { exit found }' \

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Memory that is short or somewhere else: who kmalloc() serves, kspan serves,
-# and nobody is killed for it.  guest.nodes=2: the machine has two nodes, and
-# what is looked at is where memory is from.
+# Memory that is short or on another node: kspan serves as many requests as
+# kmalloc(), and no process is killed.  With guest.nodes=2 the machine has two
+# nodes, and the checks are about the node that memory comes from.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -10,20 +10,20 @@ SHORT=/sys/module/kspan_short/parameters
 LIMIT=83886080
 CPUS=$(nproc)
 
-# try TEST A B: make an attempt, and tell how it ended.
+# try TEST A B: make an attempt and report its outcome.
 try()
 {
 	echo "$@" >$SHORT/run
 	info "$*: $(cat $SHORT/result)"
 }
 
-# got NAME: a number of the last result.
+# got NAME: a number from the last result.
 got()
 {
 	sed "s/.*\b$1 \([0-9]*\).*/\1/" $SHORT/result
 }
 
-# as_kmalloc TEST SIZE NR: kspan serves as many as kmalloc() does, or all.
+# as_kmalloc TEST SIZE NR: kspan serves all, or as many as kmalloc().
 as_kmalloc()
 {
 	try "$@" || return
@@ -37,13 +37,13 @@ all()
 	is "$3" got kspan
 }
 
-# all_there TEST NODE NR: all are served, and by the node.
+# all_there TEST NODE NR: kspan serves all from that node.
 all_there()
 {
 	all "$@" && is "$3" got there
 }
 
-# dying SIZE NR: in a task of its own, which it is the end of.
+# dying SIZE NR: run in a process of its own, which does not survive.
 dying()
 {
 	sh -c "echo dying $* >$SHORT/run"
@@ -51,8 +51,8 @@ dying()
 	is "$2" got kspan
 }
 
-# one_within_limit BYTES: of all CPUs at once one gets that, and sys stays below
-# the limit at every moment.
+# one_within_limit BYTES: when all CPUs request BYTES at once one succeeds, and
+# sys is never above the limit.
 one_within_limit()
 {
 	for _ in 1 2 3 4 5; do
@@ -63,8 +63,7 @@ one_within_limit()
 	done
 }
 
-# leave_mb N: hugetlb takes what it can get of the memory, and a file nearly all of
-# the rest.
+# leave_mb N: leave N MiB of memory; huge pages and then a file take the rest.
 leave_mb()
 {
 	echo $(($(memory MemAvailable) / 2048)) >/proc/sys/vm/nr_hugepages
@@ -75,8 +74,8 @@ leave_mb()
 	info "$(memory MemTotal MemAvailable | tr '\n' ' ')kB in all and available"
 }
 
-# comes_back: all is free, and heap_sys is the reserve.  A worker that fills the
-# reserve as well may have brought a chunk too many, which the next release takes.
+# comes_back: all objects are free, and heap_sys is the reserve.  A worker that
+# fills the reserve at the same time may add a chunk too many, so release again.
 comes_back()
 {
 	for _ in 1 2 3; do
@@ -92,7 +91,7 @@ nobody_killed()
 	fails eval "dmesg | grep -E 'Out of memory|oom-kill|invoked oom'"
 }
 
-# short_memory: one node.
+# short_memory: the checks for one node.
 short_memory()
 {
 	check "a softirq's burst of small objects is served" all burst 2048 4096
@@ -128,8 +127,8 @@ short_memory()
 		one_within_limit 62914560
 }
 
-# two_nodes: a task that is bound to one, by policy or by its cpuset, does the
-# other's heap no harm.
+# two_nodes: a task bound to one node, by its policy or its cpuset, does not
+# disturb the page heap of the other node.
 two_nodes()
 {
 	pin 1

@@ -1,32 +1,31 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# stress.sh - a run of kspan_torture, and what happens to the machine beside
-# it: CPUs go and come, memory is short, limits are set, files are read.
-# Sourced after lib.sh.
+# stress.sh - a run of kspan_torture with loops beside it that take CPUs offline
+# and online, exhaust memory, set limits, and read files.  Sourced after lib.sh.
 
 TORTURE_DIR=/sys/kernel/debug/kspan_torture
-# What the loops beside a run leave here: NAME.turns, and NAME.failed if one did.
+# Each loop leaves NAME.turns here, and NAME.failed if it failed.
 STRESS=/tmp/stress
 CPUS=$(nproc)
-# Kernels that look for bugs do a thousandth of others' work: there each turn is
-# followed by a pause, or the stress itself would get nowhere.
+# Debug kernels do a thousandth of the work.  There a pause follows each turn,
+# as otherwise the torture would make no progress.
 SLOW=$(arg slow 0)
-# When the kernel begins to look for memory, and what that is without us.
+# Sets the amount of free memory at which reclaim starts; and its initial value.
 SCALE=/proc/sys/vm/watermark_scale_factor
 SCALE_0=$(cat $SCALE)
 HUGE=/proc/sys/vm/nr_hugepages
 
-# With a boost any allocation has less: on a small machine nearly nothing.
+# With a boost allocations have less memory; on a small machine nearly none.
 echo 0 >/proc/sys/vm/watermark_boost_factor
 
-# load_torture PARAMETER...: and those of the machine.
+# load_torture PARAMETER...: load it with these and the machine's parameters.
 load_torture()
 {
 	# shellcheck disable=SC2046 # a list of parameters
 	insmod /kspan_torture.ko $(arg torture "") "$@"
 }
 
-# run_ends: wait for the run; what it said is in $STRESS/result.
+# run_ends: wait for the end of the run; its result is in $STRESS/result.
 run_ends()
 {
 	mkdir -p $STRESS
@@ -42,20 +41,21 @@ run_ends()
 	return 1
 }
 
-# result NAME: a number of the last run's.
+# result NAME: a number from the last run's result.
 result()
 {
 	tr ' ' '\n' <$STRESS/result | sed -n "s/^$1=//p"
 }
 
-# turns NAME: how often a loop went round, in the last run.
+# turns NAME: how often a loop ran in the last run.
 turns()
 {
 	cat "$STRESS/$1.turns" 2>/dev/null || echo 0
 }
 
-# beside NAME COMMAND...: repeat the command while the stress lasts.  It gets
-# the number of the turn as its last argument, and leaves all as it was.
+# beside NAME COMMAND...: repeat the command while the stress lasts.  The
+# command gets the number of the turn as its last argument, and must undo its
+# changes.
 beside()
 {
 	beside_name=$1
@@ -94,7 +94,7 @@ releases()
 	usleep 1500000
 }
 
-# changes_cpus TURN: a CPU goes and comes back, all but the first in turn.
+# changes_cpus TURN: take a CPU offline and online; each but the first in turn.
 changes_cpus()
 {
 	change_cpu=/sys/devices/system/cpu/cpu$(($1 % (CPUS - 1) + 1))/online
@@ -104,7 +104,7 @@ changes_cpus()
 	usleep 300000
 }
 
-# limits: no more than a part of what is in use, for a moment.
+# limits: set memory_limit to half of the memory in use for a moment.
 limits()
 {
 	usleep 1000000
@@ -113,14 +113,14 @@ limits()
 	echo 0 >"$DIR/memory_limit"
 }
 
-# low_kb: the kernel looks for memory when less than this is free.
+# low_kb: reclaim starts when less memory than this is free.
 low_kb()
 {
 	awk '$1 == "low" { pages += $2 } END { print pages * 4 }' /proc/zoneinfo
 }
 
-# fill_memory: until the kernel begins to look for some.  Huge pages are taken
-# fast, since nobody writes to them; the rest is a file.
+# fill_memory: until reclaim starts.  Huge pages go first, as nothing has to
+# write to them; the rest is a file.
 fill_memory()
 {
 	fill_low=$(low_kb)
@@ -136,9 +136,9 @@ fill_memory()
 	done
 }
 
-# presses: memory is short, for a moment.  Nobody goes without: the kernel's
-# mark is set far above that, and the huge pages that it looks for in the end
-# are not worth a process's life.
+# presses: make memory short for a moment.  No allocation fails, since reclaim
+# starts far above the minimum, and the request for more huge pages never kills
+# a process.
 presses()
 {
 	press_runs=$(kstat shrink_runs)
@@ -153,7 +153,7 @@ presses()
 	[ ! -e $HUGE ] || echo 0 >$HUGE
 	rm -f $STRESS/fill/file
 	usleep 500000
-	# Some kernels here know no huge pages; this asks all shrinkers.
+	# Kernels without huge pages are asked this way; it calls all shrinkers.
 	echo 2 >/proc/sys/vm/drop_caches
 }
 
@@ -164,8 +164,8 @@ start_loops()
 	rm -rf $STRESS
 	mkdir -p $STRESS/fill
 	mount -t tmpfs -o size=90% none $STRESS/fill
-	# With less than a tenth of memory free it does, but any allocation may
-	# still have that.
+	# Start reclaim when a tenth of memory is free, while allocations may
+	# still use that tenth.
 	echo 1000 >$SCALE
 	touch $STRESS/on
 	for file in stats by_size arenas spans memory_limit; do
@@ -179,7 +179,7 @@ start_loops()
 		beside hotplug changes_cpus
 }
 
-# end_loops: and wait for them; fails if one of them did.
+# end_loops: end the loops and wait for them; fail if one of them failed.
 end_loops()
 {
 	rm -f $STRESS/on
@@ -191,7 +191,7 @@ end_loops()
 	done
 }
 
-# stress: the run that was started, in company.
+# stress: run the loops beside the started run until it ends.
 stress()
 {
 	start_loops
@@ -206,7 +206,7 @@ stress()
 	info "turns:$stress_said memory was short in $(pressed)"
 }
 
-# pressed: how many times the kernel has asked kspan for memory then.
+# pressed: how often the kernel called the shrinker when memory was short.
 pressed()
 {
 	cat $STRESS/pressed 2>/dev/null | wc -l

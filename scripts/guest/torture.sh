@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Torture: load, clients, stress with CPUs going and coming, exact numbers at
-# the end, unload, and nothing left behind.  guest.seconds=N says how long,
+# Torture: load, clients, stress with CPU hotplug, exact numbers at the end,
+# unload, and nothing left behind. guest.seconds=N is the length of the stress,
 # guest.params=... are parameters of kspan.ko, guest.torture=... more of
 # kspan_torture.ko.
 # shellcheck source=scripts/guest/lib.sh
@@ -10,15 +10,15 @@
 . /stress.sh
 
 RUN=$(arg seconds 20)
-# Records of a client, 2 KiB each, that leave most of the memory alone.
+# Records of a client, 2 KiB each, that take only a part of the memory.
 RECORDS=$(($(memory MemFree) / 8))
 [ $RECORDS -le 10000 ] || RECORDS=10000
 FORGOTTEN=/sys/module/kspan_forgotten/parameters
 LAST=$(mask $((CPUS - 1)))
 LAST_ONLINE=/sys/devices/system/cpu/cpu$((CPUS - 1))/online
 
-# refused PARAMETER=VALUE: the load fails, and kspan's own message, not only the
-# kernel's, says which parameter it was and what it should have been.
+# refused PARAMETER=VALUE: the load fails, and a message of kspan itself names
+# the parameter and its range.
 refused()
 {
 	dmesg -c >/dev/null
@@ -28,27 +28,27 @@ refused()
 	return 1
 }
 
-# has_nodes N: so many of them have memory.
+# has_nodes N: N nodes have memory.
 has_nodes()
 {
 	is "$1" eval 'grep -c "Node .* MemTotal: *[1-9]" \
 		/sys/devices/system/node/node*/meminfo | grep -c ":1$"'
 }
 
-# is_wiping: whether a free object's bytes go at once.
+# is_wiping: whether free objects are wiped at once.
 is_wiping()
 {
 	grep -qw init_on_free=1 /proc/cmdline
 }
 
-# has_magazines: whether objects come from magazines, which is not so with check=2.
+# has_magazines: whether objects come from magazines, as they do below check=2.
 has_magazines()
 {
 	[ "$(cat /sys/module/kspan/parameters/check)" -lt 2 ]
 }
 
-# magazines_alloc, magazines_free: most looks into the spans were for several
-# objects; each is for one where there is no magazine.
+# magazines_alloc, magazines_free: most accesses to spans move several objects.
+# Without magazines each access moves one.
 magazines_alloc()
 {
 	not_above $((3 * $(kstat refill))) $((2 * $(kstat nmalloc)))
@@ -59,8 +59,8 @@ magazines_free()
 	not_above $((3 * $(kstat flush))) $((2 * $(kstat nfree)))
 }
 
-# no_null: a run gave NULL to nobody who can wait, and with nothing else going on
-# to few who cannot, in interrupts of both kinds.
+# no_null: in a run no request that may wait got NULL.  In an undisturbed run
+# few atomic requests did, and interrupts of both kinds made requests.
 no_null()
 {
 	is 0 result null || return
@@ -68,8 +68,8 @@ no_null()
 		not_above $(($(result atomic_null) * 20)) "$(result ops)"
 }
 
-# gone_cpu_keeps_nothing: what a CPU had in its caches when it went away is given
-# back while it is away.
+# gone_cpu_keeps_nothing: the content of a CPU's caches is given back while the
+# CPU is offline.
 gone_cpu_keeps_nothing()
 {
 	release
@@ -89,7 +89,7 @@ gone_cpu_keeps_nothing()
 		not_above "$gone_after" $((gone_before + 32768))
 }
 
-# limit_gives_back: a memory_limit below what there is gives idle memory back,
+# limit_gives_back: setting memory_limit below sys gives idle memory back
 # without a release.
 limit_gives_back()
 {
@@ -101,8 +101,8 @@ limit_gives_back()
 	not_above "$limit_after" "$heap_sys_0"
 }
 
-# spans_are_all: what the file spans lists has all live objects, small and large.
-# Parts of tiny blocks are objects, too, but there is none of the client's.
+# spans_are_all: the file spans accounts for all live objects, small and large.
+# (Tiny objects count singly, but the client has none.)
 spans_are_all()
 {
 	# shellcheck disable=SC2016 # awk's
@@ -110,7 +110,7 @@ spans_are_all()
 		"$DIR/spans"
 }
 
-# turned: the loops beside the stress went round.
+# turned: each loop beside the stress ran.
 turned()
 {
 	turned_want="verify release limit pressure read_stats read_by_size
@@ -124,13 +124,13 @@ turned()
 	done
 }
 
-# has_nmis: whether the stress can send some.
+# has_nmis: whether the stress can send NMIs.
 has_nmis()
 {
 	grep -qw apic /proc/cpuinfo
 }
 
-# fails_stress: the run says FAIL, in time.
+# fails_stress: the run ends with FAIL, in time.
 fails_stress()
 {
 	for i in $(seq 30); do
@@ -144,10 +144,10 @@ fails_stress()
 	return 1
 }
 
-# leaks_forgotten: kmemleak finds the three objects that forget=1 leaves behind,
-# by the sizes of their classes as check=1 is on, and nothing else.  It takes an
-# old value on the stack of some worker for a pointer, until that is overwritten:
-# so workers get something to do.
+# leaks_forgotten: kmemleak finds exactly the three objects that forget=1 leaves
+# behind, by the sizes of their classes with check=1.  A stale value on the
+# stack of a worker looks like a pointer until it is overwritten, so keep the
+# workers busy.
 leaks_forgotten()
 {
 	for i in 1 2 3 4 5 6 7 8; do
@@ -165,9 +165,9 @@ leaks_forgotten()
 		is 3 leaks_of_kspan
 }
 
-# wants_memory: a client that wants all there is gets NULL, and nobody is killed
-# for it.  A file takes most of the memory before, to make that short; but where
-# addresses for vmalloc() are scarcer it is those that the client uses up.
+# wants_memory: a client that wants all memory gets NULL, and no process is
+# killed.  A file takes most of the memory first.  Where vmalloc() has fewer
+# addresses than there is memory, the client exhausts those.
 wants_memory()
 {
 	wants_before=$(kstat oom_fail)
@@ -187,7 +187,7 @@ wants_memory()
 		not_above $((wants_before + 1)) "$(kstat oom_fail)"
 }
 
-# comes_back BYTES: heap_sys is no more than that, soon, without being told.
+# comes_back BYTES: heap_sys soon falls to that without a release.
 comes_back()
 {
 	back_s=0
@@ -202,9 +202,10 @@ comes_back()
 	info "memory came back within $back_s s"
 }
 
-# comes_back_soon: as above, but what one idle CPU used, and within a second,
-# which is 50 times scavenge_ms.  A timer that waits for that CPU to wake up for
-# something else is late; but so is everything at times, when the host is busy.
+# comes_back_soon: the same for what one idle CPU used, within a second, which
+# is 50 times scavenge_ms.  A timer that waits until that CPU wakes up for
+# another reason would be too late.  A busy host delays everything, hence three
+# tries.
 comes_back_soon()
 {
 	for i in 1 2 3; do
@@ -212,7 +213,7 @@ comes_back_soon()
 		taskset "$LAST" insmod /kspan_client.ko nr=$RECORDS || return
 		soon_used=$(kstat heap_sys)
 		taskset "$LAST" rmmod kspan_client || return
-		# A look from time to time would wake CPUs.
+		# Looking in between would wake CPUs.
 		sleep 1
 		soon_after=$(kstat heap_sys)
 		not_above $((soon_before * 3)) "$soon_used" || return
@@ -222,7 +223,7 @@ comes_back_soon()
 	return 1
 }
 
-# clients_use BYTES: a client on each CPU, one after the other, has more.
+# clients_use BYTES: a client on each CPU in turn raises heap_sys above that.
 clients_use()
 {
 	for i in $(seq 0 $((CPUS - 1))); do
@@ -233,8 +234,8 @@ clients_use()
 	done
 }
 
-# gives_back: what was used on all CPUs goes back by itself when they idle, all
-# but the one that looks; also the last one, where the scavenger's timer began.
+# gives_back: memory used on all CPUs is given back when they are idle, except
+# the one that runs this job.  The scavenger's timer started on the last CPU.
 gives_back()
 {
 	pin 1
@@ -271,7 +272,7 @@ late_frees()
 		is "$late_before" kstat nfree && is ok cat "$DIR/verify"
 }
 
-# race CHECK: two frees of one object at the same moment.
+# race CHECK: two frees of one object at the same time.
 race()
 {
 	dmesg -c >/dev/null
@@ -318,7 +319,7 @@ ten_loads()
 	done
 }
 
-# no_leak: after a load and unload that warms up, ten more leave nothing.
+# no_leak: after a first load and unload, ten more take no memory.
 no_leak()
 {
 	load_unload && keeps_memory "10 load cycles" ten_loads
@@ -341,7 +342,7 @@ release
 check "the header's promises are kept" insmod /kspan_promises.ko
 check "unload kspan_promises" rmmod kspan_promises
 release
-# A chunk may lose a heap page to alignment, the next one may not.
+# One chunk may lose a heap page to alignment, another may not.
 heap_sys_0=$(($(kstat heap_sys) + 65536))
 invariants "after load" 1
 
@@ -365,14 +366,14 @@ info "stress $(cat $STRESS/result)"
 check "unload kspan_torture" rmmod kspan_torture
 if has_magazines; then
 	check "the objects of the stress are from magazines" magazines_alloc
-	# Wiping needs the spans' pages at hand.
+	# Wiping keeps the spans' pages at hand instead.
 	is_wiping || check "and went to magazines" magazines_free
 fi
 check "each loop beside it went round" turned
 check "hardirqs allocated and freed" not_above 1 "$(result hard)"
 check "softirqs did" not_above 1 "$(result soft)"
 ! has_nmis || check "NMIs came" not_above 1 "$(result nmis)"
-# A short run, or a slow kernel, may be over before.
+# A short run or a slow kernel may end before these happen.
 if [ "$RUN" -ge 15 ] && [ "$SLOW" -eq 0 ]; then
 	check "the kernel asked for memory" not_above 1 "$(kstat shrink_runs)"
 	[ ! -e $HUGE ] || check "when it was short of it" not_above 1 "$(pressed)"
@@ -404,7 +405,7 @@ check "no vmalloc area is left" no_areas
 
 gives_back
 
-# Blocks of tiny objects that are current on some CPU are nobody's objects.
+# The current blocks of tiny objects are not reported as live objects.
 check "load kspan to unload it at once" insmod /kspan.ko
 check "load kspan_torture to unload it at once" load_torture seconds=1
 check "its run ends" run_ends
@@ -414,14 +415,14 @@ check "unload kspan at once, without a release" rmmod kspan
 check "it has nothing to say" fails eval "dmesg | grep 'kspan: '"
 check "no vmalloc area is left of it" no_areas
 
-# The stress must notice a byte that is wrong; it does not free that object.
+# The stress must find a wrong byte.  It does not free that object.
 check "load kspan for a run that must fail" insmod /kspan.ko
 check "load kspan_torture to fail" load_torture seconds=20 sabotage=1
 check "it fails" fails_stress
 check "unload kspan_torture that failed" rmmod kspan_torture
 check "unload kspan that did not" rmmod kspan
 
-# Nothing is used twice with sbrk=1, and what was used is not given back.
+# With sbrk=1 memory is never reused, nor given back.
 check "load kspan with sbrk=1" insmod /kspan.ko sbrk=1
 check "client of sbrk" insmod /kspan_client.ko nr=1000
 inuse=$(kstat heap_inuse)
@@ -434,7 +435,7 @@ check "unload kspan with sbrk" rmmod kspan
 
 [ ! -e $KMEMLEAK ] || check "kmemleak finds nothing of kspan's" leaks_nothing
 
-# What a client forgets is reported by class, and its memory stays.
+# Forgotten objects are reported by class, and their memory remains.
 check "load kspan to forget" insmod /kspan.ko check=1
 check "load kspan_torture to forget" load_torture seconds=1 forget=1
 check "a short stress" run_ends

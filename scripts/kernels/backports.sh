@@ -1,21 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# backports.sh [--own] [--arch ARCH] COMMAND - packages of kernels that are not
-# for this machine to install: newer than this Debian's own, or for another
-# architecture.
+# backports.sh [--own] [--arch ARCH] COMMAND - packages of kernels that cannot
+# simply be installed on this machine, because they are newer than its Debian
+# release or for another architecture.
 #
-#   series              the newest series there is, as 7.3
-#   version PACKAGE     the version there is of PACKAGE
-#   find PATTERN        the packages whose names match, the newest first
-#   unpack PACKAGE DIR  fetch it and unpack it below DIR
+#   series              print the newest series available, such as 7.3
+#   version PACKAGE     print the available version of PACKAGE
+#   find PATTERN        print the packages whose names match, newest first
+#   unpack PACKAGE DIR  download it and unpack it below DIR
 #
-#   --own               of this Debian release; if not given, of the backports
-#                       of the next one
-#   --arch ARCH         for that architecture (this machine's)
+#   --own               from this Debian release instead of the backports of the
+#                       next one
+#   --arch ARCH         for that architecture (default: this machine's)
 #
-# They come from the mirror that apt is set up to use.  apt keeps their lists
-# and packages in the cache, so nothing of this machine's set-up changes.
+# They come from the mirror that apt is configured to use. apt keeps their lists
+# and packages in the cache, so the configuration of this machine does not
+# change.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
@@ -33,7 +34,7 @@ suites()
 		sort -u
 }
 
-# sources: what goes into sources.list.
+# sources: the content of sources.list.
 sources()
 {
 	local site
@@ -41,7 +42,7 @@ sources()
 	if [ -n "$own" ]; then
 		suites | sed "s|.*|deb [signed-by=$KEYS] & main|"
 	else
-		# The updates and the security fixes may come from elsewhere.
+		# The updates and the security fixes may come from other sites.
 		site=$(suites | awk '$2 !~ /-/ && !site { site = $1 }
 			END { print site }')
 		[ -n "$site" ] || die "apt knows no Debian mirror"
@@ -62,8 +63,8 @@ set_up()
 	APT::Architecture "$arch";
 	APT::Architectures { "$arch"; };
 	END
-	# Packages of other releases and machines are installed here; none of
-	# these is.
+	# Packages of other releases and machines are not installed, so apt must
+	# not consider the installed ones.
 	[ "$arch" = "$native" ] || {
 		: >"$DIR/status"
 		echo "Dir::State::Status \"$DIR/status\";" >>"$DIR/apt.conf"

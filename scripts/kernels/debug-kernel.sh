@@ -1,27 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# debug-kernel.sh - kernels for QEMU that look for bugs, built from Debian's
-# sources.
+# debug-kernel.sh - debug kernels for QEMU, built from Debian's sources.
 #
 #   debug-kernel.sh names             print their names
-#   debug-kernel.sh knows NAME        whether it is one of them
-#   debug-kernel.sh headers|image NAME  build it, print its build directory,
-#                                     which has the kernel as vmlinuz
+#   debug-kernel.sh knows NAME        succeed if NAME is one of them
+#   debug-kernel.sh headers|image NAME  build it and print its build directory,
+#                                     which contains the kernel as vmlinuz
 #   debug-kernel.sh busybox NAME      print a static busybox for it
 #
-# VERSION-kasan: KASAN with shadow for vmalloc(), lockdep, RCU checks, sleeping
-# in atomic context, kmemleak, debug objects, KUnit, NUMA nodes.  VERSION-kcsan:
-# data races.
-# Small: no drivers but a serial port, no network, no disks.
+# VERSION-kasan has KASAN with shadow for vmalloc(), lockdep, RCU checks, checks
+# for sleeping in atomic context, kmemleak, debug objects, KUnit, and NUMA
+# nodes.  VERSION-kcsan finds data races.  The kernels are small: their only
+# driver is for a serial port, and they have no network and no disks.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 NAMES=(6.12-kasan 6.12-kcsan)
 
-# config_common: what any of them needs to boot the guest of these scripts.
-# Everything else is off.
+# config_common: the options that each of them needs to boot the guests of these
+# scripts.  Everything else is off.
 config_common()
 {
 	cat <<-'END'
@@ -97,9 +96,9 @@ config_kasan()
 	END
 }
 
-# Every access that is not marked counts, also a plain write of the same value
-# or of a word.  It looks more often and longer than by default: emulated CPUs
-# are slow to come by.
+# Report every unmarked access, also plain writes of words or of the same value.
+# Sample more often and wait longer than by default, since emulated CPUs rarely
+# run at the same time.
 config_kcsan()
 {
 	cat <<-'END'
@@ -117,7 +116,7 @@ config_kcsan()
 	END
 }
 
-# config FLAVOUR: the options that must hold.
+# config FLAVOUR: the required options.
 config()
 {
 	config_common
@@ -162,7 +161,7 @@ kernel()
 			make_kernel "$source" "$dir.part" "$flavour" ||
 			die "no kernel $name"
 		unset -f watched_detail
-		# Newer kernels note where they were built.
+		# Newer kernels record the build directory.
 		sed -i "s|$dir.part|$dir|g" "$dir.part/Makefile"
 		mv "$dir.part" "$dir"
 		say "built the kernel $name"

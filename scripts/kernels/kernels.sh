@@ -1,29 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernels.sh - find or make the kernels that the tests run on.
+# kernels.sh - find or build the kernels that the tests run on.
 #
 #   kernels.sh uml VERSION [test|kasan|bench]
 #                                         build a User Mode Linux kernel, 6.1,
-#                                         6.12 or the newest (with SMP), print
-#                                         its build directory
-#   kernels.sh source VERSION             print where its source is
+#                                         6.12 or the newest (with SMP), and
+#                                         print its build directory
+#   kernels.sh source VERSION             print the directory of its source
 #   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help,
 #                                         or one of debug-kernel.sh
 #   kernels.sh all                        all of these
 #
-# The newest can be asked for as `newest` or by its number.
+# The newest kernel is `newest` or its number.
 #
-# A UML kernel of flavour test has KUnit, lockdep and the cheap debug options,
-# one of flavour kasan has KASAN besides; one of flavour bench has KUnit alone.  Everything is kept in the cache,
-# ${KSPAN_CACHE:-~/.cache/kspan}; nothing is installed but headers.
+# A UML kernel of flavour test has KUnit, lockdep, and the cheap debug options.
+# Flavour kasan also has KASAN, and flavour bench has only KUnit.  Everything is
+# kept in the cache, ${KSPAN_CACHE:-~/.cache/kspan}.  Only headers are
+# installed.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
 # --- User Mode Linux --------------------------------------------------------
 
-# uml_config FLAVOUR VERSION: the options that must hold, or stay off.
+# uml_config FLAVOUR VERSION: the required options, on or off.
 uml_config()
 {
 	cat <<-'END'
@@ -48,10 +49,10 @@ uml_config()
 	CONFIG_NULL_CHAN=y
 	CONFIG_STDERR_CONSOLE=y
 	CONFIG_VM_EVENT_COUNTERS=y
-	# A signal frame holds all registers, 11 KiB of them with AMX, and two
+	# A signal frame holds all registers, 11 KiB with AMX, and two frames
 	# may be on a stack.
 	CONFIG_KERNEL_STACK_ORDER=3
-	# Not needed, and a quarter of the time to build:
+	# Not needed, and a quarter of the build time:
 	CONFIG_EXPERT=y
 	CONFIG_BLOCK=n
 	CONFIG_INPUT=n
@@ -66,7 +67,7 @@ uml_config()
 	CONFIG_RD_LZ4=n
 	CONFIG_RD_ZSTD=n
 	END
-	# Older ones know one CPU only.
+	# Older kernels support only one CPU.
 	[ "$2" != newest ] || printf '%s\n' CONFIG_SMP=y CONFIG_NR_CPUS=4
 	[ "$1" != bench ] || return 0
 	cat <<-'END'
@@ -75,10 +76,10 @@ uml_config()
 	CONFIG_DEBUG_LIST=y
 	CONFIG_DEBUG_SPINLOCK=y
 	END
-	# The UML of 6.1 does not count preemption, so it cannot tell.
+	# The UML of 6.1 does not count preemption, so it cannot check.
 	[ "$2" = 6.1 ] || echo CONFIG_DEBUG_ATOMIC_SLEEP=y
 	[ "$1" = kasan ] || return 0
-	# Tracepoints tell the suites that KASAN has reported something.
+	# The suites learn from tracepoints that KASAN has reported an access.
 	cat <<-'END'
 	CONFIG_KASAN=y
 	CONFIG_KASAN_GENERIC=y
@@ -89,7 +90,7 @@ uml_config()
 }
 
 # source_tar VERSION DIR: print series, package version and archive of the
-# kernel's source; what has to be fetched goes to DIR.
+# kernel's source.  Downloads go to DIR.
 source_tar()
 {
 	local series=$1 package tar
@@ -105,7 +106,8 @@ source_tar()
 	printf '%s %s %s\n' "$series" "$package" "$tar"
 }
 
-# uml_source VERSION: extract and patch the kernel's source once, print where.
+# uml_source VERSION: extract and patch the source once, and print its
+# directory.
 uml_source()
 {
 	local version=$1 tmp series tar dir package patch list
@@ -135,16 +137,16 @@ uml_source()
 	printf '%s\n' "$dir"
 }
 
-# Faults of UML that are not ours, each mended in the source directory $1.
+# Fixes for faults of UML, each applied in the source directory $1.
 
-# On CPUs with AMX the registers that ptrace hands over need more room than UML
-# has for them: every process of the guest dies at exec.
+# On CPUs with AMX ptrace returns more registers than UML has room for, so that
+# every process of the guest dies at exec.
 patch_register_size()
 {
 	sed -i '/HOST_FP_SIZE/s/2696/11008/' "$1/arch/x86/um/user-offsets.c"
 }
 
-# A new process's areas are walked without their lock: lockdep minds.
+# UML walks a new process's areas without their lock, which lockdep reports.
 patch_areas_lock()
 {
 	sed -i '/^void force_flush_all/,/^}/{
@@ -153,9 +155,9 @@ patch_areas_lock()
 	}' "$1/arch/um/kernel/tlb.c"
 }
 
-# When vmalloc() gives addresses back, live pages between them are unmapped and
-# mapped again: an interrupt in between that needs one, if only for the stack
-# that it came upon, faults for ever.
+# When vmalloc() frees addresses, UML unmaps and remaps live pages between them.
+# An interrupt that needs such a page meanwhile, if only for its stack, faults
+# for ever.
 patch_kernel_flush()
 {
 	sed -i '/^static int flush_tlb_kernel_range_common/,/^}/{
@@ -164,7 +166,7 @@ patch_kernel_flush()
 	grep -q -A1 'if (!pte_present(\*pte))$' "$1/arch/um/kernel/tlb.c"
 }
 
-# patches VERSION: those that its source needs.
+# patches VERSION: the fixes that its source needs.
 patches()
 {
 	echo patch_register_size
@@ -215,7 +217,7 @@ uml()
 			make_uml "$source" "$dir.part" "$flavour" "$version" ||
 			die "no UML kernel $version"
 		unset -f watched_detail
-		# Newer kernels note where they were built.
+		# Newer kernels record the build directory.
 		sed -i "s|$dir.part|$dir|g" "$dir.part/Makefile"
 		mv "$dir.part" "$dir"
 		say "built UML $version ($flavour)"
@@ -252,7 +254,7 @@ headers | image | busybox)
 	exec "$SCRIPTS/kernels/stock.sh" "$@"
 	;;
 all)
-	# Each a script of its own, which lets its lock go.
+	# In scripts of their own, which release their locks.
 	for version in 6.1 6.12 newest; do
 		"$SCRIPTS/kernels/kernels.sh" uml "$version" test
 		"$SCRIPTS/kernels/kernels.sh" uml "$version" bench

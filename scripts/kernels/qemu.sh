@@ -1,24 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# qemu.sh [OPTIONS] SCRIPT [FILE...] - run SCRIPT as the only program of a
-# guest that runs a stock Debian kernel in QEMU, without KVM, and has the
-# FILEs in its root directory.
+# qemu.sh [OPTIONS] SCRIPT [FILE...] - boot a stock Debian kernel in QEMU,
+# without KVM, and run SCRIPT as the guest's only program, with the FILEs in its
+# root directory.
 #
-#   --kernel NAME       which kernel (6.12); stock.sh --help names them
+#   --kernel NAME       which kernel (6.12); see stock.sh --help for the names
 #   --smp N             CPUs (4)
 #   --mem SIZE          memory (512M)
-#   --nodes N           NUMA nodes, with the CPUs and the memory in equal parts
-#                       (1); numa=fake= does nothing on cloud kernels
+#   --nodes N           NUMA nodes, each with an equal part of CPUs and memory
+#                       (1); numa=fake= does nothing in cloud kernels
 #   --icount            one CPU whose clock counts instructions exactly
 #   --timeout SECONDS   when to give up (180)
 #   --cmdline "..."     more words for the kernel's command line
-#   --log FILE          where the kernel log goes (build/qemu-VERSION.log)
-#   --out FILE          where the guest's reports go (LOG with .out)
-#   --expect-reports    reports of bad frees in the log are no failure
+#   --log FILE          file for the kernel log (build/qemu-VERSION.log)
+#   --out FILE          file for the guest's reports (LOG with .out)
+#   --expect-reports    allow reports of bad frees in the log
 #
-# Succeeds if the guest's verdict is PASS, it switched itself off and its
-# kernel complained about nothing.  Any warning of the kernel ends the guest.
+# Succeeds if the guest's verdict is PASS, the guest has powered itself off, and
+# its kernel has complained about nothing.  Any kernel warning ends the guest.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
@@ -73,7 +73,7 @@ if [ -n "$icount" ]; then
 else
 	accel=(-accel "tcg,thread=multi" -smp "$smp,sockets=$nodes")
 fi
-# numa_options: QEMU's options for $nodes nodes, a line each.
+# numa_options: QEMU's options for $nodes nodes, one on each line.
 numa_options()
 {
 	local node size=$(($(numfmt --from=iec "$mem") / nodes)) each=$((smp / nodes))
@@ -91,7 +91,7 @@ if [ "$nodes" -gt 1 ]; then
 	fi
 	mapfile -t numa < <(numa_options)
 fi
-# The kernel's log and the guest's reports have a serial port each.
+# The kernel log and the guest's reports use one serial port each.
 case $arch in
 arm64)
 	qemu=aarch64
@@ -107,13 +107,13 @@ arm64)
 	out_port=ttyS1
 	;;
 esac
-# The watchdogs are slow, for a busy host starves virtual CPUs for seconds.
-# init_on_alloc=0 is not Debian's default, but the kernel's.
+# Slow watchdogs, as a busy host can stop virtual CPUs for seconds.
+# init_on_alloc=0 is the default of the kernel, though not of Debian.
 append="console=$log_port guest.out=/dev/$out_port loglevel=7 panic=-1 oops=panic
 panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
-# boot: run the guest until it ends, and leave its status in $status.
+# boot: run the guest until it ends; its status is in $status.
 boot()
 {
 	local pid
@@ -133,9 +133,9 @@ boot()
 }
 
 boot
-# With several CPUs the emulator now and then lets one of them run into the
-# breakpoint that another has just replaced by a patched instruction, which
-# kills the kernel.  Before the job began that has nothing to do with it.
+# With several CPUs the emulator sometimes lets one of them hit the breakpoint
+# that another CPU has just replaced by a patched instruction, which crashes the
+# kernel.  Before the job starts this is no fault of the job.
 if ! grep -qx begun "$out" && grep -q 'Oops: int3' "$log"; then
 	say "the emulator broke the kernel before the job began; once more"
 	boot

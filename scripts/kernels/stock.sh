@@ -1,32 +1,33 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# stock.sh - Debian's own kernels as guests run them.
+# stock.sh - Debian's own kernels for guests.
 #
 #   stock.sh headers NAME   print a directory to build modules against
-#   stock.sh image NAME     print a directory that holds vmlinuz
+#   stock.sh image NAME     print a directory that contains vmlinuz
 #   stock.sh busybox NAME   print a static busybox for that machine
 #   stock.sh names          print the names
 #
 # NAME is 6.1 or 6.12, the cloud kernels of this Debian release, whose headers
 # are installed; 6.1-rt or 6.12-rt, with PREEMPT_RT; newest, the cloud kernel
-# of the next release's backports; 6.1-arm64 or 6.1-i386, for other machines.
-# The series' number stands for newest as well.
+# from the backports of the next release; or 6.1-arm64 or 6.1-i386, for other
+# machines.  The number of its series also names newest.
 #
-# What is not installed is unpacked in the cache.  Its headers are made to work
-# there with the compilers of this machine, without a variable for make.
+# Other kernels are unpacked in the cache.  Their headers are adapted so that
+# they work there with the compilers of this machine, without any variable for
+# make.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 
-# How long the newest release of a kernel is taken to be that.
+# How long the result of a search for the newest release is valid.
 LOOK_DAYS=7
 NAMES=(6.1 6.12 6.1-rt 6.12-rt newest 6.1-arm64 6.1-i386)
 
 # --- the installed ones -----------------------------------------------------
 
 # installed_release SERIES: the newest stock cloud kernel of that series whose
-# headers are installed and whose image can be had; empty if there is none.
+# headers are installed and whose image is available, or nothing.
 installed_release()
 {
 	local kdir release
@@ -42,7 +43,7 @@ installed_release()
 	done
 }
 
-# image_package RELEASE: the package with its image, empty if apt has none.
+# image_package RELEASE: the package with its image, or nothing if apt has none.
 image_package()
 {
 	local name
@@ -61,7 +62,7 @@ available_release()
 		sed 's/^linux-headers-//; s/ .*//' | sort -V | tail -n 1
 }
 
-# stock_release SERIES: its release, with the headers installed.
+# stock_release SERIES: its release; its headers are installed if necessary.
 stock_release()
 {
 	local series=$1 release
@@ -95,7 +96,7 @@ fetch_image()
 {
 	local package=$1 dir=$2
 
-	# apt's own download user cannot write there; root may.
+	# apt's own download user cannot write there, but root can.
 	cd "$dir" &&
 		apt-get -q -o APT::Sandbox::User=root download "$package" &&
 		dpkg-deb -x ./*.deb root &&
@@ -126,15 +127,15 @@ installed_image()
 
 # --- the unpacked ones ------------------------------------------------------
 
-# headers_pattern SERIES FLAVOUR: what their packages' names match.
+# headers_pattern SERIES FLAVOUR: a pattern for the names of their packages.
 headers_pattern()
 {
 	printf '^linux-headers-%s\.[0-9.-]+(\+deb[0-9]+)?-%s$\n' \
 		"${1/./\\.}" "$2"
 }
 
-# describe NAME: set series, flavour, arch, and own where it is a kernel of
-# this Debian release.
+# describe NAME: set series, flavour, arch, and for a kernel of this Debian
+# release own.
 describe()
 {
 	arch=$(kernel_arch "$1")
@@ -147,24 +148,24 @@ describe()
 		series=$("$SCRIPTS/kernels/backports.sh" series)
 		;;
 	*-rt) flavour=rt-$arch ;;
-	# Their cloud kernels lack the console, or do not exist.
+	# Their cloud kernels lack a console or do not exist.
 	*-arm64) flavour=arm64 ;;
 	*-i386) flavour=686-pae ;;
 	esac
 }
 
-# packages COMMAND...: ask where the described kernel comes from.
+# packages COMMAND...: run backports.sh for the described kernel.
 packages()
 {
 	"$SCRIPTS/kernels/backports.sh" ${own:+--own} --arch "$arch" "$@"
 }
 
-# vmlinuz_package RELEASE: the package with its image, empty if there is none.
+# vmlinuz_package RELEASE: the package with its image, or nothing.
 vmlinuz_package()
 {
 	local kind pattern name
 
-	# Where both exist, image only depends on binary.
+	# Where both exist, `image` only depends on `binary`.
 	for kind in binary image; do
 		pattern=linux-$kind-$1
 		pattern=${pattern//+/\\+}
@@ -176,7 +177,7 @@ vmlinuz_package()
 	done
 }
 
-# newest_release: of the described kernels the newest with headers and image.
+# newest_release: the newest described kernel with headers and image.
 newest_release()
 {
 	local name
@@ -191,9 +192,9 @@ newest_release()
 		done
 }
 
-# own_tools DIR: replace the tools that run on a newer Debian only by ones of
-# the same kernel's source, and take from the configuration what this
-# machine's compiler does not know.
+# own_tools DIR: replace tools that only run on a newer Debian by those of the
+# same kernel's source, and remove from the configuration what this machine's
+# compiler does not support.
 own_tools()
 {
 	local dir=$1 source kdir=$1/build out=$1/tools kbuild option
@@ -208,7 +209,8 @@ own_tools()
 	cp "$out/scripts/mod/modpost" "$kbuild/scripts/mod/" || return
 	cp "$out/tools/objtool/objtool" "$kbuild/tools/objtool/" || return
 	sed -i 's/gcc-[0-9]*$/gcc/' "$kdir/.kernelvariables"
-	# Only what says of the compiler what it can do: the rest is the kernel's.
+	# Take over only the abilities of the compiler; the rest describes the
+	# kernel.
 	grep -oE '^CONFIG_(CC|AS|LD)_[A-Z0-9_]*=y' "$kdir/.config" |
 		grep -vxF -f "$out/.config" | sed 's/=y//' >"$out/refused" || true
 	while read -r option; do
@@ -216,15 +218,15 @@ own_tools()
 		sed -i "/^#define $option /d" \
 			"$kdir/include/generated/autoconf.h"
 	done <"$out/refused"
-	# The types of modules need a tool of the newer Debian as well, which is
-	# not missed where they are not made; struct module keeps its fields.
+	# The types of modules would need a tool of the newer Debian as well.
+	# Without them nothing is missing; struct module keeps its fields.
 	option=$(grep '^CONFIG_PAHOLE_VERSION=' "$out/.config")
 	sed -i "/^CONFIG_DEBUG_INFO_BTF/d; s/^CONFIG_PAHOLE_VERSION=.*/$option/" \
 		"$kdir/include/config/auto.conf"
 	rm -f "$kdir/vmlinux"
 }
 
-# localize DIR RELEASE: make unpacked headers work where they are.
+# localize DIR RELEASE: make unpacked headers work in their directory.
 localize()
 {
 	local dir=$1 kdir=$1/tree/usr/src/linux-headers-$2
@@ -241,7 +243,7 @@ localize()
 	} >"$kdir/Makefile.new" && mv "$kdir/Makefile.new" "$kdir/Makefile"
 }
 
-# unpack_kernel RELEASE DIR: all that is needed of it.
+# unpack_kernel RELEASE DIR: unpack everything that is needed of it.
 unpack_kernel()
 {
 	local release=$1 dir=$2 tree=$2/tree common kbuild
@@ -262,12 +264,12 @@ unpack_kernel()
 	rm -rf "$dir/image"
 }
 
-# unpacked NAME: print the directory of that kernel, made if it is missing.
+# unpacked NAME: print the directory of that kernel, unpacked if missing.
 unpacked()
 {
 	local name=$1 release dir link=$CACHE/stock/$1
 
-	# apt takes seconds to say what the newest is; once a week is enough.
+	# apt needs seconds to find the newest release; once a week is enough.
 	if [ -n "$(find "$link" -mtime "-$LOOK_DAYS" 2>/dev/null)" ] &&
 		[ -e "$link/done" ]; then
 		realpath "$link"
@@ -345,7 +347,7 @@ busybox()
 		packages unpack busybox-static "$dir.part"
 		mv "$dir.part" "$dir"
 	fi
-	# Where it is differs from release to release.
+	# Its place differs between releases.
 	find "$dir" -path '*bin/busybox' -type f -print -quit
 }
 

@@ -2,20 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # uml.sh [OPTIONS] SCRIPT [FILE...] - run SCRIPT as the only program of a User
-# Mode Linux guest that has the FILEs in its root directory.
+# Mode Linux guest, with the FILEs in its root directory.
 #
 #   --kernel VERSION    which kernel: 6.1, 6.12 or newest (6.12)
 #   --flavour test|bench  with debug options or without (test)
 #   --timeout SECONDS   when to give up (120)
 #   --mem SIZE          the guest's memory (256M)
-#   --cpus N            CPUs, more than one with the newest kernel only (1)
+#   --cpus N            CPUs; more than one only with the newest kernel (1)
 #   --cmdline "..."     more words for the kernel's command line
-#   --log FILE          where the kernel log goes (build/uml-VERSION.log)
-#   --out FILE          where the guest's reports go (LOG with .out)
-#   --expect-reports    reports of bad frees in the log are no failure
+#   --log FILE          file for the kernel log (build/uml-VERSION.log)
+#   --out FILE          file for the guest's reports (LOG with .out)
+#   --expect-reports    allow reports of bad frees in the log
 #
-# Succeeds if the guest's verdict is PASS, it switched itself off and its
-# kernel complained about nothing.
+# Succeeds if the guest's verdict is PASS, the guest has powered itself off, and
+# its kernel has complained about nothing.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
@@ -56,7 +56,7 @@ temp_dir tmp
 make_initramfs "$tmp/initrd" "$@"
 : >"$tmp/out"
 
-# The dynamic linker saves all registers where it resolves a name at the first
+# The dynamic linker saves all registers when it resolves a name at the first
 # call: 11 KiB with AMX, on a kernel stack.
 export LD_BIND_NOW=1
 # Several CPUs need the newer way to run user space.

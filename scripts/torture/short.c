@@ -11,8 +11,8 @@
  *	noio SIZE NR	take all pages, then allocate with GFP_ATOMIC, then as
  *			a task that writes pages out
  *	limit SIZE 0	every CPU allocates one object at the same moment
- *	bound NODE NR	the task's memory policy allows only that node
- *	node NODE NR	allocate NR objects with __GFP_THISNODE
+ *	bound ID NR	the task's memory policy allows only node ID
+ *	node ID NR	allocate NR objects on node ID with __GFP_THISNODE
  *
  * A result begins with "kspan N kmalloc M", the numbers of objects that each
  * allocator returned.  All objects are freed before "run" returns.
