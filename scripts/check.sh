@@ -15,7 +15,7 @@ set -euo pipefail
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
-	headers example fastpath clang-tidy cocci model fuzz explore)
+	headers example circles fastpath clang-tidy cocci model fuzz explore)
 
 # The kernel whose scripts are used and whose build the later steps look at.
 NEWEST=6.12
@@ -326,6 +326,14 @@ step_headers()
 		return 1
 	}
 	fails_on_warnings "$log"
+}
+
+# No chain of files leads back to its beginning.
+step_circles()
+{
+	need nm
+	newest_build
+	"$PYTHON" scripts/checks/circles.py "$TEMP/$NEWEST"
 }
 
 step_fastpath()

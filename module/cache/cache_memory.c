@@ -18,11 +18,6 @@
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 
-DEFINE_PER_CPU(struct kspan_slot *, kspan_tops[KSPAN_NR_TOPS]);
-struct kspan_slot * __percpu *kspan_irq_tops;
-unsigned long __percpu *kspan_task_counts;
-struct kspan_cache_cpu __percpu *kspan_cache_cpus;
-
 /* The index that leads to a top of the task cache. */
 static unsigned long index_of(struct kspan_slot * __percpu *top)
 {
@@ -89,7 +84,8 @@ static void free_memory(void)
 /* Count kspan_tops, which is part of the module. */
 static void account_tops(int sign)
 {
-	long bytes = sign * (long)sizeof(kspan_tops) * (int)num_possible_cpus();
+	long bytes = sign * (long)(KSPAN_NR_TOPS * sizeof(kspan_tops[0])) *
+		     (int)num_possible_cpus();
 
 	kspan_meta_account(KSPAN_SYS_MCACHE, bytes);
 	atomic_long_add(bytes, &kspan_inuse_bytes[KSPAN_SYS_MCACHE]);

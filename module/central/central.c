@@ -100,31 +100,6 @@ void kspan_central_exit(void)
 	}
 }
 
-/* Put a span where its number of free objects says; 0 is in no list. */
-static void place_span_locked(struct kspan_central *central,
-			      struct kspan_span *span)
-{
-	u8 bucket = KSPAN_NO_BUCKET;
-
-	lockdep_assert_held(&central->lock);
-	if (span->nr_free == span->nr_objs)
-		bucket = KSPAN_CENTRAL_EMPTY;
-	else if (span->nr_free)
-		bucket = (span->nr_free * KSPAN_CENTRAL_QUARTERS - 1) /
-			 span->nr_objs;
-	if (bucket == span->bucket)
-		return;
-	if (span->bucket != KSPAN_NO_BUCKET) {
-		list_del(&span->list);
-		kspan_counter_sub(central->nr_partial, 1);
-	}
-	if (bucket != KSPAN_NO_BUCKET) {
-		list_add(&span->list, &central->partial[bucket]);
-		kspan_counter_add(central->nr_partial, 1);
-	}
-	span->bucket = bucket;
-}
-
 static struct kspan_span *fullest_span_locked(struct kspan_central *central)
 {
 	unsigned int i;
@@ -210,7 +185,7 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 			kspan_counter_sub(central->nr_empty, 1);
 		nr += take_objects_locked(central, span, slots + want - nr,
 					  want - nr);
-		place_span_locked(central, span);
+		kspan_central_place_locked(central, span);
 	}
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	if (nr)
@@ -240,32 +215,8 @@ static void attach_span(struct kspan_central *central, struct kspan_span *span)
 	kspan_counter_add(central->nr_spans, 1);
 	kspan_counter_add(central->nr_empty, 1);
 	kspan_counter_add(central->nr_free, span->nr_free);
-	place_span_locked(central, span);
+	kspan_central_place_locked(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
-}
-
-/**
- * kspan_central_quarantine_object_locked - take a free object out of use, for good
- * @central: its list
- * @span: its span, in the list
- * @i: its index in the span
- *
- * Context: The list's lock is held.
- */
-void kspan_central_quarantine_object_locked(struct kspan_central *central,
-					    struct kspan_span *span, unsigned int i)
-{
-	unsigned long *word;
-
-	lockdep_assert_held(&central->lock);
-	if (span->nr_free == span->nr_objs)
-		kspan_counter_sub(central->nr_empty, 1);
-	WRITE_ONCE(span->state[i], KSPAN_OBJ_QUARANTINED);
-	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
-	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
-	kspan_counter_sub(span->nr_free, 1);
-	kspan_counter_sub(central->nr_free, 1);
-	place_span_locked(central, span);
 }
 
 /*
@@ -372,7 +323,7 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		/* A span that got nothing is filed, and counted if empty. */
 		if (unlikely(!put_objects_locked(central, span, slots, nr, &done)))
 			continue;
-		place_span_locked(central, span);
+		kspan_central_place_locked(central, span);
 		if (span->nr_free != span->nr_objs)
 			continue;
 		kspan_counter_add(central->nr_empty, 1);

@@ -68,6 +68,8 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low);
 void kspan_central_drain(int node, unsigned int sc);
+void kspan_central_place_locked(struct kspan_central *central,
+				struct kspan_span *span);
 void kspan_central_quarantine_locked(struct kspan_central *central,
 				     struct kspan_span *span);
 void kspan_central_quarantine_object_locked(struct kspan_central *central,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Central lists: whether they are sound and, with check=2, whether the free
- * objects of their spans are as they were left; and what becomes of those that
- * are not.
+ * Central lists: checks that a list and its spans are consistent.
  */
 #include <linux/compiler.h>
 #include <linux/list.h>
@@ -108,70 +106,4 @@ const char *kspan_central_check(struct kspan_central *central)
 	}
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	return wrong;
-}
-
-/* Count anew: what a span said it had may have been what was wrong with it. */
-static void count_free_locked(struct kspan_central *central)
-{
-	struct kspan_span *span;
-	unsigned long nr = 0;
-	unsigned int i;
-
-	lockdep_assert_held(&central->lock);
-	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
-		list_for_each_entry(span, &central->partial[i], list)
-			nr += span->nr_free;
-	WRITE_ONCE(central->nr_free, nr);
-}
-
-/**
- * kspan_central_quarantine_locked - take a span out of use for good
- * @central: its list
- * @span: a span in the list whose free count is not that of its bitmap
- *
- * Context: The list's lock is held.
- */
-void kspan_central_quarantine_locked(struct kspan_central *central,
-				     struct kspan_span *span)
-{
-	lockdep_assert_held(&central->lock);
-	kspan_report_corrupt("free count of a span, which is quarantined",
-			     kspan_span_sc(span));
-	if (span->bucket == KSPAN_CENTRAL_EMPTY)
-		kspan_counter_sub(central->nr_empty, 1);
-	list_del_init(&span->list);
-	kspan_counter_sub(central->nr_partial, 1);
-	span->bucket = KSPAN_QUARANTINED;
-	WRITE_ONCE(span->nr_free, 0);
-	WRITE_ONCE(span->magic, 0);
-	count_free_locked(central);
-}
-
-/**
- * kspan_central_sweep - retire the free objects of a span that were written to
- * @central: its list
- * @span: a span that was found by the arena map
- *
- * Context: Any but NMI, with preemption off.
- * Return: how many there were; each was reported.
- */
-unsigned int kspan_central_sweep(struct kspan_central *central,
-				 struct kspan_span *span)
-{
-	unsigned int i = 0, nr = 0;
-	unsigned long flags;
-
-	lockdep_assert_preemption_disabled();
-	raw_spin_lock_irqsave(&central->lock, flags);
-	/* In no list: nothing is free in it, or it is on its way in or out. */
-	while (span->bucket < KSPAN_CENTRAL_BUCKETS) {
-		i = kspan_redzone_next_overwritten(span, i);
-		if (i >= span->nr_objs)
-			break;
-		kspan_redzone_check_poison(span, (void *)kspan_span_addr(span, i));
-		kspan_central_quarantine_object_locked(central, span, i);
-		nr++;
-	}
-	raw_spin_unlock_irqrestore(&central->lock, flags);
-	return nr;
 }

@@ -37,6 +37,46 @@
 /* The bucket of a chunk that contradicted itself. */
 #define QUARANTINED		U16_MAX
 
+/* By node; set at load and at unload only. */
+struct kspan_page_heap *kspan_page_heaps[MAX_NUMNODES];
+
+/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
+struct kspan_page_heap *kspan_page_heap_of(int node)
+{
+	struct kspan_page_heap *heap = node >= 0 ? kspan_page_heaps[node] : NULL;
+
+	return heap ? heap : kspan_page_heaps[kspan_first_node];
+}
+
+/* Heap pages of the longest span of any class.  Context: Any. */
+unsigned int kspan_page_heap_longest_span(void)
+{
+	unsigned int class, pages = 0;
+
+	for (class = 1; class <= KSPAN_NR_CLASSES; class++)
+		pages = max_t(unsigned int, pages, kspan_classes[class].nr_pages);
+	return pages;
+}
+
+/**
+ * kspan_page_heap_reserve - free pages of a heap that are for atomic callers alone
+ * @heap: the heap
+ *
+ * At most half of what a memory_limit allows, or nobody else would get any.
+ *
+ * Context: Any.
+ * Return: heap pages.
+ */
+unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap)
+{
+	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
+
+	if (likely(!limit))
+		return heap->reserve_pages;
+	limit = (limit >> KSPAN_PAGE_SHIFT) / 2 / kspan_nr_nodes;
+	return min(heap->reserve_pages, limit);
+}
+
 /**
  * kspan_page_heap_setup - an empty heap
  * @heap: zeroed memory for it

@@ -7,6 +7,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/list.h>
+#include <linux/numa.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -89,6 +90,9 @@ static inline unsigned long kspan_page_heap_near(const struct kspan_page_heap *h
 {
 	return heap->free_pages - heap->far_pages;
 }
+
+/* By node, NULL without structures; written at load and at unload only. */
+extern struct kspan_page_heap *kspan_page_heaps[MAX_NUMNODES];
 
 void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 			   unsigned long reserve_pages);

@@ -7,7 +7,6 @@
 #include <linux/errno.h>
 #include <linux/math.h>
 #include <linux/mm.h>
-#include <linux/numa.h>
 #include <linux/printk.h>
 
 #include "base/meta.h"
@@ -15,26 +14,15 @@
 #include "base/params.h"
 #include "heap/page_heap.h"
 
-/* By node; set at load and at unload only. */
-static struct kspan_page_heap *heaps[MAX_NUMNODES];
-
-/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
-struct kspan_page_heap *kspan_page_heap_of(int node)
-{
-	struct kspan_page_heap *heap = node >= 0 ? heaps[node] : NULL;
-
-	return heap ? heap : heaps[kspan_first_node];
-}
-
 static void heap_destroy(int node)
 {
-	struct kspan_page_heap *heap = heaps[node];
+	struct kspan_page_heap *heap = kspan_page_heaps[node];
 
 	kspan_page_heap_trim(heap, 0, 0);
 	if (heap->nr_chunks && !kspan_params.sbrk)
 		pr_warn("node %d: %lu chunks with objects in them stay\n", node,
 			heap->nr_chunks);
-	heaps[node] = NULL;
+	kspan_page_heaps[node] = NULL;
 	kspan_meta_free(heap, sizeof(*heap), KSPAN_SYS_OTHER);
 }
 
@@ -64,7 +52,7 @@ int kspan_page_heap_init(void)
 		}
 		kspan_page_heap_setup(heap, node,
 				      DIV_ROUND_UP(reserve, kspan_nr_nodes));
-		heaps[node] = heap;
+		kspan_page_heaps[node] = heap;
 	}
 	err = kspan_page_heap_fill_reserve();
 	/* A limit below the reserve is obeyed: less is kept ready. */
@@ -81,6 +69,6 @@ void kspan_page_heap_exit(void)
 	int node;
 
 	for_each_kspan_node(node)
-		if (heaps[node])
+		if (kspan_page_heaps[node])
 			heap_destroy(node);
 }

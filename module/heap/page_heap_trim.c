@@ -18,35 +18,6 @@
 /* Chunks taken off a heap at a time, with its lock held. */
 #define TRIM_BATCH	16U
 
-/* Heap pages of the longest span of any class.  Context: Any. */
-unsigned int kspan_page_heap_longest_span(void)
-{
-	unsigned int class, pages = 0;
-
-	for (class = 1; class <= KSPAN_NR_CLASSES; class++)
-		pages = max_t(unsigned int, pages, kspan_classes[class].nr_pages);
-	return pages;
-}
-
-/**
- * kspan_page_heap_reserve - free pages of a heap that are for atomic callers alone
- * @heap: the heap
- *
- * At most half of what a memory_limit allows, or nobody else would get any.
- *
- * Context: Any.
- * Return: heap pages.
- */
-unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap)
-{
-	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
-
-	if (likely(!limit))
-		return heap->reserve_pages;
-	limit = (limit >> KSPAN_PAGE_SHIFT) / 2 / kspan_nr_nodes;
-	return min(heap->reserve_pages, limit);
-}
-
 /* Whether @chunk, an idle one, is what the reserve has its long run from. */
 static bool is_last_run(const struct kspan_page_heap *heap,
 			const struct kspan_chunk *chunk)

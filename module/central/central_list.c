@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Central lists: the list that a span belongs into, and how objects and spans
+ * that failed a check are taken out of the lists and quarantined.
+ */
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+
+#include "base/counters.h"
+#include "central/central.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+/**
+ * kspan_central_place_locked - put a span into the list that its free count asks for
+ * @central: its central list
+ * @span: the span; one without free objects is in no list
+ *
+ * Context: The lock of @central is held.
+ */
+void kspan_central_place_locked(struct kspan_central *central,
+				struct kspan_span *span)
+{
+	u8 bucket = KSPAN_NO_BUCKET;
+
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free == span->nr_objs)
+		bucket = KSPAN_CENTRAL_EMPTY;
+	else if (span->nr_free)
+		bucket = (span->nr_free * KSPAN_CENTRAL_QUARTERS - 1) /
+			 span->nr_objs;
+	if (bucket == span->bucket)
+		return;
+	if (span->bucket != KSPAN_NO_BUCKET) {
+		list_del(&span->list);
+		kspan_counter_sub(central->nr_partial, 1);
+	}
+	if (bucket != KSPAN_NO_BUCKET) {
+		list_add(&span->list, &central->partial[bucket]);
+		kspan_counter_add(central->nr_partial, 1);
+	}
+	span->bucket = bucket;
+}
+
+/**
+ * kspan_central_quarantine_object_locked - take a free object out of use, for good
+ * @central: its list
+ * @span: its span, in the list
+ * @i: its index in the span
+ *
+ * Context: The list's lock is held.
+ */
+void kspan_central_quarantine_object_locked(struct kspan_central *central,
+					    struct kspan_span *span, unsigned int i)
+{
+	unsigned long *word;
+
+	lockdep_assert_held(&central->lock);
+	if (span->nr_free == span->nr_objs)
+		kspan_counter_sub(central->nr_empty, 1);
+	WRITE_ONCE(span->state[i], KSPAN_OBJ_QUARANTINED);
+	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
+	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
+	kspan_counter_sub(span->nr_free, 1);
+	kspan_counter_sub(central->nr_free, 1);
+	kspan_central_place_locked(central, span);
+}
+
+/* Count anew: what a span said it had may have been what was wrong with it. */
+static void count_free_locked(struct kspan_central *central)
+{
+	struct kspan_span *span;
+	unsigned long nr = 0;
+	unsigned int i;
+
+	lockdep_assert_held(&central->lock);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+		list_for_each_entry(span, &central->partial[i], list)
+			nr += span->nr_free;
+	WRITE_ONCE(central->nr_free, nr);
+}
+
+/**
+ * kspan_central_quarantine_locked - take a span out of use for good
+ * @central: its list
+ * @span: a span in the list whose free count is not that of its bitmap
+ *
+ * Context: The list's lock is held.
+ */
+void kspan_central_quarantine_locked(struct kspan_central *central,
+				     struct kspan_span *span)
+{
+	lockdep_assert_held(&central->lock);
+	kspan_report_corrupt("free count of a span, which is quarantined",
+			     kspan_span_sc(span));
+	if (span->bucket == KSPAN_CENTRAL_EMPTY)
+		kspan_counter_sub(central->nr_empty, 1);
+	list_del_init(&span->list);
+	kspan_counter_sub(central->nr_partial, 1);
+	span->bucket = KSPAN_QUARANTINED;
+	WRITE_ONCE(span->nr_free, 0);
+	WRITE_ONCE(span->magic, 0);
+	count_free_locked(central);
+}
+
+/**
+ * kspan_central_sweep - quarantine the free objects of a span that were written to
+ * @central: its list
+ * @span: a span that was found by the arena map
+ *
+ * Context: Any but NMI, with preemption off.
+ * Return: how many there were; each was reported.
+ */
+unsigned int kspan_central_sweep(struct kspan_central *central,
+				 struct kspan_span *span)
+{
+	unsigned int i = 0, nr = 0;
+	unsigned long flags;
+
+	lockdep_assert_preemption_disabled();
+	raw_spin_lock_irqsave(&central->lock, flags);
+	/* In no list: nothing is free in it, or it is on its way in or out. */
+	while (span->bucket < KSPAN_CENTRAL_BUCKETS) {
+		i = kspan_redzone_next_overwritten(span, i);
+		if (i >= span->nr_objs)
+			break;
+		kspan_redzone_check_poison(span, (void *)kspan_span_addr(span, i));
+		kspan_central_quarantine_object_locked(central, span, i);
+		nr++;
+	}
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	return nr;
+}
