@@ -1,31 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [OPTIONS] - kspan beside the kernel's own allocators, in one boot.
+# bench.sh [OPTIONS] - compare kspan with the kernel's own allocators, in one
+# boot.
 #
-#   --rig RIG       where to run, may be repeated (icount-6.12 uml-6.12
-#                   uml-newest, some 5 minutes):
+#   --rig RIG       where to run; may be repeated (icount-6.12 uml-6.12
+#                   uml-newest, about 5 minutes):
 #                   icount-6.1 icount-6.12 icount-newest
 #                                            stock kernels in QEMU whose clock
-#                                            counts instructions, one CPU: two
-#                                            runs and two machines agree
+#                                            counts instructions, one CPU: the
+#                                            same on every run and machine
 #                   uml-6.1 uml-6.12         User Mode Linux at native speed
 #                   uml-newest               the same with two CPUs
-#                   The newest may be asked for by its number as well.
-#   --all           on every rig
+#                   The newest kernel can also be named by its number.
+#   --all           all rigs
 #   --kernel NAME   the same as --rig icount-NAME
-#   --only PREFIXES rows whose names begin so, comma-separated (all)
+#   --only PREFIXES only rows whose names begin with one of these,
+#                   comma-separated
 #   --rounds N      measurements of each side (11)
 #   --loops N       operations in a measurement (8192)
-#   --no-pictures   leave the pictures out
+#   --no-pictures   draw no pictures
 #
-# A row is the cost of an operation, mostly allocating, writing to and freeing
-# one object, in instructions or ns; memory rows are thousandths of what was
-# asked for.  The ratio is kspan's to the kernel's; the spread is how far the
-# middle half of the rounds reaches, in percent.  Times of a busy machine
-# differ from run to run, ratios less, instructions hardly.
+# A row is the cost of an operation in instructions or ns.  An operation mostly
+# allocates an object, writes to it, and frees it.  Memory rows are thousandths
+# of the requested bytes.  The ratio is kspan's cost divided by the kernel's.
+# The spread is the range of the middle half of the rounds, in percent.  On a
+# busy machine times vary from run to run, ratios vary less, and instruction
+# counts hardly.
 #
-# The rows go to build/bench/RIG.rows, pictures of them beside that.
+# The rows are written to build/bench/RIG.rows, with pictures next to them.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -38,7 +41,7 @@ rounds=11
 loops=8192
 pictures=1
 
-# add_rig RIG: run on it, if there is such a one.
+# add_rig RIG: add it to the list; fail if there is no such rig.
 add_rig()
 {
 	local rig
@@ -64,7 +67,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ ${#rigs[@]} -gt 0 ] || rigs=(icount-6.12 uml-6.12 uml-newest)
-# A list on a guest's command line is separated by other signs.
+# Lists on a guest's command line use other separators.
 params="only=${only//,/+},rounds=$rounds,loops=$loops"
 
 table()

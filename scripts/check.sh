@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh [STEP...] - the static checks: all of them, or the named ones.
-# check.sh --list - their names.
+# check.sh [STEP...] - run all static checks, or the named ones.
+# check.sh --list - print their names.
 #
-# A step prints one line, `ok` or `FAIL`, and if it failed what it found.  The
-# others go on; the last line counts.  A missing tool is a failure:
-# scripts/setup.sh check installs them all.
+# A step prints one line, `ok` or `FAIL`, and on failure its findings.  The
+# other steps go on, and the last line counts the results.  A missing tool is a
+# failure; scripts/setup.sh check installs all tools.
 #
 # Nothing is written to the source tree; the modules are built in copies.
 set -euo pipefail
@@ -17,17 +17,17 @@ STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
 	headers example circles fastpath clang-tidy cocci model fuzz explore)
 
-# The kernel whose scripts are used and whose build the later steps look at.
+# The kernel whose scripts are used and whose build the later steps check.
 NEWEST=6.12
 
-# Debian's own, which its packages of Python modules belong to.
+# Debian's own Python, for which its packages of modules are.
 PYTHON=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
 export LC_ALL=C.UTF-8
 
 # --- files ------------------------------------------------------------------
 
-# source_files: every file of the project, one path a line.
+# source_files: every file of the project, one on each line.
 source_files()
 {
 	if git rev-parse --git-dir >/dev/null 2>&1; then
@@ -59,7 +59,7 @@ language()
 	esac
 }
 
-# files_in LANGUAGE: what is written in it.
+# files_in LANGUAGE: the files in that language.
 files_in()
 {
 	local file
@@ -79,14 +79,14 @@ need()
 	done
 }
 
-# need_module NAME: a Python module.
+# need_module NAME: fail unless this Python module is installed.
 need_module()
 {
 	"$PYTHON" -c "import $1" 2>/dev/null ||
 		die "python3-$1 is missing; scripts/setup.sh check installs it"
 }
 
-# source_check RULE: a rule of checks/source.py on every file.
+# source_check RULE: apply a rule of checks/source.py to every file.
 source_check()
 {
 	xargs -d '\n' "$PYTHON" scripts/checks/source.py "$1" <"$TEMP/files"
@@ -94,7 +94,7 @@ source_check()
 
 # --- the kernel's own tools -------------------------------------------------
 
-# kernel_scripts: print where they are, extracted once for each version.
+# kernel_scripts: print their directory; extracted once for each version.
 kernel_scripts()
 {
 	local tar=/usr/src/linux-source-$NEWEST.tar.xz top=linux-source-$NEWEST
@@ -117,17 +117,17 @@ kernel_scripts()
 
 # --- builds -----------------------------------------------------------------
 
-# fails_on_warnings LOG: show what a build complained about.
+# fails_on_warnings LOG: print the warnings of a build and fail if there are
+# any.
 #
-# Which compiler the kernel was built by is the machine's business, not the
-# code's.
+# A note that the kernel was built by another compiler is no finding.
 fails_on_warnings()
 {
 	! grep -iE 'warning|undefined!' "$1" |
 		grep -vE 'warning: the compiler differs from the one used'
 }
 
-# strict_build VERSION DIR: kspan.ko and its clients, every warning an error.
+# strict_build VERSION DIR: kspan.ko and its clients, with -Werror.
 strict_build()
 {
 	local kdir log=$2.log
@@ -145,7 +145,7 @@ strict_build()
 	printf '%s\n' "$kdir" >"$2.kdir"
 }
 
-# newest_build: make sure of $TEMP/$NEWEST; for steps that look at a build.
+# newest_build: provide $TEMP/$NEWEST for the steps that inspect a build.
 newest_build()
 {
 	[ -e "$TEMP/$NEWEST.kdir" ] || strict_build "$NEWEST" "$TEMP/$NEWEST"
@@ -167,7 +167,7 @@ step_shellcheck()
 	files_in bash >"$TEMP/bash"
 	files_in sh >"$TEMP/sh"
 	[ -s "$TEMP/bash" ] || die "found no shell scripts"
-	# Guests run busybox; dash is its nearest kin that shellcheck knows.
+	# Guests run busybox.  The closest shell in shellcheck is dash.
 	xargs -d '\n' shellcheck -x -s bash <"$TEMP/bash" || rc=1
 	xargs -r -d '\n' shellcheck -x -s dash <"$TEMP/sh" || rc=1
 	return "$rc"
@@ -235,8 +235,8 @@ step_checkpatch()
 
 	need perl
 	scripts=$(kernel_scripts)
-	# Options are in .checkpatch.conf.  What stands in for the kernel's own
-	# headers cannot follow rules about the use of them.
+	# The options are in .checkpatch.conf.  The stand-ins for the kernel's
+	# headers cannot follow the rules about the use of those headers.
 	c_files | grep -v '^scripts/fuzz/include/' | xargs -d '\n' -n 8 -P "$(nproc)" \
 		"$scripts/checkpatch.pl" --terse --no-summary -q -f
 }
@@ -261,8 +261,8 @@ step_build_6_12()
 	strict_build 6.12 "$TEMP/6.12"
 }
 
-# The suites need a kernel with KUnit to be linked; to be compiled and looked
-# at by sparse, its headers do.
+# Linking the suites needs a kernel with KUnit.  Compiling them and running
+# sparse on them only needs its headers.
 step_kunit()
 {
 	local dir=$TEMP/kunit kdir log=$TEMP/kunit.log
@@ -281,7 +281,7 @@ step_kunit()
 	[ -n "$(find "$dir/kunit" -name '*.o')" ] || die "no suite was built"
 }
 
-# The example builds by itself: where it stands, and copied out.
+# The example builds by itself, in its place and as a copy elsewhere.
 step_example()
 {
 	local dir=$TEMP/example kdir
@@ -302,7 +302,7 @@ step_example()
 		[ -e "$dir/kspan_client.ko" ]
 }
 
-# Every header of the module is complete in itself, and may come twice.
+# Every header of the module is self-contained and may be included twice.
 step_headers()
 {
 	local dir=$TEMP/headers kdir header name log=$TEMP/headers.log
@@ -351,10 +351,10 @@ step_clang_tidy()
 		"$TEMP/$NEWEST"
 }
 
-# cocci_rule RULE: run it in the current directory, print what it finds.
+# cocci_rule RULE: apply it in the current directory and print its findings.
 #
-# Findings are the lines that name a place; some of the kernel's rules show
-# what they looked at even as a report.
+# Findings are the lines that name a place.  Some of the kernel's rules also
+# print what they have examined.
 cocci_rule()
 {
 	local options dir out
@@ -377,7 +377,7 @@ step_cocci()
 	mkdir -p "$dir"
 	c_files | rsync -a --files-from=- . "$dir"
 	export -f cocci_rule
-	# stream_open.cocci warns about itself whatever it reads.
+	# stream_open.cocci warns about itself in any case.
 	{
 		printf '%s\n' "$ROOT"/scripts/checks/cocci/*.cocci
 		grep -rlw 'virtual report' "$scripts/checks/coccinelle" |
@@ -391,14 +391,14 @@ step_cocci()
 	[ ! -s "$TEMP/cocci" ]
 }
 
-# The models of scripts/model/; with their mutants they are a check of themselves.
+# The models of scripts/model/.  Their mutants check the models themselves.
 step_model()
 {
 	need spin gcc
 	"$PYTHON" scripts/model/search.py
 }
 
-# All of the module in user space, on the inputs that found or reached most.
+# The module in user space, on the corpus of fuzzing inputs.
 step_fuzz()
 {
 	scripts/fuzz.sh --replay
@@ -412,14 +412,14 @@ step_explore()
 
 # --- running them -----------------------------------------------------------
 
-# run_step NAME: one line, and what it found.
+# run_step NAME: run it and print one line and, on failure, its findings.
 run_step()
 {
 	local function=step_${1//[-.]/_} begun pid rc=0
 
 	begun=$(date +%s)
 	[ ! -t 2 ] || printf '... %s\r' "$1" >&2
-	# In the background, since in a condition `set -e` would be off.
+	# Run in the background, as `set -e` has no effect in a condition.
 	("$function") >"$TEMP/log" 2>&1 </dev/null &
 	pid=$!
 	kill_later "$pid"

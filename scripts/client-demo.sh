@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# client-demo.sh [OPTIONS] DIR - try a module of yours with kspan, without
-# touching this machine: builds kspan and the modules in DIR for one of Debian's
-# stock kernels, boots that kernel in QEMU, loads kspan and then the modules in
-# the order in which DIR's Kbuild names them, waits, unloads them, and shows the
-# kernel's log and kspan's statistics.
+# client-demo.sh [OPTIONS] DIR - try your own module with kspan, without
+# touching this machine.  Builds kspan and the modules in DIR for one of
+# Debian's stock kernels and boots that kernel in QEMU.  The guest loads kspan
+# and then the modules in the order of DIR's Kbuild, waits, and unloads them.
+# The script shows the kernel log and kspan's statistics.
 #
-#   --kernel NAME     which kernel (6.12); kernels/stock.sh --help names them
-#   --params "P=V .." parameters for the last of the modules
-#   --kspan "P=V .."  parameters for kspan.ko, as check=2
+#   --kernel NAME     which kernel (6.12); see kernels/stock.sh --help
+#   --params "P=V .." parameters for the last module
+#   --kspan "P=V .."  parameters for kspan.ko, such as check=2
 #   --seconds N       how long the modules stay loaded (2)
 #   --mem SIZE        memory of the guest (1G)
 #   --smp N           CPUs of the guest (2)
 #
 # DIR is copied, and nothing is written to it.  Its Kbuild needs no path to
-# kspan: the include path and KBUILD_EXTRA_SYMBOLS are given to make.  Missing
+# kspan, because make gets the include path and KBUILD_EXTRA_SYMBOLS.  Missing
 # packages are installed.  The logs are in build/client-demo/.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh

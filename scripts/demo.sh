@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh [OPTIONS] - kspan at work: builds it for Debian's stock kernel, boots
-# that kernel in QEMU, loads kspan and a client that keeps 100 000 records, and
-# shows the statistics before, during and after.
+# demo.sh [OPTIONS] - a demonstration of kspan.  Builds it for Debian's stock
+# kernel, boots that kernel in QEMU, loads kspan and a client that keeps 100 000
+# records, and shows the statistics before, during and after.
 #
 #   --kernel 6.1|6.12   which kernel (6.12)
 #   --nr N              records of the client (100000)
 #
-# Missing packages are installed.  Nothing is loaded into the kernel that runs.
+# Missing packages are installed.  Nothing is loaded into the running kernel.
 # The guest's kernel log is build/demo/kernel.log.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-# stats_table REPORTS: the three readings beside each other.
+# stats_table REPORTS: print the three readings side by side.
 stats_table()
 {
 	awk '

@@ -1,24 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# explore.sh [SCENARIO...] - go through the orders in which accesses of several
-# CPUs to shared memory can take place, up to a bound, in the module's own code,
-# built for user space against the simulated kernel of scripts/fuzz.
+# explore.sh [SCENARIO...] - run the module's own code in all orders, up to a
+# bound, in which several CPUs can access shared memory.  The code is built for
+# user space with the simulated kernel of scripts/fuzz.
 #
-#   --list            the scenarios: name, switches, holds, what happens
+#   --list            print the scenarios: name, switches, holds, description
 #   --scenario NAME   the same as SCENARIO
-#   --bound N         at most N times a CPU is left that could go on, or an
-#                     interrupt comes (each scenario's own number)
-#   --holds N         at most N times stores of a CPU that is left stay in its
-#                     buffer (each scenario's own number)
+#   --bound N         at most N times switch away from a CPU that could go on,
+#                     or let an interrupt come (default: set by the scenario)
+#   --holds N         at most N times keep stores in the buffer of a CPU when it
+#                     is switched away from (default: set by the scenario)
 #   --quick           at most 2 and 1 of them, and no more than 3000 runs
-#   --repeat RUN      the one run that a failure printed, of one SCENARIO
+#   --repeat RUN      repeat the run that a failure of one SCENARIO printed
 #   --mutants         the faults listed in scripts/explore/mutants: each must be
 #                     found
 #
-# A line `ok NAME: N interleavings` or `FAIL NAME: what is wrong` for each, then
-# the run that shows it, access by access, and how to repeat it.  The last line
-# is `N passed, N failed`.
+# Prints a line `ok NAME: N interleavings` or `FAIL NAME: what is wrong` for
+# each scenario.  A failure is followed by the run that shows it, access by
+# access, and by the command to repeat it.  The last line is `N passed, N
+# failed`.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -45,20 +46,20 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-# build DIR MODULE: the explorer in DIR, of the sources in MODULE.
+# build DIR MODULE: build the explorer in DIR from the sources in MODULE.
 build()
 {
 	watched "building the explorer" "$1/build.log" make -C "$ROOT" \
 		-j"$(nproc)" -f scripts/explore/Makefile OUT="$1" MODULE="$2"
 }
 
-# watched_detail: runs so far, for watched().
+# watched_detail: the number of runs so far, for watched().
 watched_detail()
 {
 	grep -a ' interleavings$' "${log:-/dev/null}" | tail -n 1 || true
 }
 
-# explore BINARY LOG SCENARIO: fails if something was found.
+# explore BINARY LOG SCENARIO: fail if a fault was found.
 explore()
 {
 	local log=$2
@@ -76,9 +77,9 @@ explore_scenario()
 	[ "$rc" -eq 0 ] || grep -a '^    ' "$log"
 }
 
-# mutant SCENARIO FILE WHAT SED: whether the explorer finds the fault.
+# mutant SCENARIO FILE WHAT SED: check that the explorer finds the fault.
 #
-# What was built is copied, so that only the one file is compiled again.
+# The build is copied, so that only the one file is compiled again.
 mutant()
 {
 	local scenario=$1 file=$2 what=$3 change=$4 dir=$OUT/mutant
@@ -87,7 +88,7 @@ mutant()
 	rm -rf "$dir"
 	mkdir -p "$dir/out"
 	cp -a "$OUT"/*.o "$OUT/include" "$OUT/sim" "$OUT/module" "$dir/out"
-	# What make knows of headers is about those of the repository.
+	# The dependencies that make has recorded are headers of the repository.
 	grep -lF "module/$file" "$dir"/out/module/*.d "$dir"/out/module/*/*.d |
 		sed 's/\.d$/.o/' | xargs -r rm -f
 	if ! mutate "$dir" "$file" "$change" ||

@@ -1,24 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.sh [TARGET...] - feed random operations to the module's own code, built
-# for user space against a simulated kernel (scripts/fuzz/sim.h), and let
-# coverage choose which are worth changing further.
+# fuzz.sh [TARGET...] - run random operations on the module's own code, built
+# for user space with a simulated kernel (scripts/fuzz/sim.h).  Coverage decides
+# which inputs are changed further.
 #
-#   heap   the page heap against a model of it
-#   map    the arena map: any address, memory that comes and goes
-#   api    all of the allocator: calls, contexts, bad frees, failing memory
+#   heap   the page heap, compared with a model
+#   map    the arena map: any address, memory that appears and disappears
+#   api    the whole allocator: calls, contexts, bad frees, failing memory
 #
-#   --seconds N   how long for each target (60)
-#   --replay      only the inputs in scripts/fuzz/corpus/, once each
-#   --input FILE  one input, with what the module says; needs one TARGET
-#   --minimize    choose anew what scripts/fuzz/corpus/ has below its mark,
-#                 of its inputs and those of earlier runs
+#   --seconds N   how long to run each target (60)
+#   --replay      only run the inputs in scripts/fuzz/corpus/, once each
+#   --input FILE  run one input and show the module's messages; needs one TARGET
+#   --minimize    choose the inputs below the mark in scripts/fuzz/corpus/ anew,
+#                 from these and from the inputs of earlier runs
 #   --mutants     the faults listed in scripts/fuzz/mutants, of the named targets
 #                 or all: each must be found, by the corpus or within --seconds;
-#                 in the latter case the input is printed, to be kept there
+#                 in the latter case the input is printed, to be added there
 #
-# An input that finds something is left in build/fuzz/found/, its log beside
+# An input that finds a fault is kept in build/fuzz/found/, with its log next to
 # it.  The last line is `N passed, N failed`.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
@@ -30,13 +30,13 @@ TARGETS=(heap map api)
 OUT=$BUILD/fuzz
 FOUND=$OUT/found
 CORPUS=$OUT/repository
-# Steps of six bytes; longer inputs reach little more, slowly.
+# Steps of six bytes.  Longer inputs are slow and reach little more.
 MAX_BYTES=1536
-# Inputs that a corpus in the repository has at most, but for found ones.
+# Most inputs of a corpus in the repository, not counting those with a name.
 MAX_INPUTS=64
-# What stands above this line there is kept as it is.
+# Inputs above this line are kept unchanged.
 MARKER='# What reaches most with least, by fuzz.sh --minimize.'
-# Leaks are the targets' to find, which know what the module may keep.
+# The targets check for leaks, as they know what the module may keep.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:handle_abort=1
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -60,7 +60,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#targets[@]} -gt 0 ] || targets=("${TARGETS[@]}")
 
-# build DIR MODULE TARGET...: the targets in DIR, of the sources in MODULE.
+# build DIR MODULE TARGET...: build targets in DIR from the sources in MODULE.
 build()
 {
 	local dir=$1 module=$2
@@ -70,7 +70,7 @@ build()
 		-f scripts/fuzz/Makefile OUT="$dir" MODULE="$module" TARGETS="$*"
 }
 
-# unpack TARGET: its inputs in the repository, a file each in $CORPUS/TARGET.
+# unpack TARGET: write its inputs from the repository to $CORPUS/TARGET.
 unpack()
 {
 	local name steps
@@ -84,15 +84,15 @@ unpack()
 	done <"$SCRIPTS/fuzz/corpus/$1"
 }
 
-# steps NAME FILE: an input as the repository has it.
+# steps NAME FILE: print an input in the format of the repository.
 steps()
 {
 	printf '%s %s\n' "$1" "$(od -An -v -tx1 "$2" | tr -d ' \n' |
 		sed 's/.\{12\}/& /g; s/ $//')"
 }
 
-# pack TARGET FILE...: make these the inputs in the repository, beside those that
-# people named, which have a dash in it.
+# pack TARGET FILE...: make these the inputs in the repository, in addition to
+# those that developers have named; such names contain a dash.
 pack()
 {
 	local text=$SCRIPTS/fuzz/corpus/$1 file new
@@ -112,7 +112,7 @@ count_inputs()
 	find "$CORPUS/$1" -type f | wc -l
 }
 
-# where LOG: what was found, in a line, and the first frames that say where.
+# where LOG: print the fault in one line, and the first relevant frames.
 where()
 {
 	grep -m1 -E '^FOUND|runtime error|ERROR: (Addr|libF)' "$1" ||
@@ -120,14 +120,14 @@ where()
 	grep -E '^ +#[0-9]+ .* in [a-z_]+ .*(/module/|/fuzz/)' "$1" | head -n 6 || true
 }
 
-# watched_detail: inputs tried and reached so far, for watched().
+# watched_detail: inputs tried and code reached so far, for watched().
 watched_detail()
 {
 	sed -n 's/^#\([0-9]*\).*cov: \([0-9]*\).*/\1 inputs, \2 edges/p' \
 		"${log:-/dev/null}" | tail -n 1
 }
 
-# run_target NAME BINARY LOG OPTION...: fails if something was found.
+# run_target NAME BINARY LOG OPTION...: fail if a fault was found.
 run_target()
 {
 	local name=$1 binary=$2 log=$3
@@ -151,7 +151,7 @@ fuzz_target()
 	[ "$rc" -eq 0 ] || where "$log" | sed 's/^/    /'
 }
 
-# Nothing but a fault can fail here, so the same inputs always say the same.
+# Deterministic: the same inputs always give the same result.
 replay_target()
 {
 	local rc=0 log=$OUT/replay-$1.log nr
@@ -171,7 +171,7 @@ minimize_target()
 	nr=$(count_inputs "$1")
 	watched "minimizing $1" "$log" "$OUT/$1" -set_cover_merge=1 \
 		-max_len="$MAX_BYTES" "$new" "$OUT/corpus/$1" "$CORPUS/$1"
-	# A set cover begins with what covers most.
+	# A set cover begins with the inputs that cover most.
 	mapfile -t files < <(find "$new" -type f -printf '%T@ %p\n' | sort -n |
 		cut -d' ' -f2 | head -n "$MAX_INPUTS" | sort)
 	pack "$1" "${files[@]}"
@@ -179,8 +179,9 @@ minimize_target()
 	result 0 "$1: $nr inputs before, $(count_inputs "$1") now"
 }
 
-# find_mutant TARGET BINARY: set how to which inputs find the fault in it, those
-# in the corpus or a new one, left in $OUT/mutant/; fails if none does in time.
+# find_mutant TARGET BINARY: check that an input of the corpus or, within the
+# time limit, a new one finds the fault.  A new input is left in $OUT/mutant/.
+# Sets how to a description.
 find_mutant()
 {
 	local options=(-artifact_prefix="$OUT/mutant/" -timeout=20
@@ -198,8 +199,8 @@ find_mutant()
 	how="by a new input"
 }
 
-# shorten BINARY INPUT OUTPUT: the shortest that is found to fail as well, for
-# people to read.
+# shorten BINARY INPUT OUTPUT: find the shortest input that fails as well, for
+# developers to read.
 shorten()
 {
 	cp "$2" "$3"
@@ -207,9 +208,9 @@ shorten()
 		"$2" >"$OUT/shorten.log" 2>&1 || true
 }
 
-# mutant TARGET FILE WHAT SED: whether the fuzzer finds the fault.
+# mutant TARGET FILE WHAT SED: check that the fuzzer finds the fault.
 #
-# The built target is copied, so that only the one file is compiled again.
+# The build is copied, so that only the one file is compiled again.
 mutant()
 {
 	local target=$1 file=$2 what=$3 change=$4 dir=$OUT/mutant how new

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # setup.sh [GROUP...] - install the Debian packages that a group of targets
-# needs, and only those that are missing.
+# needs, if they are missing.
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check fuzz bench; none means all of them.
+# Groups: build demo uml qemu arm64 check fuzz bench; without a GROUP, all.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
 
-# Package lists older than this are fetched again before an installation.
+# Before an installation, package lists older than this are fetched again.
 LISTS_MAX_DAYS=1
 
 group_packages()
@@ -38,14 +38,15 @@ group_packages()
 		;;
 	check)
 		group_packages build
-		# Two of the kernel's rules for coccinelle have to be compiled.
+		# Two of the kernel's rules for coccinelle need to be compiled.
 		echo sparse coccinelle ocaml-nox clang-tidy codespell shellcheck
 		echo git perl
 		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
 	fuzz)
 		group_packages build
-		# Its libraries of the sanitizers and the fuzzer are recommended.
+		# The libraries of the sanitizers and of the fuzzer are only
+		# recommended by it.
 		echo clang libclang-rt-dev
 		;;
 	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench)" ;;
@@ -122,7 +123,7 @@ command -v apt-get >/dev/null || die "this needs Debian: apt-get is missing"
 missing=$(missing_packages $packages)
 [ -n "$missing" ] || exit 0
 
-# Another run may be installing the same: look again once it is done.
+# Another run may be installing the same packages: check again afterwards.
 lock_file "$CACHE/setup.lock" "package installation"
 # shellcheck disable=SC2086
 missing=$(missing_packages $packages)

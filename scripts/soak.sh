@@ -1,19 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# soak.sh [OPTIONS] [LEG...] - the torture on stock kernels, one leg of
-# scripts/test.sh after the other and again, until so many allocations and
-# frees have passed.
+# soak.sh [OPTIONS] [LEG...] - run the torture on stock kernels, the legs of
+# scripts/test.sh one after the other and again, until the given number of
+# allocations and frees is reached.
 #
-#   --ops N               how many (1000000000)
-#   --seconds N           how long a run takes (120)
-#   --torture P=V[,...]   parameters of kspan_torture.ko; the default is what
-#                         does most in the time: light=1,threads_per_cpu=4
+#   --ops N               the number (1000000000)
+#   --seconds N           length of a run (120)
+#   --torture P=V[,...]   parameters of kspan_torture.ko; the default makes the
+#                         most operations in the time: light=1,threads_per_cpu=4
 #
 # Every run adds a line to build/soak.log: leg, kernel, CPUs, memory, seconds,
-# operations, verdict.  What is there already counts, so that a soak can be cut
-# short and go on another day; delete the file to begin anew.  A run that fails
-# ends the soak.  The last line is `N passed, N failed`, of all runs in the log.
+# operations, verdict.  Runs that are already in the log count, so that a soak
+# can be interrupted and continued another day.  Delete the file to start anew.
+# A run that fails ends the soak.  The last line is `N passed, N failed`, for
+# all runs in the log.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -38,7 +39,7 @@ while [ $# -gt 0 ]; do
 done
 [ ${#legs[@]} -gt 0 ] || legs=("${LEGS[@]}")
 
-# in_log WHAT: `ops` of the runs that passed, `passed` or `failed` runs.
+# in_log WHAT: `ops` of the passed runs, or number of `passed` or `failed` runs.
 in_log()
 {
 	awk -v what="$1" '
@@ -48,7 +49,7 @@ in_log()
 	' "$LOG"
 }
 
-# run LEG: and note it in the log.
+# run LEG: run it and add it to the log.
 run()
 {
 	local out=$BUILD/test/$1.out verdict=ok machine done_ops

@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh [OPTIONS] [LEG...] - every test that must pass before a change lands,
-# or the named legs.
+# test.sh [OPTIONS] [LEG...] - run every test that must pass before a change
+# lands, or the named legs.
 #
 #   --all                     all legs
-#   --seconds N               how long the torture runs (20)
-#   --params P=V[,P=V...]     module parameters it runs with
+#   --seconds N               length of the torture (20)
+#   --params P=V[,P=V...]     module parameters for the torture
 #   --torture P=V[,P=V...]    parameters of the torture itself
 #
-# What is missing is installed, fetched or built first; a leg that cannot run
-# fails.  Logs are in build/test/.  The last line is `N passed, N failed`.
+# Missing packages and kernels are installed, downloaded or built first.  A leg
+# that cannot run fails.  The logs are in build/test/.  The last line is `N
+# passed, N failed`.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -21,7 +22,7 @@ legs_of()
 	awk -v when="$1" '$1 == when { print $2 }' "$SCRIPTS/legs"
 }
 
-# list_legs: the legs for people.
+# list_legs: print the legs with their descriptions.
 list_legs()
 {
 	local when name what
@@ -63,7 +64,7 @@ passed=0
 failed=0
 skipped=0
 
-# pass NAME, fail NAME: one more test.
+# pass NAME, fail NAME: count and print one test.
 pass()
 {
 	passed=$((passed + 1))
@@ -76,7 +77,7 @@ fail()
 	echo "FAIL $1"
 }
 
-# count_reports OUT: the checks that a guest reported.
+# count_reports OUT: count and print the checks that a guest reported.
 count_reports()
 {
 	local nr
@@ -98,12 +99,13 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME[+alloc|+init|+free|+numa]: set guest to the command that boots that kernel, kdir
-# to where it was built and build_args to what the module's build takes.
+# kunit_guest NAME[+alloc|+init|+free|+numa]: set guest to the command that
+# boots that kernel, kdir to its build directory, and build_args to the
+# arguments for building the module.
 kunit_guest()
 {
 	local name=${1%%+*} version flavour=test cpus=1 nodes=1
-	# Every report of KASAN counts, not only the first.
+	# Each report of KASAN counts, not only the first one.
 	local cmdline="kasan_multi_shot log_buf_len=8M"
 
 	case $1 in
@@ -120,7 +122,8 @@ kunit_guest()
 
 	if "$SCRIPTS/kernels/debug-kernel.sh" knows "$1"; then
 		kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$1") || return
-		# Slow; the others run under User Mode Linux with KASAN.
+		# A slow kernel; the full set of loads runs under User Mode
+		# Linux with KASAN.
 		cmdline+=" guest.loads=check=1,check=2"
 		guest=("$SCRIPTS/kernels/qemu.sh" --kernel "$1" --smp 2 --mem 1G
 			--nodes "$nodes" --timeout 900 --cmdline "$cmdline")
@@ -132,12 +135,12 @@ kunit_guest()
 	kdir=$("$SCRIPTS/kernels/kernels.sh" uml "$version" "$flavour") || return
 	guest=("$SCRIPTS/kernels/uml.sh" --kernel "$version" --flavour "$flavour"
 		--cpus "$cpus" --timeout 600 --cmdline "$cmdline")
-	# What is found damaged is never used again, and KASAN needs much itself.
+	# Damaged memory is never reused, and KASAN itself needs much memory.
 	[ "$flavour" = test ] || guest+=(--mem 512M)
 	build_args=(ARCH=um)
 }
 
-# count_cases LEG LOG: the suites' results.
+# count_cases LEG LOG: count and print the results of the suites.
 count_cases()
 {
 	local status=0 line
@@ -169,7 +172,7 @@ leg_kunit()
 		"$work/kspan.ko" || status=1
 	count_reports "$LOGS/$leg.out"
 	count_cases "$leg" "$LOGS/$leg.log" || status=1
-	# The suites make every bad free there is; the reports are for people.
+	# The suites make every kind of bad free, and each has its report.
 	while IFS= read -r line; do
 		grep -qF "$line" "$LOGS/$leg.log" || {
 			fail "$leg: no report says '$line'"
@@ -179,9 +182,9 @@ leg_kunit()
 	return "$status"
 }
 
-# What Documentation/debugfs.rst promises of reports, by line; and what KASAN
-# calls the accesses that the suite about it makes, if NAME is such a kernel.
-# reports NAME
+# reports NAME: texts that reports must contain according to
+# Documentation/debugfs.rst.  If NAME is a kernel with KASAN, also the names
+# that KASAN gives to the accesses of the suite about it.
 reports()
 {
 	case $1 in
@@ -205,7 +208,7 @@ reports()
 	END
 }
 
-# nr_suites LEG: suites that are there, whether somebody runs them or not.
+# nr_suites LEG: the number of suites in the sources, whether or not they ran.
 nr_suites()
 {
 	if [[ $1 = *+numa ]]; then
@@ -215,8 +218,8 @@ nr_suites()
 	grep -l '^KSPAN_TEST_SUITE' "$ROOT"/kunit/*_test.c | wc -l
 }
 
-# The machine of leg_stock(), each word of it in one of: what QEMU is told, the
-# kernel, kspan.ko, kspan_torture.ko.
+# The machine of leg_stock(): options for QEMU, words for the kernel's command
+# line, and parameters for kspan.ko and kspan_torture.ko.
 machine=()
 cmdline=
 module=()
@@ -264,22 +267,22 @@ choose_machine()
 		torture=(zeroed=1)
 		;;
 	*-kasan | *-kcsan)
-		# Slow: less to check, less memory to fill, and interrupts
-		# that leave time for the rest.
+		# A slow kernel: check less, fill less memory, and leave time
+		# between the interrupts for the other work.
 		machine+=(--mem 200M)
 		torture=(light=1 irq_us=20000)
 		cmdline=guest.slow=1
 		;;
 	esac
-	# KASAN needs much for itself.
+	# KASAN itself needs much memory.
 	[[ $1 != *-kasan ]] || machine+=(--mem 400M)
-	# The kernel's own races are none of kspan's.
+	# Races in the kernel itself do not count.
 	[[ $1 != *-kcsan ]] || cmdline+=" panic_on_warn=0"
 	[ -z "$params" ] || module+=("$params")
 	[ -z "$torture_params" ] || torture+=("$torture_params")
 }
 
-# commas WORD...: as the guest takes lists of parameters.
+# commas WORD...: a list in the form of guest parameters.
 commas()
 {
 	local IFS=,
@@ -315,7 +318,7 @@ leg_stock()
 	return "$status"
 }
 
-# judge_rows ROWS: one line for each limit, `ok ...` or `FAIL ...`.
+# judge_rows ROWS: print a line `ok ...` or `FAIL ...` for each limit.
 judge_rows()
 {
 	awk '
@@ -358,8 +361,8 @@ leg_icount()
 	return "$status"
 }
 
-# leg_lines NAME COMMAND...: what prints a line `ok ...` or `FAIL ...` for each
-# thing it looks at.
+# leg_lines NAME COMMAND...: run a command that prints a line `ok ...` or `FAIL
+# ...` for each check, and count these lines.
 leg_lines()
 {
 	local leg=$1 log=$LOGS/$1-run.log status=0 nr
@@ -390,7 +393,8 @@ for leg in "${legs[@]}"; do
 	*) run=("leg_$leg") ;;
 	esac
 	before=$failed
-	# `if` turns off `set -e`: what can fail in a leg says so by itself.
+	# `if` disables `set -e`, so the functions of a leg return their
+	# failures.
 	if "${run[@]}"; then
 		pass "$leg, $(($(date +%s) - begun)) s"
 	elif [ "$failed" -eq "$before" ]; then

@@ -1,19 +1,19 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
-# lib.sh - what the scripts share.  Sourced, never run.
+# lib.sh - functions shared by the scripts.  Sourced, never run.
 #
 # Messages go to stderr, so that a script can print a result on stdout.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRIPTS=$ROOT/scripts
-# Everything big or slow to make; safe to delete at any time.
+# Everything that is large or slow to make; may be deleted at any time.
 CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
-# Logs of the last run; part of no build.
+# Logs of the last run.
 BUILD=$ROOT/build
-# Scripts that call each other share one clock.
+# Scripts that call each other share one start time.
 export KSPAN_T0=${KSPAN_T0:-$(date +%s)}
 
-# Directories of modules that use kspan, built after it.
+# Directories of modules that use kspan and are built after it.
 CLIENT_DIRS=(Documentation/example scripts/torture scripts/bench)
 
 say()
@@ -27,7 +27,7 @@ die()
 	exit 1
 }
 
-# usage SCRIPT: its leading comment, without the licence line.
+# usage SCRIPT: print its leading comment, without the licence line.
 usage()
 {
 	sed -n '3,/^[^#]/{s/^# \{0,1\}//p}' "$1"
@@ -35,7 +35,7 @@ usage()
 
 # --- clean-up -------------------------------------------------------------
 
-# kill_tree PID: end a process and all that descends from it.
+# kill_tree PID: end a process and all its descendants.
 kill_tree()
 {
 	local child
@@ -58,8 +58,8 @@ is_one_of()
 	return 1
 }
 
-# is_child PID: whether it is a process, and this shell's.  The number of one
-# that has ended may be anybody's by now.
+# is_child PID: whether PID is a running child of this shell.  The number of a
+# process that has ended may be reused.
 is_child()
 {
 	[ "$(ps -o ppid= -p "$1" | tr -d ' ')" = "$BASHPID" ]
@@ -78,8 +78,8 @@ run_cleanup()
 	[ ${#cleanup_paths[@]} -eq 0 ] || rm -rf "${cleanup_paths[@]}"
 }
 
-# own_cleanup: a subshell has none of its parent's traps and must not do what
-# they do; this gives it its own.
+# own_cleanup: give a subshell a clean-up of its own.  It does not inherit the
+# traps of its parent, and must not run their actions.
 own_cleanup()
 {
 	[ "$cleanup_owner" != "$BASHPID" ] || return 0
@@ -94,21 +94,21 @@ own_cleanup()
 cleanup_owner=
 own_cleanup
 
-# remove_later PATH...: gone when this shell ends, however it ends.
+# remove_later PATH...: remove the paths when this shell ends, in any way.
 remove_later()
 {
 	own_cleanup
 	cleanup_paths+=("$@")
 }
 
-# kill_later PID...: as above; only for children of this shell.
+# kill_later PID...: the same for children of this shell.
 kill_later()
 {
 	own_cleanup
 	cleanup_pids+=("$@")
 }
 
-# forget PID: it has ended, and its number may be another's soon.
+# forget PID: it has ended, and its number may be reused.
 forget()
 {
 	local pid kept=()
@@ -119,7 +119,7 @@ forget()
 	cleanup_pids=("${kept[@]}")
 }
 
-# temp_dir VAR: a directory that lives as long as the script.
+# temp_dir VAR: set VAR to a directory that is removed when the script ends.
 temp_dir()
 {
 	local -n temp_var=$1
@@ -130,9 +130,9 @@ temp_dir()
 
 # --- waiting --------------------------------------------------------------
 
-# watched LABEL LOG COMMAND...: run it with its output in LOG and say every 15 s
-# that it still runs; the function watched_detail, if there is one, adds to that.
-# On failure the log's end is shown.
+# watched LABEL LOG COMMAND...: run the command with its output in LOG, and
+# print every 15 s that it is still running.  The function watched_detail, if
+# defined, adds details.  On failure the end of the log is printed.
 watched()
 {
 	local label=$1 log=$2 pid begun rc=0 tick=0 detail
@@ -160,7 +160,7 @@ watched()
 	return "$rc"
 }
 
-# wait_all PID...: fails if any of them failed, after all have ended.
+# wait_all PID...: wait for all; fail if any of them failed.
 wait_all()
 {
 	local pid rc=0
@@ -171,7 +171,7 @@ wait_all()
 	return "$rc"
 }
 
-# lock_file FILE WHAT: hold FILE's lock until the script ends.
+# lock_file FILE WHAT: hold the lock of FILE until the script ends.
 lock_file()
 {
 	local fd
@@ -186,7 +186,7 @@ lock_file()
 
 # --- modules --------------------------------------------------------------
 
-# work_dir NAME: this checkout's private build tree of that name.
+# work_dir NAME: the build directory of that name for this checkout.
 work_dir()
 {
 	local key
@@ -196,18 +196,18 @@ work_dir()
 }
 
 # build_modules KDIR WORKDIR [VAR=VALUE...]: copy the sources to WORKDIR and
-# build kspan.ko and its clients there, so that builds for several kernels do
-# not meet.  The variables go to make; CLIENT_DIRS says which clients.
+# build kspan.ko and its clients there, so that builds for several kernels stay
+# apart.  The variables are passed to make.  CLIENT_DIRS lists the clients.
 #
-# Files that did not change keep their time, those that did get a new one, so
-# that make sees what to rebuild whatever the times in the checkout are.
+# Unchanged files keep their times and changed files get new ones, so that make
+# rebuilds what is needed whatever times the checkout has.
 build_modules()
 {
 	local kdir=$1 work=$2 dir
 
 	shift 2
 	mkdir -p "$work"
-	# Another run of the same checkout may be at it.
+	# Another run in the same checkout may be building.
 	lock_file "$work.lock" "a build in $work"
 	rsync -rlp --checksum --delete \
 		--exclude='.*.cmd' --exclude='*.o' --exclude='*.ko' \
@@ -226,8 +226,8 @@ build_modules()
 
 # --- kernels --------------------------------------------------------------
 
-# kernel_name NAME: the name that the scripts use for it.  A number that is
-# none of this Debian's stands for the newest, if that is its series.
+# kernel_name NAME: the name that the scripts use for it.  If a number is not a
+# kernel of this Debian release, it means the newest when that has this series.
 kernel_name()
 {
 	case $1 in
@@ -241,7 +241,7 @@ kernel_name()
 	printf '%s\n' "$1"
 }
 
-# kernel_arch NAME: the machine that the stock kernel of that name is for.
+# kernel_arch NAME: the architecture of the stock kernel of that name.
 kernel_arch()
 {
 	case $1 in
@@ -252,9 +252,9 @@ kernel_arch()
 
 # --- guests ---------------------------------------------------------------
 
-# make_initramfs OUT JOB FILE...: busybox, that of $BUSYBOX if it is set,
-# scripts/guest, JOB as /job.sh and the files, all at the root.  Modules go there
-# without what only debuggers read, which is most of them, by $STRIP.
+# make_initramfs OUT JOB FILE...: put busybox ($BUSYBOX if set), scripts/guest,
+# JOB as /job.sh, and the files into the root directory.  $STRIP removes the
+# debug information of modules, which is most of their size.
 make_initramfs()
 {
 	local out=$1 job=$2 dir module
@@ -274,17 +274,17 @@ make_initramfs()
 	(cd "$dir" && find . | cpio --quiet -R 0:0 -o -H newc) >"$out"
 }
 
-# check_log LOG: fails, showing the lines, if the kernel complained.
+# check_log LOG: fail and print the lines if the kernel complained.
 #
-# A report of a bad free or of a damaged object ends in a stack trace.  With
-# REPORTS=1 that one trace after each report is expected; anything else is not.
-# The guest can say so for a while, see expect_reports() there.  Nor is it a
-# complaint then that KASAN finds what the suite about it does.
+# A report of a bad free or of a damaged object ends with a stack trace.  With
+# REPORTS=1, or between expect_reports and expect_no_reports in the guest, one
+# trace after each report is allowed.  So are KASAN's reports about the accesses
+# of the suite for KASAN.  Nothing else is.
 #
-# What a job's shell complains of, as a command that is none, counts as well.
+# Errors of the job's shell, such as an unknown command, also count.
 #
-# KCSAN finds races in the kernel itself; they count if one of the accesses is
-# by the module, or by what it calls.
+# KCSAN finds races in the kernel itself.  They only count if one of the
+# accesses is made by the module or by a function that it calls.
 check_log()
 {
 	awk -v reports="${REPORTS:-0}" '
@@ -317,8 +317,9 @@ check_log()
 	END { exit bad > 0 }' "$1" >&2
 }
 
-# judge_guest LOG OUT STATUS: 0 if the guest ended well: in time, with the
-# verdict PASS, switched off in order, and no complaint in its kernel's log.
+# judge_guest LOG OUT STATUS: succeed if the guest ended in time, with the
+# verdict PASS, by an orderly power-off, and without a complaint in its kernel
+# log.
 judge_guest()
 {
 	local log=$1 out=$2 status=$3 rc=0
@@ -332,13 +333,13 @@ judge_guest()
 		grep '^not ok' "$out" | sed 's/^/    /' >&2 || true
 		rc=1
 	fi
-	# UML knows no power switch, and halts.
+	# UML cannot power off; it halts.
 	if ! grep -qE 'reboot: (Power down|System halted)' "$log"; then
 		say "the guest was not switched off in order; its last words:"
 		tail -n 15 "$log" | sed 's/^/    /' >&2
 		rc=1
 	fi
-	# %p gives hashes, of 32 bits, but shows what can only be an error.
+	# %p prints 32-bit hashes, except for values that must be error codes.
 	if grep -nE 'kspan: .*ffff[0-9a-f]{12}' "$log" |
 		grep -vE 'f{13}[0-9a-f]{3}' >&2; then
 		say "kspan shows kernel addresses, see above"

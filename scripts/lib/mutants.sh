@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
-# mutants.sh - results, and faults put into a copy of the module; for scripts
-# that try whether faults are found.  Sourced, after lib.sh.
+# mutants.sh - test results, and faults in a copy of the module, for scripts
+# that check that such faults are found.  Sourced after lib.sh.
 
 passed=0
 failed=0
 
-# result STATUS TEXT: one more that passed or failed.
+# result STATUS TEXT: count and print one result.
 result()
 {
 	if [ "$1" -eq 0 ]; then
@@ -18,8 +18,8 @@ result()
 	fi
 }
 
-# mutate DIR FILE SED: a copy of module/ in DIR/module with this change to its
-# FILE; fails if that changes nothing.
+# mutate DIR FILE SED: copy module/ to DIR/module and apply SED to its FILE.
+# Fails if that changes nothing.
 mutate()
 {
 	rm -rf "$1/module"
