@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Target: the whole allocator.  An input loads the module with parameters of
- * its own, perhaps into a kernel that refuses some request for memory, then
- * calls it in all ways from all contexts and unloads it.
+ * Target: the whole allocator.  An input loads the module with its own
+ * parameters, possibly while the kernel refuses a request for memory.  It then
+ * calls all functions in all contexts, and unloads the module.
  */
 #include <linux/kspan.h>
 #include <linux/printk.h>
@@ -18,15 +18,18 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* Bytes that kspan counts and the simulated kernel does not: per-CPU memory. */
+/*
+ * Per-CPU memory, which kspan counts and the simulated kernel does not, in
+ * bytes.
+ */
 static long uncounted;
 
-/* Descriptors and magazines in use, after the load. */
+/* Bytes of descriptors and magazines in use after the load. */
 static long inuse;
 
 /* --- the world ------------------------------------------------------------- */
 
-/* A CPU that is gone keeps nothing. */
+/* A CPU that is offline has no magazines and no objects. */
 static void check_bare(unsigned int cpu)
 {
 	struct kspan_ctx_cache c;
@@ -55,7 +58,7 @@ static void change_cpu(const struct fuzz_step *step)
 	}
 }
 
-/* memory_limit: none, or near what is in use. */
+/* memory_limit: none, or near the memory in use. */
 static void change_limit(const struct fuzz_step *step)
 {
 	unsigned long limit = kspan_sys_total() + (s16)step->x * 64L;
@@ -63,19 +66,19 @@ static void change_limit(const struct fuzz_step *step)
 	kspan_params.memory_limit = step->y & 1 ? limit : 0;
 }
 
-/* The most that a probe's use of kspan does to this CPU's caches. */
+/* The most that a probe's use of kspan can change in this CPU's caches. */
 static void probe(void)
 {
 	kspan_tiny_drain_local();
 	kspan_cache_drain_local();
 }
 
-/* How often the following ran. */
+/* Calls of probe_pair(). */
 static unsigned int nr_pairs;
 
 /*
- * The least: it may fill what was drained and drain what was filled.  Nothing is
- * counted where it fails, since it is no call of the input's.
+ * The least that it can change: it may fill what was drained, and drain what
+ * was filled.  The allocation does not count failures, as no step made it.
  */
 static void probe_pair(void)
 {
@@ -144,7 +147,7 @@ static void check_all(void)
 	fuzz_verify(live.wrote_freed || live_nr_spoilt());
 	for (i = 0; i < live.nr; i++)
 		live_check(&live.obj[i], live.obj[i].asked);
-	/* Every byte of the kernel's is in some number. */
+	/* All memory of the simulated kernel is counted. */
 	SIM_CHECK((long)kspan_sys_total() - (long)sim_bytes_held() == uncounted);
 }
 
@@ -192,7 +195,7 @@ static long inuse_now(void)
 	       atomic_long_read(&kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 }
 
-/* All objects freed and memory released: only the reserve is left. */
+/* With all objects freed and memory released, only the reserve is left. */
 static void end_empty(void)
 {
 	struct kspan_stats stats;
@@ -214,7 +217,7 @@ static void end_empty(void)
 		  KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE * nr_online_nodes);
 }
 
-/* Objects left behind stay as they are, for those who still point to them. */
+/* Objects that were left behind keep their content. */
 static void check_left(void)
 {
 	unsigned int i;
@@ -224,8 +227,8 @@ static void check_left(void)
 }
 
 /*
- * Parameters from the first two steps, and which request for memory fails
- * while the module loads.
+ * The first two steps give the parameters, and the request for memory that
+ * fails while the module loads.
  */
 static int load(const struct fuzz_step *a, const struct fuzz_step *b)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * api.h - the steps of the target `api`, by what they do.
+ * api.h - the steps of the target `api`, by file.
  *
- * Of a step, @a says in which context and with which flags, @x and @y how much
- * or which; each function documents the rest.
+ * In a step, @a selects the context and the flags; @x and @y select sizes,
+ * numbers and objects.  Each function documents the rest.
  */
 #ifndef FUZZ_API_H
 #define FUZZ_API_H
 
 #include "live.h"
 
-/* Where the step's calls are made. */
+/* The context in which the step makes its calls. */
 static inline enum sim_context api_context(const struct fuzz_step *step)
 {
 	return step->a % 8 == SIM_NR_CONTEXTS ? SIM_TASK : step->a % 8;
@@ -24,16 +24,16 @@ static inline bool api_may_sleep(const struct fuzz_step *step)
 gfp_t api_gfp(const struct fuzz_step *step);
 size_t api_size(const struct fuzz_step *step);
 
-/* What must be true of a call that gave NULL, or did not. */
+/* A call and the state before it, which tell whether it may return NULL. */
 struct api_attempt {
 	gfp_t gfp;
 	size_t size;	/* of one object */
-	size_t all;	/* of all that are asked for */
+	size_t all;	/* of all requested objects */
 	enum sim_context context;
 	unsigned long refused;
 	long failures;
 	long heap_sys;
-	unsigned long free_pages[2];	/* of each node's heap */
+	unsigned long free_pages[2];	/* of each node's page heap */
 };
 
 struct api_attempt api_try(const struct fuzz_step *step, size_t size);

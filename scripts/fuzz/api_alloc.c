@@ -14,7 +14,7 @@
 
 #define BULK_MAX	200U
 #define LIMIT_SLACK	(1UL << 20)
-#define NO_PROMISE	((void *)-1L)	/* a call that says nothing about NULL */
+#define NO_PROMISE	((void *)-1L)	/* nothing is promised about NULL */
 
 static u8 source[64 << 10];
 
@@ -37,8 +37,8 @@ gfp_t api_gfp(const struct fuzz_step *step)
 }
 
 /*
- * A size from @x, by one of eight rules.  Often one of a few, since what one
- * object can do to another, it does to its equals.
+ * A size from @x, by one of eight rules.  One of them picks from a short list,
+ * since objects of equal size affect each other most.
  */
 size_t api_size(const struct fuzz_step *step)
 {
@@ -56,7 +56,7 @@ size_t api_size(const struct fuzz_step *step)
 		return x % (x & 32768 ? 1025 : KSPAN_SMALL_MAX + 1);
 	case 2:
 		return few[x % ARRAY_SIZE(few)];
-	case 3:	/* at the end of a class */
+	case 3:	/* near the end of a class */
 		return kspan_classes[x % KSPAN_NR_CLASSES + 1].size + x / 256 % 3 - 1;
 	case 4:	/* around a power of two */
 		return (1UL << x % 18) + x / 256 % 9 - 4;
@@ -64,7 +64,7 @@ size_t api_size(const struct fuzz_step *step)
 		return KSPAN_SMALL_MAX + x * 4;
 	case 6:	/* around a number of heap pages */
 		return (x % 64) * KSPAN_PAGE_SIZE + x / 256 % 17 - 8;
-	default: /* what no machine has */
+	default: /* impossible sizes */
 		return SIZE_MAX - x * (x & 1 ? 1 : SIZE_MAX >> 17);
 	}
 }
@@ -78,7 +78,7 @@ static long nr_failures(void)
 	       atomic_long_read(&kspan_nr_limit_fail);
 }
 
-/* Who may sleep takes nothing of any node's reserve while there is memory. */
+/* A caller that may sleep uses no node's reserve while memory is available. */
 static void check_reserves(const struct api_attempt *attempt)
 {
 	struct kspan_page_heap *heap;
@@ -89,7 +89,7 @@ static void check_reserves(const struct api_attempt *attempt)
 		return;
 	if (sim_nr_refused != attempt->refused || kspan_params.memory_limit)
 		return;
-	/* kspan does not ask when next to nothing is left. */
+	/* kspan does not ask the kernel when hardly any memory is left. */
 	if (si_mem_available() < (long)(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE >> PAGE_SHIFT))
 		return;
 	for (node = 0; node < nr_online_nodes; node++) {
@@ -116,7 +116,7 @@ struct api_attempt api_try(const struct fuzz_step *step, size_t size)
 	};
 }
 
-/* No more memory for objects than the limit leaves; tables are on top. */
+/* The heap does not grow beyond the limit; tables may exceed it a little. */
 static void check_limit(const struct api_attempt *attempt)
 {
 	unsigned long limit = kspan_params.memory_limit;
@@ -127,7 +127,7 @@ static void check_limit(const struct api_attempt *attempt)
 	SIM_CHECK(kspan_sys_total() <= max(limit, limit + LIMIT_SLACK));
 }
 
-/* Each NULL has a reason and is counted once; nothing else is. */
+/* Each NULL has a reason and is counted once; a success is not counted. */
 void api_tried(const struct api_attempt *attempt, bool success)
 {
 	long failed = nr_failures() - attempt->failures;
@@ -183,7 +183,7 @@ static void *call_memdup(size_t size, gfp_t gfp)
 	return copy;
 }
 
-/* Products that overflow have to be refused. */
+/* Products that overflow must be refused. */
 static void *call_array(const struct fuzz_step *step, size_t *size, gfp_t gfp,
 			bool zero)
 {
@@ -207,7 +207,7 @@ static void *call_node(const struct fuzz_step *step, size_t size, gfp_t gfp)
 	int node = (step->y >> 7 & 7) - 1;
 	void *ptr = kspan_alloc_node(size, gfp, node);
 
-	/* Nobody else's memory for who insists on a node that is none. */
+	/* With __GFP_THISNODE a node that does not exist gives NULL. */
 	if (size && (gfp & __GFP_THISNODE) && node >= nr_online_nodes) {
 		SIM_CHECK(!ptr);
 		return NO_PROMISE;
@@ -235,7 +235,7 @@ static void *call_aligned(const struct fuzz_step *step,
 	return NO_PROMISE;
 }
 
-/* The function is chosen by bits 3 … 6 of @y. */
+/* Bits 3 to 6 of @y choose the function. */
 static void *call_alloc(const struct fuzz_step *step,
 			struct live_request *request, gfp_t gfp)
 {
@@ -247,7 +247,7 @@ static void *call_alloc(const struct fuzz_step *step,
 		request->data = true;
 		return kspan_alloc_data(request->size, gfp);
 	case 3 ... 4:
-		/* For who insists on a node it is no part of a block. */
+		/* With __GFP_THISNODE tiny objects do not share a block. */
 		request->tiny = !(gfp & __GFP_THISNODE);
 		request->data = true;
 		return kspan_alloc_tiny(request->size, gfp);
@@ -277,7 +277,7 @@ static void *call_alloc(const struct fuzz_step *step,
 	}
 }
 
-/* Flags that no object can be had with, and size 0: neither is a failure. */
+/* Flags that are refused, and size 0; neither counts as a failure. */
 static bool alloc_special(const struct fuzz_step *step, size_t size)
 {
 	static const gfp_t bad[] = {
@@ -296,7 +296,7 @@ static bool alloc_special(const struct fuzz_step *step, size_t size)
 	sim_leave(api_context(step));
 	if (ptr == NO_PROMISE)
 		return true;
-	/* A string has one byte at least. */
+	/* A string has at least one byte. */
 	if (ptr && ptr != ZERO_SIZE_PTR)
 		obj = live_add(ptr, &request);
 	SIM_CHECK(!obj || (!size && request.size == 1));
@@ -316,7 +316,7 @@ void api_alloc(const struct fuzz_step *step)
 	if (live.nr == LIVE_MAX || alloc_special(step, request.size))
 		return;
 	attempt = api_try(step, request.size);
-	/* It goes on for ever if there really is nothing. */
+	/* The call would never return if there really were no memory. */
 	if (step->a & 128 && api_may_sleep(step) && request.size < SZ_2M &&
 	    sim_bytes_held() < totalram_pages() * PAGE_SIZE / 2)
 		attempt.gfp = GFP_KERNEL | __GFP_NOFAIL;
@@ -367,7 +367,7 @@ void api_alloc_bulk(const struct fuzz_step *step)
 
 /* --- another size ---------------------------------------------------------- */
 
-/* What is promised of an object that has a new size. */
+/* Check what is promised for a resized object. */
 static void resized(struct live *obj, void *ptr, struct live_request *request)
 {
 	size_t old = obj->asked, same = min(old, request->size);
@@ -383,7 +383,7 @@ static void resized(struct live *obj, void *ptr, struct live_request *request)
 		SIM_CHECK(obj->usable >= request->size);
 		SIM_CHECK(live_redzoned() || was.kind == LIVE_TINY ||
 			  obj->usable == was.usable);
-		/* For lack of memory. */
+		/* It stayed in place for lack of memory. */
 		if (was.kind != LIVE_TINY && !live_fits(&was, request->size))
 			obj->aligned = true;
 		obj->asked = request->size;
@@ -393,7 +393,7 @@ static void resized(struct live *obj, void *ptr, struct live_request *request)
 		obj = live_at(ptr);
 		SIM_CHECK(!obj);
 	}
-	/* The content follows the old length, as it was written then. */
+	/* The content depends on the old length, with which it was written. */
 	was.ptr = ptr;
 	live_check(&was, same);
 	if (request->zero && request->size > old)
@@ -412,7 +412,7 @@ static void *call_realloc(const struct fuzz_step *step, void *old,
 	if (!n)
 		n = SIZE_MAX / request->size + 1 + step->x % 2;
 	if (check_mul_overflow(n, request->size, &bytes)) {
-		/* Nothing may have happened to the old one. */
+		/* The old object must be unchanged. */
 		SIM_CHECK(!kspan_realloc_array(old, n, request->size, gfp));
 		bytes = request->size;
 		n = 1;
@@ -441,7 +441,7 @@ void api_resize(const struct fuzz_step *step)
 	attempt.all = request.size;
 	api_tried(&attempt, ptr);
 	if (!ptr) {
-		/* Less there is always memory for. */
+		/* A smaller size never fails. */
 		SIM_CHECK(request.size > obj->usable);
 		SIM_CHECK(kspan_size(old) == obj->usable);
 		live_check(obj, obj->asked);

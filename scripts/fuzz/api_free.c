@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps of the target `api` that free, and that do what nobody should: free
- * what is not live, write behind an object, write to one that was freed.
+ * Steps of the target `api` that free objects, and steps that misuse the API:
+ * free what is not live, write behind an object, or write to a freed object.
  */
 #include <string.h>
 #include <linux/atomic.h>
@@ -48,7 +48,7 @@ static void call_free(const struct live *obj, unsigned int how)
 	}
 }
 
-/* What is known of memory that was just freed and is still there. */
+/* Check memory that was just freed and is still mapped. */
 static void check_freed(const struct live *was, enum sim_context context)
 {
 	bool there = !__asan_region_is_poisoned(was->ptr, was->usable);
@@ -57,7 +57,7 @@ static void check_freed(const struct live *was, enum sim_context context)
 		SIM_CHECK(!kspan_owns(was->ptr));
 	if (!there || live_redzoned() || context == SIM_NMI)
 		return;
-	/* A long one is a worker's to wipe. */
+	/* A worker wipes a large object. */
 	if (context != SIM_TASK && was->usable > SIM_FILL_MAX)
 		return;
 	if (sim_init_on_free)
@@ -83,7 +83,10 @@ void api_free(const struct fuzz_step *step)
 	check_freed(&was, api_context(step));
 }
 
-/* A row of objects as they were allocated, with a NULL, and one of them twice. */
+/*
+ * Free objects in the order of their allocation, with a NULL and one object
+ * twice.
+ */
 void api_free_bulk(const struct fuzz_step *step)
 {
 	unsigned int n = min(step->y % (BULK_MAX - 2) + 1, live.nr), i;
@@ -127,7 +130,7 @@ void api_free_all(void)
 
 /* --- bad frees ------------------------------------------------------------- */
 
-/* An address that nobody has, most likely. */
+/* An address that most likely is not an object. */
 static void *pick_wild(const struct fuzz_step *step)
 {
 	unsigned long x = step->x, y = step->y;
@@ -148,7 +151,7 @@ static void *pick_wild(const struct fuzz_step *step)
 	}
 }
 
-/* Nothing but reports may come of it, one for each. */
+/* Each bad free is reported once and has no other effect. */
 static void free_wild(const struct fuzz_step *step)
 {
 	void *ptr = pick_wild(step);
@@ -181,7 +184,7 @@ static void free_wild(const struct fuzz_step *step)
 	SIM_CHECK(nr_bad() + nr_double() == bad + !none);
 }
 
-/* A pointer into an object, or a size that is not its: it lives on. */
+/* A pointer into an object, or a wrong size: the object stays live. */
 static void free_wrongly(const struct fuzz_step *step)
 {
 	struct live *obj = &live.obj[step->x % live.nr];
@@ -216,19 +219,19 @@ void api_free_bad(const struct fuzz_step *step)
 
 /* --- bad writes ------------------------------------------------------------ */
 
-/* To a free object, where its memory is neither gone nor somebody else's. */
+/* Write to a free object whose memory is still mapped and not reused. */
 static void overwrite_freed(const struct fuzz_step *step)
 {
 	u8 *byte = live.freed[step->x % LIVE_NR_FREED];
 
-	/* One freed in NMI holds the link of a list, for a moment. */
+	/* An object freed in NMI holds the link of a list for a moment. */
 	sim_run_irq_work();
 	if (!byte)
 		return;
 	byte += step->y % 8;
 	if (__asan_address_is_poisoned(byte) || live_around(byte))
 		return;
-	/* In the redzone of an object, it would be found there. */
+	/* In the redzone of an object this would count as an overrun. */
 	if (live_around(byte - 8) || live_around(byte - KSPAN_PAGE_SIZE))
 		return;
 	*byte ^= 0x41;
@@ -236,7 +239,7 @@ static void overwrite_freed(const struct fuzz_step *step)
 	live.lost = true;
 }
 
-/* With check=2 both kinds of bad write have to be found and do no harm. */
+/* With check=2 both kinds of bad writes must be found and do no harm. */
 void api_overwrite(const struct fuzz_step *step)
 {
 	struct live *obj = pick(step);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Target: the page heap against a model of it that is too simple to be wrong,
- * a byte a page.
+ * Target: the page heap, compared with a simple model that has one byte for
+ * each page.
  *
- * Chunks of any length come and go; each run must be of the chunk that the
- * model finds best and begin at the first place there, and every figure must
- * be the model's.
+ * Chunks of any length are added and removed.  Each run must come from the
+ * chunk that the model considers best, and must be the first suitable place
+ * there.  All figures must agree with the model.
  */
 #include <string.h>
 #include <linux/jiffies.h>
@@ -16,7 +16,7 @@
 #define MAX_CHUNKS	24U
 #define MAX_RUNS	512U
 
-/* Of a page. */
+/* State of a page. */
 #define USED	1
 #define DIRTY	2
 
@@ -64,7 +64,7 @@ static unsigned int longest_run(const struct model_chunk *c)
 	return longest;
 }
 
-/* Free pages that are not in far chunks. */
+/* Free pages outside of far chunks. */
 static unsigned long near_pages(void)
 {
 	unsigned long nr = 0;
@@ -87,21 +87,21 @@ static unsigned long all_pages(bool used)
 	return nr;
 }
 
-/* How good a choice a chunk is; less is better, UINT_MAX is none. */
+/* Rank of a chunk; the lowest is best, UINT_MAX means it has no such run. */
 static unsigned int rank(const struct model_chunk *c, unsigned int need)
 {
 	unsigned int longest = longest_run(c), used = used_pages(c), fill = 3;
 
 	if (longest < need)
 		return UINT_MAX;
-	/* Thirds of the chunk, and none at all. */
+	/* The third up to which the chunk is in use, or none of it. */
 	if (3 * used >= 2 * c->chunk->nr_pages)
 		fill = 0;
 	else if (3 * used >= c->chunk->nr_pages)
 		fill = 1;
 	else if (used)
 		fill = 2;
-	/* Any near one is better than a far one. */
+	/* Every near chunk is better than a far one. */
 	return 4 * longest + fill + (c->chunk->far ? FAR_RANK : 0);
 }
 
@@ -115,7 +115,7 @@ static unsigned int best_rank(unsigned int need, bool use_far)
 	return best;
 }
 
-/* The first aligned place where so many free pages are. */
+/* The first aligned place with that many free pages. */
 static unsigned int first_place(const struct model_chunk *c, unsigned int nr,
 				unsigned int align)
 {
@@ -143,7 +143,7 @@ static struct model_chunk *find_chunk(const struct kspan_chunk *chunk)
 	return NULL;
 }
 
-/* The model learns of a chunk that the heap has and it has not. */
+/* Add chunks to the model that the heap has got. */
 static void learn_chunks(void)
 {
 	struct kspan_chunk *chunk;
@@ -175,7 +175,7 @@ static void step_grow(const struct fuzz_step *step)
 		SIM_CHECK(!err || sim_nr_refused);
 		SIM_CHECK(err || m.heap.nr_chunks == m.nr_chunks + 1);
 	} else {
-		/* Also lengths that the heap does not ask for. */
+		/* Also lengths that the heap never requests. */
 		chunk = kspan_chunk_get(0, nr_pages, GFP_KERNEL, &err);
 		SIM_CHECK(chunk || sim_nr_refused);
 		if (chunk)
@@ -205,7 +205,7 @@ static void check_run(const struct kspan_run *run, unsigned int nr,
 		  (m.reserve && (near_pages() < m.reserve ||
 				 best_rank(m.heap.reserve_run, false) == UINT_MAX)));
 	m.run[m.nr_runs++] = (struct model_run){ run->chunk, at, nr };
-	/* It is memory indeed. */
+	/* The memory is mapped and writable. */
 	*(char *)run->addr = 1;
 	*(char *)(run->addr + nr * KSPAN_PAGE_SIZE - 1) = 1;
 }
@@ -247,7 +247,7 @@ static void free_run(unsigned int i)
 			run.nr_pages);
 }
 
-/* Whether the heap still has a chunk, without looking at the chunk. */
+/* Whether the chunk is still in the heap, without access to the chunk. */
 static bool is_in_heap(const struct kspan_chunk *chunk)
 {
 	const struct kspan_chunk *other;
@@ -259,8 +259,8 @@ static bool is_in_heap(const struct kspan_chunk *chunk)
 }
 
 /*
- * Only chunks without users may go, that have idled, down to @keep, and not the
- * one that has the reserve's long run.
+ * Trimming removes only chunks without users that have idled long enough,
+ * leaves @keep pages, and leaves a run for the reserve.
  */
 static void trim(unsigned long keep, unsigned long idle)
 {

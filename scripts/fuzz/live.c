@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The model of the allocator: a row of objects.
+ * The model of the allocator: an array of live objects.
  */
 #include <string.h>
 #include <linux/kspan.h>
@@ -9,7 +9,7 @@
 #include "live.h"
 #include "span/redzone.h"
 
-/* Bytes at either end that are written and compared, and a few between. */
+/* Bytes at either end that are written and compared, plus a few in between. */
 #define ENDS		512UL
 #define STRIDE		997UL
 
@@ -20,7 +20,10 @@ void live_reset(void)
 	memset(&live, 0, sizeof(live));
 }
 
-/* A target's own look at memory that is known to be there: a word at a time. */
+/*
+ * Read memory that is known to be mapped, one word at a time, even if it is
+ * poisoned for the sanitizer.
+ */
 __attribute__((no_sanitize("address", "undefined", "coverage")))
 const u8 *live_not_zero(const u8 *mem, size_t bytes)
 {
@@ -34,7 +37,7 @@ const u8 *live_not_zero(const u8 *mem, size_t bytes)
 	return NULL;
 }
 
-/* The next byte of a content that is looked at. */
+/* Offset of the next byte of the content that is compared. */
 static size_t next_byte(size_t i, size_t bytes)
 {
 	if (bytes <= 2 * ENDS || i < ENDS || i >= bytes - ENDS)
@@ -105,7 +108,7 @@ static void check_align(const struct live *obj,
 	unsigned long addr = (unsigned long)obj->ptr;
 	size_t size = obj->asked, align = 8;
 
-	/* Tiny ones by the low bits of their size. */
+	/* The low bits of their size give the alignment of tiny objects. */
 	if (request->tiny && size < KSPAN_TINY_MAX)
 		align = size % 8 ? size & -size : 8;
 	else if (size > KSPAN_PAGE_SIZE)
@@ -129,7 +132,10 @@ static void check_usable(struct live *obj, const struct live_request *request)
 		SIM_CHECK(obj->usable == normal);
 }
 
-/* It overlaps nothing, and shares a heap page with its equals only. */
+/*
+ * The object overlaps no other, and only objects of its kind and class share
+ * its heap page.
+ */
 static void check_alone(const struct live *obj)
 {
 	unsigned long addr = (unsigned long)obj->ptr;
@@ -153,7 +159,7 @@ static void check_alone(const struct live *obj)
 static enum live_kind kind_of(const struct live *obj,
 			      const struct live_request *request)
 {
-	/* With a redzone there is less room in the last class. */
+	/* With redzones the last class holds smaller objects. */
 	size_t max = KSPAN_SMALL_MAX - (live_redzoned() ? KSPAN_REDZONE_MIN : 0);
 
 	if (obj->asked > max || request->align > KSPAN_PAGE_SIZE)
@@ -197,7 +203,7 @@ void live_forget(struct live *obj)
 	*obj = live.obj[--live.nr];
 }
 
-/* Live objects that were written behind. */
+/* Live objects whose redzone was overwritten. */
 unsigned int live_nr_spoilt(void)
 {
 	unsigned int i, nr = 0;
@@ -221,7 +227,7 @@ static void check_memory(const struct kspan_stats *stats)
 	SIM_CHECK(stats->heap_sys <= sim_bytes_held());
 }
 
-/* Tiny objects of one block count as one. */
+/* The tiny objects of one block count as one. */
 static bool shares_block(unsigned int i)
 {
 	const struct live *obj = &live.obj[i];
@@ -255,7 +261,7 @@ void live_check_stats(void)
 	SIM_CHECK(stats.large_nmalloc - stats.large_nfree == nr_large);
 	SIM_CHECK(stats.large_alloc == large_bytes);
 	SIM_CHECK(!live_redzoned() || stats.alloc == bytes);
-	/* Each was found by its free, or by verify before. */
+	/* Each overrun was found at the free, or before that by verify. */
 	SIM_CHECK(stats.overrun >= live.overruns &&
 		  stats.overrun <= live.overruns + live_nr_spoilt());
 	SIM_CHECK(live.wrote_freed || !stats.use_after_free);

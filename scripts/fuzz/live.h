@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * live.h - the model of the allocator: the objects that are live, each with a
- * content of its own, and what was freed or damaged.
+ * live.h - the model of the allocator: the live objects, each with its own
+ * content, and what was freed or damaged.
  */
 #ifndef FUZZ_LIVE_H
 #define FUZZ_LIVE_H
@@ -21,44 +21,44 @@ enum live_kind {
 	LIVE_LARGE,
 };
 
-/* An object from its allocation to its free. */
+/* A live object. */
 struct live {
 	u8 *ptr;
 	size_t asked;
 	size_t usable;
 	enum live_kind kind;
-	bool data;	/* and stays so when it is resized */
-	bool aligned;	/* by kspan_alloc_aligned(), above its size's own; or shrunk */
-	bool zero;	/* all of its life with __GFP_ZERO */
-	bool spoilt;	/* check=2: a byte behind it was written to */
-	u8 seed;	/* of its content */
+	bool data;	/* a data object, also after a resize */
+	bool aligned;	/* by kspan_alloc_aligned() beyond its size, or shrunk */
+	bool zero;	/* always allocated and resized with __GFP_ZERO */
+	bool spoilt;	/* check=2: its redzone was overwritten */
+	u8 seed;	/* determines its content */
 };
 
-/* All that the model knows; any target may look. */
+/* The state of the model; every target may read it. */
 struct live_state {
 	struct live obj[LIVE_MAX];
 	unsigned int nr;
-	void *freed[LIVE_NR_FREED];	/* lately; no longer live as they were */
-	unsigned int nr_freed;		/* ever */
-	unsigned long overruns;		/* ended, and kspan must have found */
-	bool lost;			/* damaged objects: memory out of use */
+	void *freed[LIVE_NR_FREED];	/* the latest; not live as they were */
+	unsigned int nr_freed;		/* in total */
+	unsigned long overruns;		/* overrun objects that were freed */
+	bool lost;			/* quarantined memory exists */
 	bool wrote_freed;		/* check=2: to a free object */
 	u8 seed;
 };
 
 extern struct live_state live;
 
-/* What an object is asked for with, beside its size. */
+/* How an object was requested. */
 struct live_request {
 	size_t size;
 	size_t align;
 	bool data;
 	bool tiny;
 	bool zero;
-	bool filled;	/* it has a content already */
+	bool filled;	/* it already has its content */
 };
 
-/* Whether redzones are on: sizes are exact then. */
+/* Whether redzones are on, so that usable sizes are exact. */
 static inline bool live_redzoned(void)
 {
 	return kspan_params.check == 2;
@@ -66,20 +66,20 @@ static inline bool live_redzoned(void)
 
 void live_reset(void);
 
-/* A new object: all that is promised about it is checked, then it is filled. */
+/* Check all promises about a new object, then fill it. */
 struct live *live_add(void *ptr, const struct live_request *request);
-/* Its content is as it was written.  @bytes: so many of it. */
+/* Check that the first @bytes of its content are unchanged. */
 void live_check(const struct live *obj, size_t bytes);
 void live_fill(struct live *obj);
-/* It is being freed, or was moved by a resize. */
+/* The object is about to be freed, or was moved by a resize. */
 void live_forget(struct live *obj);
 /* The live object that begins at @ptr, or NULL. */
 struct live *live_at(const void *ptr);
-/* Whether any byte of a live object, as the client sees it, is at @ptr. */
+/* Whether @ptr is any byte of a live object, as its client sees it. */
 bool live_around(const void *ptr);
-/* Whether kspan_free_sized() has to take this size. */
+/* Whether kspan_free_sized() must accept this size. */
 bool live_fits(const struct live *obj, size_t size);
-/* The numbers that follow from all this are those of kspan, at rest. */
+/* Compare kspan's statistics at rest with the model. */
 void live_check_stats(void);
 unsigned int live_nr_spoilt(void);
 

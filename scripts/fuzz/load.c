@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the module is loaded and unloaded, and what it would have in debugfs.
+ * Load and unload the module; it has no debugfs here.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ int fuzz_load(const struct kspan_params *params)
 	kspan_params = *params;
 	err = sim_module_init();
 	sim_leave(SIM_TASK);
-	/* A load that fails leaves nothing behind, and has a reason. */
+	/* A failed load has a reason and leaves nothing behind. */
 	if (err) {
 		SIM_CHECK(sim_nr_refused || params->memory_limit);
 		SIM_CHECK(!sim_bytes_held());
@@ -44,7 +44,7 @@ void fuzz_verify(bool spoilt)
 		sim_fail("kspan_verify()", 0, wrong);
 }
 
-/* No files here. */
+/* There is no debugfs here. */
 void kspan_debugfs_init(void)
 {
 }

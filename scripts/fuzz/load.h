@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * load.h - how the module is loaded and unloaded.
+ * load.h - load and unload the module.
  */
 #ifndef FUZZ_LOAD_H
 #define FUZZ_LOAD_H
@@ -9,12 +9,12 @@
 
 #include "base/params.h"
 
-/* Load the module into a rebooted kernel with these parameters. */
+/* Reboot the kernel and load the module with these parameters. */
 int fuzz_load(const struct kspan_params *params);
-/* Unload it; @exact: everything has to be the kernel's again. */
+/* Unload it.  With @exact all memory must have been given back. */
 void fuzz_unload(bool exact);
 
-/* The structures, by verify.  @spoilt: a write to a free object may be found. */
+/* Run verify.  With @spoilt it may find a write to a free object. */
 void fuzz_verify(bool spoilt);
 
 #endif /* FUZZ_LOAD_H */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Target: the arena map, and what a pointer is found to be, against a log of
- * what was entered, the last entry of a page being the one that counts.
+ * Target: the arena map and the look-up of pointers, compared with a log of the
+ * entries.  The last entry for a page counts.
  *
- * Nothing lies at the addresses: the map and the look-up must never touch the
- * memory they tell about.  So any address will do, the last one and 0 too.
+ * No memory exists at the addresses, because the map and the look-up must never
+ * access the memory that they describe.  So any address can be used, even 0 and
+ * the last one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #define MAX_SPANS	64U
 #define WINDOW_BYTES	(kspan_window->nr_frames << KSPAN_FRAME_SHIFT)
 
-/* From now on these pages lead to @span. */
+/* After this step these pages lead to @span. */
 struct entry {
 	unsigned long first;
 	unsigned long last;
@@ -33,7 +34,7 @@ static struct {
 	struct kspan_span span[MAX_SPANS];
 	bool published[MAX_SPANS];
 	unsigned int nr_spans;
-	bool placed;				/* the window */
+	bool placed;				/* whether the window exists */
 } m;
 
 /* --- the model ------------------------------------------------------------- */
@@ -43,7 +44,7 @@ static unsigned long page_of(unsigned long addr)
 	return addr >> KSPAN_PAGE_SHIFT;
 }
 
-/* The first frame that is covered and not below @frame, by its index. */
+/* Index of the first covered frame at or above @frame. */
 static unsigned int frame_index(unsigned long frame)
 {
 	unsigned int i;
@@ -70,7 +71,7 @@ static unsigned long bytes_of(const struct kspan_span *span)
 	return (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
 }
 
-/* What a span takes of the address space: a region, or heap pages. */
+/* The addresses that a span occupies: a region, or heap pages. */
 static unsigned long start_of(const struct kspan_span *span)
 {
 	return span->kind == KSPAN_LARGE ? (unsigned long)span->mem : span->base;
@@ -131,7 +132,7 @@ static enum kspan_fault model_lookup(unsigned long addr, size_t *size)
 					       KSPAN_FAULT_DOUBLE;
 }
 
-/* Whether it is memory for objects: in a region to the byte. */
+/* Whether it is memory for objects; exact to the byte in a region. */
 static bool model_has(unsigned long addr)
 {
 	const struct kspan_span *span = model_find(page_of(addr));
@@ -152,7 +153,7 @@ static void log_entry(unsigned long addr, unsigned long nr_pages,
 
 /* --- steps ----------------------------------------------------------------- */
 
-/* Near where an entry of the log begins or ends. */
+/* An address near the first or the last page of an entry of the log. */
 static unsigned long near_entry(const struct fuzz_step *step)
 {
 	const struct entry *entry = &m.entry[step->x % max(m.nr_entries, 1U)];
@@ -168,7 +169,7 @@ static unsigned long near_frame(const struct fuzz_step *step)
 	return (frame << KSPAN_FRAME_SHIFT) + (s16)step->y;
 }
 
-/* An address that is likely to mean something. */
+/* An address that is likely to be interesting. */
 static unsigned long pick_addr(const struct fuzz_step *step)
 {
 	const struct kspan_span *span = &m.span[step->a / 8 % max(m.nr_spans, 1U)];
@@ -197,7 +198,7 @@ static unsigned long pick_addr(const struct fuzz_step *step)
 	}
 }
 
-/* The map knows @frame from now on. */
+/* The map covers @frame from now on. */
 static void learn_frame(unsigned long frame)
 {
 	unsigned int i = frame_index(frame);
@@ -216,7 +217,7 @@ static void step_cover(const struct fuzz_step *step)
 	unsigned long bytes = 1UL << (step->code >> 4 & 7) << 20;
 	unsigned long frame, last, at;
 
-	/* Memory ends where addresses do. */
+	/* Memory ends with the address space. */
 	bytes = min(bytes, -addr - 1) + 1;
 	if (m.nr_frames + 4 > MAX_FRAMES || !addr)
 		return;
@@ -227,7 +228,9 @@ static void step_cover(const struct fuzz_step *step)
 			learn_frame(frame);
 	} else {
 		SIM_CHECK(sim_nr_refused > refused);
-		/* What it got before that stays; nothing else came. */
+		/*
+		 * Frames covered before the failure stay covered; no others do.
+		 */
 		for (frame = addr >> KSPAN_FRAME_SHIFT; frame <= last; frame++) {
 			at = frame << KSPAN_FRAME_SHIFT;
 			if (kspan_arena_frame(&at) &&
@@ -236,7 +239,7 @@ static void step_cover(const struct fuzz_step *step)
 		}
 	}
 	sim_refuse = 0;
-	/* Without memory for it there is no window yet. */
+	/* The window may be missing for lack of memory. */
 	if (m.placed || !kspan_window->nr_frames)
 		return;
 	m.placed = true;
@@ -245,7 +248,7 @@ static void step_cover(const struct fuzz_step *step)
 	SIM_CHECK(!(kspan_window->base % KSPAN_FRAME_SIZE));
 }
 
-/* Whether all of it is in the map and on no page of a span's memory. */
+/* Whether all of it is covered by the map and free of published spans. */
 static bool is_vacant(unsigned long addr, unsigned long bytes)
 {
 	unsigned long first = page_of(addr), last = page_of(addr + bytes - 1), i;
@@ -274,7 +277,7 @@ static void make_small(struct kspan_span *span, const struct fuzz_step *step)
 		.magic = info->magic,
 		.kind = kspan_sc_kind(sc),
 		.nr_objs = info->nr_objs,
-		/* What nobody may look at ends with it. */
+		/* Any access beyond the states is found by the sanitizer. */
 		.state = malloc(info->nr_objs + 1),
 	};
 	for (i = 0; i < span->nr_objs; i++)
@@ -287,13 +290,13 @@ static void make_large(struct kspan_span *span, const struct fuzz_step *step)
 	unsigned int spare = step->y >> 1 & 3;
 
 	*span = (struct kspan_span){
-		/* In the middle of a heap page, perhaps. */
+		/* This may be in the middle of a heap page. */
 		.mem = (void *)ALIGN_DOWN(pick_addr(step), PAGE_SIZE),
 		.kind = KSPAN_LARGE,
 		.nr_pages = 1U << (step->code >> 4),
 		.live = step->y & 1,
 	};
-	/* An aligned object has room in front of it. */
+	/* A region may have room in front of an aligned object. */
 	span->base = (unsigned long)span->mem + spare / 2 * PAGE_SIZE;
 	span->region_pages = span->nr_pages + spare;
 }
@@ -341,7 +344,7 @@ static void step_mark(const struct fuzz_step *step)
 	unsigned long bytes = nr_pages * KSPAN_PAGE_SIZE;
 	unsigned long addr = pick_addr(step);
 
-	/* What is forgotten may end in the middle of a heap page. */
+	/* A forgotten range may end in the middle of a heap page. */
 	if (forget)
 		bytes -= step->x % 2 * PAGE_SIZE;
 	else
@@ -419,7 +422,7 @@ static void run_step(const struct fuzz_step *step)
 int fuzz_one(const u8 *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
-	/* No reserve, so that the map is empty and its window not placed. */
+	/* Without a reserve the map starts empty and without a window. */
 	struct kspan_params params = { .scavenge_ms = 5000, .check = 1 };
 	struct fuzz_step step;
 	unsigned int i;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated kernel counts: objects that move while preemption or interrupts
- * are off; and it has a probe come in where a lock is taken.
+ * The simulated kernel counts the objects that move while preemption or
+ * interrupts are off, and runs a probe when a lock is taken.
  */
 #include "central/central.h"
 #include "sim.h"
 #include "sim_sections.h"
 
 /*
- * Objects on their way between magazines and spans.  In a caller's section the
- * calls that it makes add up, which is his affair.
+ * Count objects that move between magazines and spans.  If the caller of kspan
+ * has turned preemption or interrupts off, its calls add up, and no limit
+ * applies.
  */
 static void count_moved(unsigned int nr)
 {
-	/* Preemption may be on again: this was a section of its own. */
+	/* If preemption was on outside, a new section has begun. */
 	if (sim_preempt_count == sim_preempt_outside + sim_readers)
 		sim_moved = 0;
 	sim_moved += nr;
@@ -24,7 +25,7 @@ static void count_moved(unsigned int nr)
 		  sim_irq_moved <= SIM_MOVE_MAX);
 }
 
-/* The linker has the module call these. */
+/* The linker redirects the module's calls to these. */
 unsigned int __real_kspan_central_fill(int node, unsigned int sc,
 				       struct kspan_slot *slots,
 				       unsigned int want);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated kernel's CPUs: contexts, per-CPU memory, what runs later, and
- * the return to the state of the first start.
+ * The simulated kernel's CPUs: contexts, per-CPU memory, deferred work, and the
+ * return to the state of the first start.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ u32 get_random_u32(void)
 
 /* --- per-CPU memory -------------------------------------------------------- */
 
-/* The section with the variables, and room for what is allocated. */
+/* The section with the variables, and room for dynamic per-CPU memory. */
 #define DYNAMIC_BYTES	(64UL << 10)
 static SIM_PERCPU __aligned(SMP_CACHE_BYTES) char dynamic[DYNAMIC_BYTES];
 static size_t dynamic_used;
@@ -119,7 +119,7 @@ void sim_run_probe(void (*probe)(void))
 	sim_filled = filled;
 }
 
-/* What preempt_count() is in each context. */
+/* The value of preempt_count() in each context. */
 static const unsigned int counts[SIM_NR_CONTEXTS] = {
 	[SIM_PREEMPT_OFF] = 1,
 	[SIM_BH_OFF] = SOFTIRQ_DISABLE_OFFSET,
@@ -204,7 +204,7 @@ static void run_work(struct work_struct *work)
 	sim_cpu = cpu;
 }
 
-/* Take @work, or if NULL the oldest one whose time has come, off the queue. */
+/* Dequeue @work or, if it is NULL, the oldest work that is due. */
 static struct work_struct *unqueue(struct work_struct *work)
 {
 	struct work_struct **link, **found = NULL;
@@ -403,7 +403,7 @@ void sim_shrink(unsigned long nr_pages)
 
 /* --- reboot ---------------------------------------------------------------- */
 
-/* A copy that the sanitizer does not look at: redzones are copied as well. */
+/* A copy that also includes the sanitizer's redzones. */
 static void copy_raw(void *to, const void *from, size_t bytes)
 {
 	asm volatile("rep movsb" : "+D" (to), "+S" (from), "+c" (bytes) : :
@@ -417,7 +417,7 @@ static void clear_raw(void *to, size_t bytes)
 	asm volatile("rep stosb" : "+D" (to), "+c" (bytes) : "a" (0) : "memory");
 }
 
-/* Remember what the module's memory is like before anything has run. */
+/* Save the module's memory before anything has run. */
 static void save_once(void)
 {
 	size_t percpu_bytes = sim_percpu_stop - sim_percpu_start;

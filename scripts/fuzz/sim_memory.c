@@ -2,13 +2,13 @@
 /*
  * The simulated kernel's memory.
  *
- * vmalloc() takes the first gap of a range of addresses that is ours alone,
- * with a guard page behind each area, as the kernel does: what was given back
- * comes again soon, at another distance from an aligned address.  What is not
- * allocated is poisoned, so that any access ends the run.  Pages and tables
- * are from malloc(), whose redzones do the same.
+ * vmalloc() takes the first gap in a private range of addresses, with a guard
+ * page behind each area, as the kernel does.  Freed addresses are soon reused,
+ * at other distances from an aligned address.  Memory that is not allocated is
+ * poisoned, so that any access ends the run.  Pages and tables come from
+ * malloc(), whose redzones have the same effect.
  *
- * Memory is full of garbage unless it was asked for zeroed.
+ * Memory contains garbage unless zeroed memory was requested.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ unsigned long sim_refuse_nth;
 unsigned long sim_nr_refused;
 bool sim_far;
 
-/* An area of vmalloc(), in order of address. */
+/* An area of vmalloc().  The areas are sorted by address. */
 struct area {
 	unsigned long addr;
 	unsigned long bytes;
@@ -45,11 +45,11 @@ static unsigned int nr_areas;
 static unsigned long area_bytes;
 static unsigned long last_area;
 
-/* What kvzalloc() and vmap() gave. */
+/* Memory from kvzalloc() and vmap(). */
 static struct {
 	void *mem;
 	size_t bytes;
-	bool linear;		/* kfree() would do as well, anywhere */
+	bool linear;		/* kfree() may free it, in any context */
 } tables[NR_TABLES];
 static unsigned int nr_tables;
 static unsigned long table_bytes;
@@ -80,7 +80,7 @@ bool sim_refused(gfp_t gfp)
 	return refuse;
 }
 
-/* The module's own injector; here requests are refused where they arrive. */
+/* The module's own injector; here the kernel refuses requests instead. */
 bool kspan_inject(enum kspan_inject_place place)
 {
 	return false;
@@ -103,14 +103,17 @@ long si_mem_available(void)
 	return max(left, 0L);
 }
 
-/* Who can do without must say so, or the kernel ends a process to find some. */
+/*
+ * A request that may fail must say so, or the kernel would kill a process for
+ * it.
+ */
 static void check_gentle(gfp_t gfp)
 {
 	SIM_CHECK(!gfpflags_allow_blocking(gfp) ||
 		  gfp & (__GFP_NOFAIL | __GFP_NORETRY | __GFP_RETRY_MAYFAIL));
 }
 
-/* Whether the machine has so much left; otherwise the request fails. */
+/* Whether the machine has that much left; otherwise the request fails. */
 static bool has_room(size_t bytes)
 {
 	if ((long)(bytes >> PAGE_SHIFT) <= si_mem_available())
@@ -158,7 +161,7 @@ static unsigned int area_at(unsigned long addr)
 	return low;
 }
 
-/* The first gap of a zone that @bytes and a guard page fit in. */
+/* The first gap in a zone with room for @bytes and a guard page. */
 static unsigned long find_gap(unsigned long base, unsigned long bytes,
 			      unsigned int *index)
 {
@@ -284,7 +287,9 @@ void kvfree(const void *mem)
 	free((void *)mem);
 }
 
-/* An area in vmalloc space with the content of the pages, which go. */
+/*
+ * Move the content of the pages to an area in vmalloc space and free the pages.
+ */
 static void *map_and_put(struct page **list, unsigned int nr)
 {
 	int node = list[0]->node;
@@ -292,7 +297,7 @@ static void *map_and_put(struct page **list, unsigned int nr)
 	unsigned int i;
 	void *mem;
 
-	/* The pages have their room already. */
+	/* The pages already count. */
 	page_bytes -= bytes;
 	mem = get_area(bytes, GFP_KERNEL, node);
 	page_bytes += bytes;
@@ -306,7 +311,7 @@ static void *map_and_put(struct page **list, unsigned int nr)
 	return mem;
 }
 
-/* One page mapped many times, none of which is ever written to: copies. */
+/* Maps copies: kspan maps one page many times and never writes to it. */
 void *vmap(struct page **list, unsigned int nr, unsigned long flags, int prot)
 {
 	unsigned int i;
@@ -355,7 +360,7 @@ static struct page *get_block(int node, gfp_t gfp, unsigned int order)
 	page->mem = aligned_alloc(bytes, bytes);
 	SIM_CHECK(page->mem);
 	page->order = order;
-	/* Without __GFP_THISNODE it may come from anywhere. */
+	/* Without __GFP_THISNODE the page may come from any node. */
 	page->node = sim_far && !(gfp & __GFP_THISNODE) ? 0 : node;
 	fill(page->mem, bytes, gfp);
 	list_add(&page->all, &pages);
@@ -374,7 +379,7 @@ struct page *alloc_pages_node(int node, gfp_t gfp, unsigned int order)
 	return get_block(node, gfp, order);
 }
 
-/* Each page counts for itself; the block goes with its last one. */
+/* Each page has its own reference; the block is freed with its last page. */
 void split_page(struct page *page, unsigned int order)
 {
 	unsigned int i;
@@ -409,7 +414,7 @@ struct page *virt_to_page(const void *mem)
 	return page;
 }
 
-/* All that is no page: the targets make up addresses of their own as well. */
+/* Everything but pages, as the targets also make up addresses. */
 bool is_vmalloc_addr(const void *mem)
 {
 	return !find_page(mem);
@@ -441,7 +446,7 @@ void __free_pages(struct page *page, unsigned int order)
 
 /* --- reboot ---------------------------------------------------------------- */
 
-/* What the module left: pages first, as nothing else frees them. */
+/* Free what the module has left.  Pages first, as nothing else frees them. */
 void sim_memory_reset(void)
 {
 	struct page *page;

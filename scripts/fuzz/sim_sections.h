@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sim_sections.h - the module's variables, which a reboot brings back to what
- * they were.  The linker makes these names of those of the sections, which
- * the Makefile here and SIM_PERCPU give.
+ * sim_sections.h - the module's variables, which a reboot restores.  The linker
+ * derives these symbols from the names of the sections, which the Makefile and
+ * SIM_PERCPU set.
  */
 #ifndef SIM_SECTIONS_H
 #define SIM_SECTIONS_H
@@ -14,7 +14,7 @@ extern char sim_bss_stop[] __asm__("__stop_mod_bss");
 extern char sim_percpu_start[] __asm__("__start_sim_percpu");
 extern char sim_percpu_stop[] __asm__("__stop_sim_percpu");
 
-/* The other half of a reboot, in sim_memory.c. */
+/* The part of a reboot in sim_memory.c. */
 void sim_memory_reset(void);
 
 #endif /* SIM_SECTIONS_H */

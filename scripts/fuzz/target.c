@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the targets share.
+ * Functions shared by the targets.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static unsigned int below(unsigned int *seed, unsigned int limit)
 	return ((u64)*seed * limit) >> 32;
 }
 
-/* Put @nr steps in at @at, copies of those at @from.  Return: steps there are. */
+/* Insert @nr steps at @at, copied from @from.  Return: the number of steps. */
 static size_t copy_steps(u8 *data, size_t steps, size_t at, size_t from,
 			 size_t nr)
 {
@@ -57,8 +57,8 @@ static size_t drop_steps(u8 *data, size_t steps, size_t at, size_t nr)
 }
 
 /*
- * Half of the time by whole steps: what fills a magazine or a chunk is the
- * same step many times, which single bytes seldom lead to.
+ * Half of the time change whole steps: filling a magazine or a chunk takes the
+ * same step many times, which changes of single bytes rarely produce.
  */
 size_t fuzz_mutate(u8 *data, size_t size, size_t max, unsigned int seed)
 {
@@ -74,7 +74,7 @@ size_t fuzz_mutate(u8 *data, size_t size, size_t max, unsigned int seed)
 	case 0:
 		nr = min(nr, steps - at);
 		return drop_steps(data, steps, at, nr) * STEP_BYTES;
-	case 1:	/* a step of another's kind */
+	case 1:	/* the kind of another step */
 		data[at * STEP_BYTES] = data[from * STEP_BYTES];
 		return steps * STEP_BYTES;
 	case 2:	/* a new step */

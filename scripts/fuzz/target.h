@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * target.h - what the targets share: how an input is read.
+ * target.h - how the targets read an input.
  *
- * An input is a row of steps of six bytes.  Every input is valid, and a step
- * that makes no sense when it comes does nothing.
+ * An input is a sequence of steps of six bytes.  Every input is valid; a step
+ * that makes no sense in the current state does nothing.
  */
 #ifndef FUZZ_TARGET_H
 #define FUZZ_TARGET_H
@@ -25,12 +25,13 @@ struct fuzz_input {
 	size_t left;
 };
 
-/* The next step.  Return: false at the end. */
+/* Read the next step.  Return: false at the end. */
 bool fuzz_next(struct fuzz_input *input, struct fuzz_step *step);
 
 /*
- * What the fuzzer calls, by the names it knows: a target's run on one input;
- * a change of an input; and the fuzzer's own changes, which know no steps.
+ * The fuzzer's interface, by the names that it expects: the run of a target on
+ * one input, a change of an input, and the fuzzer's own changes, which do not
+ * know about steps.
  */
 int fuzz_one(const u8 *data, size_t size) __asm__("LLVMFuzzerTestOneInput");
 size_t fuzz_mutate(u8 *data, size_t size, size_t max, unsigned int seed)
