@@ -1,59 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * claim.pml - a Spin model of how a free may claim its object: the designs
- * that there were, for two CPUs that free one object at the same moment.
+ * claim.pml - a Spin model of how a free can claim its object when two CPUs
+ * free the same object at the same time.  It covers the two designs that were
+ * considered.
  *
  * cmpxchg
- *	One atomic operation turns the state byte from LIVE to FREE.  Who does
- *	not find LIVE reports a double free.
+ *	One atomic operation changes the state byte from LIVE to FREE.  A free
+ *	that does not find LIVE reports a double free.
  * token
- *	No atomic operation.  A free reads LIVE and stores the token of its CPU
- *	and context instead of FREE.  Who takes an object where another CPU can
- *	get it, to a depot or a span, orders (a full barrier) and looks again: if
- *	his token is still there he stores FREE and gives the object away; if
- *	not, another free has overwritten it, so he drops his and reports.  A pop
- *	takes FREE and the token of its own CPU.
+ *	No atomic operation.  A free reads LIVE and stores a token of its CPU
+ *	and context instead of FREE.  Before a CPU hands an object to a depot
+ *	or a span, where other CPUs can get it, it executes a full barrier and
+ *	reads the state again.  If its token is still there it stores FREE and
+ *	hands the object over.  If not, another free has overwritten the token,
+ *	so the CPU drops the object and reports a double free.  A pop accepts
+ *	FREE and the token of its own CPU.
  *
- * An interrupt may stop a CPU between the load of the state and the store of the
- * token for as long as it likes.  That is what breaks "token" (LIMIT_1):
+ * An interrupt may stop a CPU for any time between the load of the state and
+ * the store of the token.  This breaks "token" (LIMIT_1):
  *
  *	CPU 0				CPU 1
  *	loads LIVE
  *					loads LIVE
  *	stores token 0
  *	barrier; finds token 0, stores
- *	FREE, gives it to the depot
+ *	FREE, hands it to the depot
  *					stores token 1 over FREE
  *					barrier; finds token 1, stores
- *					FREE, gives it to the depot
+ *					FREE, hands it to the depot
  *
- * The object lies in the depot twice, as FREE.  Two CPUs import it, each loads
- * FREE before the other stores LIVE, and it is in two hands.  No allocation ran
- * meanwhile, so this is no late free of an object that was given out again.  The
- * store buffers of x86 are not even needed for it.
+ * Now the object is in the depot twice, as FREE.  Two CPUs import it, and each
+ * loads FREE before the other stores LIVE, so it has two owners.  No allocation
+ * ran meanwhile, so this is not a late free of an object that was allocated
+ * again.  It happens even without the store buffers of x86.
  *
- * What it takes instead (run "atomic", each part with a limit that shows what
- * happens without it):
+ * "token" works only with these additions (run "atomic"; each has a limit that
+ * shows what happens without it):
  *
- * - Who imports an object claims it by cmpxchg() from FREE to his own token, and
- *   a pop takes nothing but that: the second importer finds something else,
- *   drops the object and reports the double free then.
- * - Who exports an object turns his token into FREE by cmpxchg(), too.
- * - Each free ends with a full barrier: while its token is in the store buffer,
- *   somebody can import the object as FREE.
+ * - A CPU that imports an object claims it by cmpxchg() from FREE to its own
+ *   token, and a pop accepts only that token.  A second importer finds another
+ *   value, drops the object, and reports the double free then.
+ * - A CPU that exports an object also changes its token into FREE by cmpxchg().
+ * - Each free ends with a full barrier.  While the token is in the store
+ *   buffer, another CPU could import the object as FREE.
  *
- * That is a barrier for each free and two atomic operations for each object that
- * goes through a depot.  And it is not enough: the span can get one of two slots,
- * end and come back while the other is in a magazine still (LIMIT_4).
+ * This costs a barrier for each free, and two atomic operations for each object
+ * that passes through a depot.  It is still not enough: the span can get back
+ * one of two slots, end, and be reused while the other slot is in a magazine
+ * (LIMIT_4).
  *
- * So kspan has "cmpxchg".  It costs the same wherever the object goes, reports
- * each double free at its own call, and no object is ever in two places.
+ * Therefore kspan uses "cmpxchg".  It costs the same wherever the object goes,
+ * reports each double free at the call that makes it, and an object is never in
+ * two places.
  *
- * Store buffers are those of x86, for the one state byte that there is: a CPU
- * sees its own store at once, others when it leaves the buffer, in order.
+ * The store buffers are those of x86, for the single state byte: a CPU sees its
+ * own store at once.  Other CPUs see it when it leaves the buffer, in order.
  *
- * Checked: an object is in one hand at a time; its span does not end while
- * somebody has a slot of it; of two frees one is reported, at the latest when
+ * Checked: an object has one owner at a time.  Its span does not end while a
+ * CPU holds one of its slots.  One of two frees is reported, at the latest when
  * the objects have moved on.
  *
  * Run: cmpxchg
@@ -67,12 +71,12 @@
 #define NOTHING	255
 
 /* Mutants: scripts/model/search.py --mutants expects an error of each. */
-#ifdef MUTANT_1		/* cmpxchg: the state is read and written instead */
+#ifdef MUTANT_1		/* cmpxchg: the state is read and written in two steps */
 #define CLAIMS	0
 #else
 #define CLAIMS	1
 #endif
-#ifdef MUTANT_2		/* atomic: a pop takes FREE as well */
+#ifdef MUTANT_2		/* atomic: a pop accepts FREE as well */
 #define TAKES_FREE	1
 #else
 #define TAKES_FREE	0
@@ -85,12 +89,12 @@
 #endif
 
 /*
- * Limits, expected to be found as well.
+ * Limits: states that are known to be possible, and must be found as well.
  *
- * LIMIT_1 token: imports and exports by load and store, the design as it was
+ * LIMIT_1 token: imports and exports by load and store, as first designed
  * LIMIT_2 atomic: no barrier in each free
  * LIMIT_3 atomic: exports by load and store
- * LIMIT_4 atomic: a span ends while somebody has a slot of its object
+ * LIMIT_4 atomic: a span ends while a CPU has a slot of its object
  */
 #ifdef ALL_ATOMIC
 #define IMPORTS
@@ -110,12 +114,12 @@
 #endif
 
 byte state = LIVE;
-byte buffer[NCPU];		/* a store on its way, or NOTHING */
+byte buffer[NCPU];		/* a store in flight, or NOTHING */
 byte depot;			/* slots of the object in the depot */
-bit bitmap;			/* it is in its span */
+bit bitmap;			/* the object is in its span */
 
-/* What the code cannot see. */
-byte kept;			/* slots in CPUs' own magazines */
+/* State of the model that the code does not have. */
+byte kept;			/* slots in the CPUs' own magazines */
 byte hands, reports, frees, allocs;
 
 #define DRAINED		(buffer[cpu] == NOTHING)
@@ -132,7 +136,7 @@ end:
 	od
 }
 
-/* The free: it puts a slot into this CPU's own magazine, or reports. */
+/* A free: it puts a slot into this CPU's own magazine, or reports. */
 inline free()
 {
 #ifdef TOKEN
@@ -157,7 +161,7 @@ inline free()
 	frees++
 }
 
-/* Whether the slot may leave this CPU: the state is FREE then. */
+/* Whether the slot may leave this CPU; if so, the state is FREE then. */
 inline look_again()
 {
 #ifdef TOKEN
@@ -180,7 +184,7 @@ inline look_again()
 #endif
 }
 
-/* The slot goes to the depot or to the span; their locks are barriers. */
+/* Hand the slot to the depot or to the span; their locks are barriers. */
 inline give_away()
 {
 	look_again();
@@ -194,7 +198,7 @@ inline give_away()
 	fi
 }
 
-/* Take a slot out of the depot, for this CPU's own magazine. */
+/* Move a slot from the depot to this CPU's own magazine. */
 inline import()
 {
 	d_step { depot > 0 && DRAINED && !mine -> depot--; mine = 1; kept++ }
@@ -225,7 +229,7 @@ inline pop()
 	fi
 }
 
-/* A CPU's free, and what happens to its slot. */
+/* A free by a CPU, and the further way of its slot. */
 proctype context(byte cpu)
 {
 	byte seen;
@@ -234,7 +238,7 @@ proctype context(byte cpu)
 	free();
 	do
 	:: mine -> give_away()
-	/* Allocations begin when no free is under way. */
+	/* Allocations start when no free is in progress. */
 	:: atomic { mine && frees == NCPU && allocs < ALLOCS -> allocs++ } pop(); break
 	:: mine && frees == NCPU -> break
 	:: !mine && frees == NCPU && depot > 0 ->
@@ -246,11 +250,11 @@ proctype context(byte cpu)
 	od
 }
 
-/* Everything has come to its end, and nobody allocates any more. */
+/* After all processes have ended and nothing is allocated any more. */
 active proctype judge()
 {
 	timeout ->
-	/* Each slot that is left in the depot is looked at when it leaves. */
+	/* A slot that is left in the depot is checked when it leaves. */
 	assert(reports + depot + hands + bitmap + kept >= NCPU);
 #ifndef TOKEN
 	assert(reports == 1 && depot + hands + bitmap + kept == 1)

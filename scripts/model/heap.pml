@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * heap.pml - a Spin model of the page heap: heap.c, chunk.c, the runs of
- * kept.c and large.c, and what scavenge.c does to them.
+ * heap.pml - a Spin model of the page heap: page_heap.c, chunk.c, the runs of
+ * large_cache.c and large.c, and what scavenge.c does to them.
  *
  * Processes: a task that may sleep, an interrupt that comes between any two of
- * its steps, and the scavenger's worker on another CPU.  What is done under a
- * lock is one step; that it is given back is another, so that somebody may
- * wait for it.  How long a chunk or a run has idled, and whether the kernel
- * has memory, is open each time.
+ * its steps, and the scavenger's worker on another CPU.  Work under a lock is
+ * one step, and the unlock is another, so that other processes can wait for the
+ * lock.  The model makes no assumption about how long a chunk or a run has
+ * idled, or whether the kernel has memory.
  *
- * Checked: no page is in two runs, none is lost, a chunk goes back only when
- * nobody has a page of it, only interrupts take the reserve and it is filled
- * up again, a chunk filed as having a run has it, and nobody waits for ever.
+ * Checked: no page is in two runs, and none is lost.  A chunk is given back
+ * only if none of its pages is in use.  Only interrupts use the reserve, and it
+ * is refilled.  A chunk that is filed under a run length has such a run.  No
+ * process waits for ever.
  *
  * Run: heap -DOPS=2 -DIRQS=2 -DWORK=2
  * Run: trim -DOPS=1 -DIRQS=1 -DWORK=4
  */
 #define NCHUNK	2
-#define PAGES	3		/* heap pages a chunk */
+#define PAGES	3		/* heap pages in a chunk */
 #define NPAGE	(NCHUNK * PAGES)
-#define RESERVE	2		/* pages */
-#define NKEPT	3		/* places in the lists of kept runs */
-#define BUDGET	2		/* pages in kept runs, at most */
+#define RESERVE	2		/* heap pages */
+#define NKEPT	3		/* places in the lists of cached runs */
+#define BUDGET	2		/* most pages in cached runs */
 #define NOWHERE	255
 
 /*
- * Mutants: what the code must not do.  scripts/model/search.py --mutants expects
- * an error of each.
+ * Mutants: faults that the code must not have.  scripts/model/search.py
+ * --mutants expects an error for each.
  */
 #ifdef MUTANT_1		/* heap: a lock is taken with interrupts on */
 #define irqs(on)	skip
@@ -38,7 +39,7 @@
 #else
 #define MUST_LEAVE	RESERVE
 #endif
-#ifdef MUTANT_3		/* trim: a chunk goes by age alone, not by its users */
+#ifdef MUTANT_3		/* trim: a chunk is trimmed by age alone, even with users */
 #define IS_IDLE(x)	true
 #else
 #define IS_IDLE(x)	(used[x] == 0)
@@ -48,27 +49,27 @@
 #else
 #define KEEP		RESERVE
 #endif
-#ifdef MUTANT_5		/* heap: a kept run stays in its list when it is taken */
+#ifdef MUTANT_5		/* heap: a cached run stays in its list when it is taken */
 #define KEPT_TAKEN(x)	kept_at[x]
 #else
 #define KEPT_TAKEN(x)	NOWHERE
 #endif
-#ifdef MUTANT_6		/* heap: a run's longest neighbour is not looked for anew */
+#ifdef MUTANT_6		/* heap: the longest run is not updated */
 #define LONGEST(x)	longest[x]
 #else
 #define LONGEST(x)	LONGEST_RUN(x)
 #endif
-#ifdef MUTANT_7		/* heap: nobody is told that the reserve is low */
+#ifdef MUTANT_7		/* heap: a low reserve does not kick the worker */
 #define kick()		skip
 #else
 #define kick()		kicked = 1
 #endif
-#ifdef MUTANT_8		/* trim: a chunk that goes stays in its list */
+#ifdef MUTANT_8		/* trim: a trimmed chunk stays in its list */
 #define LEAVES_LIST	0
 #else
 #define LEAVES_LIST	1
 #endif
-#ifdef MUTANT_9		/* heap: large_cache_lock and the heap's are taken in either order */
+#ifdef MUTANT_9		/* heap: large_cache_lock and the heap's lock are taken in either order */
 #define NESTED		1
 #else
 #define NESTED		0
@@ -76,18 +77,18 @@
 
 bit map[NPAGE];
 byte used[NCHUNK], longest[NCHUNK];
-bit filed[NCHUNK];		/* in the heap */
+bit filed[NCHUNK];		/* in the page heap */
 bit given[NCHUNK];		/* from the kernel */
 byte free_pages;
 bit heap_lock, large_cache_lock;
 byte kept_at[NKEPT], kept_len[NKEPT];
-byte run_idle;			/* pages in kept runs */
+byte run_idle;			/* pages in cached runs */
 bit kicked;			/* fill_reserve() is due */
 
-/* What the code cannot see. */
+/* State of the model that the code does not have. */
 bit owned[NPAGE];
 bit refused;			/* the kernel had no chunk for the last grow */
-bit irqs_off, in_irq;		/* of the first CPU */
+bit irqs_off, in_irq;		/* on the first CPU */
 byte nr_busy;
 
 /* Contexts: 0 a task, 1 an interrupt on its CPU, 2 a worker elsewhere. */
@@ -126,7 +127,7 @@ inline disown(first, size)
 	owned[first + size - 1] = 0
 }
 
-/* kspan_page_heap_alloc() of one or two pages; at is where, or NOWHERE */
+/* kspan_page_heap_alloc() of one or two pages; at is the result, or NOWHERE */
 inline heap_alloc(size, use_reserve)
 {
 	d_step { ME && !heap_lock ->
@@ -188,7 +189,7 @@ inline heap_free(size)
 	release(heap_lock)
 }
 
-/* kspan_page_heap_grow(); ok says whether there was a chunk */
+/* kspan_page_heap_grow(); ok is whether there was a chunk */
 inline heap_grow()
 {
 	if
@@ -211,7 +212,7 @@ inline heap_grow()
 	fi
 }
 
-/* kspan_large_cache_take(): a kept run of exactly that length */
+/* kspan_large_cache_take(): a cached run of exactly that length */
 inline kept_take(size)
 {
 	d_step { ME && !large_cache_lock ->
@@ -233,7 +234,10 @@ inline kept_take(size)
 	release(large_cache_lock)
 }
 
-/* kspan_large_cache_put(): the budget is looked at early here, which is the harder case */
+/*
+ * kspan_large_cache_put(): the budget is checked early here, which is the
+ * harder case
+ */
 inline kept_put(size)
 {
 	d_step { ME -> ok = run_idle + size <= BUDGET }
@@ -256,7 +260,7 @@ inline kept_put(size)
 	fi
 }
 
-/* kspan_large_cache_collect() and free_run(), of one kept run */
+/* kspan_large_cache_collect() and free_run() of one cached run */
 inline kept_collect()
 {
 	d_step { ME && !large_cache_lock ->
@@ -290,7 +294,7 @@ inline kept_collect()
 	m = 0
 }
 
-/* kspan_page_heap_trim(): some of the chunks without users have idled long enough */
+/* kspan_page_heap_trim(): some chunks without users have idled long enough */
 inline heap_trim()
 {
 	if
@@ -300,7 +304,9 @@ inline heap_trim()
 	fi;
 	d_step { ME && !heap_lock ->
 		TAKE(heap_lock);
-		/* collect_idle_locked(); gone are the bits of m */
+		/*
+		 * collect_idle_locked(); the bits of m are the chunks to free
+		 */
 		do
 		:: k < NCHUNK ->
 			if
@@ -346,7 +352,7 @@ inline fill_reserve()
 	od
 }
 
-/* Nobody is inside: every page is somewhere, once. */
+/* When no process is inside, every page is in exactly one place. */
 inline check_all()
 {
 	k = 0;
@@ -389,7 +395,7 @@ inline check_all()
 	:: else -> skip \
 	fi
 
-/* A client: gets a run if it has none, else frees it. */
+/* A client: allocate a run, or free the one it has. */
 inline client(size, use_reserve)
 {
 	if

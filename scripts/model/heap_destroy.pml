@@ -1,106 +1,109 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * heap_destroy.pml - a Spin model of kspan_heap_destroy_all(): a client's heap
- * ends with all objects that are left in it.
+ * heap_destroy.pml - a Spin model of kspan_heap_destroy_all(), which ends a
+ * client's heap with all objects that are left in it.
  *
- * Other CPUs may be in the middle of a free of one of its objects.  Objects
- * that were freed in NMI, or by kspan_free_rcu(), may wait for the rest of
- * their free.  Magazines of all CPUs hold objects of the heap's span classes.
- * And somebody may free a pointer long after the heap has gone.
+ * At that moment other CPUs may be in the middle of a free of one of the heap's
+ * objects.  Objects that were freed in NMI or by kspan_free_rcu() may wait for
+ * the rest of their free.  Magazines of all CPUs hold objects of the heap's
+ * span classes.  And a pointer may be freed long after the heap has ended.
  *
  * The protocol
  *
- * What a heap needs beside what the size classes have:
+ * A heap needs two things that size classes do not need:
  *
  * - "dying", a flag.  It is written once, under the central locks of the
- *   heap's span classes, and read either under such a lock or in a section
+ *   heap's span classes.  It is read either under such a lock or in a section
  *   with preemption off ("section" below), which is an RCU read section.
- * - A list of all its spans, full ones too, under the central lock; and a list
- *   of its large objects.  A full span of a size class is in no list.
+ * - A list of all its spans, including full ones, under the central lock, and a
+ *   list of its large objects.  A full span of a size class is in no list.
  *
- * What others do so that a heap can end:
+ * So that a heap can end, other operations follow these rules:
  *
  * - A free finds the span in the arena map, reads its magic, claims the object
  *   by one cmpxchg() of its state byte from LIVE, and puts it into a magazine
- *   or a list, all in one section.  A magic of 0 is a bad free: it is reported
- *   and nothing is touched.
- * - A free in NMI, and kspan_free_rcu(), claim the object at the call, to
- *   DEFERRED, and link it into their list in the same section.  (An object of
- *   kspan_free_rcu() that stayed LIVE until its grace period has passed would
- *   count as left in the heap, and its free would be reported as a bad one.)
- *   kspan_free_rcu_mightsleep() waits first and then is an ordinary free: it
- *   must not hold a claimed object that is in no list.
- * - Whoever does the rest of a deferred free finds the span in the arena map
- *   and does not look at its magic.
- * - An allocation that did not find an object in the magazines looks at
- *   "dying" in the section in which it goes on to the depot or the spans.
- * - Whoever takes a magazine out of a depot to flush it looks at "dying" and
- *   does both in one section.
+ *   or a list, all in one section.  A magic of 0 means a bad free, which is
+ *   reported and changes nothing.
+ * - A free in NMI, and kspan_free_rcu(), change the state to DEFERRED at the
+ *   call, and link the object into their list in the same section.  (An object
+ *   of kspan_free_rcu() that stayed LIVE until the grace period had passed
+ *   would count as left in the heap, and its free would be reported as a bad
+ *   one.)  kspan_free_rcu_mightsleep() waits first and then does an ordinary
+ *   free: it must not hold a claimed object that is in no list.
+ * - The code that completes a deferred free finds the span in the arena map and
+ *   does not check its magic.
+ * - An allocation that did not find an object in the magazines checks "dying"
+ *   in the section in which it goes on to the depot or the spans.
+ * - The code that takes a magazine out of a depot to flush it checks "dying",
+ *   and does both in one section.
  * - A flush may take an empty span out of its list at any time, under the
- *   central lock, and drops it later.  It needs nothing of the heap for that.
- * - A new span enters its list under the central lock; if the heap is dying it
- *   does not, and its pages go back.
+ *   central lock, and drop it later.  It needs nothing of the heap for that.
+ * - A new span enters its list under the central lock.  If the heap is dying
+ *   the span does not enter, and its pages go back.
  *
- * What kspan_heap_destroy_all() does, in task context that may sleep, in this
- * order:
+ * kspan_heap_destroy_all() runs in task context and may sleep.  Its steps are,
+ * in this order:
  *
- *  1. Set "dying" and, under the central lock, the magic of every span in the
- *     heap's lists to 0.  The arena map stays as it is.  No free of an object
- *     can begin now, and no span enters.
+ *  1. Set "dying" and, under the central lock, set the magic of every span in
+ *     the heap's lists to 0.  The arena map does not change.  From now on no
+ *     free of an object can begin, and no span enters.
  *  2. synchronize_rcu().  All frees that had seen the magic have put their
  *     objects into a magazine, a depot, a span or a list of deferred frees.
- *     All depots' magazines are back, or in a CPU's own cache.
- *  3. Flush the deferred frees: kspan_deferred_flush() and
- *     kspan_rcu_barrier().  Their objects go through the memory that is about
- *     to go, and the map leads to their span: that is why neither may go
- *     before.  They end in magazines.
- *  4. On each CPU, by a worker of that CPU with interrupts off, take the
- *     magazines and spares of the heap's span classes in all contexts away
- *     and free the magazines.  The objects in them go nowhere.  CPUs that are
- *     offline have theirs taken by the caller.
- *  5. Then the depots': throw their magazines away.  Not before 4, since until
- *     then a CPU may give one of its magazines to its depot.
- *  6. Claim each large object in the list by its cmpxchg(); free those that
- *     were won.  Whoever won another one fills it with preemption on, which no
- *     grace period waits for: so wait until the list is empty.
+ *     Magazines that were taken out of a depot are back there, or in a CPU's
+ *     own cache.
+ *  3. Flush the deferred frees by kspan_deferred_flush() and
+ *     kspan_rcu_barrier().  Their objects end in magazines.  The links of these
+ *     lists are inside the objects, and the map leads to their spans, so the
+ *     memory and the map entries must exist until here.
+ *  4. On each CPU, a worker of that CPU with interrupts off removes the
+ *     magazines and spares of the heap's span classes in all contexts, and
+ *     frees the magazines.  The objects in them go nowhere.  The caller does
+ *     this for CPUs that are offline.
+ *  5. Then discard the magazines in the depots.  This must follow step 4, since
+ *     until then a CPU may still put one of its magazines into the depot.
+ *  6. Claim each large object in the list by its cmpxchg(), and free those
+ *     whose claim succeeded.  The others are being freed by their claimers,
+ *     which fill them with preemption on.  A grace period does not wait for
+ *     that, so wait until the list is empty.
  *  7. No slot leads into the heap any more, and nothing changes a state byte.
  *     The objects that are LIVE are the ones left: count them as freed, and
  *     return their number.  Set all states to NONE.
- *  8. Let the arena map lead to the idle marker, then give the pages back.
- *  9. The descriptors and their states are used again after another grace
- *     period, as those of any span (kspan_span_end()); the numbers of the
- *     heap's span classes may be used again at once.
+ *  8. Make the arena map lead to the idle marker, then give the pages back.
+ *  9. The descriptors and their states may be reused after another grace
+ *     period, as for any span (kspan_span_end()).  The numbers of the heap's
+ *     span classes may be reused at once.
  *
- * Step 4 may be done by one task for all CPUs, which then waits for no CPU
- * that a real-time task keeps (run "remote"): after step 2 nobody uses those
- * magazines if no allocation from the heap runs when kspan_heap_destroy_all() is
- * called, nor begins later, which is the client's duty, and if what gives magazines of other classes
- * back by age looks at "dying" as well.  Step 3 has ended then.
- * With a worker on each CPU (run "local") an allocation that comes too late is
- * harmless as long as the struct of the heap can be read: it gets NULL, or an
- * object that goes with the heap.
+ * One task may do step 4 for all CPUs, which then does not wait for a CPU that
+ * a real-time task occupies (run "remote").  After step 2 nothing uses those
+ * magazines under two conditions.  First, no allocation from the heap runs when
+ * kspan_heap_destroy_all() is called, and none begins later, which the client
+ * must ensure.  Second, the code that drains magazines of other classes by age
+ * also checks "dying".  Step 3 must have ended by then.  With a worker on each
+ * CPU (run "local") an allocation that comes too late is harmless as long as
+ * the struct of the heap can be read: it gets NULL, or an object that ends with
+ * the heap.
  *
- * Checked: when pages are given back no slot in a magazine, depot, span's list
- * or list of deferred frees leads there; nobody writes to an object that is not
- * his; every object that was given out is counted as freed once; no deferred
- * free is lost; a free that comes too late is reported and changes nothing; no
- * page is given back twice; a descriptor that is used again is not taken for
- * what it was.  As in any allocator, a pointer of the old heap that is freed
- * when its address is an object of a new one frees that (LIMIT_1).
+ * Checked: when pages are given back, no slot in a magazine, depot, span's list
+ * or list of deferred frees leads there.  Nothing writes to an object that it
+ * does not own.  Every allocated object is counted as freed once.  No deferred
+ * free is lost.  A free that comes too late is reported and changes nothing.
+ * No page is given back twice.  A reused descriptor is not mistaken for the old
+ * one.  As in any allocator, a late free of a pointer of the old heap frees an
+ * object of a new heap that has the same address (LIMIT_1).
  *
- * A process is one CPU, with one cache; interrupts have caches of their own
- * and so are CPUs of their own here.  The last one does what is deferred and
- * what the scavenger does.
+ * A process is one CPU with one cache.  Interrupts have caches of their own, so
+ * the model treats them as CPUs of their own.  The last process completes the
+ * deferred frees and does the work of the scavenger.
  *
  * Run: local
  * Run: remote -DREMOTE
  * Run: more -DOPS=2
  */
 #ifndef OPS
-#define OPS	1		/* calls of the first client's CPU */
+#define OPS	1		/* calls on the first client's CPU */
 #endif
 #define NCTX	3
-#define WORKER	2		/* the process of deferred frees and scavenger */
+#define WORKER	2		/* the process of deferred frees and of the scavenger */
 #define OBJS	2		/* in the heap's one span */
 
 #define FREE	0
@@ -112,22 +115,22 @@
 #define SPAN	1
 
 /* Mutants: scripts/model/search.py --mutants expects an error of each. */
-#ifdef MUTANT_1		/* local: no grace period after the magic is 0 */
+#ifdef MUTANT_1		/* local: no grace period after the magic is set to 0 */
 #define FIRST_GRACE	0
 #else
 #define FIRST_GRACE	1
 #endif
-#ifdef MUTANT_2		/* local: the spans' magic stays until they are withdrawn */
+#ifdef MUTANT_2		/* local: the spans' magic is not set to 0 at the start */
 #define CLOSED		magic
 #else
 #define CLOSED		0
 #endif
-#ifdef MUTANT_3		/* local: the map forgets the spans before the deferred frees are done */
+#ifdef MUTANT_3		/* local: spans leave the map before the deferred frees are done */
 #define EARLY_MAP	IDLE
 #else
 #define EARLY_MAP	map[0]
 #endif
-#ifdef MUTANT_4		/* local: nobody waits for the deferred frees */
+#ifdef MUTANT_4		/* local: the deferred frees are not waited for */
 #define FLUSHED		true
 #else
 #define FLUSHED		(nothing_deferred && !in_section[WORKER])
@@ -137,17 +140,17 @@
 #else
 #define DEPOT_FIRST	0
 #endif
-#ifdef MUTANT_6		/* local: an allocation does not look whether the heap is dying */
+#ifdef MUTANT_6		/* local: an allocation does not check whether the heap is dying */
 #define MAY_REFILL	true
 #else
 #define MAY_REFILL	(!dying)
 #endif
-#ifdef MUTANT_7		/* local: nor does who takes a magazine out of the depot */
+#ifdef MUTANT_7		/* local: code that takes a magazine out of the depot does not check it */
 #define MAY_DRAIN	true
 #else
 #define MAY_DRAIN	(!dying)
 #endif
-#ifdef MUTANT_8		/* local: a descriptor is used again without a grace period */
+#ifdef MUTANT_8		/* local: a descriptor is reused without a grace period */
 #define SECOND_GRACE	0
 #else
 #define SECOND_GRACE	1
@@ -162,7 +165,7 @@
 #else
 #define TOO_LATE	(dying || destroyed)
 #endif
-#ifdef MUTANT_11	/* local: nobody waits for a large object that is being freed */
+#ifdef MUTANT_11	/* local: a large object that is being freed is not waited for */
 #define LARGE_GONE	true
 #else
 #define LARGE_GONE	(!large_listed)
@@ -172,7 +175,7 @@
 #else
 #define CPU_IS_OUT(x)	(!in_section[x])
 #endif
-#ifdef MUTANT_13	/* remote: magazines go by age, whatever heap they are of */
+#ifdef MUTANT_13	/* remote: magazines are drained by age, even those of a dying heap */
 #define MAY_AGE		true
 #else
 #ifdef REMOTE
@@ -203,9 +206,9 @@
 #define MAY_TAKE(x)	CPU_IS_OUT(x)
 #endif
 
-/* What the code has.  Both addresses are of objects of the same size. */
+/* State that the code has.  Both addresses are of objects of the same size. */
 byte map[2];			/* by page */
-byte base;			/* the page the descriptor is of */
+byte base;			/* the page of the descriptor */
 bit magic;
 byte state[OBJS];
 bit bitmap[OBJS];
@@ -216,12 +219,12 @@ bit depot[OBJS];
 bit nmi_list[OBJS], rcu_list[OBJS];
 bit large_live, large_listed;
 
-/* What the code cannot see. */
-bit called;			/* kspan_heap_destroy_all() has been */
+/* State of the model that the code does not have. */
+bit called;			/* kspan_heap_destroy_all() was called */
 bit destroyed;
-bit pages;			/* the span's pages are the heap's */
+bit pages;			/* the span's pages belong to the heap */
 bit large_pages;
-bit grown;			/* there was a second span: enough */
+bit grown;			/* there was a second span, which is enough */
 bit in_section[NCTX], must_end[NCTX];
 byte nr_given, nr_claimed, nr_pushed, nr_left;
 
@@ -234,11 +237,11 @@ byte nr_given, nr_claimed, nr_pushed, nr_left;
 #define enter()		in_section[me] = 1
 #define leave()		d_step { in_section[me] = 0; must_end[me] = 0 }
 
-/* Slots of object x, wherever it may be handed out from. */
+/* Slots of object x, wherever they could be handed out from. */
 #define SLOTS(x) \
 	(mag[x] + mag[OBJS + (x)] + mag[2 * OBJS + (x)] + depot[x] + bitmap[x])
 
-/* The pages go back to the page heap. */
+/* Give the pages back to the page heap. */
 inline give_back()
 {
 	assert(pages && NO_SLOT(0) && NO_SLOT(1));
@@ -269,7 +272,7 @@ inline drop_span()
 	fi
 }
 
-/* An object that was claimed goes to a magazine, or to its span. */
+/* Put a claimed object into a magazine, or into its span. */
 inline push()
 {
 	d_step {
@@ -282,7 +285,9 @@ inline push()
 	fi
 }
 
-/* kspan_free() of pointer o, which may be long gone; or one of the others */
+/*
+ * kspan_free() of pointer o, which may have ended long ago, or a deferred free
+ */
 inline free(next)
 {
 	enter();
@@ -295,7 +300,9 @@ inline free(next)
 			if
 			:: d_step { state[o] != LIVE -> skip }	/* reported */
 			:: d_step { state[o] == LIVE ->
-				/* or the descriptor is another page's by now */
+				/*
+				 * or the descriptor is now that of another page
+				 */
 				assert(base == 0);
 				state[o] = next;
 				won = 1;
@@ -335,7 +342,7 @@ inline free_large()
 	fi
 }
 
-/* A new object of a magazine, if there is one.  The fast path. */
+/* Pop a new object off a magazine, if there is one: the fast path. */
 inline pop()
 {
 	if
@@ -434,7 +441,7 @@ end:
 	od
 }
 
-/* What there is to do: the rest of a deferred free, or kspan_depot_drain(). */
+/* Complete a deferred free, or do kspan_depot_drain(). */
 proctype worker()
 {
 	byte o, me = WORKER;
@@ -453,7 +460,7 @@ end:
 		enter() }
 		if
 		:: won ->
-			/* The links go through the objects. */
+			/* The links of the list are inside the objects. */
 			assert(pages && map[0] == SPAN);
 			if
 			:: state[o] == LIVE && !magic	/* mutants */
@@ -492,7 +499,7 @@ inline discard_depot()
 	d_step { depot[0] = 0; depot[1] = 0 }
 }
 
-/* kspan_heap_destroy_all(), by its steps; and then the next heap */
+/* kspan_heap_destroy_all() by its steps, and then the next heap */
 proctype destroyer()
 {
 	byte k;
@@ -545,10 +552,13 @@ proctype destroyer()
 		assert(nr_given == nr_claimed && nr_pushed == nr_claimed) }
 	fi;
 	destroyed = 1;
-	/* 9, which follows whoever drops the span */
+	/* 9, which the code that drops the span does */
 	!magic && !pages && map[0] == IDLE;
 	synchronize_rcu(SECOND_GRACE);
-	/* The next heap has the descriptor, the classes, the pages or others. */
+	/*
+	 * The next heap gets the descriptor, the classes, and these pages or
+	 * others.
+	 */
 	atomic {
 		if
 		:: base = 0

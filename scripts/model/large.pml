@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * large.pml - a Spin model of how a large object's life ends and begins again:
- * kspan_large_claim() of large.c between lookup.c, free.c, deferred.c and kept.c.
+ * large.pml - a Spin model of the end and the new beginning of a large object's
+ * life: kspan_large_claim() of large.c, as used by lookup.c, free.c, deferred.c
+ * and large_cache.c.
  *
- * Two clients free one object at the same time, one of them perhaps in NMI,
- * while others allocate, so that the span is given again with or without a
- * stay in the kept list, and its descriptor for another address.  Each access
+ * Two clients free one object at the same time, one of them possibly in NMI.
+ * Meanwhile others allocate, so that the span is reused with or without a stay
+ * in the cache, and its descriptor is reused for another address.  Each access
  * to shared memory is a step.
  *
- * Checked: one free of a life wins and the others are told; what is claimed
- * gets back, once; no address is in two hands; no span and no descriptor is
- * lost; a free that comes before its object is given again harms nobody.
+ * Checked: of the frees in one life one succeeds, and the others are reported.
+ * What is claimed is freed once.  No address has two owners.  No span and no
+ * descriptor is lost.  A free that ends before its object is allocated again
+ * affects no other object.
  *
- * A free that began before the object was given again and claims after that
- * takes it from its new owner, as in any allocator (LIMIT_1).  A descriptor
- * comes back from the pool after a grace period, so not for another address
- * during one free: the claim compares the base and then exchanges the life,
- * and would end the life of an object that the pointer has nothing to do with.
+ * If a free starts before the object is allocated again, and claims it after
+ * that, it takes the object from its new owner, as in any allocator (LIMIT_1).
+ * A descriptor is only reused for another address after a grace period, so not
+ * during a free.  This matters because the claim compares the base and then
+ * exchanges the life: without the grace period it could end the life of an
+ * unrelated object.
  *
  * Run: two -DALLOCS=3
  */
@@ -30,7 +33,7 @@
 #define LIFE_DEFERRED	2
 
 /* Mutants: scripts/model/search.py --mutants expects an error of each. */
-#ifdef MUTANT_1		/* two: the life is read and written, not exchanged */
+#ifdef MUTANT_1		/* two: the life is read and written in two steps, not exchanged */
 #define EXCHANGED	0
 #else
 #define EXCHANGED	1
@@ -40,29 +43,29 @@
 #else
 #define DEFERRED	LIFE_DEFERRED
 #endif
-#ifdef MUTANT_3		/* two: the worker claims what the NMI has claimed */
+#ifdef MUTANT_3		/* two: the worker claims an object that the NMI has already claimed */
 #define IS_CLAIMED(x)	(live[x] == LIFE_LIVE)
 #else
 #define IS_CLAIMED(x)	true
 #endif
-#ifdef MUTANT_4		/* two: a kept span stays in the list when it is taken */
+#ifdef MUTANT_4		/* two: a cached span stays in the list when it is taken */
 #define KEPT_TAKEN	1
 #else
 #define KEPT_TAKEN	0
 #endif
-#ifdef MUTANT_5		/* two: a run's pages go back before the map forgets it */
+#ifdef MUTANT_5		/* two: a run's pages are given back before the map forgets them */
 #define WITHDRAW_FIRST	0
 #else
 #define WITHDRAW_FIRST	1
 #endif
 
-#ifdef MUTANT_6		/* two: a descriptor is used again during a free */
+#ifdef MUTANT_6		/* two: a descriptor is reused during a free */
 #define GRACE		true
 #else
 #define GRACE		(nr_frees == 0)
 #endif
 
-/* Limits: expected to be found as well, see above. */
+/* Limits: known to be possible, see above, and must be found as well. */
 #ifdef LIMIT_1		/* two: the new owner's object is claimed by a late free */
 #define late()		assert(false)
 #else
@@ -72,20 +75,20 @@
 byte map[NADDR];		/* the arena map, by an object's first page */
 byte base[NSPAN];
 byte live[NSPAN];
-bit kept[NSPAN];		/* in a list of kept.c */
+bit kept[NSPAN];		/* in a list of large_cache.c */
 bit pooled[NSPAN];		/* in large_pool */
 bit page_free[NADDR];		/* in the page heap */
 bit deferred[NSPAN];		/* in the list of deferred.c */
 
-/* What the code cannot see. */
+/* State of the model that the code does not have. */
 bit hand[NADDR];
-byte life[NADDR];		/* how often it was given */
-byte ended[NADDR];		/* how many of those a free has claimed */
-bit stolen[NADDR];		/* a late free claimed the life that is now */
-byte nr_frees;			/* frees that have looked and not yet claimed */
+byte life[NADDR];		/* how often it was allocated */
+byte ended[NADDR];		/* how many of these lives a free has claimed */
+bit stolen[NADDR];		/* a late free has claimed the current life */
+byte nr_frees;			/* frees between the look-up and the claim */
 byte nr_busy;
 
-/* An allocation returns; the span may be found from now on. */
+/* An allocation returns; from now on the span can be found. */
 inline give(a)
 {
 	assert(!hand[a] && ended[a] == life[a]);
@@ -94,7 +97,7 @@ inline give(a)
 	life[a]++
 }
 
-/* kspan_large_free() of span d, which is claimed */
+/* kspan_large_free() of span d, which has been claimed */
 inline large_free()
 {
 	if
@@ -122,8 +125,8 @@ inline large_free()
 }
 
 /*
- * kspan_free() of p by somebody who got it as life nr; told says that it was
- * refused.
+ * kspan_free() of pointer p, whose owner got it in life nr; told is whether it
+ * was refused.
  */
 inline free(p, nr, in_nmi)
 {
@@ -160,7 +163,7 @@ inline free(p, nr, in_nmi)
 			if
 			:: live[d] == LIFE_LIVE || !EXCHANGED ->
 				live[d] = (in_nmi -> DEFERRED : LIFE_NONE);
-				/* whose life that was */
+				/* the life that the claim has ended */
 				b = base[d];
 				assert(b == p && life[b] >= nr);
 				if
@@ -192,7 +195,10 @@ inline free(p, nr, in_nmi)
 	fi
 }
 
-/* kspan_large_alloc(), of a run or of a region: got is the address, or NOTHING; nr counts its lives */
+/*
+ * kspan_large_alloc() of a run or a region: got is the address, or NOTHING; nr
+ * counts its lives
+ */
 inline alloc()
 {
 	got = NOTHING;
@@ -223,7 +229,7 @@ inline alloc()
 	fi;
 	if
 	:: d != NOTHING ->
-		/* The measure first, then the life. */
+		/* Set the size first, then the life. */
 		d_step { live[d] = LIFE_LIVE; b = base[d]; give(b); nr = life[b] }
 		if
 		:: got != NOTHING -> d_step { map[b] = d }
@@ -235,7 +241,9 @@ inline alloc()
 	fi
 }
 
-/* Nobody is inside: every span and every page is somewhere, once. */
+/*
+ * When no process is inside, every span and every page is in exactly one place.
+ */
 inline check_all()
 {
 	assert(pooled[0] + kept[0] + (live[0] == LIFE_LIVE && !kept[0] && !pooled[0]) == 1);
@@ -253,7 +261,7 @@ inline check_all()
 	:: else -> skip \
 	fi
 
-/* Two that free object 0, of life 1; one may be an NMI. */
+/* The two frees of object 0 in life 1; one may be in an NMI. */
 proctype freer(bit in_nmi)
 {
 	byte d = NOTHING, b;
@@ -261,12 +269,12 @@ proctype freer(bit in_nmi)
 
 	atomic { nr_busy++ }
 	free(0, 1, in_nmi);
-	/* Once both are through somebody has freed it. */
+	/* After both have ended, one of them has freed it. */
 	atomic { LEAVE }
 	assert(!told || ended[0] >= 1)
 }
 
-/* Others that allocate, and free what they got. */
+/* Other clients, which allocate and free their objects. */
 proctype client(byte ops)
 {
 	byte d = NOTHING, b, got = NOTHING, nr;
@@ -279,7 +287,10 @@ end:
 			alloc()
 		:: else ->
 			free(got, nr, 0);
-			/* Refused only if a late free was before it. */
+			/*
+			 * It is only refused after a late free of the same
+			 * object.
+			 */
 			assert(!told || stolen[got] || life[got] > nr);
 			got = NOTHING
 		fi;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * magazine.pml - a Spin model of the caches: cache.h, cache.c, cache_drain.c,
- * depot.c, central.c and free.c, for one span class.
+ * magazine.pml - a Spin model of the caches, for one span class: cache.h,
+ * cache.c, cache_drain.c, cache_spare.c, depot.c, central.c and free.c.
  *
- * A process is one context of one CPU.  It goes on by steps that touch shared
- * memory once; level[] is the context a CPU runs, so that an interrupt comes
- * between any two steps of what it interrupts and ends before that goes on.
- * A visit of the loop in context() is what a task does with preemption off.
- * Between two visits any task may run, and what a task does in two sections
- * without preemption keeps nothing from one to the next; so tasks and their
+ * A process is one context of one CPU.  Each of its steps accesses shared
+ * memory once.  level[] is the context that a CPU runs, so that an interrupt can
+ * come between any two steps of the code it interrupts, and ends before that
+ * code continues.  A visit of the loop in context() stands for what a task does
+ * with preemption off.  Any task may run between two visits, and a task keeps
+ * nothing from one section without preemption to the next.  So tasks and their
  * migration need no processes of their own.
  *
- * What other classes do to this one is a drain of its magazines at any visit,
- * by the hand of kspan_cache_age().  Memory for magazines and pages for spans
+ * Other classes affect this class only through kspan_cache_age(), which may
+ * drain its magazines at any visit.  Memory for magazines and pages for spans
  * may be missing at any time.
  *
- * Checked: no object is in two hands, none is lost, no span ends while somebody
- * holds an object of it, the counts agree, nobody waits for ever, and an object
- * is LIVE exactly while a client holds it, so that its second free is found by
- * the call that makes it.
+ * Checked: no object has two owners, and none is lost.  No span ends while one
+ * of its objects is in use.  The counts agree.  No process waits for ever.  An
+ * object is LIVE exactly while a client owns it, so that the call that frees it
+ * a second time finds that.
  *
- * With RACE one object is freed a second time while its first free goes on, by
- * another CPU or by an interrupt.  All of the above must hold all the same.  The
- * second free may come so late that the object has been given out again; then
- * it is the new owner's free, as in any allocator (LIMIT_1).
+ * With RACE one object is freed a second time during its first free, by another
+ * CPU or by an interrupt.  All of the above must still hold.  If the second
+ * free comes so late that the object has been allocated again, it frees the new
+ * owner's object, as in any allocator (LIMIT_1).
  *
  * Run: cpus -DTASK_OPS=2
  * Run: nested -DNCPU=1 -DNCTX=3 -DTASK_OPS=1
@@ -37,21 +37,21 @@
 #define NCPU 2
 #endif
 #ifndef NCTX
-#define NCTX 1			/* task; and hardirq; and softirq between */
+#define NCTX 1			/* task; with 2 also hardirq; with 3 also softirq */
 #endif
 #ifndef TASK_OPS
-#define TASK_OPS 2		/* visits of a task context, at most */
+#define TASK_OPS 2		/* most visits of a task context */
 #endif
 #ifndef IRQ_OPS
-#define IRQ_OPS 1		/* interrupts of a context */
+#define IRQ_OPS 1		/* interrupts in a context */
 #endif
 
 #ifndef LAST_OPS
-#define LAST_OPS TASK_OPS	/* of the last CPU's task context */
+#define LAST_OPS TASK_OPS	/* those of the last CPU's task context */
 #endif
 
-#define CAP	2		/* objects a magazine */
-#define OBJS	3		/* objects a span */
+#define CAP	2		/* objects in a magazine */
+#define OBJS	3		/* objects in a span */
 #define NSPAN	2
 #define NOBJ	(NSPAN * OBJS)
 #define NC	(NCPU * NCTX)
@@ -63,12 +63,12 @@
 #define DEFERRED 2
 #define NONE	3
 
-/* What the code has. */
+/* State that the code has. */
 byte state[NOBJ];
 bit bitmap[NOBJ];
 byte nr_free[NSPAN];
 byte bucket[NSPAN];
-bit mapped[NSPAN];		/* in the arena map, magic set; pop() has none of it */
+bit mapped[NSPAN];		/* in the arena map with its magic set; pop() does not use it */
 
 bit central_lock;
 byte nr_spans, nr_empty, central_free;
@@ -77,7 +77,7 @@ bit depot_lock, depot_full, depot_empty, depot_limit;
 byte depot_slot[CAP];
 
 #ifdef SPARES
-bit sp_full[NCPU];		/* of task context; one is the limit */
+bit sp_full[NCPU];		/* of task context; the limit is one */
 byte sp_empty[NCPU];
 byte sp_slot[NCPU * CAP];
 #define SPARE_HOLDS(x) \
@@ -98,20 +98,19 @@ byte level[NCPU];		/* the context that runs */
 byte irqs_off[NCPU];		/* nested */
 bit online[NCPU];
 
-/* What the code cannot see. */
+/* State of the model that the code does not have. */
 bit hand[NOBJ];			/* a client holds it */
 bit again;			/* object 0 may be freed a second time */
-byte flight[NOBJ];		/* frees of it that go on */
-bit detached[NSPAN];		/* in the list of somebody who drops it */
+byte flight[NOBJ];		/* frees of it in progress */
+bit detached[NSPAN];		/* in the list of a process that will drop it */
 bit growing[NSPAN];
 short balance_now;
 short nr_mags;			/* in existence */
 byte nr_double;			/* frees that were reported */
-byte nr_busy;			/* processes not yet at their end */
+byte nr_busy;			/* processes that have not ended */
 
 /*
- * MUTANT_13 and MUTANT_14 are one fault, of which each looks at one of the
- * things that it leads to.
+ * MUTANT_13 and MUTANT_14 are one fault.  Each checks one of its consequences.
  */
 #if defined(MUTANT_13) || defined(MUTANT_14)
 #define always(x)	skip
@@ -143,8 +142,8 @@ byte nr_busy;			/* processes not yet at their end */
 #define ME (level[cpu] == ctx)
 
 /*
- * What is done under a lock is one step.  Only with LOCKS can others see that
- * the lock is held, and wait for it for ever.
+ * Work under a lock is one step.  Only with LOCKS can other processes see that
+ * the lock is held and wait for it, possibly for ever.
  */
 #ifdef LOCKS
 #define take(l)		l = 1; LOCK_IRQS_OFF
@@ -154,7 +153,7 @@ byte nr_busy;			/* processes not yet at their end */
 #define release(l)
 #endif
 
-/* A client gets an object. */
+/* A client becomes the owner of an object. */
 inline give(x)
 {
 	one_hand(!hand[x]);
@@ -162,8 +161,8 @@ inline give(x)
 }
 
 /*
- * Mutants: what the code must not do.  scripts/model/search.py --mutants expects
- * an error of each, in the setting named behind it.
+ * Mutants: faults that the code must not have.  scripts/model/search.py
+ * --mutants expects an error for each, in the setting named behind it.
  */
 #ifdef MUTANT_1		/* interrupts: a lock is taken with interrupts on */
 #define LOCK_IRQS_OFF	skip
@@ -172,7 +171,7 @@ inline give(x)
 #define LOCK_IRQS_OFF	irqs_off[cpu]++
 #define LOCK_IRQS_ON	irqs_off[cpu]--
 #endif
-#ifdef MUTANT_2		/* interrupts: a drain does not keep interrupts out */
+#ifdef MUTANT_2		/* interrupts: a drain runs with interrupts on */
 #define DRAIN_IRQS_OFF	skip
 #else
 #define DRAIN_IRQS_OFF	irqs_off[cpu]++
@@ -182,7 +181,7 @@ inline give(x)
 #else
 #define CACHE_OF(x, y)	((x) * NCTX + (y))
 #endif
-#ifdef MUTANT_4		/* cpus: a CPU's caches are drained while it is in use */
+#ifdef MUTANT_4		/* cpus: a CPU's caches are drained while they are in use */
 #define IS_DEAD(x)	true
 #else
 #define IS_DEAD(x)	!online[x]
@@ -192,7 +191,7 @@ inline give(x)
 #else
 #define DEPOT_TAKEN	0
 #endif
-#ifdef MUTANT_15	/* cpus: an empty magazine stays in the depot when it is given */
+#ifdef MUTANT_15	/* cpus: an empty magazine stays in the depot when it is taken */
 #define EMPTY_GIVEN	depot_empty
 #else
 #define EMPTY_GIVEN	0
@@ -217,25 +216,25 @@ inline give(x)
 #else
 #define UNLOADED	CAP
 #endif
-#ifdef MUTANT_9		/* race: a free past a full F finds the object LIVE and does not claim it */
+#ifdef MUTANT_9		/* race: a free with a full F finds the object LIVE and does not claim it */
 #define DEFERRED_NOW	LIVE
 #else
 #define DEFERRED_NOW	DEFERRED
 #endif
-#ifdef MUTANT_10	/* cpus: an object given keeps its bit in its span */
+#ifdef MUTANT_10	/* cpus: an allocated object keeps its bit in its span */
 #define BIT_OF_TAKEN	1
 #else
 #define BIT_OF_TAKEN	0
 #endif
-#ifdef MUTANT_11	/* raceirq: a task's free reads and writes the state */
+#ifdef MUTANT_11	/* raceirq: a task's free reads and writes the state in two steps */
 #define CLAIM_IS_READ	(ctx == 0)
 #endif
-#ifdef MUTANT_12	/* cpus: a slot stays in A when its object is given */
+#ifdef MUTANT_12	/* cpus: a slot stays in A when its object is allocated */
 #define A_TAKEN	0
 #else
 #define A_TAKEN	1
 #endif
-#ifdef MUTANT_13	/* race: a free reads and writes the state: an object is given to two */
+#ifdef MUTANT_13	/* race: a free reads and writes the state: an object gets two owners */
 #define CLAIM_IS_READ	true
 #endif
 #ifdef MUTANT_14	/* race: a free reads and writes the state: a span ends under a client's object */
@@ -246,9 +245,9 @@ inline give(x)
 #endif
 
 /*
- * Limits: expected to be found as well.
+ * Limits: known to be possible, and must be found as well.
  *
- * LIMIT_1 race: the object is given out before its second free claims it
+ * LIMIT_1 race: the object is allocated again before its second free claims it
  */
 #ifdef LIMIT_1
 #define new_owners()	assert(false)
@@ -262,7 +261,7 @@ inline give(x)
 
 /* --- clients -------------------------------------------------------------- */
 
-/* Take any object that a client holds: it is being freed from now on. */
+/* Choose an object that a client owns; its free begins now. */
 inline claim_held()
 {
 	if
@@ -283,7 +282,7 @@ inline claim_held()
 #define ANY_HELD (hand[0] || hand[1] || hand[2] || hand[3] || hand[4] || hand[5] || \
 	(again && flight[0]))
 
-/* What may happen in a context. */
+/* One of the operations that are possible in a context. */
 inline visit()
 {
 	if
@@ -307,7 +306,7 @@ inline visit()
 	fi
 }
 
-/* Nobody is inside the allocator: everything must be somewhere, once. */
+/* When no process is inside, every object is in exactly one place. */
 inline check_all()
 {
 	o = 0;
@@ -343,7 +342,10 @@ inline check_all()
 	:: else -> break
 	od;
 	always(nr_empty == n && central_free == b && nr_spans == i);
-	/* nmalloc - nfree are the clients' objects; the magazines' number. */
+	/*
+	 * nmalloc - nfree is the number of objects that clients own; also check
+	 * the number of magazines.
+	 */
 	balance_now = balance;
 	i = depot_full + depot_empty + SPARE_MAGS;
 	k = 0;
@@ -365,7 +367,7 @@ inline check_all()
 	s = 0
 }
 
-/* Where the objects are to begin with. */
+/* The initial places of the objects. */
 #define held(x)		hand[x] = 1; state[x] = LIVE
 #define LAST		(NC - NCTX)	/* the last CPU's task cache */
 
@@ -391,17 +393,17 @@ inline stock()
 		mapped[0] = 0;
 		mapped[1] = 0;
 		for (j : 0 .. NOBJ - 1) { state[j] = NONE }
-	:: 	/* all with clients, empty caches */
+	:: 	/* clients own all, empty caches */
 		for (j : 0 .. NOBJ - 1) { held(j) }
 		balance = NOBJ
-	:: 	/* a task's cache full, one object held, one in its span */
+	:: 	/* a task's cache is full, one object owned, one in its span */
 		a_has[0] = 1; a_nr[0] = 2; a_slot[0] = 0; a_slot[1] = 1;
 		f_has[0] = 1; f_nr[0] = 2; f_slot[0] = 2; f_slot[1] = 3;
 		held(4);
 		bitmap[5] = 1; nr_free[1] = 1; bucket[1] = 1; central_free = 1;
 		nr_mags = 2;
 		balance = NOBJ - 1
-	:: 	/* one CPU allocates, the other frees, one magazine in the depot */
+	:: 	/* one CPU allocates, the other frees; one magazine in the depot */
 		depot_limit = 1;
 		depot_full = 1; depot_slot[0] = 0; depot_slot[1] = 3;
 		a_has[0] = 1;

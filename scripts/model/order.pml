@@ -1,46 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * order.pml - a Spin model of the orders in memory that kspan relies on, on CPUs
- * that keep less of them than x86 does, such as arm64.
+ * order.pml - a Spin model of the memory orders that kspan relies on, for CPUs
+ * with weaker orders than x86, such as arm64.
  *
- * A CPU's stores wait in a buffer and leave it in any order, but for those to
- * one address.  A load may take its value early, before loads that come first
- * in the program, unless its address depends on what one of them gives, or one
- * of them is an acquire.  Other CPUs see a store all at once, as on arm64.
+ * A CPU's stores wait in a buffer and leave it in any order, except that stores
+ * to one address stay in order.  A load may take its value early, before loads
+ * that precede it in the program, unless its address depends on the value of
+ * one of them, or one of them is an acquire.  All other CPUs see a store at
+ * once, as on arm64.
  *
  *	smp_wmb(), smp_store_release(), an unlock	buffer empty first
- *	smp_load_acquire(), a lock			nothing is loaded earlier
+ *	smp_load_acquire(), a lock			no later load is early
  *	cmpxchg_relaxed()				no order; one step
  *	synchronize_rcu()				see below
  *
- * Each run is one test of two CPUs:
+ * Each run is one test with two CPUs:
  *
  * depot
- *	A client writes to an object and frees it: the claim, which orders
- *	nothing, a slot, and the lock of a depot or central list.  Another CPU
- *	takes the slot out by the lock, pops it and its client writes.  The pop
- *	finds FREE, and neither FREE nor the old content comes later than that.
+ *	A client writes to an object and frees it.  The claim orders nothing.
+ *	The slot goes to a depot or a central list, under its lock.  Another
+ *	CPU takes the slot out under the lock and pops it, and its client
+ *	writes.  The pop finds FREE, and neither FREE nor the old content
+ *	becomes visible later than that.
  * zeroed
- *	As before with init_on_free=1: zeros, then ZEROED.  Who finds ZEROED
- *	reads zeros.
+ *	The same with init_on_free=1: zeros are stored, then ZEROED.  A pop
+ *	that finds ZEROED reads zeros.
  * publish
- *	A descriptor, smp_wmb(), the map's entry, the client's pointer; then a free
- *	of that pointer, and one of a pointer that nobody gave.  Who finds the
- *	entry finds its magic: the address of each load depends on the one before.
+ *	Stores of a descriptor, smp_wmb(), the entry of the map, the client's
+ *	pointer.  Then a free of that pointer, and one of a pointer that was
+ *	never allocated.  A free that finds the entry finds its magic, as the
+ *	address of each load depends on the load before.
  * reuse
- *	A span ends, a grace period passes, its descriptor is another span's.  A
- *	free that found the entry before finds the old magic or 0.
+ *	A span ends, a grace period passes, and its descriptor is reused for
+ *	another span.  A free that found the entry before reads the old magic
+ *	or 0.
  * claim
- *	A pop stores LIVE and the client gives the pointer to another CPU, which
- *	frees it: its claim finds LIVE, and it finds the pointer's span.
+ *	A pop stores LIVE, and the client passes the pointer to another CPU,
+ *	which frees it.  The claim of that free finds LIVE, and the free finds
+ *	the pointer's span.
  * window
- *	The first chunk places the window of the map, once; then its first
- *	object's pointer is freed on another CPU.  The load of the window's base
- *	depends on nothing and may come before that of the pointer, so a grace
- *	period would have to pass between the two stores, or the window be placed
- *	when the module is loaded.  The code does neither yet (LIMIT_1): on a CPU
- *	that reorders loads, a free in the moment of the first allocation ever
- *	could be reported as wild.
+ *	A chunk lies outside of the map's window, and a larger window replaces
+ *	it.  Then another CPU frees the chunk's first object.  The load of the
+ *	pointer to the window depends on no other load and may come before that
+ *	of the object's pointer.  So a grace period would have to pass between
+ *	the two stores.  The code does not wait for one (LIMIT_1): on a CPU that
+ *	reorders loads, a free just after the first allocation, or just after
+ *	the window has grown, could be reported as wild.
  *
  * Run: depot -DDEPOT
  * Run: zeroed -DDEPOT -DZEROED
@@ -56,10 +61,10 @@
 #define DATA	0		/* a word of the object */
 #define STATE	1		/* its state byte */
 #define SLOT	2		/* the depot's magazine */
-#define MAP	3		/* the map's entry */
+#define MAP	3		/* the entry of the map */
 #define MAGIC	4		/* of the descriptor */
-#define PTR	5		/* where clients hand the pointer over */
-#define BASE	6		/* the window's */
+#define PTR	5		/* where clients pass the pointer on */
+#define BASE	6		/* the pointer to the window */
 
 #define FREE	0
 #define LIVE	1
@@ -97,7 +102,7 @@
 #define HANDOVER	EMPTY
 #endif
 /*
- * LIMIT_1 window: no grace period after the window is placed, as in the code
+ * LIMIT_1 window: no grace period after the window is replaced, as in the code
  */
 #ifdef LIMIT_1
 #define WINDOW_GRACE	0
@@ -110,7 +115,7 @@
 #endif
 
 byte mem[NLOC];
-byte buf[2 * NLOC];		/* stores on their way */
+byte buf[2 * NLOC];		/* stores in flight */
 bit locked;
 bit in_section, done;
 
@@ -125,7 +130,7 @@ bit in_section, done;
 #define lock()		d_step { !locked -> locked = 1 }
 #define unlock()	d_step { RELEASED -> locked = 0 }
 
-/* A load that may come early: here or, by load(), where the program has it. */
+/* A load that may be early: here, or by load() at its place in the program. */
 #define early(x, r, ordered) \
 	if \
 	:: d_step { !(ordered) -> r = VALUE(x) } \
@@ -138,9 +143,10 @@ bit in_section, done;
 	fi
 
 /*
- * Sections that began before have ended, and all CPUs have had a full barrier:
- * what was stored before is seen in sections that begin later, and nothing that
- * they or what precedes them in the program load comes from later than that.
+ * Sections that began earlier have ended, and all CPUs have executed a full
+ * barrier.  Stores from before are visible to sections that begin later, and
+ * loads of these sections, or of code before them in the program, get no value
+ * from a later time.
  */
 #define synchronize_rcu()	EMPTY && !in_section
 #define enter()			d_step { in_section = 1 }
@@ -161,7 +167,7 @@ end:
 	od
 }
 
-/* cmpxchg_relaxed() of the state: later than this CPU's own stores to it. */
+/* cmpxchg_relaxed() of the state, after this CPU's own stores to it. */
 #define claim(r) \
 	d_step { AT(STATE) == NOTHING -> \
 		r = mem[STATE]; \
@@ -244,7 +250,7 @@ proctype second(byte me)
 #endif
 #ifdef PUBLISH
 	early(MAGIC, r, DEPENDS);
-	early(MAP, s, false);		/* of a pointer that nobody gave */
+	early(MAP, s, false);		/* of a pointer that was never allocated */
 	if
 	:: skip
 	:: p = VALUE(PTR);
@@ -277,8 +283,8 @@ proctype second(byte me)
 #endif
 #ifdef WINDOW
 	/*
-	 * Before the section, or in it: the grace period counts what comes
-	 * before a section in the program as part of it.
+	 * Before the section or in it: the grace period treats code that
+	 * precedes a section in the program as part of it.
 	 */
 	enter();
 	early(BASE, r, false);
