@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A rough reader of kernel-style C, shared by the check-*.py scripts.
+"""A simple parser for kernel-style C, shared by the scripts in this folder.
 
-It relies on what checkpatch enforces: the brace that opens a function's body
-and the one that closes it stand alone in column 0.
+It relies on a rule that checkpatch enforces: the braces around the body of a
+function stand alone in column 0.
 """
 import collections
 import re
@@ -10,14 +10,14 @@ import re
 _TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 
-# Words before a parenthesis that are no function names.
+# Words before a parenthesis that are not the name of the function.
 _ATTRIBUTE = re.compile(r"__\w+$|noinline$|inline$")
 
 Function = collections.namedtuple("Function", "name line head body body_line")
 
 
 def read(path):
-    """The text of a file; bytes that are no UTF-8 are replaced."""
+    """The text of a file; bytes that are not UTF-8 are replaced."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
 
@@ -30,7 +30,7 @@ def _blank(match):
 
 
 def without_comments(text):
-    """The text with comments and string contents blanked, lines kept."""
+    """The text with comments and strings blanked; line numbers are kept."""
     return _TOKEN.sub(_blank, text)
 
 
@@ -49,7 +49,7 @@ def _name_of(head):
 
 
 def functions(text):
-    """Yield each function defined in the text, which is cleaned first."""
+    """Yield each function defined in the text; comments are ignored."""
     lines = without_comments(text).split("\n")
     for start, line in enumerate(lines):
         if line.rstrip() != "{":

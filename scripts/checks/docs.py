@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check the documentation: reStructuredText, links, make targets.
 
-Every .rst file is parsed by docutils; directives and roles that only Sphinx
-knows pass.  A relative link in an .rst or .md file leads to a file, `make
-target` names a target of the Makefile, and the Makefile's help names every
-target that a user should know.
+docutils must be able to parse every .rst file; directives and roles of Sphinx
+are allowed.  Every relative link in an .rst or .md file must lead to a file.
+Every `make target` must name a target of the Makefile, and the Makefile's help
+must list every target for users.
 """
 import argparse
 import io
@@ -39,7 +39,7 @@ MAKE = r"(?:`|^[ \t$#]+)(?:sudo )?make((?:[ \t]+[\w.=/$(){}<>~:-]+)*)" \
 
 
 class Tolerated(Directive):
-    """A directive of Sphinx: any arguments, any options, any content."""
+    """A directive of Sphinx, with any arguments, options and content."""
 
     has_content = True
     optional_arguments = 100
@@ -50,17 +50,17 @@ class Tolerated(Directive):
         "__contains__": lambda self, key: True})()
 
     def run(self):
-        """Leave nothing in the document."""
+        """Add nothing to the document."""
         return []
 
 
 def tolerated_role(_name, rawtext, text, *_args, **_kwargs):
-    """A role of Sphinx is its text."""
+    """Replace a role of Sphinx by its text."""
     return [nodes.literal(rawtext, utils.unescape(text))], []
 
 
 def parse_rst(path, say):
-    """Report what docutils does not understand in a file."""
+    """Yield the errors that docutils finds in a file."""
     stream = io.StringIO()
     publish_string(read(path), source_path="", writer_name="null",
                    settings_overrides={
@@ -72,7 +72,7 @@ def parse_rst(path, say):
 
 
 def check_links(path, text, say):
-    """Relative links lead somewhere."""
+    """Every relative link must lead to a file."""
     for line, match in matches(MD_LINK if path.suffix == ".md" else RST_LINK, text):
         target = next(group for group in match.groups() if group)
         target = target.partition("#")[0]
@@ -104,7 +104,7 @@ def makefile_targets(root):
 
 
 def check_make(path, text, targets, say):
-    """`make` in documentation, as code or on a line of its own."""
+    """Check each `make` in the documentation, as code or on a line of its own."""
     for line, match in matches("(?m)" + MAKE, text):
         words = match.group(1).split()
         if "-C" in words or any(word.startswith("M=") for word in words):

@@ -2,28 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check the machine code of the fast paths in an x86-64 kspan.ko.
 
-kspan_alloc() and kspan_free() are fast because they mask no interrupts and
-need no atomic operation but one: kspan_free() claims the object by a
-compare-and-exchange, so that of two frees at the same moment one wins.  A
-helper that brings in more by inlining changes no result, so only the machine
-code tells.
+kspan_alloc() and kspan_free() are fast because they mask no interrupts and use
+a single atomic operation: kspan_free() claims the object by a compare-and-
+exchange, so that exactly one of two simultaneous frees succeeds.  An inlined
+helper could add more such operations without changing any result, so only the
+machine code shows them.
 """
 import argparse
 import re
 import subprocess
 import sys
 
-# By function, the compare-and-exchanges it may have.
+# The number of compare-and-exchanges that each function may have.
 CLAIMS = {"kspan_alloc": 0, "kspan_free": 1}
 
-# What costs, and why.
+# Instructions that are expensive, with their names for the report.
 COSTLY = (
     (r"\block\b(?! cmpxchg)", "locked instruction"),
-    # With a register it is a nop of two bytes; with memory it locks the bus.
+    # Between registers it is a two-byte nop; with memory it locks the bus.
     (r"\bxchg\w*\s.*\(", "exchange, locked by nature"),
     (r"\b(cli|sti)\b", "interrupt masking"),
     (r"\b(pushf|popf)\w*", "saving of the interrupt flag"),
-    # With CONFIG_PARAVIRT_XXL the flags are the hypervisor's.
+    # With CONFIG_PARAVIRT_XXL the hypervisor handles the interrupt flag.
     (r"\bpv_ops\b", "call for the interrupt flag"),
     (r"\b(mfence|lfence|sfence)\b", "memory barrier"),
 )

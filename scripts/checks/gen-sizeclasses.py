@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Print module/base/sizeclass_table.h: the size classes of kspan and what each wastes.
+"""Print module/base/sizeclass_table.h, the size classes of kspan.
 
-The rule follows the Go runtime's: the step between two classes is about an
-eighth of the size, and a span is long enough that its unused tail is at most
-an eighth of it.  Two things differ.  Steps stay at 8 bytes up to 128, because
-kernel objects are live longest there and each step saves bytes in all of them.
-Above 8 KiB classes are multiples of 4 KiB, because the API promises page
-alignment for objects of that size.
+The rules are those of the Go runtime.  The step between two classes is about
+an eighth of the size, and a span is so long that its unused tail is at most an
+eighth of it.  There are two differences.  Up to 128 bytes the steps are 8
+bytes, because most long-lived kernel objects have such sizes, and smaller steps
+waste less in each of them.  Above 8 KiB the classes are multiples of 4 KiB,
+because the API promises page alignment for these sizes.
 """
 import argparse
 import sys
@@ -38,7 +38,7 @@ def sizes():
 
 
 def pages_for(size):
-    """Heap pages a span of this class has: the fewest with a small tail."""
+    """Heap pages in a span of this class: the fewest with a small tail."""
     best = None
     for pages in range(1, MAX_PAGES + 1):
         span = pages * HEAP_PAGE
@@ -55,7 +55,7 @@ def pages_for(size):
 
 
 def magazine_for(size):
-    """Objects a magazine of this class holds."""
+    """Objects in a full magazine of this class."""
     low = MAG_MIN if size <= HEAP_PAGE else MAG_MIN_BIG
     return max(low, min(MAG_SLOTS, MAG_BYTES // size))
 
@@ -69,7 +69,7 @@ def table():
 
 
 def waste(rows, index):
-    """Largest share of a span that its objects' owners cannot use, in percent."""
+    """Largest share of a span, in percent, that its objects may leave unused."""
     size, pages, objs, _ = rows[index]
     smallest = rows[index - 1][0] + 1 if index else 1
     span = pages * HEAP_PAGE

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Check that kspan's files include only what lies below them.
+"""Check that kspan's files only include headers of their layer or below.
 
 The folders of module/ are its layers.  A file may include headers of its own
-folder and of those below it, each by the name of the folder and the file, and
-no two files may need each other.  Suites in kunit/ may include any header of
-the module, clients of the public API none.  Nobody includes a .c file.
+folder and of the folders below it, each by the names of the folder and the
+file.  Headers must not include each other in a circle.  Suites in kunit/ may
+include any header of the module; clients of the public API must not include
+any.  No file includes a .c file.
 """
 import argparse
 import pathlib
@@ -14,7 +15,7 @@ import sys
 
 from csource import matches, read
 
-# From the bottom to the top.  main.c, which stands above all, is in none.
+# From the lowest to the highest.  main.c is above all of them.
 LAYERS = "base span heap central cache reclaim api show".split()
 TOP = "main"
 
@@ -73,7 +74,7 @@ def check_module(root, say):
 
 
 def check_public(root, say):
-    """The public headers are complete without the module's own."""
+    """The public headers must not need internal ones."""
     for path in sorted((root / "module/include").rglob("*.h")):
         for line, quoted, name in includes(path):
             if quoted or not name.startswith(("linux/", "asm/")):
@@ -81,7 +82,7 @@ def check_public(root, say):
 
 
 def check_kunit(root, say):
-    """Suites may know everything but no implementation."""
+    """Suites may include all headers, but no .c file."""
     known = {name for _, name in module_files(root)}
     known |= {path.name for path in (root / "kunit").glob("*.h")}
     for path in sorted((root / "kunit").rglob("*.[ch]")):
@@ -93,7 +94,7 @@ def check_kunit(root, say):
 
 
 def check_clients(root, say):
-    """Clients know the public header and the kernel's."""
+    """Clients may include the public header and those of the kernel."""
     for top in CLIENTS:
         for path in sorted((root / top).rglob("*.[ch]")):
             for line, quoted, name in includes(path):

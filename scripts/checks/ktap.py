@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """ktap.py - read the KUnit results in a kernel log.
 
-Prints the cases that failed, each with what the kernel said since the case
-before it, and a last line `N passed, N failed`.  A log that is cut short or
-does not add up fails: no suite, a suite without its end, a count of cases or
-suites other than the one announced, a suite that failed although its cases
-passed.  Exits with 1 if anything failed.
+Prints each case that failed, with the kernel's messages since the case before
+it, and a last line `N passed, N failed`.  A log that is truncated or
+inconsistent is a failure: it has no suite, or a suite without an end, or not
+the announced number of cases or suites, or a suite that failed although its
+cases passed.  Exits with 1 on any failure.
 """
 
 import argparse
@@ -18,7 +18,7 @@ RESULT = re.compile(r"^( *)(ok|not ok) (\d+) ?-? ?(\S*)(.*)$")
 SUBTEST = re.compile(r"^( +)# Subtest: (\S+)$")
 PLAN = re.compile(r"^( *)1\.\.(\d+)$")
 INDENT = 4
-# A failing case shows at most so many lines of the log.
+# Most lines of the log that are shown for a failed case.
 MAX_LINES = 40
 
 
@@ -33,7 +33,7 @@ class Suite:
 
 
 class Reader:
-    """Takes the log line by line; collects results and complaints."""
+    """Reads the log line by line and collects results and complaints."""
 
     def __init__(self):
         self.suites = []
@@ -44,11 +44,11 @@ class Reader:
         self.recent = []        # lines since the last result of a case
 
     def complain(self, text):
-        """Remember something that is wrong with the log itself."""
+        """Record an inconsistency of the log itself."""
         self.complaints.append(text)
 
     def close(self):
-        """End a suite whose result never came."""
+        """End a suite whose result is missing."""
         if self.open:
             done = len(self.open.cases)
             self.complain(f"{self.open.name}: cut short after {done} cases"
@@ -113,7 +113,7 @@ class Reader:
         match = PLAN.match(text)
         if match:
             if not match[1]:
-                # The kernel itself announces its built-in suites: none.
+                # The kernel announces its built-in suites, of which it has none.
                 self.plan = (self.plan or 0) + int(match[2])
             elif len(match[1]) == INDENT and self.open:
                 self.open.plan = int(match[2])
@@ -125,14 +125,14 @@ class Reader:
             self.end(match[2], match[4], match[5])
 
     def finish(self, expected):
-        """What can only be said at the end of the log."""
+        """Check what is only known at the end of the log."""
         self.close()
         ran = len(self.suites)
         if not ran:
             self.complain("no suite ran")
         if self.plan and self.plan != ran:
             self.complain(f"{self.plan} suites announced, {ran} ran")
-        # Some run more than once, with other parameters.
+        # Suites may run several times, with different parameters.
         names = {suite.name for suite in self.suites}
         if expected is not None and expected != len(names):
             self.complain(f"{expected} suites in the module,"

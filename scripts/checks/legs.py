@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Write the table of test legs in Documentation/testing.rst from scripts/legs.
 
-With --check nothing is written; a table that differs is a failure.
+With --check nothing is written, and a table that differs is a failure.
 """
 import argparse
 import pathlib
@@ -16,7 +16,7 @@ WIDTH = 78
 
 
 def read_legs():
-    """Yield (name, what), the name with a star if it does not run by default."""
+    """Yield (name, what); legs that do not run by default have a star."""
     for line in (ROOT / "scripts/legs").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             when, name, what = line.split(None, 2)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Check kspan's house rules that no standard tool knows.
+"""Check rules of this project that no standard tool checks.
 
-versions  only module/base/compat.h looks at the kernel's version
-words     no BUG() or panic(), no notes to self, no paths of one machine, no
-          conditional compilation inside a function, no expression as the
-          value of this_cpu_write(), no file of module/ that is too long
-locked    every *_locked function of the module asserts that its lock is held
-spdx      every file names its licence where the kernel's files do
+versions  only module/base/compat.h tests the kernel version
+words     no BUG() or panic(), no reminders for later work, no absolute paths of
+          a particular machine, no conditional compilation inside a function, no
+          bare expression as the value of this_cpu_write(), no overlong file in
+          module/
+locked    every *_locked function asserts that its lock is held
+spdx      every file names its licence in the same place as the kernel's files
 api       every exported function is declared in <linux/kspan.h>, has a
           kernel-doc comment with its context and its result, and the header
           declares nothing that is not exported
@@ -21,18 +22,18 @@ from csource import comment_above, functions, matches, read, without_comments
 
 MAX_LINES = 600
 COMPAT = "module/base/compat.h"
-# The fuzzer's kernel has a version, too.
+# The simulated kernel of the fuzzer has a version, too.
 KERNEL = "scripts/fuzz/include/"
 HEADER = "module/include/linux/kspan.h"
 LICENCE = "SPDX-License-Identifier: GPL-2.0"
-# The licence's own text needs no licence.
+# Files with the text of a licence need no licence line.
 NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)")
 
-# Brackets keep the words from being found in this file.
+# The brackets keep these words from matching in this file.
 NOTES = r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b"
-# Not after a name or a variable, where it is nobody's home.
+# After a name or a variable it is not an absolute path.
 PLACES = r"(?<![\w.})~*-])/(work|root|home)/|\.\./[s]hared\b"
-# What the kernel's macros cast as it stands: (u32)a + 1, on some machines.
+# On some architectures the macros cast only the first operand: (u32)a + 1.
 BARE = r"this_cpu_(?:write|add|sub|and|or|xchg)\([^;]*,(?!\s*-?\w+\)\s*;)\s*([^,;]*)\)\s*;"
 FATAL = r"\b(BUG(_ON)?|panic)\s*\("
 
@@ -43,7 +44,7 @@ def is_c(path):
 
 
 def versions(path, text):
-    """Kernel versions are compat.h's concern."""
+    """Only compat.h may test the kernel version."""
     if not is_c(path) or path == COMPAT or path.startswith(KERNEL):
         return
     for line, match in matches(r"\b(LINUX_VERSION_CODE|KERNEL_VERSION|"
@@ -52,7 +53,7 @@ def versions(path, text):
 
 
 def words(path, text):
-    """Words and constructs that have no place here."""
+    """Words and constructs that are not allowed."""
     for line, match in matches(NOTES, text):
         yield line, f"a note to self: {match.group()}"
     for line, match in matches(PLACES, text):
@@ -75,7 +76,7 @@ def words(path, text):
 
 
 def locked(path, text):
-    """The suffix _locked is a promise that lockdep checks."""
+    """Functions whose names end with _locked must assert that with lockdep."""
     if not is_c(path) or not path.startswith(("module/", "kunit/")):
         return
     for func in functions(text):
@@ -85,7 +86,7 @@ def locked(path, text):
 
 
 def spdx(path, text):
-    """The licence is in line 1, or below the line that names the shell."""
+    """The licence must be in line 1, or below the line that names the shell."""
     lines = (text + "\n\n").split("\n")
     line = 1 if lines[0].startswith(("#!", "# shellcheck shell=")) else 0
     if text and LICENCE not in lines[line] and not NO_LICENCE.search(path):
@@ -117,7 +118,7 @@ def check_export(name, func, text):
 
 
 def api(texts):
-    """Exports, declarations and comments of the API agree; all files at once."""
+    """Exports, declarations and comments of the API must agree."""
     if HEADER not in texts:
         yield HEADER, 1, "not found"
         return

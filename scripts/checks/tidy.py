@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Run clang-tidy over a module that was built in place by gcc.
+"""Run clang-tidy on a module that was built in place by gcc.
 
-The compiler's command line of each object comes from the .cmd file that Kbuild
-leaves beside it.
+The compiler flags of each object come from the .cmd file that Kbuild writes
+next to it.
 """
 import argparse
 import concurrent.futures
@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 
-# Every check for faults but those that are wrong about kernel code.
+# All checks for faults, except those that do not suit kernel code.
 CHECKS = (
     "-*",
     "clang-analyzer-*",
@@ -22,31 +22,31 @@ CHECKS = (
     "linuxkernel-*",
     "misc-misleading-*",
     "misc-misplaced-const",
-    # The kernel's stack is small.
+    # The kernel stack is small.
     "misc-no-recursion",
-    # Wants memset_s() of C11's Annex K, which no kernel has.
+    # Requires memset_s() of C11's Annex K, which the kernel does not have.
     "-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling",
-    # Any two parameters of one type, such as (nr_pages, align_pages).
+    # Reports any two parameters of one type, such as (nr_pages, align_pages).
     "-bugprone-easily-swappable-parameters",
-    # u32 to int and back: found by the hundred in the kernel's own macros.
+    # Reports hundreds of conversions in the kernel's own macros.
     "-bugprone-narrowing-conversions",
-    # if (strcmp(a, b)) is the kernel's idiom.
+    # if (strcmp(a, b)) is usual in the kernel.
     "-bugprone-suspicious-string-compare",
-    # Does not believe that the size of a pointer may be meant: per-CPU macros.
+    # Reports sizeof(pointer), which the per-CPU macros use on purpose.
     "-bugprone-sizeof-expression",
-    # Classes, pages of a chunk and kilobytes are far from 32 bits.
+    # Numbers of classes, pages of a chunk and kilobytes are small.
     "-bugprone-implicit-widening-of-multiplication-result",
 )
 
-# What of gcc's command line has a meaning for the analysis.  Most of the rest
-# is about code generation and unknown to clang.
+# The options of gcc that matter for the analysis.  Most others are about code
+# generation, and clang does not know them.
 KEEP = re.compile(r"-[IDU]|-include|-isystem|-nostdinc|-std=|-m(64|32)$|"
                   r"-mno-(sse|mmx|80387)|-f(short-wchar|unsigned-char|"
                   r"no-strict-aliasing|no-delete-null-pointer-checks)$")
 
 
 def flags_of(cmd):
-    """(source, flags) of one .cmd file, or None if it is no C compilation."""
+    """(source, flags) of one .cmd file, or None if it compiles no C file."""
     text = cmd.read_text(encoding="utf-8")
     line = re.search(r"(?m)^(?:saved)?cmd_\S+ := (.*)$", text)
     source = re.search(r"(?m)^source_\S+ := (.*)$", text)
@@ -68,8 +68,8 @@ def tidy(kdir, build, source, flags):
         ["clang-tidy", "--quiet", f"--checks={','.join(CHECKS)}", source, "--",
          *flags, "-Wno-unknown-warning-option", "-w", "-Qunused-arguments"],
         cwd=kdir, capture_output=True, text=True, check=False)
-    # Findings with their explanations; those in the kernel's macros, which
-    # are full of tricks, are not ours to mend.
+    # Findings with their explanations, except those in the kernel's macros,
+    # which this project cannot change.
     findings = re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error): )", run.stdout)
     ours = [text for text in findings if text.startswith(str(build)) or
             "[clang-diagnostic-error]" in text]

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Search the Spin models of scripts/model/ exhaustively.
 
-A model names its settings in its first comment, a line each:
+A model lists its settings in its first comment, one on each line:
 
     Run: NAME FLAG...
 
-Each is searched to its end.  An error, a search that is not complete, or a
-statement that no setting reaches is a failure; what only mutants reach says so
-by the comment "mutants".
+Every setting is searched exhaustively.  An error, an incomplete search, or a
+statement that no setting reaches is a failure.  Statements that only mutants
+reach are marked by the comment "mutants".
 
-With --mutants the models are searched with each of the faults and limits that
-they name, in the setting that stands beside it, and every one must be found:
+With --mutants each of the faults and limits that a model names is searched for,
+in the setting named with it, and every one must be found:
 
     #ifdef MUTANT_1     /* NAME: what is wrong */
      * LIMIT_1 NAME: what is known to be possible
@@ -46,7 +46,7 @@ Result = collections.namedtuple("Result", "job problem error states mb seconds "
 
 
 def say(text):
-    """Progress, at once."""
+    """Print progress immediately."""
     print(text, flush=True)
 
 
@@ -72,8 +72,8 @@ def by_proctype(text, heading):
 def coverage(table, output):
     """A model's lines with statements, and those of which none was reached.
 
-    An inline stands in several processes; its line is reached if it is so in
-    one of them.
+    An inline is expanded in several processes.  Its line counts as reached if
+    one of them reaches it.
     """
     states = collections.defaultdict(set)
     for process, text in by_proctype(table, "proctype"):
@@ -87,7 +87,7 @@ def coverage(table, output):
 
 
 def number(pattern, text):
-    """The number a pattern finds, or 0."""
+    """The number that a pattern finds, or 0."""
     match = re.search(pattern, text)
     return float(match.group(1)) if match else 0
 
@@ -123,7 +123,7 @@ def search(job):
 
 
 def jobs_of(model, mutants):
-    """What there is to search of a model."""
+    """The searches to do for a model."""
     text = model.read_text(encoding="utf-8")
     runs = dict(RUN.findall(text))
     if not runs:
@@ -142,7 +142,7 @@ def jobs_of(model, mutants):
 
 
 def failure(result):
-    """Why a result is not as it should be, or None."""
+    """What is wrong with a result, or None."""
     if result.problem:
         return result.problem
     if result.job.fault:
@@ -151,7 +151,7 @@ def failure(result):
 
 
 def report(result):
-    """One line, and what is wrong.  Return: whether it is as it should be."""
+    """Print one line, and what is wrong.  Return: whether the result is right."""
     job, wrong = result.job, failure(result)
     title = f"{job.model.name} {job.fault or job.name}"
     if job.fault and not wrong:
@@ -168,7 +168,7 @@ def report(result):
 
 
 def never_reached(results):
-    """Lines that every setting of their model leaves out."""
+    """Lines that no setting of their model reaches."""
     for model in sorted({result.job.model for result in results}):
         mine = [result for result in results if result.job.model == model]
         lines = set().union(*(result.lines for result in mine))
@@ -176,13 +176,13 @@ def never_reached(results):
         for file, line in sorted(lines - reached):
             path = model.with_name(file)
             text = path.read_text(encoding="utf-8").splitlines()[line - 1]
-            # What only closes a construct is no statement of its own.
+            # A line that only closes a construct is not a statement.
             if "mutants" not in text and not re.fullmatch(r"\s*(do|od|if|fi)?;?", text):
                 yield f"{file}:{line}: never reached: {text.strip()}"
 
 
 def main():
-    """Search; exit with 1 if anything is not as it should be."""
+    """Search the models; exit with 1 if anything is wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
