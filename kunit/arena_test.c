@@ -17,7 +17,7 @@
 #include "show/verify.h"
 #include "span/arena.h"
 
-/* The window now; nothing but a case of this suite lets it grow meanwhile. */
+/* The current window.  Only cases of this suite make it grow meanwhile. */
 static unsigned long window_base(void)
 {
 	return kspan_window->base;
@@ -323,7 +323,7 @@ static void pages_of_a_chunk(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, has(end - 1));
 }
 
-/* Pages beyond the window make it larger; what was in it is found as before. */
+/* Pages outside the window make it larger; its entries are kept. */
 static void window_grows(struct kunit *test)
 {
 	unsigned long first = window_base(), bytes = window_bytes(), addr;
@@ -356,8 +356,8 @@ static void window_grows(struct kunit *test)
 }
 
 /*
- * A frame too far from the window works as one inside it, only slower.  Memory
- * that lies across two frames has a table for each.
+ * Look-ups in a frame too far from the window work as well, only slower.
+ * Memory that spans two frames has a table for each of them.
  */
 static void frames_outside_the_window(struct kunit *test)
 {

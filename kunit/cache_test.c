@@ -301,7 +301,7 @@ static void drain_marked(void *arg)
 	kspan_cache_drain_marked();
 }
 
-/* Whether the task cache of this CPU is to drain a class. */
+/* Whether the task cache of this CPU is marked to drain a class. */
 static bool is_marked(unsigned int sc)
 {
 	return this_cpu_ptr(kspan_cache_cpus)->aging[KSPAN_CTX_TASK][sc].marked;
@@ -318,7 +318,7 @@ static void idle(void *arg)
 	kspan_free(kspan_alloc(OTHER_SIZE, GFP_NOWAIT));
 	kspan_cache_mark_idle(cpu);
 	seen[0] = is_marked(SC);
-	/* The tops stand where they stood, but A and F have changed roles. */
+	/* The tops are at the same places again, but A and F have swapped. */
 	for (i = 0; i < 2 * CAP; i++)
 		kspan_free(kspan_alloc(SIZE, GFP_NOWAIT));
 	kspan_free(kspan_alloc(OTHER_SIZE, GFP_NOWAIT));
@@ -338,7 +338,10 @@ static void idle(void *arg)
 	seen[7] = kspan_cache_holds(cpu);
 }
 
-/* A class is idle if nobody used it since the last look, whatever its CPU does. */
+/*
+ * A class is idle if it was not used since the last check, even if its CPU is
+ * busy with other classes.
+ */
 static void idle_classes_are_known(struct kunit *test)
 {
 	static const bool expected[] = { false, false, true, false,
@@ -355,7 +358,7 @@ static void idle_classes_are_known(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, seen[i], expected[i], "look %u", i);
 }
 
-/* What interrupts hold is idle by the same rule. */
+/* The caches of interrupts become idle by the same rule. */
 static void idle_interrupts_are_known(struct kunit *test)
 {
 	struct kspan_cache_cpu *cc = this_cpu_ptr(kspan_cache_cpus);

@@ -31,7 +31,7 @@
 /* A span holds 128 objects of 64 bytes. */
 #define SIZE		64U
 #define SC		8U
-/* Objects of that size in a dozen chunks and more. */
+/* Objects of that size that fill more than a dozen chunks. */
 #define NR_SPREAD	(16U * 32768U)
 
 /* Shared by the cases, which run one at a time. */
@@ -158,7 +158,7 @@ static void live_memory_stays(struct kunit *test)
 	for (i = 0; i < MAX_OBJS; i += 2)
 		kspan_free(objs[i]);
 	for (i = 0; i < 4; i++) {
-		/* Else there may be nothing to tick for. */
+		/* Otherwise the tick may stop for lack of work. */
 		kspan_free(kspan_alloc(SIZE, GFP_KERNEL));
 		KUNIT_EXPECT_TRUE(test, kspan_test_wait_for_ticks(1));
 	}
@@ -183,8 +183,9 @@ static bool tick_stops(void)
 }
 
 /*
- * With nothing to give back there is no tick, whatever lives.  Whatever may idle
- * starts it: a small object freed, a large one, and memory that was obtained.
+ * The tick stops when there is nothing to give back, although objects live.  It
+ * starts again when a small or a large object is freed, or when kspan gets
+ * memory from the kernel.
  */
 static void tick_sleeps_and_wakes(struct kunit *test)
 {
@@ -210,7 +211,9 @@ static void tick_sleeps_and_wakes(struct kunit *test)
 	kspan_test_set_pace(normal);
 }
 
-/* A class in use keeps its magazines; what nobody uses goes from beside it. */
+/*
+ * A class in use keeps its magazines, while those of an idle class are drained.
+ */
 static void busy_class_stays(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms, end;
@@ -246,8 +249,8 @@ static void busy_class_stays(struct kunit *test)
 }
 
 /*
- * A few objects of a class in use, each in a chunk of its own, keep no chunk for
- * long: most of the heap is free then, and the tick has them given back.
+ * If a few free objects of a class in use pin one chunk each, they do so only
+ * for a while: most of the heap is free then, so the tick gives them back.
  */
 static void few_objects_pin_little(struct kunit *test)
 {
@@ -257,7 +260,7 @@ static void few_objects_pin_little(struct kunit *test)
 	void **spread;
 
 	kspan_test_cached_only(test);
-	/* Of each span's 128 objects, one stays until all the rest has gone. */
+	/* Of each group one object stays until all the others are freed. */
 	spread = kvcalloc(NR_SPREAD, sizeof(*spread), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, spread);
 	for (i = 0; i < NR_SPREAD; i++)

@@ -243,7 +243,7 @@ static void tiny_parts(struct kunit *test)
 
 /* --- long ones -------------------------------------------------------------- */
 
-/* A large object's way back, as it is right behind its free. */
+/* A large object, and its state right after its free. */
 static struct {
 	void *ptr;
 	struct kspan_span *span;
@@ -258,7 +258,7 @@ static void free_large(void *arg)
 	large.again = kspan_owns(large.ptr);
 }
 
-/* What takes long is not done where nothing can preempt; it is free soon. */
+/* With preemption off a free does not wipe a large object; a worker does. */
 static void long_fill_is_a_workers(struct kunit *test)
 {
 	bool waits;

@@ -328,7 +328,7 @@ step_headers()
 	fails_on_warnings "$log"
 }
 
-# No chain of files leads back to its beginning.
+# No files of the module need each other in a circle.
 step_circles()
 {
 	need nm

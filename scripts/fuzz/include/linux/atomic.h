@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * atomic.h - atomic variables.  For one thread they could be plain; the explorer
- * is to see them for what they are.
+ * atomic.h - atomic variables.  With one thread they could be plain, but the
+ * explorer must recognise them.
  */
 #ifndef SIM_ATOMIC_H
 #define SIM_ATOMIC_H

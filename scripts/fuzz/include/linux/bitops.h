@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * bitops.h - bits and bitmaps, a bit at a time: too simple to be wrong.
+ * bitops.h - bits and bitmaps, simply one bit at a time.
  */
 #ifndef SIM_BITOPS_H
 #define SIM_BITOPS_H
@@ -56,13 +56,13 @@ static inline bool __test_and_clear_bit(unsigned long nr, unsigned long *map)
 	return was;
 }
 
-/* The first bit from @at on that is @set, or @size. */
+/* The first bit at or after @at that equals @set, or @size. */
 static inline unsigned long sim_find(const unsigned long *map,
 				     unsigned long size, unsigned long at,
 				     bool set)
 {
 	while (at < size && test_bit(at, map) != set) {
-		/* Words without one are passed over. */
+		/* Skip words without such a bit. */
 		if (at % BITS_PER_LONG == 0 &&
 		    map[at / BITS_PER_LONG] == (set ? 0 : ~0UL))
 			at += BITS_PER_LONG;
@@ -127,7 +127,7 @@ static inline void bitmap_fill(unsigned long *map, unsigned int nr)
 {
 	unsigned int word;
 
-	/* As the kernel's: whole words. */
+	/* Whole words, as in the kernel. */
 	for (word = 0; word < BITS_TO_LONGS(nr); word++)
 		map[word] = ~0UL;
 	if (nr % BITS_PER_LONG)

@@ -148,7 +148,7 @@ static inline void __hlist_del(struct hlist_node *node)
 		node->next->pprev = node->pprev;
 }
 
-/* The new head has nothing of its own. */
+/* The new head must be empty. */
 static inline void hlist_move_list(struct hlist_head *old,
 				   struct hlist_head *new)
 {

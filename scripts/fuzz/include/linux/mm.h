@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * mm.h - the kernel's memory, by sim_memory.c.
+ * mm.h - the kernel's memory functions; see sim_memory.c.
  */
 #ifndef SIM_MM_H
 #define SIM_MM_H
@@ -63,7 +63,7 @@
 #define SLAB_ACCOUNT		0x4000000U
 #define ZERO_OR_NULL_PTR(ptr)	((unsigned long)(ptr) <= 16)
 
-/* What the kernel was booted with. */
+/* Boot parameters of the kernel. */
 extern bool sim_init_on_alloc;
 extern bool sim_init_on_free;
 
@@ -142,7 +142,7 @@ void *kvzalloc(size_t bytes, gfp_t gfp);
 void *kzalloc(size_t bytes, gfp_t gfp);
 void *kvmalloc_array(size_t nr, size_t bytes, gfp_t gfp);
 void kvfree(const void *mem);
-/* Nothing reads while somebody replaces. */
+/* No reader runs meanwhile. */
 #define kvfree_rcu(mem, member)	kvfree(mem)
 #define kmemleak_not_leak(mem)	((void)(mem))
 void *kvrealloc(const void *mem, size_t bytes, gfp_t gfp);
@@ -181,7 +181,7 @@ struct shrinker *shrinker_alloc(unsigned int flags, const char *name);
 void shrinker_register(struct shrinker *shrinker);
 void shrinker_free(struct shrinker *shrinker);
 
-/* <linux/vmalloc.h>: room for addresses is no concern of 64 bits. */
+/* <linux/vmalloc.h>: on 64 bits addresses are plenty. */
 #define VMALLOC_TOTAL		(1UL << 45)
 
 /* <linux/kmemleak.h> */
@@ -190,13 +190,13 @@ void shrinker_free(struct shrinker *shrinker);
 #define kmemleak_no_scan(mem)	((void)(mem))
 #define kmemleak_ignore(mem)	((void)(mem))
 
-/* <linux/kasan.h>: the shadow is that of the compiler's sanitizer, elsewhere. */
+/* <linux/kasan.h>: the compiler's sanitizer keeps its own shadow. */
 #define kasan_disable_current()	((void)0)
 #define kasan_enable_current()	((void)0)
 
 /*
- * What takes long is done with preemption as it was when kspan was called, be it
- * one fill or many.
+ * Long fills must run with preemption as it was when kspan was called.  This
+ * holds for the sum of many fills as well.
  */
 static inline void *sim_fill(void *mem, int byte, size_t bytes)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * module.h - a module that the target loads and unloads by two calls.
+ * module.h - a module that the target loads and unloads with two calls.
  */
 #ifndef SIM_MODULE_H
 #define SIM_MODULE_H
@@ -33,7 +33,7 @@ struct kernel_param_ops {
 	int (*get)(char *buf, const struct kernel_param *kp);
 };
 
-/* A parameter that nobody sets: the target writes to kspan_params. */
+/* Parameters have no files here: the target writes to kspan_params. */
 #define module_param_cb(name, ops, arg, mode) \
 	extern const struct kernel_param sim_param_##name; \
 	const struct kernel_param sim_param_##name = { #name, arg }; \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * percpu.h - CPUs and nodes.  One thread plays all CPUs, one after the other;
- * each has a copy of the section that holds the per-CPU variables.
+ * percpu.h - CPUs and nodes.  One thread simulates all CPUs, one after the
+ * other.  Each CPU has a copy of the section with the per-CPU variables.
  */
 #ifndef SIM_PERCPU_H
 #define SIM_PERCPU_H
@@ -14,8 +14,8 @@
 #endif
 #define MAX_NUMNODES		2
 
-extern unsigned int sim_cpu;		/* the CPU that runs */
-extern unsigned int sim_online_cpus;	/* a bit each */
+extern unsigned int sim_cpu;		/* the current CPU */
+extern unsigned int sim_online_cpus;	/* one bit for each */
 extern int nr_online_nodes;
 extern long sim_cpu_offset[NR_CPUS];	/* from a variable to a CPU's copy */
 
@@ -23,7 +23,7 @@ extern long sim_cpu_offset[NR_CPUS];	/* from a variable to a CPU's copy */
 #define DECLARE_PER_CPU(type, name) extern SIM_PERCPU typeof(type) name
 #define DEFINE_PER_CPU(type, name) SIM_PERCPU typeof(type) name
 
-/* As DEBUG_PREEMPT: the caller could be on another CPU the moment after. */
+/* As with DEBUG_PREEMPT: the caller must not move to another CPU. */
 static inline unsigned int sim_pinned_cpu(void)
 {
 	SIM_CHECK(sim_preempt_count || sim_irqs_off || sim_pinned);
@@ -58,7 +58,7 @@ void free_percpu(void *mem);
 
 #define cpu_online(cpu)		(!!(sim_online_cpus & (1U << (cpu))))
 
-/* As many nodes as there are online, from 0 on, and each has memory. */
+/* Nodes 0 to nr_online_nodes - 1 are online, and all have memory. */
 typedef struct {
 	int nr;
 } nodemask_t;

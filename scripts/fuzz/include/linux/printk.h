@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * printk.h - the log, which nobody reads, and other services of the kernel.
+ * printk.h - the log, which is discarded, and other services of the kernel.
  */
 #ifndef SIM_PRINTK_H
 #define SIM_PRINTK_H
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <linux/types.h>
 
-/* Its arguments are looked at, so that a wrong pointer among them is found. */
+/* Evaluates its arguments, so that a wrong pointer among them is found. */
 void sim_printk(const char *format, ...);
 #define pr_err(...)		sim_printk(__VA_ARGS__)
 #define pr_warn_once(...)	pr_warn(__VA_ARGS__)

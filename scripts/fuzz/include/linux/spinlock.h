@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * spinlock.h - locks, contexts and RCU on one thread: nothing to wait for, but
- * every rule about them is checked.
+ * spinlock.h - locks, contexts and RCU for one thread.  There is nothing to
+ * wait for, but all rules about them are checked.
  */
 #ifndef SIM_SPINLOCK_H
 #define SIM_SPINLOCK_H
 
 #include <linux/types.h>
 
-/* Of preempt_count(). */
+/* Parts of preempt_count(). */
 #define PREEMPT_MASK		0x000000ffU
 #define SOFTIRQ_OFFSET		0x00000100U
 #define SOFTIRQ_DISABLE_OFFSET	0x00000200U
@@ -18,19 +18,19 @@
 #define NMI_OFFSET		0x00100000U
 #define NMI_MASK		0x00f00000U
 
-/* The state of the CPU that runs. */
+/* The state of the current CPU. */
 extern unsigned int sim_preempt_count;
-/* What it was when the code that runs was called. */
+/* Its value when kspan was called. */
 extern unsigned int sim_preempt_outside;
-/* Bytes that were filled since preemption was as outside, and how many may be. */
+/* Bytes filled since preemption was last as outside, and the most allowed. */
 extern size_t sim_filled;
 #define SIM_FILL_MAX	(64UL << 10)
-/* Objects that were moved to or from spans meanwhile, and how many may be. */
+/* Objects moved to or from spans in the same time, and the most allowed. */
 extern unsigned int sim_moved;
 #define SIM_MOVE_MAX	64U
-/* The same since interrupts were turned off by kspan. */
+/* The same since kspan has turned interrupts off. */
 extern unsigned int sim_irq_moved;
-/* Whether interrupts were off when the code that runs was called. */
+/* Whether interrupts were off when kspan was called. */
 extern bool sim_irqs_outside;
 extern unsigned int sim_pinned;		/* nesting of migrate_disable() */
 extern unsigned int sim_nr_locks;	/* spinlocks held */
@@ -43,7 +43,7 @@ extern bool sim_irqs_off;
 				 (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK))
 #define irqs_disabled()		sim_irqs_off
 
-/* Whether the code that runs may wait. */
+/* Whether the current code may sleep. */
 static inline bool sim_may_sleep(void)
 {
 	return !sim_preempt_count && !sim_irqs_off;
@@ -56,8 +56,8 @@ static inline bool sim_may_sleep(void)
 #define cond_resched()		might_sleep()
 
 /*
- * Where something else can come in between.  With one CPU at a time nothing
- * does; scripts/explore plays several at once, and has these itself.
+ * Places where other code can run in between.  With one CPU at a time nothing
+ * does. scripts/explore, which runs several CPUs at once, has its own versions.
  */
 #ifdef SIM_EXPLORE
 void sim_section(void);			/* preemption or interrupts go off */
@@ -80,7 +80,7 @@ void sim_wait_for_readers(void);	/* until a grace period has passed */
 #define sim_count_section()		(sim_moved = 0)
 #define sim_count_irqs_off()		(sim_irq_moved = 0)
 void sim_before_lock(void);		/* a probe at the lock may run */
-/* RCU read sections around the code that runs; they can be preempted. */
+/* RCU read sections around the current code; they can be preempted. */
 extern unsigned int sim_readers;
 
 static inline void sim_enter_reader(void)
@@ -96,7 +96,7 @@ static inline void sim_leave_reader(void)
 }
 #endif
 
-/* Not for the explorer to look at. */
+/* Hidden from the explorer. */
 #define SIM_UNWATCHED	__attribute__((__no_sanitize__("thread")))
 
 static inline void preempt_disable(void)
@@ -148,7 +148,7 @@ typedef raw_spinlock_t spinlock_t;
 #define DEFINE_SPINLOCK(name)	spinlock_t name
 #define raw_spin_lock_init(lock) ((lock)->held = false)
 
-/* A central lock and a leaf under it are the most that may be held. */
+/* At most a central lock and a leaf lock inside it may be held. */
 static inline SIM_UNWATCHED void sim_lock(raw_spinlock_t *lock)
 {
 	sim_before_lock();
@@ -221,7 +221,7 @@ static inline void mutex_unlock(struct mutex *mutex)
 	might_sleep(); \
 	sim_wait_for_readers(); \
 } while (0)
-/* As where nothing preempts a reader. */
+/* As in kernels in which readers are not preempted. */
 #define rcu_read_lock()		(preempt_disable(), sim_enter_reader())
 #define rcu_read_unlock()	(sim_leave_reader(), preempt_enable())
 

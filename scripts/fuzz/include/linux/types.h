@@ -48,7 +48,7 @@ struct rcu_head {
 	void (*func)(struct rcu_head *head);
 };
 
-/* The machine: 64 bits, pages of 4 KiB, debug kernel, chunks of 256 KiB. */
+/* The machine: 64 bits, pages of 4 KiB, a debug kernel, chunks of 256 KiB. */
 #define CONFIG_64BIT		1
 #define CONFIG_X86		1
 #define CONFIG_PREEMPT_COUNT	1
@@ -56,7 +56,7 @@ struct rcu_head {
 #define BITS_PER_LONG		64
 #define SMP_CACHE_BYTES		64
 #define HZ			250
-/* The C library's own headers of these include the kernel's. */
+/* The C library's headers for these include the kernel's headers. */
 #define EINVAL			22
 #define ENOMEM			12
 #define EBUSY			16
@@ -83,7 +83,7 @@ struct rcu_head {
 #define SIM_DEFINED(x)		SIM_IS_DEFINED(x)
 #define IS_ENABLED(option)	SIM_DEFINED(option)
 
-/* Attributes; what only informs the optimizer of allocators is left out. */
+/* Attributes, except those that only inform the optimizer about allocators. */
 #undef __always_inline
 #define __always_inline		inline __attribute__((__always_inline__))
 #define noinline		__attribute__((__noinline__))
@@ -169,14 +169,14 @@ static inline bool is_power_of_2(unsigned long n)
 	return n && !(n & (n - 1));
 }
 
-/* What must never happen: says where, and ends the run as a finding. */
+/* Report the place of a violated check, and end the run as a finding. */
 _Noreturn void sim_fail(const char *file, int line, const char *what);
 #define SIM_CHECK(cond) \
 	do { \
 		if (unlikely(!(cond))) \
 			sim_fail(__FILE__, __LINE__, #cond); \
 	} while (0)
-/* Whether a request with these flags is to fail now; sim_memory.c. */
+/* Whether a request with these flags must fail now; see sim_memory.c. */
 bool sim_refused(gfp_t gfp);
 #define WARN_ON_ONCE(cond) ({ SIM_CHECK(!(cond)); false; })
 #define WARN_ON(cond)		WARN_ON_ONCE(cond)

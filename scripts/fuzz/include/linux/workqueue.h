@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * workqueue.h - time, and what happens later: sim_cpu.c runs it when the
- * target says so.
+ * workqueue.h - time and deferred work; sim_cpu.c runs it when the target says
+ * so.
  */
 #ifndef SIM_WORKQUEUE_H
 #define SIM_WORKQUEUE_H
@@ -19,7 +19,7 @@ void msleep(unsigned int ms);
 struct work_struct {
 	void (*fn)(struct work_struct *work);
 	struct work_struct *next;	/* in sim_cpu.c's queue */
-	unsigned long when;		/* not before, in jiffies */
+	unsigned long when;		/* earliest time, in jiffies */
 	unsigned int cpu;
 	bool queued;
 };
@@ -50,7 +50,7 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 bool flush_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *work);
-/* Who waits lets workers run, once. */
+/* A waiter lets pending workers run, once. */
 void sim_wait_event(void);
 #define wait_event_timeout(head, condition, timeout) do { \
 	(void)(timeout); \
@@ -61,7 +61,7 @@ void sim_wait_event(void);
 #define work_pending(work)	((work)->queued)
 #define schedule_work(work)	queue_work(NULL, work)
 
-/* <linux/wait.h>: what somebody waits for is a worker's to do. */
+/* <linux/wait.h>: only workers fulfil the conditions that are waited for. */
 #define DECLARE_WAIT_QUEUE_HEAD(name) struct list_head name
 #define wake_up_all(queue)	((void)(queue))
 #define wait_event(queue, cond) \

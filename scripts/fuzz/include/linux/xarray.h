@@ -53,7 +53,7 @@ static inline int xa_insert_irq(struct xarray *xa, unsigned long index,
 	return __xa_insert(xa, index, entry, gfp);
 }
 
-/* The entry with the least index from *@index to @max. */
+/* The entry with the lowest index between *@index and @max. */
 static inline void *xa_find(const struct xarray *xa, unsigned long *index,
 			    unsigned long max, unsigned int filter)
 {
