@@ -11,6 +11,7 @@
 #include "base/params.h"
 #include "heap/backing.h"
 #include "kunit_support.h"
+#include "reclaim/collect.h"
 
 #define MAX_OBJS	600U
 
@@ -200,6 +201,81 @@ static void idle_memory_first(struct kunit *test)
 	migrate_enable();
 }
 
+/* Fail at the limit, @nr times.  Return: how often idle memory was collected. */
+static long fail_often(struct kunit *test, unsigned int nr, size_t size)
+{
+	long before = atomic_long_read(&kspan_nr_collect);
+
+	while (nr--)
+		KUNIT_EXPECT_NULL(test, kspan_alloc(size, quiet));
+	return atomic_long_read(&kspan_nr_collect) - before;
+}
+
+/*
+ * Where a collection found nothing and nothing became idle since, a request that
+ * fails collects nothing.  A lower limit, or memory that became idle, changes that.
+ */
+static void collects_once(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	unsigned int nr;
+	void *ptr;
+
+	kspan_release();
+	/* What this CPU frees it must find again. */
+	migrate_disable();
+	limit_growth(SZ_2M);
+	nr = alloc_all(SZ_8K, quiet);
+	KUNIT_ASSERT_GT(test, nr, 2U);
+	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
+	/* What the first ones found may have been in others' hands. */
+	fail_often(test, 3, SZ_8K);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_8K), 0L);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_16K), 0L);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_4M), 0L);
+
+	/* A lower limit leaves less to the reserve. */
+	set_limit(kspan_params.memory_limit - SZ_64K);
+	KUNIT_EXPECT_GT(test, fail_often(test, 1, SZ_16K), 0L);
+	fail_often(test, 3, SZ_16K);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_16K), 0L);
+
+	/* One object, first in a magazine, is of no use to a larger request. */
+	kspan_free(objs[--nr]);
+	KUNIT_EXPECT_GT(test, fail_often(test, 1, SZ_4M), 0L);
+	fail_often(test, 3, SZ_4M);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_4M), 0L);
+
+	/* All of them are. */
+	kspan_free_bulk(nr, objs);
+	ptr = kspan_alloc(SZ_256K, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	set_limit(normal);
+	migrate_enable();
+}
+
+/* Memory of large objects is found again as well. */
+static void collects_large_ones(struct kunit *test)
+{
+	unsigned long normal = kspan_params.memory_limit;
+	unsigned int nr;
+	void *ptr;
+
+	kspan_release();
+	limit_growth(SZ_4M);
+	nr = alloc_all(SZ_256K, quiet);
+	KUNIT_ASSERT_GT(test, nr, 2U);
+	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
+	fail_often(test, 3, SZ_256K);
+	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_256K), 0L);
+	kspan_free_bulk(nr, objs);
+	ptr = kspan_alloc(SZ_2M, quiet);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	set_limit(normal);
+}
+
 /* Atomic callers get the reserve regardless of the limit. */
 static void reserve_at_the_limit(struct kunit *test)
 {
@@ -234,6 +310,8 @@ static struct kunit_case limit_cases[] = {
 	KUNIT_CASE(realloc_at_the_limit),
 	KUNIT_CASE(nofail_passes),
 	KUNIT_CASE(idle_memory_first),
+	KUNIT_CASE(collects_once),
+	KUNIT_CASE(collects_large_ones),
 	KUNIT_CASE(reserve_at_the_limit),
 	{}
 };

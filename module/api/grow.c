@@ -20,7 +20,7 @@
 #include "central/central.h"
 #include "heap/large.h"
 #include "heap/page_heap.h"
-#include "reclaim/scavenge.h"
+#include "reclaim/collect.h"
 #include "reclaim/shrink.h"
 #include "reclaim/worker.h"
 #include "span/report.h"
@@ -43,6 +43,7 @@
  * @low: whether a heap fell below its reserve
  * @shrunk: whether idle memory was given back for it
  * @reclaimed: whether all idle memory was
+ * @vain: whether it met the memory limit with no idle memory to give back
  */
 struct effort {
 	gfp_t gfp;
@@ -52,6 +53,7 @@ struct effort {
 	bool low;
 	bool shrunk;
 	bool reclaimed;
+	bool vain;
 };
 
 static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
@@ -65,25 +67,37 @@ static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
 	};
 }
 
-/* What a request that is over leaves to the worker. */
-static void end_effort(const struct effort *effort)
+/*
+ * What a request that is over leaves to the worker.  One that failed at the memory
+ * limit, where the worker cannot fill the reserve either, leaves nothing.  One
+ * that failed has made no memory idle, so the tick need not hear of it.
+ */
+static void end_effort(const struct effort *effort, bool failed)
 {
-	if (effort->low || kspan_pools_are_low() ||
+	bool low = effort->low && !(failed && effort->vain);
+
+	if (low || kspan_pools_are_low() ||
 	    kspan_span_nr_dead() > KSPAN_DEAD_KICK)
 		kspan_kick();
-	else
+	else if (!failed)
 		kspan_tick_watch();
 }
 
 /*
  * Whether another attempt makes sense after @err.  First what nobody misses
- * goes, and about as much as is wanted; then all that idles, once.
+ * goes, and about as much as is wanted; then all that idles, once.  Both are
+ * skipped while it is known that nothing idles.
  */
 static bool try_again(struct effort *effort, int err)
 {
 	/* -EINVAL: no effort can meet the request. */
 	if (err == -EINVAL || !effort->sleep)
 		return false;
+	if (!effort->shrunk && !kspan_may_collect()) {
+		effort->shrunk = true;
+		effort->reclaimed = true;
+		effort->vain = err == -EDQUOT;
+	}
 	if (!effort->shrunk) {
 		effort->shrunk = true;
 		if (kspan_shrink(effort->bytes) >= effort->bytes)
@@ -91,7 +105,7 @@ static bool try_again(struct effort *effort, int err)
 	}
 	if (!effort->reclaimed) {
 		effort->reclaimed = true;
-		kspan_reclaim(0);
+		kspan_collect();
 		return true;
 	}
 	if (!(effort->gfp & __GFP_NOFAIL))
@@ -195,7 +209,7 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 		err = last_resort(sc, &effort, err);
 	if (err && look_elsewhere(sc, &effort, node))
 		err = 0;
-	end_effort(&effort);
+	end_effort(&effort, err);
 	return err == -EDQUOT && effort.sleep ? -EDQUOT : err ? -ENOMEM : 0;
 }
 
@@ -236,7 +250,7 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 		err = -ENOMEM;
 	if (!ptr && err != -EINVAL)
 		ptr = large_elsewhere(size, align, zero, &effort);
-	end_effort(&effort);
+	end_effort(&effort, !ptr);
 	if (!ptr)
 		kspan_report_fail(size, gfp, err);
 	return ptr;

@@ -211,19 +211,23 @@ static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
 			 KSPAN_NO_A);
-	if (unlikely(was_bare))
+	/* An empty one is nothing that anybody could collect. */
+	if (unlikely(was_bare) && nr)
 		kspan_tick_watch();
+	else if (unlikely(was_bare))
+		kspan_tick_keep();
 }
 
+/* The same for F.  What is freed into one that is there already is in time. */
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
-	bool was_bare = mag && kspan_is_bare(c, sc);
+	bool had_none = READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) == KSPAN_NO_F;
 
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_F],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr] :
 			 KSPAN_NO_F);
-	if (unlikely(was_bare))
+	if (mag && had_none)
 		kspan_tick_watch();
 }
 

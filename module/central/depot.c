@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/tick.h"
 #include "central/depot.h"
 #include "span/arena.h"
 
@@ -229,6 +230,8 @@ bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 		depot->nr_empty -= !!*empty;
 	}
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	if (taken)
+		kspan_tick_watch();
 	return taken;
 }
 

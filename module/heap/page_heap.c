@@ -28,6 +28,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
+#include "base/tick.h"
 #include "heap/page_heap.h"
 #include "span/report.h"
 
@@ -413,13 +414,15 @@ void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chun
 	unsigned int at = (addr - chunk->base) >> KSPAN_PAGE_SHIFT;
 	unsigned int start, end;
 	unsigned long flags;
+	bool idle;
 
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	bitmap_clear(chunk->map, at, nr_pages);
 	run_around(chunk, at, &start, &end);
 	chunk->used -= nr_pages;
 	chunk->longest = max_t(unsigned int, chunk->longest, end - start);
-	if (!chunk->used)
+	idle = !chunk->used;
+	if (idle)
 		chunk->idle_since = jiffies;
 	refile_chunk_locked(heap, chunk);
 	heap->nr_moves++;
@@ -427,6 +430,8 @@ void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chun
 		add_free_locked(heap, chunk, nr_pages);
 	kspan_counter_sub(heap->used_pages, nr_pages);
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	if (idle)
+		kspan_tick_watch();
 }
 
 /* Make @chunk part of @heap.  Context: Any but NMI. */

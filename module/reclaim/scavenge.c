@@ -33,6 +33,7 @@
 #include "heap/large.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
+#include "reclaim/collect.h"
 #include "reclaim/scavenge.h"
 #include "reclaim/worker.h"
 
@@ -241,6 +242,7 @@ static void tick_work_fn(struct work_struct *work)
 	kspan_central_drop_held();
 	kspan_span_free_dead();
 	kspan_queue_filling(&fill_work);
+	kspan_collect_again();
 	atomic_long_inc(&kspan_nr_scavenge);
 	queue_tick_if_needed();
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * collect.h - collecting all idle memory for requests that would fail, unless it
+ * is known that there is none.
+ */
+#ifndef KSPAN_COLLECT_H
+#define KSPAN_COLLECT_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+/* Calls of kspan_collect(), ever. */
+extern atomic_long_t kspan_nr_collect;
+
+bool kspan_may_collect(void);
+void kspan_collect(void);
+void kspan_collect_again(void);
+
+#endif /* KSPAN_COLLECT_H */
