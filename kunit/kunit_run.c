@@ -71,6 +71,7 @@ enum levels {
 	X(sanitize, ANY)		\
 	X(report, ANY)			\
 	/* Last: they leave spans with quarantined objects. */ \
+	X(cache_damage, REDZONED)	\
 	X(poison, REDZONED)		\
 	X(overrun, REDZONED)	\
 	X(redzone, REDZONED)

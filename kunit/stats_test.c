@@ -36,7 +36,7 @@ static void expect_at_rest(struct kunit *test)
 
 	kspan_scavenge_settle();
 	kspan_read_stats(&stats);
-	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
+	for (class = 0; class <= KSPAN_NR_CLASSES; class++) {
 		kspan_read_class(class, &row);
 		KUNIT_EXPECT_GE(test, row.nmalloc, row.nfree);
 		KUNIT_EXPECT_GE(test, row.nr_spans, row.nr_partial);
