@@ -11,6 +11,7 @@
 #include <linux/cpumask.h>
 #include <linux/irq_work.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -20,6 +21,7 @@
 #include "api/deferred.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
+#include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/tiny.h"
 #include "central/central.h"
@@ -58,6 +60,15 @@ static LLIST_HEAD(deferred_large);
 static DECLARE_WORK(deferred_work, free_deferred_large);
 
 /*
+ * Held by whoever frees the spans of that list, until they are free.  So who
+ * takes it after an object was deferred finds that object free.  Nobody who
+ * holds it allocates memory.
+ */
+static DEFINE_MUTEX(large_mutex);
+
+atomic_long_t kspan_deferred_bytes;
+
+/*
  * Have an interrupt give them back, behind this NMI or soon.  A CPU that has just
  * gone offline gets none any more: its last few wait for the next free in NMI, or
  * for kspan_release().
@@ -86,10 +97,11 @@ void kspan_defer(void *mem)
  * kspan_defer_large - give a large object back later
  * @span: its span, claimed
  *
- * Context: NMI.
+ * Context: Any.
  */
 void kspan_defer_large(struct kspan_span *span)
 {
+	atomic_long_add(kspan_room_bytes(span), &kspan_deferred_bytes);
 	llist_add(&span->deferred, &deferred_large);
 	ask_for_interrupt();
 }
@@ -182,19 +194,36 @@ static void free_deferred(struct irq_work *work)
 	preempt_enable();
 }
 
-static void free_deferred_large(struct work_struct *work)
+/**
+ * kspan_deferred_free_large - free the large objects that were deferred before
+ *
+ * Waits for a worker that is filling some of them.
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_deferred_free_large(void)
 {
 	struct kspan_span *span, *next;
 
+	mutex_lock(&large_mutex);
 	llist_for_each_entry_safe(span, next, llist_del_all(&deferred_large),
 				  deferred) {
 		kspan_sanitize_deferred((void *)span->base,
 					kspan_span_size(span));
+		atomic_long_sub(kspan_room_bytes(span), &kspan_deferred_bytes);
 		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
 		if (kspan_large_free(span))
 			kspan_kick();
+		else
+			kspan_tick_watch();
 		cond_resched();
 	}
+	mutex_unlock(&large_mutex);
+}
+
+static void free_deferred_large(struct work_struct *work)
+{
+	kspan_deferred_free_large();
 }
 
 /**
@@ -204,10 +233,10 @@ static void free_deferred_large(struct work_struct *work)
  */
 void kspan_deferred_flush(void)
 {
-	if (!llist_empty(&deferred) || !llist_empty(&deferred_large))
+	if (!llist_empty(&deferred))
 		irq_work_queue(&deferred_irq);
 	irq_work_sync(&deferred_irq);
-	flush_work(&deferred_work);
+	kspan_deferred_free_large();
 }
 
 /* Wait for objects freed in NMI.  Context: module unload; may sleep. */
@@ -222,5 +251,5 @@ void kspan_deferred_exit(void)
 	preempt_enable();
 	irq_work_sync(&deferred_irq);
 	cancel_work_sync(&deferred_work);
-	free_deferred_large(NULL);
+	kspan_deferred_free_large();
 }

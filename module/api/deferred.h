@@ -5,10 +5,19 @@
 #ifndef KSPAN_DEFERRED_H
 #define KSPAN_DEFERRED_H
 
+#include <linux/atomic.h>
+
 #include "span/span.h"
+
+/*
+ * Bytes of the large objects that were freed and are not free yet, for a worker
+ * has to fill them.  Changed in any context, without a lock.
+ */
+extern atomic_long_t kspan_deferred_bytes;
 
 void kspan_defer(void *mem);
 void kspan_defer_large(struct kspan_span *span);
+void kspan_deferred_free_large(void);
 void kspan_deferred_flush(void);
 void kspan_deferred_exit(void);
 

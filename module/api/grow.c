@@ -12,6 +12,7 @@
 #include <linux/errno.h>
 #include <linux/topology.h>
 
+#include "api/deferred.h"
 #include "api/grow.h"
 #include "base/gfp.h"
 #include "base/meta.h"
@@ -93,6 +94,9 @@ static bool try_again(struct effort *effort, int err)
 	/* -EINVAL: no effort can meet the request. */
 	if (err == -EINVAL || !effort->sleep)
 		return false;
+	/* What is freed here is idle. */
+	if (!effort->shrunk && atomic_long_read(&kspan_deferred_bytes))
+		kspan_deferred_free_large();
 	if (!effort->shrunk && !kspan_may_collect()) {
 		effort->shrunk = true;
 		effort->reclaimed = true;
@@ -230,6 +234,23 @@ static void *large_elsewhere(size_t size, size_t align, bool zero,
 	return ptr;
 }
 
+/* The node a kept span must be of: remote memory is no bargain. */
+static int reuse_node(int node)
+{
+	if (kspan_nr_nodes == 1)
+		return NUMA_NO_NODE;
+	return node == NUMA_NO_NODE ? numa_mem_id() : node;
+}
+
+/* A large object from a span that was kept, or NULL. */
+static void *reuse_large(size_t size, size_t align, gfp_t gfp, int node,
+			 bool zero)
+{
+	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
+
+	return kspan_large_reuse(size, align, reuse_node(node), insist, zero);
+}
+
 /* A large object when none is kept: grow, reclaim, or report the failure. */
 static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 				      int node, bool zero)
@@ -238,6 +259,13 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	void *ptr;
 	int err;
 
+	/* Freed objects that wait to be filled come before new memory. */
+	if (effort.sleep && atomic_long_read(&kspan_deferred_bytes)) {
+		kspan_deferred_free_large();
+		ptr = reuse_large(size, align, gfp, node, zero);
+		if (ptr)
+			return ptr;
+	}
 	do {
 		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
 					&effort.low, &err);
@@ -256,14 +284,6 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	return ptr;
 }
 
-/* The node a kept span must be of: remote memory is no bargain. */
-static int reuse_node(int node)
-{
-	if (kspan_nr_nodes == 1)
-		return NUMA_NO_NODE;
-	return node == NUMA_NO_NODE ? numa_mem_id() : node;
-}
-
 /**
  * kspan_grow_large - a large object, or a report why there is none
  * @size: bytes, not 0
@@ -278,9 +298,7 @@ static int reuse_node(int node)
 void *kspan_grow_large(size_t size, size_t align, gfp_t gfp, int node,
 		       bool zero)
 {
-	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
-	void *ptr = kspan_large_reuse(size, align, reuse_node(node), insist,
-				      zero);
+	void *ptr = reuse_large(size, align, gfp, node, zero);
 
 	if (likely(ptr))
 		return ptr;

@@ -8,6 +8,7 @@
 #include <linux/kspan.h>
 #include <linux/string.h>
 
+#include "api/deferred.h"
 #include "api/lookup.h"
 #include "base/counters.h"
 #include "base/meta.h"
@@ -156,7 +157,8 @@ static void read_memory(struct kspan_stats *out)
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
 			  count(&kspan_run_idle) + count(&kspan_region_sys) -
-			  count(&kspan_region_idle);
+			  count(&kspan_region_idle) -
+			  count(&kspan_deferred_bytes);
 	out->heap_idle = out->heap_sys - out->heap_inuse;
 	out->heap_released = atomic64_read(&kspan_heap_released);
 	out->mspan_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MSPAN]);
