@@ -4,11 +4,18 @@
  */
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/mutex.h>
 
 #include "base/gfp.h"
 #include "base/node.h"
 #include "heap/backing.h"
 #include "heap/page_heap.h"
+
+/*
+ * Held by whoever fills the reserves, who sleeps for memory meanwhile: two who
+ * find the same lack would each add a chunk.
+ */
+static DEFINE_MUTEX(fill_mutex);
 
 /* Heap pages to ask for first when a run of @nr_pages is needed. */
 static unsigned int first_try(unsigned int nr_pages, gfp_t gfp)
@@ -82,23 +89,22 @@ unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
 /**
  * kspan_page_heap_fill_reserve - bring every heap back to its reserve
  *
- * Context: Process context that may sleep.
+ * Context: Process context that may sleep for memory.
  * Return: 0 or the error that stopped it.
  */
 int kspan_page_heap_fill_reserve(void)
 {
 	struct kspan_page_heap *heap;
 	unsigned int lacks;
-	int node, err;
+	int node, err = 0;
 
+	mutex_lock(&fill_mutex);
 	for_each_kspan_node(node) {
 		heap = kspan_page_heap_of(node);
-		while ((lacks = kspan_page_heap_lacks(heap))) {
+		while (!err && (lacks = kspan_page_heap_lacks(heap)))
 			err = kspan_page_heap_grow(heap, lacks,
 						   GFP_KERNEL | __GFP_THISNODE);
-			if (err)
-				return err;
-		}
 	}
-	return 0;
+	mutex_unlock(&fill_mutex);
+	return err;
 }
