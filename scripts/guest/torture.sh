@@ -288,6 +288,27 @@ race()
 	check "check=$1: unload kspan after races" rmmod kspan
 }
 
+# reclaims: a client's shrinker that calls kspan_release() ran.
+reclaims()
+{
+	echo 2 >/proc/sys/vm/drop_caches
+	not_above 1 "$(cat /sys/module/kspan_reclaim/parameters/scans)"
+}
+
+# reclaim: kspan_release() and what else waits, from a WQ_MEM_RECLAIM worker, a
+# task with PF_MEMALLOC and a client's shrinker.
+reclaim()
+{
+	check "load kspan for clients that reclaim" insmod /kspan.ko
+	check "release from WQ_MEM_RECLAIM and PF_MEMALLOC" \
+		insmod /kspan_reclaim.ko
+	check "release from a client's shrinker" reclaims
+	check "unload kspan_reclaim" rmmod kspan_reclaim
+	check "nothing is left of it" is 0 kstat heap_objects
+	check "verify after it" is ok cat "$DIR/verify"
+	check "unload kspan after it" rmmod kspan
+}
+
 # outlive CHECK: objects that outlive kspan.
 outlive()
 {
@@ -448,6 +469,7 @@ for said in "unloaded with 3 live objects, 1048784 bytes" \
 	check "the log says '$said'" eval "dmesg | grep -q '$said'"
 done
 
+reclaim
 race 1
 race 2
 outlive 1
