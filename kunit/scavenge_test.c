@@ -227,7 +227,8 @@ static void busy_class_stays(struct kunit *test)
 	kspan_test_set_pace(100);
 	kspan_scavenge_start();
 	ticks = atomic_long_read(&kspan_nr_scavenge) + 3;
-	refills = flushes = 0;
+	refills = 0;
+	flushes = 0;
 	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); cond_resched()) {
 		for (i = 0; i < 1000; i++)
 			kspan_free(kspan_alloc(SIZE, GFP_KERNEL));

@@ -31,7 +31,7 @@
  * Return: the object; or NULL, and that is reported.
  */
 void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
-			 bool zero)
+			bool zero)
 {
 	void *ptr;
 	u8 was = KSPAN_OBJ_ZEROED;

@@ -173,7 +173,7 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
  * be off: there may be more for another call.
  */
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
-				    unsigned int nr, bool zero)
+				   unsigned int nr, bool zero)
 {
 	unsigned int ctx = kspan_context(), done = 0;
 	struct kspan_ctx_cache c;

@@ -374,7 +374,7 @@ unsigned long kspan_sc_nr_spans(unsigned int sc);
 void kspan_cache_drain_sc(unsigned int sc);
 void *kspan_cache_take(unsigned int sc, u8 *was);
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
-				    unsigned int nr, bool zero);
+				   unsigned int nr, bool zero);
 void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,

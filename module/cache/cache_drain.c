@@ -35,7 +35,7 @@ struct leaving {
 
 /* Take what a magazine holds to the depot or, failing that, to the spans. */
 static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
-			       struct leaving *leaving)
+		       struct leaving *leaving)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = leaving->nr;
 	struct kspan_mag *mag = leaving->mag, *empty;

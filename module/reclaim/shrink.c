@@ -154,7 +154,7 @@ static unsigned long shrinker_scan(struct shrinker *self,
 
 /* The last chance before a process is killed.  Context: may sleep. */
 static int oom_notify(struct notifier_block *self, unsigned long unused,
-			 void *freed)
+		      void *freed)
 {
 	*(unsigned long *)freed += kspan_reclaim(OOM_WAIT) >> PAGE_SHIFT;
 	atomic_long_inc(&kspan_nr_shrink);

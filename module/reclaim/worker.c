@@ -113,6 +113,7 @@ static void drain_work_fn(struct work_struct *work)
 	migrate_disable();
 	worker_ops->drain();
 	migrate_enable();
+	/* What was drained before the word; see kspan_drained(). */
 	smp_store_release(&job->done, asked);
 	/* Its lock orders the above with the look of who begins to wait. */
 	wake_up_all(&drain_wait);
@@ -147,6 +148,7 @@ static bool all_drained(void)
 	for_each_online_cpu(cpu) {
 		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
 
+		/* Pairs with the release where the work is done. */
 		if (smp_load_acquire(&job->done) != atomic_read(&job->asked))
 			return false;
 	}

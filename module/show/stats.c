@@ -58,7 +58,8 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 	unsigned int sc;
 
 	*out = (struct kspan_class_stats){};
-	out->nmalloc = out->nfree = atomic64_read(&kspan_sc_gone[class]);
+	out->nmalloc = atomic64_read(&kspan_sc_gone[class]);
+	out->nfree = out->nmalloc;
 	for_each_kspan_sc(sc) {
 		if (!kspan_sc_enter(sc))
 			continue;

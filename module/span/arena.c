@@ -269,9 +269,10 @@ static bool replace_window(struct kspan_window *old, struct kspan_window *window
 	else if (done)
 		index_base = ALIGN_DOWN(addr, KSPAN_FRAME_SIZE) -
 			     (FIRST_INDEX << KSPAN_FRAME_SHIFT);
-	/* Pairs with the dependent loads of kspan_span_of(). */
-	if (done)
+	if (done) {
+		/* Pairs with the dependent loads of kspan_span_of(). */
 		smp_store_release(&kspan_window, window);
+	}
 	raw_spin_unlock_irqrestore(&arena_lock, flags);
 	return done;
 }

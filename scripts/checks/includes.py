@@ -93,6 +93,21 @@ def check_kunit(root, say):
                 say(path, line, f'there is no "{name}" in module/ or kunit/')
 
 
+def check_rooms(root, say):
+    """The table of files in design.rst names each file of the module once."""
+    path = root / "Documentation/design.rst"
+    text = read(path).partition("\nRooms\n=====\n")[2]
+    table = re.search(r"(?ms)^=+  =+\n(.*?)^=+  =+\n", text)
+    listed = re.findall(r"(?m)^(\S+)", table.group(1)) if table else []
+    there = {name[:-2] for _, name in module_files(root)}
+    for name in sorted(there - set(listed)):
+        say(path, 1, f"{name} is not in the table of rooms")
+    for name in sorted(set(listed) - there):
+        say(path, 1, f"{name} is in the table of rooms and not in module/")
+    for name in sorted({name for name in listed if listed.count(name) > 1}):
+        say(path, 1, f"{name} is twice in the table of rooms")
+
+
 def check_clients(root, say):
     """Clients may include the public header and those of the kernel."""
     for top in CLIENTS:
@@ -117,7 +132,8 @@ def main():
     def say(path, line, what):
         findings.append(f"{path.relative_to(root)}:{line}: {what}")
 
-    for check in (check_module, check_public, check_kunit, check_clients):
+    for check in (check_module, check_public, check_kunit, check_clients,
+                  check_rooms):
         check(root, say)
     print("\n".join(findings), end="\n" if findings else "")
     sys.exit(bool(findings))
