@@ -35,7 +35,7 @@ static unsigned long a_of(const struct kspan_cache *c)
 /* What is kept in an object is not zeroed for the kernel's sake. */
 static bool want_zero(const struct kspan_cache *c, gfp_t gfp)
 {
-	return c->class.keeps ? gfp & __GFP_ZERO : kspan_want_zero(gfp);
+	return c->class.keeps ? !!(gfp & __GFP_ZERO) : kspan_want_zero(gfp);
 }
 
 /* Everything the fast path leaves out. */

@@ -5,6 +5,7 @@
  */
 #include "central/central.h"
 #include "sim.h"
+#include "sim_count.h"
 #include "sim_sections.h"
 
 /*
@@ -25,17 +26,6 @@ static void count_moved(unsigned int nr)
 		  sim_irq_moved <= SIM_MOVE_MAX);
 }
 
-/* The linker redirects the module's calls to these. */
-unsigned int __real_kspan_central_fill(int node, unsigned int sc,
-				       struct kspan_slot *slots,
-				       unsigned int want);
-void __real_kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
-				unsigned int nr);
-unsigned int __wrap_kspan_central_fill(int node, unsigned int sc,
-				       struct kspan_slot *slots,
-				       unsigned int want);
-void __wrap_kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
-				unsigned int nr);
 
 unsigned int __wrap_kspan_central_fill(int node, unsigned int sc,
 				       struct kspan_slot *slots,

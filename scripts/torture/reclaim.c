@@ -58,6 +58,7 @@ static void work_fn(struct work_struct *work)
 {
 	use_and_release();
 }
+
 static DECLARE_WORK(work, work_fn);
 
 static unsigned long count_objects(struct shrinker *self,

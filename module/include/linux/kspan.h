@@ -197,8 +197,12 @@ void kspan_mempool_free(void *element, void *pool_data);
 /*
  * With the scope of a variable: char *buf __free(kspan) = kspan_alloc(...);
  */
+#ifdef __has_include
 #if __has_include("linux/cleanup.h")
 #include <linux/cleanup.h>
+#endif
+#endif
+#ifdef DEFINE_FREE
 DEFINE_FREE(kspan, void *, if (!IS_ERR_OR_NULL(_T)) kspan_free(_T))
 #else
 static __always_inline void __free_kspan(void *var)
