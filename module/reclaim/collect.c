@@ -64,15 +64,3 @@ void kspan_collect(void)
 	atomic_long_inc(&kspan_nr_collect);
 	cmpxchg(&kspan_idle_state, self, KSPAN_IDLE_NONE);
 }
-
-/**
- * kspan_collect_again - let the next request that would fail collect
- *
- * The scavenger's, once a tick: what heaps keep changes with each.
- *
- * Context: Any.
- */
-void kspan_collect_again(void)
-{
-	WRITE_ONCE(kspan_idle_state, KSPAN_IDLE_UNKNOWN);
-}

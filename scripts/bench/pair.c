@@ -88,14 +88,14 @@ static noinline u64 touched_either(const struct bench_args *args)
 }
 
 /* Aligned to its size, as kmalloc() does it. */
-static __always_inline void *aligned_alloc(size_t size, gfp_t gfp)
+static __always_inline void *get_aligned(size_t size, gfp_t gfp)
 {
 	return kspan_alloc_aligned(size, size, gfp);
 }
 
 static noinline u64 aligned_kspan(const struct bench_args *args)
 {
-	return pair_loop(args, false, aligned_alloc, kspan_free);
+	return pair_loop(args, false, get_aligned, kspan_free);
 }
 
 static const unsigned int small_sizes[] = {

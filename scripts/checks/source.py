@@ -95,7 +95,12 @@ def spdx(path, text):
 
 def declared(header):
     """The functions that the public header declares, as {name: line}."""
-    text = without_comments(header)
+    # Without macros; another name of a function (__asm__) is no function.
+    text = re.sub(r"(?m)^[ \t]*#(?:.*\\\n)*.*$",
+                  lambda match: "\n" * match.group().count("\n"),
+                  without_comments(header))
+    text = re.sub(r"(?m)^[^;{}#]*\b__asm__\s*\([^;{}]*;",
+                  lambda match: "\n" * match.group().count("\n"), text)
     found = {}
     for line, match in matches(r"(?m)^(?!#|static\b|struct\s+\w+\s*\{)"
                                r"[\w \t]+[ \t*]+(\w+)\([^;{}]*\)[^;{}()]*"

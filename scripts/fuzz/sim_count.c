@@ -26,7 +26,6 @@ static void count_moved(unsigned int nr)
 		  sim_irq_moved <= SIM_MOVE_MAX);
 }
 
-
 unsigned int __wrap_kspan_central_fill(int node, unsigned int sc,
 				       struct kspan_slot *slots,
 				       unsigned int want)
