@@ -361,8 +361,7 @@ inline check_all()
 	balance_now = 0;
 	o = NOTHING;
 	n = 0;
-	b = 0;
-	i = 0;
+	b = 0; i = 0;
 	k = 0;
 	s = 0
 }
