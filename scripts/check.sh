@@ -109,7 +109,7 @@ kernel_scripts()
 		tar -xJf "$tar" -C "$dir.part" --strip-components=2 \
 			"$top"/scripts/{checkpatch.pl,spelling.txt} \
 			"$top"/scripts/{const_structs.checkpatch,kernel-doc} \
-			"$top/scripts/checks/coccinelle"
+			"$top/scripts/coccinelle"
 		mv -T "$dir.part" "$dir"
 	fi
 	printf '%s\n' "$dir"
@@ -380,7 +380,7 @@ step_cocci()
 	# stream_open.cocci warns about itself in any case.
 	{
 		printf '%s\n' "$ROOT"/scripts/checks/cocci/*.cocci
-		grep -rlw 'virtual report' "$scripts/checks/coccinelle" |
+		grep -rlw 'virtual report' "$scripts/coccinelle" |
 			grep -v /stream_open.cocci
 	} >"$TEMP/rules"
 	cd "$dir"
