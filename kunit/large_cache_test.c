@@ -261,6 +261,24 @@ static void regions_within_budget(struct kunit *test)
 			region_budget() / 2);
 }
 
+/* Free an object.  Return: the bytes of idle regions right after that. */
+static long free_and_look(void *ptr)
+{
+	kspan_free(ptr);
+	return atomic_long_read(&kspan_region_idle);
+}
+
+/* The same where the free must not sleep. */
+static long free_without_sleep(void *ptr)
+{
+	long idle;
+
+	preempt_disable();
+	idle = free_and_look(ptr);
+	preempt_enable();
+	return idle;
+}
+
 /*
  * With one object of random size at a time, whoever maps memory for it has no
  * more mapped than the budget plus that object.  A free that cannot sleep leaves
@@ -290,12 +308,7 @@ static void budget_at_every_moment(struct kunit *test)
 		grown = KSPAN_SINCE(&before, grow);
 		KUNIT_EXPECT_LE(test, (long)KSPAN_SINCE(&before, heap_sys),
 				limit);
-		if (step % 3)
-			preempt_disable();
-		kspan_free(ptr);
-		idle = atomic_long_read(&kspan_region_idle);
-		if (step % 3)
-			preempt_enable();
+		idle = step % 3 ? free_without_sleep(ptr) : free_and_look(ptr);
 		KUNIT_EXPECT_LE(test, idle, region_budget());
 	}
 	KUNIT_EXPECT_NULL(test, kspan_verify());

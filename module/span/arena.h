@@ -87,7 +87,7 @@ static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 	/* Or gcc scales it here, and then has an add where a load would do. */
 	OPTIMIZER_HIDE_VAR(page);
 	/* Entries change while others read them; see DOC: Locking. */
-	span = data_race(*(struct kspan_span **)(origin + page * sizeof(span)));
+	span = data_race(*(struct kspan_span **)(origin + page * sizeof(void *)));
 	OPTIMIZER_HIDE_VAR(span);
 	return span;
 }

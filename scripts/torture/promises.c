@@ -215,8 +215,8 @@ static int __init promises_init(void)
 	exact_sizes();
 	arguments_count_once();
 	reader_is_safe();
-	pr_info("%u broken, fortified string functions %s\n", nr_broken,
-		IS_ENABLED(CONFIG_FORTIFY_SOURCE) ? "on" : "off");
+	pr_info("%u broken, fortified string functions: %d\n", nr_broken,
+		IS_ENABLED(CONFIG_FORTIFY_SOURCE));
 	return nr_broken ? -EINVAL : 0;
 }
 module_init(promises_init);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /// All memory that kspan takes from the kernel is counted in one of the
-/// *_sys numbers.  Metadata therefore comes from meta.c, and what objects live
-/// in from compat.h by way of chunk.c and large.c.  Exceptions: arena.c counts
-/// the one page it maps many times, and a read of a debugfs file may hold a
-/// buffer while it lasts, as seq_file does.
+/// *_sys numbers.  Metadata therefore comes from meta.c, and the memory of
+/// objects from backing.c, which counts it, with compat.h below it.  Exceptions:
+/// arena.c counts the one page it maps many times; a read of a debugfs file may
+/// hold a buffer while it lasts, as seq_file does; and any.c gives memory that
+/// is not kspan's back to the kernel.
 // Directory: module
 // Options: --no-includes --include-headers
 
@@ -11,7 +12,7 @@ virtual report
 
 @meta@
 identifier fn =~ "^(k[mvzc]*(alloc|realloc)(_array|_node|_objs?)?|kvcalloc|k(mem|str|strn)dup|kv?free(_sensitive|_rcu)?|kmem_cache_.*|(__)?alloc_pages?(_node|_exact)?|(__)?free_pages(_exact)?|__free_page|__get_free_pages?|get_zeroed_page)$";
-position p : script:python() { not p[0].file.endswith(("/meta.c", "/arena.c")) and "/debugfs" not in p[0].file };
+position p : script:python() { not p[0].file.endswith(("/meta.c", "/arena.c", "/backing.c", "/any.c", "/compat.h")) and "/debugfs" not in p[0].file };
 @@
 
 fn@p(...)
@@ -38,7 +39,7 @@ fn << region.fn;
 coccilib.report.print_report(p[0], f"{fn}() outside compat.h: use kspan_vmalloc()")
 
 @giveback@
-position p : script:python() { not p[0].file.endswith(("/chunk.c", "/large.c")) };
+position p : script:python() { not p[0].file.endswith("/backing.c") };
 @@
 
 vfree@p(...)
@@ -47,4 +48,4 @@ vfree@p(...)
 p << giveback.p;
 @@
 
-coccilib.report.print_report(p[0], "vfree() outside chunk.c and large.c: give the region back through them")
+coccilib.report.print_report(p[0], "vfree() outside backing.c: give the memory back through it")
