@@ -87,6 +87,18 @@ static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 }
 
 /*
+ * Whether nothing may preempt the caller.  A kernel that does not count
+ * preemption is not preemptible in the kernel at all, and then only interrupts
+ * and sections without them count.
+ */
+static bool is_atomic(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
+		return !preemptible();
+	return in_interrupt() || irqs_disabled();
+}
+
+/*
  * Free a large object that was claimed.  Its span is the caller's, so preemption
  * may be on while the object is filled with zeros or poison, which takes long.
  * If the caller cannot be preempted a worker fills a long one.
@@ -99,7 +111,7 @@ static noinline void free_claimed_large(struct kspan_span *span,
 	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
-	} else if (unlikely(in_nmi() || (is_long_fill(span) && !preemptible()))) {
+	} else if (unlikely(in_nmi() || (is_long_fill(span) && is_atomic()))) {
 		kspan_defer_large(span);
 	} else {
 		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
