@@ -30,7 +30,7 @@ in_log()
 	return 1
 }
 
-# What %p prints: 32 bits, or a placeholder while there are no random numbers.
+# What %p prints: 32 bits, or (____ptrval____) while there are no random numbers.
 POINTER='((0{8})?[0-9a-f]{8}|[(]_+ptrval_+[)])'
 
 # pointers_are_hashed: objects are at multiples of 8, hashes of their addresses
