@@ -143,9 +143,9 @@ static void take_pages(struct list_head *pages)
 
 static void give_pages(struct list_head *pages)
 {
-	struct page *page, *next;
+	struct page *page;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
+	while ((page = list_first_entry_or_null(pages, struct page, lru))) {
 		list_del(&page->lru);
 		__free_page(page);
 	}
@@ -218,11 +218,11 @@ static void run_limit(void)
 		snprintf(result, sizeof(result), "no threads");
 		return;
 	}
-	while (atomic_read(&nr_asked) < nr_askers) {
+	do {
 		kspan_read_stats(&stats);
 		most = max(most, stats.sys);
 		cond_resched();
-	}
+	} while (atomic_read(&nr_asked) < nr_askers);
 	cpus_read_unlock();
 	for (i = 0; i < nr_askers; i++) {
 		got += !!ours[i];
