@@ -56,6 +56,7 @@ enum levels {
 	X(rcu, ANY)			\
 	X(bulk, ANY)			\
 	X(named_cache, ANY)		\
+	X(client_heap, ANY)		\
 	X(aligned, ANY)			\
 	X(badfree, ANY)			\
 	X(context, ANY)			\

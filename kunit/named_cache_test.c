@@ -363,7 +363,7 @@ static void typesafe(struct kunit *test)
 	/* No span has ended: the page still leads to the class. */
 	KUNIT_EXPECT_EQ(test, kspan_span_sc(kspan_test_span(objs[20])), sc);
 	rcu_read_unlock();
-	KUNIT_EXPECT_TRUE(test, kspan_drain_sc(sc));
+	KUNIT_EXPECT_TRUE(test, kspan_drain_classes(&c->class, 1));
 	KUNIT_EXPECT_EQ(test, (int)kspan_test_span(objs[20])->kind,
 			(int)KSPAN_NONE);
 	kspan_cache_destroy(c);

@@ -10,6 +10,7 @@
 #include <linux/printk.h>
 
 #include "api/alloc.h"
+#include "api/client_heap.h"
 #include "api/deferred.h"
 #include "api/named_cache.h"
 #include "api/rcu.h"
@@ -215,6 +216,7 @@ static const struct part parts[] = {
 	{ "depots", kspan_depot_init, kspan_depot_exit },
 	{ "large objects", kspan_large_init, kspan_large_exit },
 	{ "named caches", kspan_named_cache_init, kspan_named_cache_exit },
+	{ "heaps", kspan_client_heap_init, kspan_client_heap_exit },
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },

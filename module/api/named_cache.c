@@ -91,7 +91,7 @@ static size_t cache_bytes(const char *name)
 static void free_cache(struct kspan_cache *c)
 {
 	list_del(&c->list);
-	kspan_sc_end(&c->class);
+	kspan_sc_end_all(&c->class, 1);
 	kspan_meta_free(c, cache_bytes(c->name), KSPAN_SYS_OTHER);
 }
 
@@ -105,7 +105,7 @@ static void free_destroyed(void)
 		if (!c->destroyed)
 			continue;
 		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
-		if (nmalloc == nfree && kspan_drain_sc(c->class.sc))
+		if (nmalloc == nfree && kspan_drain_classes(&c->class, 1))
 			free_cache(c);
 	}
 }
@@ -208,7 +208,7 @@ void kspan_cache_destroy(struct kspan_cache *c)
 	/* It may be a function of a module that goes. */
 	WRITE_ONCE(c->class.ctor, NULL);
 	c->destroyed = true;
-	if (kspan_drain_sc(c->class.sc))
+	if (kspan_drain_classes(&c->class, 1))
 		free_cache(c);
 	mutex_unlock(&caches_mutex);
 }

@@ -16,6 +16,7 @@
 #include <linux/string.h>
 
 #include "api/alloc.h"
+#include "api/client_heap.h"
 #include "api/free.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
@@ -107,7 +108,12 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 	/* It can be done without. */
 	if (shrink)
 		gfp = (gfp | KSPAN_GFP_TRY) & ~__GFP_NOFAIL;
-	new = data ? kspan_alloc_data(new_size, gfp) : kspan_alloc(new_size, gfp);
+	if (unlikely(!kspan_sc_is_static(span->sc) && kspan_client_heap_of(ptr)))
+		new = kspan_heap_alloc(kspan_client_heap_of(ptr), new_size, gfp);
+	else if (data)
+		new = kspan_alloc_data(new_size, gfp);
+	else
+		new = kspan_alloc(new_size, gfp);
 	if (!new && shrink) {
 		shrink_in_place((void *)ptr, old, new_size, kspan_want_zero(gfp));
 		return kspan_sanitize_resize((void *)ptr, new_size, gfp);

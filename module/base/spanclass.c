@@ -145,24 +145,25 @@ int kspan_sc_publish(struct kspan_span_class *class)
 }
 
 /**
- * kspan_sc_withdraw - take a span class out of the table
- * @class: one without spans
- * @nr: objects that were allocated from it, ever
+ * kspan_sc_withdraw - take span classes out of the table
+ * @class: those without spans, one after the other
+ * @nr: how many
  *
- * Who has just detached its last span looks at the class once more; then nobody
- * finds it; then nobody uses it.
+ * Who has just detached the last span of one looks at it once more; then nobody
+ * finds them; then nobody uses them.
  *
  * Context: Process context that may sleep.
  */
-void kspan_sc_withdraw(struct kspan_span_class *class, u64 nr)
+void kspan_sc_withdraw(struct kspan_span_class *class, unsigned int nr)
 {
-	WRITE_ONCE(class->gone, true);
-	atomic64_add(nr, &kspan_sc_gone[class->class]);
-	if (!class->class)
-		atomic64_add(nr * class->info.size, &kspan_sc_gone_bytes);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(class[i].gone, true);
 	synchronize_rcu();
 	mutex_lock(&sc_mutex);
-	WRITE_ONCE(*place_of(class->sc), NULL);
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(*place_of(class[i].sc), NULL);
 	mutex_unlock(&sc_mutex);
 	synchronize_rcu();
 }

@@ -25,6 +25,7 @@
 
 #include "base/sizeclass.h"
 
+struct kspan_heap;
 struct kspan_sc_home;
 struct kspan_sc_cpu;
 
@@ -48,6 +49,10 @@ struct kspan_sc_cpu;
  * @keeps: whether nothing may write to its free objects, which keep what is in
  *	them from one user to the next; set once
  * @rcu: whether spans end only after a grace period; set once
+ * @heap: the client's heap that it belongs to, or NULL; set once
+ * @nr_large: of a heap's class 0: its live large objects
+ * @large_bytes: and their bytes
+ * @large_asked: and the bytes of all there ever were
  * @gone: whether it is about to leave the table
  * @name: of the cache or heap it belongs to; set once
  */
@@ -66,6 +71,10 @@ struct kspan_span_class {
 	bool gone;
 	void (*ctor)(void *obj);
 	const char *name;
+	struct kspan_heap *heap;
+	atomic_long_t nr_large;
+	atomic64_t large_bytes;
+	atomic64_t large_asked;
 };
 
 /*
@@ -203,9 +212,15 @@ static inline bool kspan_sc_is_rcu(unsigned int sc)
 	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->rcu;
 }
 
+/* Whether a span class is a client's heap's. */
+static inline bool kspan_sc_is_heap(unsigned int sc)
+{
+	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->heap;
+}
+
 bool kspan_sc_figures(struct kspan_class *info, size_t size);
 int kspan_sc_publish(struct kspan_span_class *class);
-void kspan_sc_withdraw(struct kspan_span_class *class, u64 nr);
+void kspan_sc_withdraw(struct kspan_span_class *class, unsigned int nr);
 int kspan_sc_init(void);
 void kspan_sc_exit(void);
 

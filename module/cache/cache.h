@@ -369,7 +369,7 @@ bool kspan_cache_swap_free(const struct kspan_span *span);
 int kspan_sc_init_cpus(struct kspan_span_class *class);
 void kspan_sc_free_cpus(struct kspan_span_class *class);
 int kspan_sc_begin(struct kspan_span_class *class, bool magazines);
-void kspan_sc_end(struct kspan_span_class *class);
+void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr);
 unsigned long kspan_sc_nr_spans(unsigned int sc);
 void kspan_cache_drain_sc(unsigned int sc);
 void *kspan_cache_take(unsigned int sc, u8 *was);

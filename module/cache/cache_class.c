@@ -14,7 +14,8 @@
 /**
  * kspan_sc_begin - give a span class all that it needs
  * @class: its figures and everything else that is set once
- * @magazines: whether it has magazines
+ * @magazines: whether it has objects, and so magazines; that of a heap's large
+ *	objects has none
  *
  * Context: Process context that may sleep.
  * Return: 0 or an error, and nothing is left behind.
@@ -35,15 +36,33 @@ int kspan_sc_begin(struct kspan_span_class *class, bool magazines)
 	return err;
 }
 
-/* Give back what kspan_sc_begin() gave.  Context: as kspan_sc_withdraw(). */
-void kspan_sc_end(struct kspan_span_class *class)
+/**
+ * kspan_sc_end_all - give back what kspan_sc_begin() gave
+ * @class: span classes without spans, one after the other
+ * @nr: how many
+ *
+ * Context: as kspan_sc_withdraw().
+ */
+void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr)
 {
 	u64 nmalloc, nfree;
+	unsigned int i;
 
-	kspan_cache_count(class->sc, &nmalloc, &nfree);
-	kspan_sc_withdraw(class, nmalloc);
-	kspan_sc_free_cpus(class);
-	kspan_sc_free_homes(class);
+	for (i = 0; i < nr; i++) {
+		if (!class[i].cpu)
+			continue;
+		kspan_cache_count(class[i].sc, &nmalloc, &nfree);
+		WRITE_ONCE(class[i].gone, true);
+		atomic64_add(nmalloc, &kspan_sc_gone[class[i].class]);
+		if (!class[i].class)
+			atomic64_add(nmalloc * class[i].info.size,
+				     &kspan_sc_gone_bytes);
+	}
+	kspan_sc_withdraw(class, nr);
+	for (i = 0; i < nr; i++) {
+		kspan_sc_free_cpus(&class[i]);
+		kspan_sc_free_homes(&class[i]);
+	}
 }
 
 /**

@@ -19,6 +19,11 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 	unsigned long loaded = 0, unloaded = 0;
 	unsigned int cpu, ctx;
 
+	*nmalloc = 0;
+	*nfree = 0;
+	/* It has no objects of its own; see kspan_sc_begin(). */
+	if (!kspan_sc_has_mags(sc))
+		return;
 	for_each_possible_cpu(cpu) {
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
@@ -38,6 +43,8 @@ unsigned long kspan_cache_held(unsigned int sc)
 	unsigned int cpu, ctx;
 	unsigned long held = 0;
 
+	if (!kspan_sc_has_mags(sc))
+		return 0;
 	for_each_possible_cpu(cpu) {
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);

@@ -327,7 +327,8 @@ static unsigned int flush_home_locked(struct kspan_central *central,
 		if (span->nr_free != span->nr_objs)
 			continue;
 		kspan_counter_add(central->nr_empty, 1);
-		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE)
+		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE &&
+		    !kspan_sc_is_heap(sc))
 			detach_empty_locked(central, span, empty);
 	}
 	return done;

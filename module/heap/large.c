@@ -19,6 +19,7 @@
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -365,6 +366,36 @@ void kspan_large_quarantine(struct kspan_span *span)
 }
 
 /**
+ * kspan_large_enter - let a large object belong to a client's heap
+ * @span: its span, the caller's
+ * @class: the heap's span class for that
+ *
+ * Context: Any, with preemption off.
+ */
+void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class)
+{
+	kspan_large_of(span)->owned = usable_bytes(span);
+	atomic_long_inc(&class->nr_large);
+	atomic64_add(usable_bytes(span), &class->large_bytes);
+	atomic64_add(usable_bytes(span), &class->large_asked);
+	WRITE_ONCE(span->sc, class->sc);
+}
+
+/* The end of that.  Context: the span is claimed. */
+static void leave(struct kspan_span *span)
+{
+	struct kspan_span_class *class;
+
+	rcu_read_lock();
+	class = kspan_sc_find(span->sc);
+	atomic64_add(-(s64)kspan_large_of(span)->owned, &class->large_bytes);
+	WRITE_ONCE(span->sc, 0);
+	/* Last: without an object the heap may end. */
+	atomic_long_sub(1, &class->nr_large);
+	rcu_read_unlock();
+}
+
+/**
  * kspan_large_free - take a large object back
  * @span: its span, claimed
  *
@@ -373,6 +404,8 @@ void kspan_large_quarantine(struct kspan_span *span)
  */
 bool kspan_large_free(struct kspan_span *span)
 {
+	if (unlikely(span->sc))
+		leave(span);
 	if (kspan_redzone_on())
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())

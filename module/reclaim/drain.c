@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Draining one span class everywhere: what the end of a named cache needs.
+ * Draining span classes everywhere: what the end of a named cache or of a
+ * client's heap needs.
  */
 #include <linux/delay.h>
 #include <linux/mutex.h>
 
 #include "base/node.h"
+#include "base/spanclass.h"
 #include "cache/cache.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -16,43 +18,67 @@
 #define DRAIN_TRIES	3U
 #define DRAIN_PAUSE_MS	2U
 
-/* The class that drain_here() is about; one at a time. */
+/* The classes that drain_here() is about; one caller at a time. */
 static DEFINE_MUTEX(drain_mutex);
-static unsigned int drain_sc;
+static const struct kspan_span_class *drain_class;
+static unsigned int drain_nr;
 
 static void drain_here(void)
 {
-	kspan_cache_drain_sc(READ_ONCE(drain_sc));
+	unsigned int i;
+
+	for (i = 0; i < READ_ONCE(drain_nr); i++)
+		kspan_cache_drain_sc(READ_ONCE(drain_class)[i].sc);
+}
+
+static unsigned long nr_spans(const struct kspan_span_class *class,
+			      unsigned int nr)
+{
+	unsigned long spans = 0;
+
+	while (nr--)
+		spans += kspan_sc_nr_spans(class[nr].sc);
+	return spans;
+}
+
+static void drain_shared(unsigned int sc)
+{
+	int node;
+
+	for_each_kspan_node(node)
+		kspan_depot_drain(node, sc, true);
+	for_each_kspan_node(node)
+		kspan_central_drain(node, sc);
 }
 
 /**
- * kspan_drain_sc - return all free objects of a span class to the page heap
- * @sc: span class
+ * kspan_drain_classes - return all free objects of span classes to the page heap
+ * @class: dynamic span classes, one after the other
+ * @nr: how many
  *
  * Context: Process context that may sleep, is not a hotplug callback and does
  * not keep CPUs from going.
- * Return: whether it has no span left.
+ * Return: whether they have no span left.
  */
-bool kspan_drain_sc(unsigned int sc)
+bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr)
 {
-	unsigned int tries;
-	int node;
+	unsigned int tries, i;
 
 	mutex_lock(&drain_mutex);
-	WRITE_ONCE(drain_sc, sc);
-	for (tries = 0; tries < DRAIN_TRIES; tries++) {
+	WRITE_ONCE(drain_class, class);
+	WRITE_ONCE(drain_nr, nr);
+	for (tries = 0; tries < DRAIN_TRIES && nr_spans(class, nr); tries++) {
 		if (tries)
 			msleep(DRAIN_PAUSE_MS);
 		kspan_on_each_cpu(drain_here);
-		for_each_kspan_node(node)
-			kspan_depot_drain(node, sc, true);
-		for_each_kspan_node(node)
-			kspan_central_drain(node, sc);
-		if (!kspan_sc_nr_spans(sc))
-			break;
+		for (i = 0; i < nr; i++)
+			drain_shared(class[i].sc);
 	}
+	/* Magazines without objects hold nobody's span. */
+	if (!tries)
+		kspan_on_each_cpu(drain_here);
 	mutex_unlock(&drain_mutex);
 	/* They are in no list any more, but have the class still. */
 	kspan_central_drop_held();
-	return !kspan_sc_nr_spans(sc);
+	return !nr_spans(class, nr);
 }

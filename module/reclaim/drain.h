@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * drain.h - the end of a span class's idle memory.
+ * drain.h - the end of what idles of some span classes.
  */
 #ifndef KSPAN_DRAIN_H
 #define KSPAN_DRAIN_H
 
 #include <linux/types.h>
 
-bool kspan_drain_sc(unsigned int sc);
+struct kspan_span_class;
+
+bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr);
 
 #endif /* KSPAN_DRAIN_H */

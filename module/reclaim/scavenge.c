@@ -99,8 +99,10 @@ static void drain_shared(bool all)
 			continue;
 		for_each_kspan_node(node)
 			kspan_depot_drain(node, sc, all);
-		for_each_kspan_node(node)
-			kspan_central_drain(node, sc);
+		/* Others get a heap's memory only if it is short, or at the user's word. */
+		if (all || !kspan_sc_is_heap(sc))
+			for_each_kspan_node(node)
+				kspan_central_drain(node, sc);
 		kspan_sc_leave();
 	}
 }

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "api/client_heap.h"
 #include "api/named_cache.h"
 #include "base/inject.h"
 #include "base/params.h"
@@ -88,6 +89,23 @@ static int caches_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(caches);
 
+static void show_heap(struct kspan_heap *h, void *m)
+{
+	struct kspan_heap_stats row;
+
+	kspan_client_heap_read(h, &row);
+	seq_printf(m, "%s %llu %llu %llu %llu %llu 0\n", h->name, row.bytes,
+		   row.objects, row.peak, row.asked, row.spans);
+}
+
+static int heaps_show(struct seq_file *m, void *unused)
+{
+	seq_puts(m, "name bytes objects peak asked spans limit\n");
+	kspan_client_heap_walk(show_heap, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(heaps);
+
 static int verify_show(struct seq_file *m, void *unused)
 {
 	const char *wrong = kspan_verify();
@@ -141,6 +159,7 @@ void kspan_debugfs_init(void)
 	debugfs_create_file("stats", 0400, debugfs_dir, NULL, &stats_fops);
 	debugfs_create_file("by_size", 0400, debugfs_dir, NULL, &by_size_fops);
 	debugfs_create_file("caches", 0400, debugfs_dir, NULL, &caches_fops);
+	debugfs_create_file("heaps", 0400, debugfs_dir, NULL, &heaps_fops);
 	debugfs_create_file("verify", 0400, debugfs_dir, NULL, &verify_fops);
 	debugfs_create_file("memory_limit", 0600, debugfs_dir, NULL,
 			    &memory_limit_fops);

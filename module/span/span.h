@@ -189,6 +189,7 @@ struct kspan_span {
  *	large_cache_lock
  * @epoch: the large cache's when the span was put there
  * @fit_pages: region: heap pages of the largest object it is meant for; set once
+ * @owned: bytes that it counts with in its client's heap; its client's
  * @shrunk: the object was resized to less than its pages, and stays all the same;
  *	its client's
  */
@@ -197,6 +198,7 @@ struct kspan_large {
 	struct list_head lru;
 	u32 epoch;
 	u32 fit_pages;
+	unsigned long owned;
 	bool shrunk;
 } __aligned(64);
 

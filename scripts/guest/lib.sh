@@ -134,6 +134,7 @@ debugfs_files()
 	400 stats
 	400 by_size
 	400 caches
+	400 heaps
 	400 arenas
 	400 spans
 	400 verify

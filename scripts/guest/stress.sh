@@ -168,7 +168,7 @@ start_loops()
 	# still use that tenth.
 	echo 1000 >$SCALE
 	touch $STRESS/on
-	for file in stats by_size arenas spans memory_limit; do
+	for file in stats by_size caches heaps arenas spans memory_limit; do
 		beside "read_$file" reads $file
 	done
 	beside verify verifies

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches.  A few exist for the whole run, and their objects are used like
- * all others.  A thread also creates a short-lived cache now and then, fills
- * it, empties it, and destroys it.
+ * Named caches and heaps: a few that last as long as the run, whose objects go
+ * through the same hands as all others, and short ones, which a thread makes,
+ * fills, empties and destroys.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -15,8 +15,9 @@
 
 static const size_t sizes[] = { 24, 200, 1000, 5000 };
 static struct kspan_cache *lasting[ARRAY_SIZE(sizes)];
+static struct kspan_heap *lasting_heap;
 
-/* Create the caches of the whole run.  Return: 0 or -ENOMEM. */
+/* Make those that last.  Return: 0 or -ENOMEM. */
 int torture_caches_init(void)
 {
 	unsigned int i;
@@ -29,19 +30,21 @@ int torture_caches_init(void)
 		if (!lasting[i])
 			return -ENOMEM;
 	}
-	return 0;
+	lasting_heap = kspan_heap_create("kspan_torture", 0);
+	return lasting_heap ? 0 : -ENOMEM;
 }
 
-/* Destroy them.  Context: all their objects have been freed. */
+/* End them.  Context: no object of theirs lives. */
 void torture_caches_exit(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		kspan_cache_destroy(lasting[i]);
+	kspan_heap_destroy(lasting_heap);
 }
 
-/* Allocate from one of them; the object may be freed by kspan_free(). */
+/* An object of one that lasts; anybody may free it by kspan_free(). */
 void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 			 gfp_t gfp)
 {
@@ -52,7 +55,7 @@ void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 	obj->ptr = kspan_cache_alloc(lasting[i], gfp);
 }
 
-/* The whole life of a short-lived cache. */
+/* The life of a cache. */
 void torture_cache_life(struct torture_ctx *ctx)
 {
 	struct torture_obj obj[SHORT_OBJS];
@@ -80,4 +83,43 @@ void torture_cache_life(struct torture_ctx *ctx)
 	}
 	torture_count(ctx, TORTURE_OPS, 2 * nr);
 	kspan_cache_destroy(c);
+}
+
+/* An object of the heap that lasts; anybody may free or resize it. */
+void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
+			gfp_t gfp)
+{
+	obj->size = torture_pick_size(ctx, 16);
+	obj->ptr = kspan_heap_alloc(lasting_heap, obj->size, gfp);
+}
+
+/* The life of a heap; what it does not free itself goes with it. */
+void torture_heap_life(struct torture_ctx *ctx)
+{
+	struct kspan_heap *h = kspan_heap_create("kspan_torture_short", 0);
+	struct torture_obj obj[SHORT_OBJS];
+	unsigned int i, nr;
+	size_t left;
+
+	if (!h)
+		return;
+	for (nr = 0; nr < SHORT_OBJS; nr++) {
+		obj[nr].kind = TORTURE_PLAIN;
+		obj[nr].size = torture_pick_size(ctx, 17);
+		obj[nr].ptr = kspan_heap_alloc(h, obj[nr].size, GFP_KERNEL);
+		if (!obj[nr].ptr)
+			break;
+		torture_obj_born(ctx, &obj[nr], false);
+	}
+	for (i = 0; i < nr / 2; i++) {
+		torture_obj_check(ctx, &obj[i]);
+		kspan_free(obj[i].ptr);
+	}
+	for (; i < nr; i++)
+		torture_obj_check(ctx, &obj[i]);
+	torture_count(ctx, TORTURE_OPS, 2 * nr);
+	left = kspan_heap_destroy_all(h);
+	if (left != nr - nr / 2)
+		torture_fail("%s: a heap ends with %zu of %u objects", ctx->name,
+			     left, nr - nr / 2);
 }

@@ -167,7 +167,7 @@ static void alloc_string(struct torture_ctx *ctx, struct torture_obj *obj,
 
 static void (*const ways[])(struct torture_ctx *ctx, struct torture_obj *obj,
 			    gfp_t gfp) = {
-	torture_cache_alloc,
+	torture_cache_alloc, torture_heap_alloc,
 	alloc_zeroed, alloc_data, alloc_tiny, alloc_node, alloc_aligned,
 	alloc_large, alloc_string,
 };
@@ -219,6 +219,8 @@ static void op_odd(struct torture_thread *t)
 	/* Rarely, as it waits for every CPU. */
 	if (torture_once_in(&t->ctx, 20000))
 		torture_cache_life(&t->ctx);
+	if (torture_once_in(&t->ctx, 20000))
+		torture_heap_life(&t->ctx);
 }
 
 static void op_realloc(struct torture_thread *t)

@@ -101,6 +101,9 @@ void torture_caches_exit(void);
 void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 			 gfp_t gfp);
 void torture_cache_life(struct torture_ctx *ctx);
+void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
+			gfp_t gfp);
+void torture_heap_life(struct torture_ctx *ctx);
 void torture_obj_fill(struct torture_ctx *ctx, struct torture_obj *obj);
 void torture_obj_check(struct torture_ctx *ctx, const struct torture_obj *obj);
 void torture_obj_check_head(struct torture_ctx *ctx,

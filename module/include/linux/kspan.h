@@ -284,6 +284,17 @@ void kspan_cache_free_bulk(struct kspan_cache *c, size_t n, void **objs);
 unsigned int kspan_cache_size(const struct kspan_cache *c);
 void kspan_cache_destroy(struct kspan_cache *c);
 
+/* heaps: a client's own set of size classes, apart from all others */
+struct kspan_heap;
+struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
+	__must_check;
+void *kspan_heap_alloc(struct kspan_heap *h, size_t size, gfp_t gfp)
+	__malloc __must_check;
+void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
+	__malloc __must_check;
+void kspan_heap_destroy(struct kspan_heap *h);
+size_t kspan_heap_destroy_all(struct kspan_heap *h);
+
 /* control and numbers */
 size_t kspan_release(void);
 void kspan_read_stats(struct kspan_stats *out);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Heaps of clients: how they begin and end, and what they hold.
+ *
+ * A heap has a span class of its own for each size class, so its spans hold
+ * objects of nobody else, and all its numbers follow from those that its span
+ * classes have anyway.  One that is destroyed with live objects stays for the
+ * frees that may come; the next heap that is made or destroyed removes it when
+ * they are gone.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kspan.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "api/client_heap.h"
+#include "api/deferred.h"
+#include "api/free.h"
+#include "base/meta.h"
+#include "cache/cache.h"
+#include "reclaim/drain.h"
+#include "span/arena.h"
+
+/* All heaps; the list changes, and heaps end, under the mutex. */
+static DEFINE_MUTEX(heaps_mutex);
+static LIST_HEAD(heaps);
+
+static size_t heap_bytes(const char *name)
+{
+	return sizeof(struct kspan_heap) + strlen(name) + 1;
+}
+
+static void copy_name(char *to, const char *name)
+{
+	/* It is a word of a line in debugfs. */
+	for (; *name; name++)
+		*to++ = *name > ' ' && *name < 0x7f ? *name : '_';
+	*to = '\0';
+}
+
+static void free_heap(struct kspan_heap *h)
+{
+	kspan_sc_end_all(h->class, ARRAY_SIZE(h->class));
+	kspan_meta_free(h, heap_bytes(h->name), KSPAN_SYS_OTHER);
+}
+
+/* Whether no object of a heap is live; large ones count as well. */
+static bool is_unused(struct kspan_heap *h)
+{
+	struct kspan_heap_stats stats;
+
+	kspan_client_heap_read(h, &stats);
+	return !stats.objects;
+}
+
+/* Remove a heap that is in no use any more.  Return: whether it has gone. */
+static bool try_to_free(struct kspan_heap *h)
+{
+	if (!is_unused(h) || !kspan_drain_classes(h->class, ARRAY_SIZE(h->class)))
+		return false;
+	list_del(&h->list);
+	free_heap(h);
+	return true;
+}
+
+static void free_destroyed(void)
+{
+	struct kspan_heap *h, *next;
+
+	list_for_each_entry_safe(h, next, &heaps, list)
+		if (h->destroyed)
+			try_to_free(h);
+}
+
+static struct kspan_heap *make_heap(const char *name)
+{
+	struct kspan_heap *h;
+	unsigned int i;
+
+	h = kspan_meta_alloc(heap_bytes(name), KSPAN_SYS_OTHER, GFP_KERNEL);
+	if (!h)
+		return NULL;
+	copy_name(h->name, name);
+	for (i = 0; i < ARRAY_SIZE(h->class); i++) {
+		h->class[i].info = kspan_classes[i ?: KSPAN_NR_CLASSES];
+		h->class[i].class = i;
+		h->class[i].kind = KSPAN_PTR;
+		h->class[i].heap = h;
+		h->class[i].name = h->name;
+		if (kspan_sc_begin(&h->class[i], i)) {
+			kspan_sc_end_all(h->class, i);
+			kspan_meta_free(h, heap_bytes(name), KSPAN_SYS_OTHER);
+			return NULL;
+		}
+	}
+	return h;
+}
+
+/**
+ * kspan_heap_create - make a heap for a client
+ * @name: its name, copied; names need not differ
+ * @flags: 0
+ *
+ * Context: Process context that may sleep.
+ * Return: the heap; or NULL, with a warning.
+ */
+struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
+{
+	const char *why = "there is no memory";
+	struct kspan_heap *h = NULL;
+
+	if (!name || !*name) {
+		why = "it has no name";
+	} else if (flags) {
+		why = "unknown flags";
+	} else {
+		mutex_lock(&heaps_mutex);
+		free_destroyed();
+		h = make_heap(name);
+		if (h)
+			list_add_tail(&h->list, &heaps);
+		mutex_unlock(&heaps_mutex);
+	}
+	if (!h)
+		pr_warn("no heap %s: %s\n", name ?: "(null)", why);
+	return h;
+}
+EXPORT_SYMBOL_GPL(kspan_heap_create);
+
+/* Wait for all frees of a heap's objects that have been asked for. */
+static void settle(void)
+{
+	kspan_rcu_barrier();
+	kspan_deferred_flush();
+}
+
+static void end_heap(struct kspan_heap *h)
+{
+	struct kspan_heap_stats stats;
+
+	mutex_lock(&heaps_mutex);
+	kspan_client_heap_read(h, &stats);
+	if (stats.objects)
+		pr_warn("heap %s destroyed with %llu live objects, %llu bytes; their memory is kept\n",
+			h->name, stats.objects, stats.bytes);
+	h->destroyed = true;
+	try_to_free(h);
+	mutex_unlock(&heaps_mutex);
+}
+
+/**
+ * kspan_heap_destroy - end a client's heap
+ * @h: the heap, or NULL
+ *
+ * Objects that are left are reported with their number and bytes.  Their memory
+ * stays theirs, and kspan_free() still takes them.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ */
+void kspan_heap_destroy(struct kspan_heap *h)
+{
+	if (!h)
+		return;
+	settle();
+	end_heap(h);
+}
+EXPORT_SYMBOL_GPL(kspan_heap_destroy);
+
+/* Free the object at an address if it is live.  Return: whether it was. */
+static bool free_left(unsigned long addr)
+{
+	void *ptr = (void *)addr;
+
+	if (!kspan_owns(ptr))
+		return false;
+	kspan_free(ptr);
+	return true;
+}
+
+/* Free what is live of a span.  Return: how many objects. */
+static size_t free_span(struct kspan_heap *h, unsigned long page)
+{
+	unsigned int i, nr, sc;
+	unsigned long base = 0, size = 0;
+	struct kspan_span *span;
+	size_t freed = 0;
+
+	preempt_disable();
+	span = kspan_span_find((void *)page);
+	sc = span->kind == KSPAN_NONE ? 0 : READ_ONCE(span->sc);
+	nr = span->kind == KSPAN_LARGE ? 1 : span->nr_objs;
+	if (!kspan_sc_is_static(sc) && kspan_sc_find(sc)->heap == h &&
+	    ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE) == page) {
+		base = span->base;
+		size = kspan_span_size(span);
+	}
+	preempt_enable();
+	/* It stays the heap's for as long as one of its objects lives. */
+	for (i = 0; base && i < nr; i++)
+		freed += free_left(base + i * size);
+	cond_resched();
+	return freed;
+}
+
+/**
+ * kspan_heap_destroy_all - end a client's heap with all that is in it
+ * @h: the heap, or NULL
+ *
+ * Nobody allocates from the heap any more, nor frees any of its objects.  A free
+ * of one later is a bad or a double free.
+ *
+ * Context: Process context that may sleep and is not a hotplug callback.
+ * Return: how many objects were left, and are free now.
+ */
+size_t kspan_heap_destroy_all(struct kspan_heap *h)
+{
+	unsigned long addr = 0, i;
+	size_t freed = 0;
+
+	if (!h)
+		return 0;
+	settle();
+	while (kspan_arena_frame(&addr)) {
+		for (i = 0; i < KSPAN_FRAME_PAGES; i++)
+			freed += free_span(h, addr + (i << KSPAN_PAGE_SHIFT));
+		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
+			break;
+		addr += KSPAN_FRAME_SIZE;
+	}
+	end_heap(h);
+	return freed;
+}
+EXPORT_SYMBOL_GPL(kspan_heap_destroy_all);
+
+/**
+ * kspan_client_heap_read - read the numbers of a heap
+ * @h: the heap, which stays
+ * @out: the result
+ *
+ * Context: Any but NMI.
+ */
+void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out)
+{
+	u64 nmalloc, nfree, peak, large;
+	unsigned int i;
+
+	*out = (struct kspan_heap_stats){};
+	for (i = 1; i < ARRAY_SIZE(h->class); i++) {
+		kspan_cache_count(h->class[i].sc, &nmalloc, &nfree);
+		out->objects += nmalloc - nfree;
+		out->bytes += (nmalloc - nfree) * h->class[i].info.size;
+		out->asked += nmalloc * h->class[i].info.size;
+		out->spans += kspan_sc_nr_spans(h->class[i].sc);
+	}
+	large = atomic_long_read(&h->class[0].nr_large);
+	out->objects += large;
+	out->spans += large;
+	out->bytes += atomic64_read(&h->class[0].large_bytes);
+	out->asked += atomic64_read(&h->class[0].large_asked);
+	peak = atomic64_read(&h->peak);
+	if (out->bytes > peak) {
+		atomic64_set(&h->peak, out->bytes);
+		peak = out->bytes;
+	}
+	out->peak = peak;
+}
+
+/* Look at the peak, once a jiffy at most.  Context: Any but NMI. */
+void kspan_client_heap_sample(struct kspan_heap *h)
+{
+	struct kspan_heap_stats stats;
+
+	if (READ_ONCE(h->sampled) == jiffies)
+		return;
+	WRITE_ONCE(h->sampled, jiffies);
+	kspan_client_heap_read(h, &stats);
+}
+
+/**
+ * kspan_client_heap_of - the heap that an object is from
+ * @ptr: a live object
+ *
+ * Context: Any.
+ * Return: the heap, or NULL if it is from none.
+ */
+struct kspan_heap *kspan_client_heap_of(const void *ptr)
+{
+	struct kspan_heap *h = NULL;
+	unsigned int sc;
+
+	preempt_disable();
+	sc = READ_ONCE(kspan_span_find(ptr)->sc);
+	if (!kspan_sc_is_static(sc))
+		h = kspan_sc_find(sc)->heap;
+	preempt_enable();
+	return h;
+}
+
+/**
+ * kspan_client_heap_walk - call a function for each heap
+ * @fn: the function; may sleep
+ * @arg: handed on
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_client_heap_walk(kspan_client_heap_fn fn, void *arg)
+{
+	struct kspan_heap *h;
+
+	mutex_lock(&heaps_mutex);
+	list_for_each_entry(h, &heaps, list)
+		fn(h, arg);
+	mutex_unlock(&heaps_mutex);
+}
+
+/* Context: module load. */
+int kspan_client_heap_init(void)
+{
+	return 0;
+}
+
+/*
+ * Report the heaps that no client has destroyed, and remove all.  Context:
+ * module unload; the per-CPU caches and depots are empty.
+ */
+void kspan_client_heap_exit(void)
+{
+	struct kspan_heap *h, *next;
+
+	mutex_lock(&heaps_mutex);
+	list_for_each_entry_safe(h, next, &heaps, list) {
+		if (!h->destroyed)
+			pr_warn("heap %s was never destroyed\n", h->name);
+		list_del(&h->list);
+		free_heap(h);
+	}
+	mutex_unlock(&heaps_mutex);
+}

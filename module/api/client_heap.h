@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * client_heap.h - the heaps of clients: what kspan's own files need of them.
+ */
+#ifndef KSPAN_CLIENT_HEAP_H
+#define KSPAN_CLIENT_HEAP_H
+
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "base/spanclass.h"
+
+/**
+ * struct kspan_heap - a client's heap
+ * @class: its span classes by size class; the fast path reads their index.
+ *	That of class 0 has no spans: large objects carry its number
+ * @list: place in the list of all, under heaps_mutex
+ * @destroyed: whether its client has destroyed it, with objects left; under
+ *	heaps_mutex
+ * @peak: most live bytes that were seen
+ * @sampled: jiffies when they were last looked at for @peak
+ * @name: as given; set once
+ */
+struct kspan_heap {
+	struct kspan_span_class class[KSPAN_NR_CLASSES + 1];
+	struct list_head list;
+	bool destroyed;
+	atomic64_t peak;
+	unsigned long sampled;
+	char name[];
+};
+
+/**
+ * struct kspan_heap_stats - the numbers of a heap
+ * @bytes: usable bytes of live objects
+ * @objects: live objects
+ * @peak: most bytes seen
+ * @asked: usable bytes ever allocated
+ * @spans: spans, one for each large object
+ */
+struct kspan_heap_stats {
+	u64 bytes;
+	u64 objects;
+	u64 peak;
+	u64 asked;
+	u64 spans;
+};
+
+/* Called for each heap, in the order in which they were made. */
+typedef void (*kspan_client_heap_fn)(struct kspan_heap *h, void *arg);
+
+void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out);
+void kspan_client_heap_walk(kspan_client_heap_fn fn, void *arg);
+void kspan_client_heap_sample(struct kspan_heap *h);
+struct kspan_heap *kspan_client_heap_of(const void *ptr);
+int kspan_client_heap_init(void);
+void kspan_client_heap_exit(void);
+
+#endif /* KSPAN_CLIENT_HEAP_H */

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocation from a client's heap: the fast path of kspan_alloc(), with the
+ * index of the heap's own tops for the size class.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/numa.h>
+#include <linux/preempt.h>
+
+#include "api/alloc.h"
+#include "api/client_heap.h"
+#include "api/grow.h"
+#include "api/sanitize.h"
+#include "base/gfp.h"
+#include "base/kasan.h"
+#include "cache/cache.h"
+#include "heap/large.h"
+#include "span/arena.h"
+#include "span/redzone.h"
+#include "span/report.h"
+
+static unsigned long a_of(const struct kspan_span_class *class)
+{
+	return class->index - KSPAN_F + KSPAN_A;
+}
+
+/* A large object, which carries the number of the heap until it is freed. */
+static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
+{
+	void *ptr;
+
+	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
+		return NULL;
+	ptr = kspan_grow_large(size, 0, gfp, NUMA_NO_NODE, kspan_want_zero(gfp));
+	if (!ptr)
+		return NULL;
+	preempt_disable();
+	kspan_large_enter(kspan_span_find(ptr), &h->class[0]);
+	preempt_enable();
+	return ptr;
+}
+
+/* Everything the fast path leaves out. */
+static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
+{
+	bool zero = kspan_want_zero(gfp), done = false;
+	struct kspan_span_class *class;
+	void *ptr;
+	u8 was;
+
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (kspan_redzone_on())
+		class = &h->class[kspan_redzone_class(size, 0)];
+	else
+		class = &h->class[size > KSPAN_SMALL_MAX ? 0 :
+				  kspan_size_to_class(size)];
+	kspan_client_heap_sample(h);
+	if (!class->class)
+		return alloc_large(h, size, gfp);
+	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
+		return kspan_alloc_sc(class->sc, size, gfp, NUMA_NO_NODE, zero);
+	preempt_disable();
+	if (likely(kspan_in_task()))
+		done = kspan_cache_pop(a_of(class), &ptr, &was) ||
+		       kspan_cache_swap_pop(a_of(class), &ptr, &was, false);
+	else if (kspan_context() != KSPAN_CTX_NMI)
+		done = kspan_cache_pop_irq(a_of(class), &ptr, &was);
+	preempt_enable();
+	if (unlikely(!done))
+		return kspan_alloc_sc(class->sc, size, gfp, NUMA_NO_NODE, zero);
+	if (zero && was != KSPAN_OBJ_ZEROED)
+		kspan_fill_object(ptr, 0, class->info.size);
+	return ptr;
+}
+
+static __always_inline void *alloc_plain(struct kspan_heap *h, size_t size,
+					 gfp_t gfp)
+{
+	bool done;
+	void *ptr;
+	u8 was;
+
+	kspan_check_context(gfp);
+	if (static_branch_unlikely(&kspan_alloc_init_key) ||
+	    unlikely(gfp & KSPAN_GFP_SPECIAL) || unlikely(!kspan_in_task()) ||
+	    unlikely(size - 1 >= KSPAN_SMALL_MAX))
+		return alloc_slow(h, size, gfp);
+	preempt_disable();
+	done = kspan_cache_pop(a_of(&h->class[kspan_size_to_class(size)]), &ptr,
+			       &was);
+	preempt_enable();
+	if (likely(done))
+		return ptr;
+	return alloc_slow(h, size, gfp);
+}
+
+/**
+ * kspan_heap_alloc - allocate an object from a client's heap
+ * @h: the heap
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Sizes, alignment and contents are those of kspan_alloc(); kspan_free() and
+ * every other function takes the object.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_heap_alloc(struct kspan_heap *h, size_t size, gfp_t gfp)
+{
+	return kspan_sanitize_alloc(alloc_plain(h, size, gfp), size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_heap_alloc);
+
+/**
+ * kspan_heap_zalloc - allocate a zeroed object from a client's heap
+ * @h: the heap
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
+{
+	return kspan_heap_alloc(h, size, gfp | __GFP_ZERO);
+}
+EXPORT_SYMBOL_GPL(kspan_heap_zalloc);
