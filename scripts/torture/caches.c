@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches and heaps: a few that last as long as the run, whose objects go
- * through the same hands as all others, and short ones, which a thread makes,
- * fills, empties and destroys.
+ * Named caches and heaps.  A few exist for the whole run, and their objects are
+ * used like all others.  A thread also creates a short-lived cache or heap now
+ * and then, fills it, empties it, and destroys it.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -17,7 +17,7 @@ static const size_t sizes[] = { 24, 200, 1000, 5000 };
 static struct kspan_cache *lasting[ARRAY_SIZE(sizes)];
 static struct kspan_heap *lasting_heap;
 
-/* Make those that last.  Return: 0 or -ENOMEM. */
+/* Create the caches and the heap of the whole run.  Return: 0 or -ENOMEM. */
 int torture_caches_init(void)
 {
 	unsigned int i;
@@ -34,7 +34,7 @@ int torture_caches_init(void)
 	return lasting_heap ? 0 : -ENOMEM;
 }
 
-/* End them.  Context: no object of theirs lives. */
+/* Destroy them.  Context: all their objects have been freed. */
 void torture_caches_exit(void)
 {
 	unsigned int i;
@@ -44,7 +44,7 @@ void torture_caches_exit(void)
 	kspan_heap_destroy(lasting_heap);
 }
 
-/* An object of one that lasts; anybody may free it by kspan_free(). */
+/* Allocate from one of the caches; kspan_free() may free the object. */
 void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 			 gfp_t gfp)
 {
@@ -55,7 +55,7 @@ void torture_cache_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 	obj->ptr = kspan_cache_alloc(lasting[i], gfp);
 }
 
-/* The life of a cache. */
+/* The whole life of a short-lived cache. */
 void torture_cache_life(struct torture_ctx *ctx)
 {
 	struct torture_obj obj[SHORT_OBJS];
@@ -85,7 +85,7 @@ void torture_cache_life(struct torture_ctx *ctx)
 	kspan_cache_destroy(c);
 }
 
-/* An object of the heap that lasts; anybody may free or resize it. */
+/* Allocate from the heap; any function may free or resize the object. */
 void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 			gfp_t gfp)
 {
@@ -93,7 +93,10 @@ void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 	obj->ptr = kspan_heap_alloc(lasting_heap, obj->size, gfp);
 }
 
-/* The life of a heap; what it does not free itself goes with it. */
+/*
+ * The whole life of a short-lived heap.  The thread frees half of the objects,
+ * and kspan_heap_destroy_all() frees the others.
+ */
 void torture_heap_life(struct torture_ctx *ctx)
 {
 	struct kspan_heap *h = kspan_heap_create("kspan_torture_short", 0);
