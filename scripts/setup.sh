@@ -6,7 +6,7 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check fuzz bench; without a GROUP, all.
+# Groups: build demo uml qemu arm64 check fuzz bench tools; without a GROUP, all.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -43,13 +43,18 @@ group_packages()
 		echo git perl
 		echo python3-docutils python3-pyflakes linux-source-6.12 spin
 		;;
+	tools)
+		group_packages build
+		# promtool.sh unpacks what it needs itself.
+		echo gdb python3-drgn python3-matplotlib python3-numpy
+		;;
 	fuzz)
 		group_packages build
 		# The libraries of the sanitizers and of the fuzzer are only
 		# recommended by it.
 		echo clang libclang-rt-dev
 		;;
-	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench)" ;;
+	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench tools)" ;;
 	esac
 }
 
@@ -109,7 +114,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

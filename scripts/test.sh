@@ -377,6 +377,37 @@ leg_lines()
 	return "$status"
 }
 
+leg_tools()
+{
+	"$SCRIPTS/setup.sh" tools || return
+	leg_lines tools /usr/bin/python3 "$SCRIPTS/tools/check.py"
+}
+
+# leg_tools_guest KERNEL: the tools on the files in debugfs, and on a dump of the
+# memory, of a guest that is made now.
+leg_tools_guest()
+{
+	local leg=tools-$1 kernel=$1 kdir work status=0
+	local CLIENT_DIRS=(scripts/torture)
+
+	"$SCRIPTS/setup.sh" build qemu tools || return
+	kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$kernel") || return
+	work=$(work_dir "stock-$kernel")
+	build_for "$leg" "$kdir" "$work" || return
+	say "$leg: booting the kernel"
+	watched "$leg" "$LOGS/$leg-guest.log" \
+		"$SCRIPTS/kernels/qemu.sh" --kernel "$kernel" --smp 2 --mem 256M \
+		--timeout 400 --dump "$LOGS/$leg.vmcore" --log "$LOGS/$leg.log" \
+		"$SCRIPTS/guest/tools.sh" "$work/kspan.ko" \
+		"$work/scripts/torture/kspan_leak.ko" || status=1
+	count_reports "$LOGS/$leg.out"
+	leg_lines "$leg" /usr/bin/python3 "$SCRIPTS/tools/check.py" \
+		--saved "$LOGS/$leg.out" --core "$LOGS/$leg.vmcore" \
+		--module "$work/kspan.ko" || status=1
+	rm -f "$LOGS/$leg.vmcore"
+	return "$status"
+}
+
 mkdir -p "$LOGS"
 for leg in "${legs[@]}"; do
 	begun=$(date +%s)
@@ -384,6 +415,7 @@ for leg in "${legs[@]}"; do
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
 	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
+	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
 	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;

@@ -16,6 +16,8 @@
 #   --log FILE          file for the kernel log (build/qemu-VERSION.log)
 #   --out FILE          file for the guest's reports (LOG with .out)
 #   --expect-reports    allow reports of bad frees in the log
+#   --dump FILE         write the guest's memory to FILE, as an ELF vmcore, when
+#                       the job writes the line `dump`
 #
 # Succeeds if the guest's verdict is PASS, the guest has powered itself off, and
 # its kernel has complained about nothing.  Any kernel warning ends the guest.
@@ -32,6 +34,7 @@ timeout=180
 cmdline=
 log=
 out=
+dump=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) kernel=$2; shift ;;
@@ -44,6 +47,7 @@ while [ $# -gt 0 ]; do
 	--log) log=$2; shift ;;
 	--out) out=$2; shift ;;
 	--expect-reports) export REPORTS=1 ;;
+	--dump) dump=$(realpath "$2"); shift ;;
 	-h | --help) usage "$0"; exit 0 ;;
 	-*) die "no such option: $1 (see --help)" ;;
 	*) break ;;
@@ -113,23 +117,44 @@ append="console=$log_port guest.out=/dev/$out_port loglevel=7 panic=-1 oops=pani
 panic_on_warn=1 softlockup_panic=1 watchdog_thresh=60
 rcupdate.rcu_cpu_stall_timeout=120 init_on_alloc=0 $cmdline"
 
+# The monitor of a guest whose memory will be dumped.
+monitor=(-monitor none)
+[ -z "$dump" ] ||
+	monitor=(-chardev "socket,id=mon,path=$tmp/mon,server=on,wait=off" -mon mon)
+
+# dump_memory: wait for the job's wish, and write the memory to $dump.
+dump_memory()
+{
+	until grep -qx dump "$out"; do
+		sleep 0.2
+	done
+	/usr/bin/python3 "$SCRIPTS/kernels/monitor.py" "$tmp/mon" \
+		"dump-guest-memory $dump"
+}
+
 # boot: run the guest until it ends; its status is in $status.
 boot()
 {
-	local pid
+	local pid dumper=
 
 	status=0
 	: >"$log"
 	: >"$out"
 	timeout -k 5 "$timeout" "qemu-system-$qemu" "${accel[@]}" -m "$mem" \
-		"${numa[@]}" -display none -monitor none -no-reboot -nic none \
+		"${numa[@]}" -display none "${monitor[@]}" -no-reboot -nic none \
 		-chardev "file,id=out,path=$out" -serial "file:$log" \
 		"${machine[@]}" -kernel "$dir/vmlinuz" -initrd "$tmp/initrd" \
 		-append "${append//$'\n'/ }" >"$tmp/qemu" 2>&1 </dev/null &
 	pid=$!
 	kill_later "$pid"
+	if [ -n "$dump" ]; then
+		dump_memory &
+		dumper=$!
+		kill_later "$dumper"
+	fi
 	wait "$pid" || status=$?
 	forget "$pid"
+	[ -z "$dumper" ] || kill_tree "$dumper"
 }
 
 boot
