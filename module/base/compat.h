@@ -2,9 +2,9 @@
 /*
  * compat.h - what differs between kernels 6.1 and 7.3, under one name each.
  *
- * The only file that looks at kernel versions.  A helper is named after what
- * it does and says which release changed it, so that it can go when the older
- * kernel does.
+ * No other file tests the kernel version.  Each helper is named after what it
+ * does.  Its comment names the release that changed it, so that it can be removed
+ * together with the support for older kernels.
  */
 #ifndef KSPAN_COMPAT_H
 #define KSPAN_COMPAT_H
@@ -25,7 +25,7 @@
 #error "kspan needs Linux 6.1 or newer"
 #endif
 
-/* 6.17: a bound workqueue has to say so. */
+/* 6.17: per-CPU workqueues have a flag of their own. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define WQ_PERCPU 0
 #endif
@@ -38,18 +38,18 @@
 #endif
 
 /*
- * Flags vmalloc() understands.  7.3 warns about any other, older ones hand
- * them to the page allocator.
+ * Flags that vmalloc() supports.  7.3 warns about any other flag; older kernels
+ * pass it to the page allocator.
  */
 #define KSPAN_VMALLOC_GFP (GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | \
 			   __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_ZERO)
 
 /**
- * kspan_vmalloc_round - the size that kspan_vmalloc() should be asked for
+ * kspan_vmalloc_round - round a size for kspan_vmalloc()
  * @bytes: size, a multiple of PAGE_SIZE
  *
- * vmalloc_huge() takes whole PMD entries' worth of memory whatever it is asked
- * for; so it is asked where that is an eighth more at most, and for all of it.
+ * vmalloc_huge() allocates a multiple of PMD_SIZE whatever the size is.  So round
+ * up to such a multiple if that adds at most an eighth.
  *
  * Return: @bytes or a little more.
  */
@@ -60,7 +60,10 @@ static inline unsigned long kspan_vmalloc_round(unsigned long bytes)
 	return KSPAN_HUGE_CHUNKS && huge - bytes <= huge / 8 ? huge : bytes;
 }
 
-/* 6.8: MAX_ORDER, by then the largest order there is, became MAX_PAGE_ORDER. */
+/*
+ * 6.4: MAX_ORDER became the largest order; before, it was one more.
+ * 6.8: MAX_ORDER was renamed to MAX_PAGE_ORDER.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define KSPAN_MAX_ORDER ((unsigned int)MAX_PAGE_ORDER)
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
@@ -69,7 +72,7 @@ static inline unsigned long kspan_vmalloc_round(unsigned long bytes)
 #define KSPAN_MAX_ORDER (MAX_ORDER - 1U)
 #endif
 
-/* 6.16: vmalloc_huge() takes a node as well.  Before, nothing takes both. */
+/* 6.16: vmalloc_huge_node().  Before, no function takes flags and a node. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)
 {
@@ -88,8 +91,8 @@ static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)
  * @gfp: how hard to try
  * @node: preferred NUMA node
  *
- * Where there are several nodes the caller's memory policy must not choose
- * one; so the node is always asked for by name.
+ * On a machine with several nodes, the caller's memory policy must not choose the
+ * node, so this function always requests the node explicitly.
  *
  * Context: Process context that may sleep.
  * Return: page-aligned memory, or NULL; always NULL where there are several
@@ -131,8 +134,8 @@ static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 #endif
 
 /*
- * What copy_to_user() and copy_from_user() do after their check of the object.
- * 6.12: where architectures want that inline it has another name.
+ * The part of copy_to_user() and copy_from_user() that follows their check of the
+ * object.  6.12: it has another name on architectures that inline it.
  */
 #if defined(INLINE_COPY_TO_USER) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define kspan_unchecked_to_user		_inline_copy_to_user
@@ -150,10 +153,10 @@ typedef unsigned long (*kspan_shrinker_fn)(struct shrinker *shrinker,
 
 /**
  * kspan_shrinker_add - register a shrinker
- * @count: what could be given back
- * @scan: gives it back
+ * @count: returns the number of pages that could be returned
+ * @scan: returns pages to the kernel
  *
- * 6.7: shrinkers are allocated by the kernel.  Before, there is one.
+ * 6.7: the kernel allocates shrinkers.  Before, the shrinker is static.
  *
  * Context: Process context that may sleep.
  * Return: the shrinker, or NULL without memory.
@@ -196,7 +199,7 @@ static inline void kspan_shrinker_remove(struct shrinker *shrinker)
 }
 #endif
 
-/* Flags of a slab cache that not every kernel has, and that are but hints. */
+/* Flags of slab caches that are only hints, and that some kernels do not have. */
 #ifdef SLAB_NO_MERGE		/* from 6.5 on */
 #define KSPAN_SLAB_NO_MERGE	((__force unsigned long)SLAB_NO_MERGE)
 #else

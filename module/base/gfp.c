@@ -10,16 +10,16 @@
 #include "base/gfp.h"
 
 /**
- * kspan_may_sleep - whether a request may call what sleeps, vmalloc() above all
+ * kspan_may_sleep - whether a request may call functions that sleep
  * @gfp: the caller's flags
  *
- * The flags alone do not tell: vmalloc() must not be called in interrupt
- * context, and it takes disabled softirqs for that.  A caller that passes
- * GFP_KERNEL in such a context has a bug, which might_alloc() reports; kspan
- * serves it as an atomic caller.
+ * The flags alone do not decide.  vmalloc() must not be called in interrupt
+ * context, and it treats disabled softirqs as such.  A caller that passes
+ * GFP_KERNEL in such a context has a bug, which might_alloc() reports.  kspan
+ * serves it as it serves an atomic caller.
  *
  * Context: Any.
- * Return: whether flags and context both allow it.
+ * Return: whether both the flags and the context allow sleeping.
  */
 bool kspan_may_sleep(gfp_t gfp)
 {
@@ -29,11 +29,11 @@ bool kspan_may_sleep(gfp_t gfp)
 }
 
 /**
- * kspan_free_may_sleep - whether a free may call what sleeps
+ * kspan_free_may_sleep - whether a free may call functions that sleep
  *
- * A free has no flags that say so, so it may where nothing forbids it: where the
- * kernel counts what turns preemption off, outside of RCU read sections, and
- * not in a task that is about to wait for something.
+ * A free has no flags, so the context decides.  A free may sleep on a kernel that
+ * counts preemption, outside of RCU read sections, and unless the task is about to
+ * wait for an event.
  *
  * Context: Any.
  * Return: whether it may.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * gfp.h - what a caller's flags and context allow, and what they ask for.
+ * gfp.h - what a caller's flags and context allow, and what they request.
  */
 #ifndef KSPAN_GFP_H
 #define KSPAN_GFP_H
@@ -26,19 +26,19 @@
 #define KSPAN_GFP_SPECIAL (KSPAN_GFP_REFUSED | __GFP_ZERO | __GFP_THISNODE)
 
 /*
- * Of kspan's own: a failure is no failure of the caller's request, so it is
- * neither counted nor reported.  To the kernel it is a flag of slab caches; it is
- * never passed on.
+ * A flag for use inside kspan: the caller tries something else if the request
+ * fails, so the failure is neither counted nor reported.  In the kernel this bit
+ * is a flag of slab caches; kspan never passes it on.
  */
 #define KSPAN_GFP_TRY		__GFP_RECLAIMABLE
 
-/* PREEMPT_RT's rules hold, or lockdep judges as if they did. */
+/* PREEMPT_RT's rules apply, or lockdep checks as if they did. */
 #define KSPAN_RT_RULES	(IS_ENABLED(CONFIG_PREEMPT_RT) || \
 			 IS_ENABLED(CONFIG_PROVE_RAW_LOCK_NESTING))
 
 /*
- * Whether a request must give zeroed memory.  With init_on_free=1 free memory
- * holds zeros already, but with check=2 it holds poison.
+ * Whether a request must return zeroed memory.  With init_on_free=1, free memory
+ * contains zeros already, but with check=2 it contains poison.
  */
 static inline bool kspan_want_zero(gfp_t gfp)
 {
@@ -54,8 +54,8 @@ static __always_inline void kspan_check_context(gfp_t gfp)
 }
 
 /*
- * Flags to ask the kernel with, for a client that asks with @gfp and may sleep:
- * one that can do without must not cost a process its life.
+ * The flags for a request to the kernel on behalf of a client that passed @gfp
+ * and may sleep.  A request that is allowed to fail must not start the OOM killer.
  */
 static inline gfp_t kspan_gentle(gfp_t gfp)
 {

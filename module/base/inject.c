@@ -2,8 +2,8 @@
 /*
  * Injection of failures, by the module parameter `inject`.
  *
- * Debian's kernels have FAULT_INJECTION off, and it knows neither which
- * request is kspan's nor the n-th one of a load.
+ * Debian's kernels have FAULT_INJECTION off.  It could also not single out the
+ * requests of kspan, nor fail the n-th request of a module load.
  *
  *	PLACE:N		the N-th request from now on fails
  *	PLACE+N		that one and all after it do
@@ -37,15 +37,15 @@ const char * const kspan_inject_names[KSPAN_INJECT_NR_PLACES] = {
 };
 
 /*
- * What shall fail.  @armed is read without the lock, written under it, as is
- * everything else here; a leaf, taken in any context but NMI.
+ * Which requests fail.  @lock protects all fields; @armed is also read without
+ * it.  @lock is a leaf and is taken in any context but NMI.
  */
 static struct {
 	raw_spinlock_t lock;
 	bool armed;
 	enum kspan_inject_place place;
 	unsigned long left;	/* requests until the next one that fails */
-	unsigned long period;	/* from one failure to the next, 0: there is one */
+	unsigned long period;	/* requests between failures, 0: fail once */
 	unsigned long nr;	/* failures since the last setting */
 } plan = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(plan.lock),
@@ -66,11 +66,11 @@ static bool is_due(enum kspan_inject_place place)
 }
 
 /**
- * kspan_inject - whether a request to the kernel has to fail
- * @place: what is asked for
+ * kspan_inject - test whether a request to the kernel has to fail
+ * @place: the kind of request
  *
  * Context: Any but NMI.
- * Return: true if the caller shall behave as if the kernel had refused.
+ * Return: true if the caller must behave as if the kernel had refused.
  */
 bool kspan_inject(enum kspan_inject_place place)
 {
@@ -107,10 +107,10 @@ static void set_plan(enum kspan_inject_place place, unsigned long nr,
 
 /**
  * kspan_inject_set - choose what fails from now on
- * @text: as the parameter's; a newline at its end is ignored
+ * @text: a value of the parameter; a newline at its end is ignored
  *
  * Context: Any but NMI.
- * Return: 0, or -EINVAL and nothing is changed.
+ * Return: 0, or -EINVAL, in which case nothing changes.
  */
 int kspan_inject_set(const char *text)
 {
@@ -148,7 +148,7 @@ static int param_set_inject(const char *val, const struct kernel_param *kp)
 	return err;
 }
 
-/* What fails next, and how many have failed. */
+/* Show which request fails next, and how many have failed. */
 static int param_get_inject(char *buf, const struct kernel_param *kp)
 {
 	unsigned long flags, left, nr;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * inject.h - requests to the kernel that fail because somebody wants to see
- * what happens then.
+ * inject.h - failures that a test requests.
  *
- * Asked in every place that can fail, all of them off the fast paths.
+ * Every place that asks the kernel for something calls kspan_inject() first.
+ * None of these places is on a fast path.
  */
 #ifndef KSPAN_INJECT_H
 #define KSPAN_INJECT_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KASAN's shadow of heap memory: a byte for each 8, which says how many of
- * them may be touched.
+ * KASAN's shadow of heap memory.  One shadow byte for each granule of 8 bytes
+ * says how many of these may be accessed.
  *
- * Of what KASAN offers to allocators modules can call kasan_poison() alone.
- * It writes whole granules; the one in which an object ends is written here.
+ * Of KASAN's functions for allocators, modules can call kasan_poison() only.  It
+ * writes whole granules.  This file writes the granule in which an object ends.
  */
 #include <linux/align.h>
 #include <linux/compiler.h>
@@ -17,23 +17,23 @@
 #define GRANULE		(1UL << KASAN_SHADOW_SCALE_SHIFT)
 
 /*
- * KASAN's names for these are private to mm/kasan; it reports an access to
- * them as vmalloc-out-of-bounds, slab-out-of-bounds and, from 6.4 on with
- * slab- before it, use-after-free.
+ * KASAN's names for these values are private to mm/kasan.  It reports an access
+ * as vmalloc-out-of-bounds, slab-out-of-bounds and use-after-free
+ * (slab-use-after-free from 6.4 on).
  */
 #define SHADOW_FRESH	0xf8
 #define SHADOW_REDZONE	0xfc
 #define SHADOW_FREED	0xfb
 
-/* The shadow has no shadow. */
+/* Not instrumented: the shadow has no shadow of its own. */
 static noinline __no_sanitize_address void set_granule(const void *ptr, u8 value)
 {
 	*(u8 *)kasan_mem_to_shadow(ptr) = value;
 }
 
 /**
- * kspan_kasan_poison_new - memory that nobody has used yet
- * @mem: what vmalloc() gave
+ * kspan_kasan_poison_new - poison memory that was never used
+ * @mem: memory from vmalloc()
  * @bytes: its size, a multiple of PAGE_SIZE
  *
  * Context: Any.
@@ -44,11 +44,11 @@ void kspan_kasan_poison_new(const void *mem, size_t bytes)
 }
 
 /**
- * kspan_kasan_unpoison_object - let the bytes of an object be used, and no more
+ * kspan_kasan_unpoison_object - allow access to exactly the bytes of an object
  * @ptr: the object
- * @size: bytes of it
- * @room: bytes of its slot; 0 if it shares granules with others, none of which
- *	are poisoned then
+ * @size: its size in bytes
+ * @room: bytes of its slot; 0 if it shares granules with other objects, in which
+ *	case none of them are poisoned
  *
  * Context: Any, NMI too.
  */
@@ -68,7 +68,7 @@ void kspan_kasan_unpoison_object(const void *ptr, size_t size, size_t room)
 }
 
 /**
- * kspan_kasan_poison_object - let no byte of an object be used any more
+ * kspan_kasan_poison_object - forbid access to an object
  * @ptr: the object
  * @room: bytes of its slot
  *

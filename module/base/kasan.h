@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * shadow.h - what KASAN lets code touch of heap memory.
+ * kasan.h - which heap memory KASAN allows code to access.
  *
- * In kernels without KASAN every function is empty or the plain call it
- * stands for.  Memory of kspan's is poisoned, so that any access is reported,
- * but for the bytes of live objects; kspan itself touches others only between
- * kspan_kasan_pause() and kspan_kasan_resume().
+ * On kernels without KASAN every function here is empty, or is the plain call
+ * that it wraps.  All heap memory but the bytes of live objects is poisoned, so
+ * KASAN reports any access to it.  kspan itself accesses such memory only
+ * between kspan_kasan_pause() and kspan_kasan_resume().
  */
 #ifndef KSPAN_KASAN_H
 #define KSPAN_KASAN_H
@@ -14,7 +14,7 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-/* Only with this does vmalloc() memory have a shadow that can be written. */
+/* Only with both options does vmalloc() memory have a shadow that can be written. */
 #if defined(CONFIG_KASAN_GENERIC) && defined(CONFIG_KASAN_VMALLOC)
 #define KSPAN_KASAN 1
 #else
@@ -22,7 +22,7 @@
 #endif
 
 #if KSPAN_KASAN
-/* The kernel's, exported to modules but declared for mm/kasan alone. */
+/* The kernel exports this function but declares it for mm/kasan only. */
 void kasan_poison(const void *addr, size_t size, u8 value, bool init);
 
 void kspan_kasan_poison_new(const void *mem, size_t bytes);
@@ -42,13 +42,13 @@ static inline void kspan_kasan_poison_object(const void *ptr, size_t room)
 }
 #endif
 
-/* From here on this task may touch what is poisoned; it nests. */
+/* Allow this task to access poisoned memory until the resume.  Calls nest. */
 static __always_inline void kspan_kasan_pause(void)
 {
 	kasan_disable_current();
 }
 
-/* No more. */
+/* End what kspan_kasan_pause() allowed. */
 static __always_inline void kspan_kasan_resume(void)
 {
 	kasan_enable_current();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The nodes kspan knows.  See node.h.
+ * The nodes that kspan has structures for.  See node.h.
  */
 #include <linux/cache.h>
 
@@ -10,7 +10,7 @@ nodemask_t kspan_nodes __ro_after_init;
 int kspan_first_node __ro_after_init;
 int kspan_nr_nodes __ro_after_init;
 
-/* See which nodes have memory.  Context: module load, before all else. */
+/* Record which nodes have memory.  Context: module load, before all else. */
 void kspan_node_init(void)
 {
 	kspan_nodes = node_states[N_MEMORY];

@@ -3,8 +3,8 @@
  * node.h - the NUMA nodes that kspan has structures for: those that have
  * memory when it is loaded.
  *
- * A node that gets memory later is served by these, one that loses its own
- * keeps its structures; so nothing else has to follow nodes that change.
+ * These nodes also serve a node that gets memory later.  A node that loses its
+ * memory keeps its structures.  So no other code has to handle nodes that change.
  */
 #ifndef KSPAN_NODE_H
 #define KSPAN_NODE_H
@@ -12,14 +12,14 @@
 #include <linux/nodemask.h>
 #include <linux/types.h>
 
-/* Set at load, as are the first of them and their number. */
+/* The nodes, the first of them and their number; set at load. */
 extern nodemask_t kspan_nodes;
 extern int kspan_first_node;
 extern int kspan_nr_nodes;
 
 #define for_each_kspan_node(node) for_each_node_mask(node, kspan_nodes)
 
-/* Whether there are structures for @node, any value.  Context: Any. */
+/* Whether kspan has structures for @node, which may be any value.  Context: Any. */
 static inline bool kspan_has_node(int node)
 {
 	return node >= 0 && node < MAX_NUMNODES &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Module parameters: parsed with a range each, so that a value kspan cannot
- * honour refuses the load instead of being bent into another one.
+ * Module parameters.  Each has a range.  A value outside of it refuses the load;
+ * kspan never replaces a value by another one.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -16,11 +16,11 @@
 struct kspan_params kspan_params = {
 	.reserve_kb = 2048,
 	.scavenge_ms = 5000,
-	/* Where every access is checked, slots may as well have redzones. */
+	/* A kernel that checks every access is slow anyway: add redzones. */
 	.check = KSPAN_KASAN ? 2 : 1,
 };
 
-/* One parameter: where it lives and what it may be. */
+/* One parameter: its variable and its range. */
 struct param_range {
 	unsigned long *value;
 	unsigned long min;

@@ -2,8 +2,9 @@
 /*
  * params.h - module parameters.
  *
- * Set before init runs and read-only afterwards, except memory_limit, which
- * debugfs changes with WRITE_ONCE() and everybody reads with READ_ONCE().
+ * The kernel sets them before init runs, and they do not change afterwards.  The
+ * exception is memory_limit, which debugfs changes with WRITE_ONCE() and which
+ * all code reads with READ_ONCE().
  */
 #ifndef KSPAN_PARAMS_H
 #define KSPAN_PARAMS_H
@@ -14,7 +15,7 @@ struct kspan_params {
 	unsigned long reserve_kb;	/* KiB kept ready for atomic callers */
 	unsigned long scavenge_ms;	/* idle time before memory is returned */
 	unsigned long memory_limit;	/* soft limit on sys in bytes, 0: none */
-	unsigned long check;		/* how much of a bad free is looked for */
+	unsigned long check;		/* how thoroughly bad frees are checked for */
 	unsigned long randomize;	/* shuffle the order of objects */
 	unsigned long sbrk;		/* never reuse: the seed's debug mode */
 };

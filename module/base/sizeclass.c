@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Size classes: the tables behind sizeclass.h.  The numbers are computed by
- * scripts/checks/gen-sizeclasses.py, which also says what each class wastes.
+ * Size classes: the tables behind sizeclass.h.  The script
+ * scripts/checks/gen-sizeclasses.py computes the numbers and prints the waste of
+ * each class.
  */
 #include <linux/build_bug.h>
 

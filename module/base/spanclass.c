@@ -149,8 +149,9 @@ int kspan_sc_publish(struct kspan_span_class *class)
  * @class: those without spans, one after the other
  * @nr: how many
  *
- * Who has just detached the last span of one looks at it once more; then nobody
- * finds them; then nobody uses them.
+ * Code that has just detached the last span of a class uses the class once more,
+ * so the class leaves the table only after a grace period.  After another grace
+ * period no code that found it in the table uses it.
  *
  * Context: Process context that may sleep.
  */

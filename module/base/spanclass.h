@@ -2,17 +2,17 @@
 /*
  * spanclass.h - span classes: what the spans of one set have in common.
  *
- * A span class is known by a number, sc.  The static ones, below KSPAN_NR_SC,
- * are a size class and a kind each: pointer objects have sc == size class,
- * data objects follow KSPAN_NR_CLASSES behind, tiny blocks come last.  sc 0 is
- * always empty, so that a request for 0 bytes takes the slow path by itself.
- * The dynamic ones, from KSPAN_NR_SC on, belong to a named cache or to a
- * client's heap and come and go with it.
+ * A number, sc, identifies a span class.  A static span class, below KSPAN_NR_SC,
+ * is a size class and a kind: for pointer objects, sc is the size class; for data
+ * objects, it is KSPAN_NR_CLASSES more; tiny blocks have the last number.  sc 0 is
+ * always empty, so that a request for 0 bytes takes the slow path without a test.
+ * A dynamic span class, from KSPAN_NR_SC on, belongs to a named cache or to a
+ * client's heap, and is created and destroyed with it.
  *
  * A dynamic span class ends only when it has no span left, and its structure is
- * freed only after RCU grace periods.  So whoever found a span
- * in the arena map with preemption off may use the span's class, and so may
- * whoever calls kspan_sc_exists() in an RCU read section and finds it there.
+ * freed only after RCU grace periods.  So code that found a span in the arena map
+ * with preemption off may use the class of the span.  So may code for which
+ * kspan_sc_exists() has returned true, until its RCU read section ends.
  */
 #ifndef KSPAN_SPANCLASS_H
 #define KSPAN_SPANCLASS_H
@@ -34,27 +34,27 @@ struct kspan_sc_cpu;
  * @info: size, divisor, objects and pages of a span, objects of a magazine;
  *	set once
  * @sc: its number; set by kspan_sc_publish()
- * @class: the size class it stands for in the statistics, or 0; set once
+ * @class: the size class that counts its objects in the statistics, or 0; set once
  * @kind: enum kspan_kind; set once
  * @spare_limit: full magazines that a CPU keeps beside A and F; set once
  * @homes: its central list and depot on each node, by node number, NULL for a
  *	node that kspan has no structures for; set once
  * @cpu: its part of the per-CPU caches; NULL without magazines
- * @index: the index of its F; that of sc 0 without magazines, which is always
+ * @index: the index of its F; without magazines that of sc 0, whose F is always
  *	full
- * @asked: bytes that all its objects are asked for with; 0: each has its own;
+ * @asked: requested size in bytes of all its objects; 0: each object has its own;
  *	set once
- * @ctor: called for each object of a new span, or NULL; cleared when nobody
- *	allocates any more
- * @keeps: whether nothing may write to its free objects, which keep what is in
- *	them from one user to the next; set once
+ * @ctor: called for each object of a new span, or NULL; cleared when no more
+ *	objects are allocated
+ * @keeps: whether free objects keep their contents from one user to the next, so
+ *	that nothing may write to them; set once
  * @rcu: whether spans end only after a grace period; set once
  * @heap: the client's heap that it belongs to, or NULL; set once
- * @nr_large: of a heap's class 0: its live large objects
- * @large_bytes: and their bytes
- * @large_asked: and the bytes of all there ever were
+ * @nr_large: class 0 of a heap: number of its live large objects
+ * @large_bytes: class 0 of a heap: bytes of its live large objects
+ * @large_asked: class 0 of a heap: bytes of all large objects ever allocated
  * @gone: whether it is about to leave the table
- * @name: of the cache or heap it belongs to; set once
+ * @name: name of its cache or heap; set once
  */
 struct kspan_span_class {
 	struct kspan_class info;
@@ -78,10 +78,10 @@ struct kspan_span_class {
 };
 
 /*
- * Indices of a span class's tops in the per-CPU caches, see cache.h.  Those of
- * the static span classes are places in the array kspan_tops; one that is not
- * below KSPAN_NR_TOPS leads from there to the part of the per-CPU memory where
- * the tops of a dynamic span class are, so that one instruction reaches either.
+ * Indices of the tops of a span class in the per-CPU caches, see cache.h.  The
+ * indices of static span classes are places in the array kspan_tops.  An index
+ * from KSPAN_NR_TOPS on is the distance from that array to the tops of a dynamic
+ * span class elsewhere in per-CPU memory.  So one instruction reaches either.
  */
 #define KSPAN_A_INDEX(sc)		(2UL * (sc))
 #define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
@@ -90,22 +90,22 @@ struct kspan_span_class {
 /* Bytes of the largest object that has a slot in a span. */
 #define KSPAN_SC_SIZE_MAX	((1UL << 20) + KSPAN_PAGE_SIZE)
 
-/* Span classes there may be; a span has 16 bits for the number. */
+/* Limits on the number of span classes; a span has 16 bits for the number. */
 #define KSPAN_SC_BLOCK		256U
 #define KSPAN_SC_BLOCKS		256U
 #define KSPAN_SC_MAX		(KSPAN_SC_BLOCK * KSPAN_SC_BLOCKS - 1)
 
 /*
- * The dynamic ones by number, in blocks that stay until the module goes.
- * Written under a mutex; read in an RCU read section.
+ * The dynamic span classes by number, in blocks that stay until unload.  Written
+ * under sc_mutex; read in an RCU read section.
  */
 extern struct kspan_span_class **kspan_sc_blocks[KSPAN_SC_BLOCKS];
-/* All numbers in use are below this; it only grows. */
+/* All numbers in use are below this limit, which only grows. */
 extern unsigned int kspan_sc_limit;
 
 /*
- * Objects that were allocated from dynamic span classes that have ended, and
- * freed, all of them: by size class, 0 for named caches; and the bytes of those.
+ * The number of objects that were allocated from, and freed to, dynamic span
+ * classes that have ended: by size class, 0 for named caches.  And their bytes.
  */
 extern atomic64_t kspan_sc_gone[KSPAN_NR_CLASSES + 1];
 extern atomic64_t kspan_sc_gone_bytes;
@@ -136,19 +136,20 @@ static inline bool kspan_sc_exists(unsigned int sc)
 }
 
 /*
- * All numbers that a span class may have; one of a dynamic span class may have
- * none, or none any more.
+ * Iterate over all numbers that a span class may have.  There may be no dynamic
+ * span class of a number, or no longer; see kspan_sc_enter().
  */
 #define for_each_kspan_sc(sc) \
 	for ((sc) = 1; (sc) < READ_ONCE(kspan_sc_limit); (sc)++)
 
 /**
  * kspan_sc_enter - begin to work on a span class
- * @sc: any number that for_each_kspan_sc() gave
+ * @sc: a number from for_each_kspan_sc()
  *
- * Context: Any.
- * Return: false if there is no such class; else it stays until
- * kspan_sc_leave(), and so does an RCU read section.
+ * Context: Any.  If it returns true, an RCU read section lasts until
+ * kspan_sc_leave().
+ * Return: false if there is no such class; otherwise the class stays until
+ * kspan_sc_leave().
  */
 static inline bool kspan_sc_enter(unsigned int sc)
 {
@@ -172,7 +173,7 @@ static inline const struct kspan_class *kspan_sc_info(unsigned int sc)
 	return &kspan_sc_find(sc)->info;
 }
 
-/* The size class of a span class, 0 for a named cache's. */
+/* The size class of a span class, 0 for that of a named cache. */
 static inline unsigned int kspan_sc_class(unsigned int sc)
 {
 	if (unlikely(!kspan_sc_is_static(sc)))
@@ -192,7 +193,7 @@ static inline enum kspan_kind kspan_sc_kind(unsigned int sc)
 	return sc > KSPAN_SC_DATA ? KSPAN_DATA : KSPAN_PTR;
 }
 
-/* The index of the F of a span class, for its spans. */
+/* The index of the F of a span class, which its spans hold. */
 static inline unsigned long kspan_sc_index(unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
@@ -212,7 +213,7 @@ static inline bool kspan_sc_is_rcu(unsigned int sc)
 	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->rcu;
 }
 
-/* Whether a span class is a client's heap's. */
+/* Whether a span class belongs to a client's heap. */
 static inline bool kspan_sc_is_heap(unsigned int sc)
 {
 	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->heap;

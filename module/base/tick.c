@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whether the scavenger's tick runs, and whether memory may be idle, for the layers
- * below the scavenger.
+ * Variables by which the layers below the scavenger know whether its tick runs
+ * and whether memory may be idle.
  */
 #include "base/tick.h"
 
-/* Until the scavenger is there, nobody needs to wake it. */
+/* True until the scavenger exists, so that no code wakes it before. */
 bool kspan_tick_runs = true;
 void (*kspan_tick_wake)(void);
 
