@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The arena map.  See arena.h for the shape of it.
+ * The arena map.  See arena.h for its structure.
  *
- * Tables are made when the first chunk of a frame is, and kept until the
- * module goes: 64 KiB for each 64 MiB of address space in use.  The null
- * frame is one page of null entries, mapped as often as a table is long.
+ * The first chunk in a frame allocates the table of the frame, which stays until
+ * unload: 64 KiB for each 64 MiB of address space in use.  The null table is one
+ * page of null entries that is mapped repeatedly, up to the length of a table.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -30,32 +30,32 @@
 #define PAGE_ENTRIES	(PAGE_SIZE / sizeof(struct kspan_span *))
 
 /*
- * Bytes of the first window; the next ones are twice as large, or more.  A build
- * for tests can make it smaller.
+ * Bytes of the first window.  Each further one is at least twice as large.  A
+ * build for tests can make it smaller.
  */
 #ifndef KSPAN_WINDOW_BYTES
 #define KSPAN_WINDOW_BYTES	1024UL
 #endif
 
-/* Frames of a window at least allowed on any machine: 128 GiB of addresses. */
+/* Frames that a window may have on any machine: 128 GiB of addresses. */
 #define WINDOW_LEAST	2048UL
 
 /* Frames of the address space. */
 #define NR_FRAMES	(1UL << (BITS_PER_LONG - KSPAN_FRAME_SHIFT))
 
-/* Number of the first frame, so that none tells its address. */
+/* Number of the first frame.  It is fixed, so that no number reveals an address. */
 #define FIRST_INDEX	256UL
 
 /* The window before there is any memory. */
 static struct kspan_window no_window;
 struct kspan_window *kspan_window = &no_window;
 
-/* Tables outside the window, by frame number. Readers: RCU. */
+/* Tables outside the window, by frame number.  Readers use RCU. */
 static DEFINE_XARRAY_FLAGS(far_frames, XA_FLAGS_LOCK_IRQ);
 
-/* Guards the window, its entries, and index_base; any context but NMI. */
+/* Protects the window, its entries, and index_base; any context but NMI. */
 static DEFINE_RAW_SPINLOCK(arena_lock);
-/* Where the frame with index 0 would begin; set with the first window. */
+/* Address at which the frame with index 0 would begin; set with the first window. */
 static unsigned long index_base;
 
 static struct page *null_page;
@@ -67,7 +67,7 @@ static unsigned long origin_offset(unsigned long addr)
 	return (addr >> KSPAN_FRAME_SHIFT) * TABLE_BYTES;
 }
 
-/* A frame's place in the window, which may be beyond it. */
+/* The place of a frame in the window; it may lie beyond the end. */
 static unsigned long frame_in(const struct kspan_window *window,
 			      unsigned long addr)
 {
@@ -79,7 +79,7 @@ static struct kspan_span **table_in(const struct kspan_window *window,
 {
 	unsigned long addr = window->base + (frame << KSPAN_FRAME_SHIFT);
 
-	/* Pairs with the release where the table was put there. */
+	/* Pairs with the release in install(). */
 	return (void *)(smp_load_acquire(&window->origin[frame]) +
 			origin_offset(addr));
 }
@@ -115,7 +115,7 @@ static bool has_table(unsigned long addr)
 }
 
 /**
- * kspan_arena_init - a map without memory in it
+ * kspan_arena_init - set up an empty map
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -160,7 +160,7 @@ static void free_window(struct kspan_window *window)
 				KSPAN_SYS_GC);
 }
 
-/* Give all tables back.  Context: module unload, nobody looks anything up. */
+/* Free all tables.  Context: module unload, without concurrent look-ups. */
 void kspan_arena_exit(void)
 {
 	struct kspan_window *window = kspan_window;
@@ -182,10 +182,11 @@ void kspan_arena_exit(void)
 }
 
 /**
- * kspan_arena_window_max - how large the window may become
+ * kspan_arena_window_max - the maximal size of the window
  *
- * Four times as many addresses as there is memory, since vmalloc() leaves a gap
- * behind each chunk, and some for others' use of them.
+ * It covers four times as many addresses as there is memory, since vmalloc()
+ * leaves a gap behind each chunk, and WINDOW_LEAST more for other users of
+ * vmalloc space.
  *
  * Context: Any.
  * Return: frames.
@@ -198,9 +199,9 @@ unsigned long kspan_arena_window_max(void)
 }
 
 /*
- * The range of frames of a window with @frame in it that replaces @old: as large
- * as the next power of two of bytes, with the rest where the old one grew.
- * Return: false if it would be too large.
+ * Compute the frames of a window that contains @frame and replaces @old.  Its size
+ * in bytes is the next power of two.  The additional frames lie on the side on
+ * which the window grows.  Return: false if it would be too large.
  */
 static bool next_range(const struct kspan_window *old, unsigned long frame,
 		       unsigned long *first, unsigned long *nr)
@@ -220,7 +221,7 @@ static bool next_range(const struct kspan_window *old, unsigned long frame,
 	*nr = (max(roundup_pow_of_two(window_bytes(end - begin)),
 		   KSPAN_WINDOW_BYTES) - sizeof(*old)) / sizeof(old->origin[0]);
 	*nr = min(*nr, most);
-	/* A few frames below the first one, too. */
+	/* Add a few frames below the first one as well. */
 	if (!old->nr_frames)
 		begin -= min(begin, *nr / 8);
 	else if (down)
@@ -229,7 +230,7 @@ static bool next_range(const struct kspan_window *old, unsigned long frame,
 	return true;
 }
 
-/* A window over so many frames, all of them without memory. */
+/* Allocate a window over @nr frames without memory. */
 static struct kspan_window *make_window(unsigned long first, unsigned long nr,
 					gfp_t gfp)
 {
@@ -250,8 +251,9 @@ static struct kspan_window *make_window(unsigned long first, unsigned long nr,
 }
 
 /*
- * Let @window be the window, if @old is still; or another one at its address,
- * whose frames are in it.  Return: whether that is so.
+ * Replace @old by @window, provided that the current window is at the address of
+ * @old and its frames fit into @window.  (It may be another window at the same
+ * address.)  Return: whether it was replaced.
  */
 static bool replace_window(struct kspan_window *old, struct kspan_window *window,
 			   unsigned long addr)
@@ -277,7 +279,7 @@ static bool replace_window(struct kspan_window *old, struct kspan_window *window
 	return done;
 }
 
-/* What was the window ends when its readers have. */
+/* Free a window that was replaced, after its readers have finished. */
 static void retire_window(struct kspan_window *window)
 {
 	if (window == &no_window)
@@ -287,9 +289,9 @@ static void retire_window(struct kspan_window *window)
 }
 
 /*
- * Let the window reach @addr, if that is not too far away.
+ * Extend the window to @addr.
  *
- * Return: 0, -ENOMEM, or -ERANGE if it is.
+ * Return: 0, -ENOMEM, or -ERANGE if @addr is too far away.
  */
 static int reach(unsigned long addr, gfp_t gfp)
 {
@@ -298,7 +300,7 @@ static int reach(unsigned long addr, gfp_t gfp)
 	bool is_in, is_far;
 
 	for (;;) {
-		/* Of a window that was replaced only the address matters. */
+		/* Only the address of @old is used outside of the read section. */
 		rcu_read_lock();
 		old = READ_ONCE(kspan_window);
 		is_in = frame_in(old, addr) < old->nr_frames;
@@ -338,13 +340,13 @@ static int install(unsigned long addr, struct kspan_span **table)
 	return err;
 }
 
-/* Let a frame outside the window lead to @table. */
+/* Enter the table of a frame outside the window. */
 static int add_far_table(unsigned long addr, struct kspan_span **table, gfp_t gfp)
 {
 	unsigned long index = addr >> KSPAN_FRAME_SHIFT, flags;
 	int err;
 
-	/* Without __GFP_ZERO: its nodes have a constructor. */
+	/* Without __GFP_ZERO: the nodes of an xarray have a constructor. */
 	if (kspan_may_sleep(gfp))
 		return xa_insert_irq(&far_frames, index, table, kspan_gentle(gfp));
 	xa_lock_irqsave(&far_frames, flags);
@@ -367,7 +369,7 @@ static int add_table(unsigned long addr, gfp_t gfp)
 	table = kspan_meta_alloc(TABLE_BYTES, KSPAN_SYS_GC, gfp);
 	if (!table)
 		return -ENOMEM;
-	/* The window knows where it is, but not by a pointer to it. */
+	/* The window refers to it, but not by a pointer that kmemleak finds. */
 	kmemleak_not_leak(table);
 	for (i = 0; i < KSPAN_FRAME_PAGES; i++)
 		table[i] = &kspan_null_span;
@@ -380,15 +382,15 @@ static int add_table(unsigned long addr, gfp_t gfp)
 		err = add_far_table(addr, table, gfp);
 	if (err)
 		kspan_meta_free(table, TABLE_BYTES, KSPAN_SYS_GC);
-	/* Somebody else brought the same frame in: just as well. */
+	/* Another task added the same frame meanwhile. */
 	return err == -EBUSY ? 0 : err;
 }
 
 /**
- * kspan_arena_cover - make the map able to describe a piece of memory
- * @addr: where it begins
- * @bytes: how long it is
- * @gfp: how hard to try
+ * kspan_arena_cover - allocate the tables for a piece of memory
+ * @addr: its address
+ * @bytes: its size in bytes
+ * @gfp: flags of the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: 0 or -ENOMEM.
@@ -410,12 +412,12 @@ int kspan_arena_cover(unsigned long addr, unsigned long bytes, gfp_t gfp)
 }
 
 /**
- * kspan_arena_set - let pages lead to one span
- * @addr: first heap page
- * @nr_pages: how many
- * @span: where they lead from now on
+ * kspan_arena_set - set the entries of pages
+ * @addr: address of the first heap page
+ * @nr_pages: number of heap pages
+ * @span: the span or marker to which they lead from now on
  *
- * Context: Any but NMI; the pages are the caller's.
+ * Context: Any but NMI; the pages belong to the caller.
  */
 void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 		     struct kspan_span *span)
@@ -427,8 +429,8 @@ void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 }
 
 /*
- * Let all heap pages that a piece of memory touches lead to a span; the first
- * and the last may be no whole ones.
+ * Set the entries of all heap pages that overlap a piece of memory.  It may begin
+ * and end in the middle of a heap page.
  */
 static void set_touched(unsigned long addr, unsigned long bytes,
 			struct kspan_span *span)
@@ -440,11 +442,11 @@ static void set_touched(unsigned long addr, unsigned long bytes,
 }
 
 /**
- * kspan_arena_forget - let the pages of a piece of memory lead nowhere
- * @addr: where it begins, in the middle of a heap page perhaps
- * @bytes: how long it is
+ * kspan_arena_forget - clear the entries of a piece of memory
+ * @addr: its address, possibly in the middle of a heap page
+ * @bytes: its size in bytes
  *
- * Context: Any but NMI; all heap pages it touches are the caller's.
+ * Context: Any but NMI; all heap pages that it overlaps belong to the caller.
  */
 void kspan_arena_forget(unsigned long addr, unsigned long bytes)
 {
@@ -453,17 +455,17 @@ void kspan_arena_forget(unsigned long addr, unsigned long bytes)
 
 /**
  * kspan_arena_publish - enter a span in the map
- * @span: complete but for its place in a list
+ * @span: the span, complete except for its place in a list
  *
- * All its pages lead to it, those that a region has beyond its object as well.
- * A region keeps its entries until it goes back to the kernel, so that neither
- * its objects' allocations nor their frees cost more when they are longer.
+ * All its pages lead to it, including those of a region beyond its object.  A
+ * region keeps its entries until it returns to the kernel, so that the cost of
+ * allocating and freeing its objects does not depend on their size.
  *
  * Context: Any but NMI.
  */
 void kspan_arena_publish(struct kspan_span *span)
 {
-	/* The descriptor before the pointer to it; see kspan_span_of(). */
+	/* Write the descriptor before the pointer to it; see kspan_span_of(). */
 	smp_wmb();
 	if (span->kind == KSPAN_LARGE && kspan_is_region(span))
 		set_touched((unsigned long)span->mem, kspan_room_bytes(span), span);
@@ -472,11 +474,11 @@ void kspan_arena_publish(struct kspan_span *span)
 }
 
 /**
- * kspan_arena_withdraw - take a span out of the map
+ * kspan_arena_withdraw - remove a span from the map
  * @span: a small span or a run, without a live object
  *
- * Its pages lead to the idle marker, which knows a late free of theirs for
- * what it is.
+ * Its pages then lead to the idle marker, so that a late free of one of its
+ * objects is reported as such.
  *
  * Context: Any but NMI.
  */
@@ -486,7 +488,7 @@ void kspan_arena_withdraw(struct kspan_span *span)
 }
 
 /**
- * kspan_span_find - the span of any address
+ * kspan_span_find - find the span of any address
  * @ptr: any value
  *
  * Context: Any, with preemption off or in an RCU read section.
@@ -498,10 +500,10 @@ struct kspan_span *kspan_span_find(const void *ptr)
 }
 
 /**
- * kspan_arena_has - whether an address lies in memory held for objects
+ * kspan_arena_has - whether an address lies in memory that is held for objects
  * @ptr: any value
  *
- * That is a page of a chunk, in a span or not, or a region, live or kept.
+ * Such memory is a page of a chunk, in a span or not, or a region, live or cached.
  *
  * Context: Any, with preemption off or in an RCU read section.
  * Return: whether it does.
@@ -517,14 +519,15 @@ bool kspan_arena_has(const void *ptr)
 }
 
 /**
- * kspan_arena_index - a frame's number, which does not tell its address
- * @addr: where it begins
+ * kspan_arena_index - the number of a frame
+ * @addr: address of the frame
  *
- * Frames of the direct map are numbered by themselves, behind all others: the
- * distance from there to vmalloc space is random, and nobody should learn it.
+ * The number does not reveal the address.  Frames of the direct map have separate
+ * numbers behind those of all other frames, because their distance from vmalloc
+ * space is random and must stay secret.
  *
  * Context: Any, once there is memory.
- * Return: the number; the first frame ever has FIRST_INDEX.
+ * Return: the number; that of the first frame ever used is FIRST_INDEX.
  */
 unsigned long kspan_arena_index(unsigned long addr)
 {
@@ -536,7 +539,7 @@ unsigned long kspan_arena_index(unsigned long addr)
 	       (__pa(addr) >> KSPAN_FRAME_SHIFT);
 }
 
-/* The first frame with a table at or above frame *@at; false: there is none. */
+/* Find the first frame with a table at or above *@at.  Return: whether there is one. */
 static bool next_in_window(unsigned long *at, struct kspan_span ***table)
 {
 	const struct kspan_window *window = READ_ONCE(kspan_window);
@@ -554,11 +557,11 @@ static bool next_in_window(unsigned long *at, struct kspan_span ***table)
 }
 
 /**
- * kspan_arena_frame - the next frame with memory in it
- * @addr: where to begin; where the frame begins, on return
+ * kspan_arena_frame - find the next frame that has had memory
+ * @addr: address at which to start; on return the address of the frame
  *
  * Context: Process context.
- * Return: the frame's table, or NULL: there is none at or above @addr.
+ * Return: the table of the frame, or NULL if there is none at or above @addr.
  */
 struct kspan_span **kspan_arena_frame(unsigned long *addr)
 {

@@ -2,22 +2,21 @@
 /*
  * arena.h - the arena map: from any address to its span.
  *
- * The address space is cut into frames of 64 MiB (4 MiB on 32-bit), the Go
- * runtime's arenas.  A frame kspan has memory in has a table with one span
- * pointer a heap page, that runtime's heapArena.  A frame is a slot of the
- * map, not a reservation: chunks lie wherever vmalloc() puts them, several in
- * a frame or across two.
+ * The address space is divided into frames of 64 MiB (4 MiB on 32-bit), which are
+ * the arenas of the Go runtime.  Each frame in which kspan has memory has a table
+ * with one span pointer for each heap page (heapArena in that runtime).  A frame
+ * is a slot of the map and reserves nothing: chunks lie where vmalloc() puts
+ * them, and may cross from one frame into the next.
  *
- * Frames are found in two levels.  The window is an array over all frames from
- * the lowest to the highest that kspan ever had memory in.  vmalloc() hands out
- * low addresses first, so that is a small array, which is replaced by a larger
- * one when memory comes that lies outside of it.  Memory so far away that the
- * array would be out of proportion to this machine's memory stands in an xarray
- * that only the slow path asks.
+ * The map has two levels.  The window is an array over all frames from the lowest
+ * to the highest in which kspan ever had memory.  vmalloc() hands out low addresses
+ * first, so the array is small.  A larger one replaces it when memory arrives
+ * outside of it.  If the array would become too large for the memory of the
+ * machine, the frame goes into an xarray, which only the slow path reads.
  *
- * No entry of a table is ever NULL, nor of the window: pages and frames that are
- * not kspan's lead to kspan_null_span, whose magic of 0 sends every free of them
- * to the slow path without a test of its own.
+ * No entry of a table or of the window is ever NULL.  Pages and frames without
+ * memory of kspan lead to kspan_null_span.  Its magic is 0, which sends every
+ * free of such a page to the slow path without an extra test.
  */
 #ifndef KSPAN_ARENA_H
 #define KSPAN_ARENA_H
@@ -38,13 +37,13 @@
 
 /**
  * struct kspan_window - the tables of a row of frames
- * @rcu: for the end of a window that a larger one replaced
+ * @rcu: to free a window after a larger one replaced it
  * @base: address of the first frame; set once
- * @nr_frames: how many; set once
- * @origin: for each frame where the entry of heap page 0 of the address space
- *	would be, if its table began there; so that an entry is found by the page's
- *	number as it is.  An entry changes from the null table to another one once
- *	(release), under arena_lock.
+ * @nr_frames: number of frames; set once
+ * @origin: for each frame the address that the entry of heap page 0 of the address
+ *	space would have if the frame's table began there, so that the number of
+ *	a page leads to its entry without being masked.  An entry changes once, from
+ *	the null table to another one (release), under arena_lock.
  */
 struct kspan_window {
 	struct rcu_head rcu;
@@ -54,8 +53,8 @@ struct kspan_window {
 };
 
 /*
- * The window; replaced under arena_lock (release).  Readers need no lock, but a
- * section in which nothing preempts, as for a span.
+ * The window; replaced under arena_lock (release).  Readers need no lock, but must
+ * have preemption off, as for a span.
  */
 extern struct kspan_window *kspan_window;
 
@@ -63,9 +62,9 @@ extern struct kspan_window *kspan_window;
  * kspan_span_of - the span of an address in the window
  * @ptr: any value
  *
- * Context: Any, with preemption off: spans are recycled after a grace period.
- * Return: a span or a marker span; kspan_null_span for an address outside the
- * window, where kspan_span_find() knows more.
+ * Context: Any, with preemption off: spans are reused after a grace period.
+ * Return: a span or a marker span; kspan_null_span for any address outside the
+ * window, for which kspan_span_find() also searches the xarray.
  */
 static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 {
@@ -78,13 +77,13 @@ static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 	if (unlikely(frame >= window->nr_frames))
 		return &kspan_null_span;
 	/*
-	 * READ_ONCE() twice, but for its volatile, which makes gcc compute the
-	 * address by an instruction of its own.  What hides the values from it
-	 * keeps it from reading them again.
+	 * These two loads would be READ_ONCE(), but its volatile makes gcc compute
+	 * the address by a separate instruction.  OPTIMIZER_HIDE_VAR() keeps gcc
+	 * from loading the values again.
 	 */
 	origin = data_race(window->origin[frame]);
 	OPTIMIZER_HIDE_VAR(origin);
-	/* Or gcc scales it here, and then has an add where a load would do. */
+	/* Otherwise gcc scales it here, and needs an add besides the load. */
 	OPTIMIZER_HIDE_VAR(page);
 	/* Entries change while others read them; see DOC: Locking. */
 	span = data_race(*(struct kspan_span **)(origin + page * sizeof(void *)));

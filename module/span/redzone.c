@@ -2,25 +2,24 @@
 /*
  * check=2: redzones and poison.
  *
- * Every object is followed by a redzone: from the last byte that was asked for
- * to the end of its slot, KSPAN_REDZONE_MIN bytes at least; a size that would
- * leave less goes to the next class, or takes one more page if it is large.  It
- * is looked at by the free, by a resize and by verify.  A freed object and one
- * that was never used are filled with poison, which is looked at when the object
- * is handed out, by verify, and when its span ends.  So every byte of a span but
- * its tail is a client's, redzone or poison, and a write in front of an object
- * hits the redzone or the poison of the slot before it.  What was asked for
- * stands out of line, beside the states, where an overrun does not reach it.
+ * A redzone follows every object.  It reaches from the end of the requested bytes
+ * to the end of the slot, and has at least KSPAN_REDZONE_MIN bytes: a size that
+ * would leave less uses a larger class, or one more page if it is large.  A free, a
+ * resize and verify check it.  Objects that were freed or never used are filled
+ * with poison.  An allocation and verify check it, and so does the end of a span.
+ * So every byte of a span, except its tail, belongs to a client, to a redzone or to
+ * poison.  A write in front of an object hits the redzone or the poison of the slot
+ * before it.  The requested size is stored beside the states, where an overrun does
+ * not reach it.
  *
- * The bytes are SLUB's, so that whoever reads an oops knows them: 0xcc behind
- * a live object, 0x6b in a free one and 0xa5 in its last byte.
+ * The bytes are those of SLUB, which readers of an oops recognise: 0xcc behind a
+ * live object, 0x6b in a free one and 0xa5 in its last byte.
  *
- * An object whose bytes are wrong is reported and then left alone for good:
- * whoever wrote there may still hold the pointer.
+ * A damaged object is reported and never used again, since the code that wrote
+ * there may still hold the pointer.
  *
- * Here is what concerns the bytes; cache_redzone.c takes objects and takes
- * them back, central_check.c and large.c go through the free ones, verify.c
- * through the live ones.
+ * This file handles the bytes.  cache_redzone.c allocates and frees the objects,
+ * central_check.c and large.c check free objects, and verify.c checks live ones.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -47,9 +46,10 @@ atomic64_t kspan_redzone_alloc_bytes;
 atomic64_t kspan_redzone_free_bytes;
 
 /*
- * What keeps the redzone of a live object as it is while verify looks at it: a
- * resize changes it under its span's lock, and what a free changes, it changes
- * after poison(), which waits for that lock once.  A leaf; any context but NMI.
+ * These locks keep the redzone of a live object stable while verify reads it.  A
+ * resize changes the redzone under the lock of its span.  A free waits for that
+ * lock once, in kspan_redzone_poison(), before it changes any byte.  A leaf; any
+ * context but NMI.
  */
 static raw_spinlock_t span_locks[NR_LOCKS];
 
@@ -58,7 +58,7 @@ static raw_spinlock_t *lock_of(const struct kspan_span *span)
 	return &span_locks[(unsigned long)span / sizeof(*span) % NR_LOCKS];
 }
 
-/* Learn whether there is anything to do.  Context: module load, before all. */
+/* Turn the checks on if check=2.  Context: module load, before all else. */
 void kspan_redzone_init(void)
 {
 	unsigned int i;
@@ -71,19 +71,20 @@ void kspan_redzone_init(void)
 
 /**
  * kspan_redzone_class - the class for an object and its redzone
- * @size: bytes asked for, not 0
- * @align: alignment asked for, a power of two; 0 for none
+ * @size: requested bytes, not 0
+ * @align: requested alignment, a power of two; 0 for none
  *
- * A power of two is aligned to itself, up to a heap page, as without redzone.
+ * An object whose size is a power of two is aligned to its size, up to a heap page,
+ * as without redzones.
  *
  * Context: Any.
- * Return: the class, or 0: it takes a large object.
+ * Return: the class, or 0 if only a large object will do.
  */
 unsigned int kspan_redzone_class(size_t size, size_t align)
 {
 	unsigned int class;
 
-	/* Spans begin at a heap page, and are aligned to no more. */
+	/* Spans are aligned to a heap page only. */
 	if (size > KSPAN_SMALL_MAX - KSPAN_REDZONE_MIN || align > KSPAN_PAGE_SIZE)
 		return 0;
 	align = max_t(size_t, align, 1);
@@ -102,7 +103,7 @@ static u16 *small_asked(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_redzone_asked - what a live object was asked for with
+ * kspan_redzone_asked - the requested size of a live object
  * @span: its span
  * @ptr: the object
  *
@@ -119,10 +120,10 @@ size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_redzone_set - give an object its size and its redzone
+ * kspan_redzone_set - set the requested size and the redzone of an object
  * @span: its span
- * @ptr: the object, the caller's
- * @size: bytes, so few that there is room for a redzone
+ * @ptr: the object, which belongs to the caller
+ * @size: bytes, which leave room for a redzone
  *
  * Context: Any.
  */
@@ -146,7 +147,7 @@ static const u8 *overwritten_bytes(const void *mem, u8 want, size_t bytes)
 	return bad;
 }
 
-/* The first byte of a redzone that is wrong, or NULL. */
+/* The first wrong byte of a redzone, or NULL. */
 static const u8 *overwritten_redzone(const struct kspan_span *span, const void *ptr)
 {
 	size_t size = kspan_redzone_asked(span, ptr);
@@ -154,7 +155,7 @@ static const u8 *overwritten_redzone(const struct kspan_span *span, const void *
 	return overwritten_bytes(ptr + size, RED_BYTE, kspan_span_size(span) - size);
 }
 
-/* The first byte of a free object that is wrong, or NULL. */
+/* The first wrong byte of a free object, or NULL. */
 static const u8 *overwritten_poison(const struct kspan_span *span, const void *ptr)
 {
 	const u8 *last = ptr + kspan_span_size(span) - 1;
@@ -167,12 +168,12 @@ static const u8 *overwritten_poison(const struct kspan_span *span, const void *p
 }
 
 /**
- * kspan_redzone_check - look at a redzone, and report a write into it
+ * kspan_redzone_check - check a redzone, and report a write into it
  * @span: the object's span
- * @ptr: an object whose free only the caller can do
+ * @ptr: an object that only the caller can free
  *
- * Context: Any, NMI too.
- * Return: whether it is as it should be.
+ * Context: Any, including NMI.
+ * Return: true if the redzone is intact.
  */
 bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
 {
@@ -186,20 +187,20 @@ bool kspan_redzone_check(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_redzone_check_live - look at the redzone of an object that is not ours
- * @span: the object's span, kept by preemption off
+ * kspan_redzone_check_live - check the redzone of a client's object
+ * @span: the object's span, which preemption off keeps
  * @ptr: the object, live or not
- * @state: its state byte: the object's, or the life of a large one
- * @live: the state of a live one
- * @overrun: the state of one that was reported
+ * @state: its state byte, or @live of a large object's span
+ * @live: value of @state for a live object
+ * @overrun: value of @state for a live object that was reported
  *
- * The client may free or resize the object at any moment.  If its state is @live
- * after a wrong byte was read it has been live since before: to become live
- * again it would have had to be poisoned, which waits for the lock.  Whoever
- * takes it out of that state reports it: this function, or the free.
+ * The client may free or resize the object at any moment.  If the state is @live
+ * after a wrong byte was read, the object has been live since before: to become
+ * live again it would have had to be poisoned, which waits for the lock.  The code
+ * that changes the state from @live reports the damage: this function or the free.
  *
  * Context: Any but NMI, with preemption off.
- * Return: false if a write into it was found now, and reported.
+ * Return: false if this call found and reported a write into it.
  */
 bool kspan_redzone_check_live(struct kspan_span *span, const void *ptr,
 			      u8 *state, u8 live, u8 overrun)
@@ -210,10 +211,10 @@ bool kspan_redzone_check_live(struct kspan_span *span, const void *ptr,
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(lock, flags);
-	/* Its redzone came before its state. */
+	/* Pairs with the write of the state, which follows that of the redzone. */
 	if (smp_load_acquire(state) == live)
 		size = kspan_redzone_asked(span, ptr);
-	/* A large object that an NMI frees meanwhile has a link there. */
+	/* An NMI that frees a large object meanwhile stores a link in @asked. */
 	if (size < room && room - size < KSPAN_PAGE_SIZE + KSPAN_SMALL_MAX)
 		bad = overwritten_bytes(ptr + size, RED_BYTE, room - size);
 	if (bad && cmpxchg(state, live, overrun) != live)
@@ -221,19 +222,19 @@ bool kspan_redzone_check_live(struct kspan_span *span, const void *ptr,
 	raw_spin_unlock_irqrestore(lock, flags);
 	if (likely(!bad))
 		return true;
-	/* Nobody gets its memory any more, and a resize leaves it alone. */
+	/* Its memory is not reused any more, and a resize does not change it. */
 	kspan_report_overrun(ptr, span, size, bad, RED_BYTE);
 	return false;
 }
 
 /**
- * kspan_redzone_wipe - forget what a damaged object held, if that is promised
+ * kspan_redzone_wipe - zero a damaged object if init_on_free=1
  * @span: its span
- * @ptr: the object, which nobody will use again
+ * @ptr: the object, which will not be used again
  *
  * The redzone stays as it was found.
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_redzone_wipe(const struct kspan_span *span, void *ptr)
 {
@@ -242,19 +243,19 @@ void kspan_redzone_wipe(const struct kspan_span *span, void *ptr)
 }
 
 /**
- * kspan_redzone_resize - change the size of an object where it is
+ * kspan_redzone_resize - change the size of an object in place
  * @span: its span
  * @ptr: the object, live
  * @size: bytes, not 0
  * @zero: whether to zero the bytes that are added
  *
- * As without redzones, an object stays while its class or number of pages is
- * the right one, and one with a class above its size's own, for an alignment,
- * while it fits.
+ * As without redzones, an object stays if its class or number of pages suits the
+ * new size.  An object of a larger class than its size needs, because of its
+ * alignment, stays while it fits.
  *
  * Context: Any.
- * Return: false, and nothing done, if it has to move; also with a redzone
- * that was written to, which the free after the move reports.
+ * Return: false, without any change, if the object has to move; also if its
+ * redzone was overwritten, which the free after the move reports.
  */
 bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 			  bool zero)
@@ -265,7 +266,7 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 	unsigned long flags;
 	bool sound;
 
-	/* One of a named cache has the size that all of them have. */
+	/* An object of a named cache has the size of all its objects. */
 	if (size > room - KSPAN_REDZONE_MIN ||
 	    (span->kind != KSPAN_LARGE && !class))
 		return false;
@@ -288,13 +289,13 @@ bool kspan_redzone_resize(struct kspan_span *span, void *ptr, size_t size,
 }
 
 /**
- * kspan_redzone_shrink - let an object have fewer bytes where it is
+ * kspan_redzone_shrink - reduce the size of an object in place
  * @span: its span
  * @ptr: the object, live
  * @size: bytes, not 0 and no more than it has
  *
- * The redzone begins earlier.  What it was before stays as it is, so that the free
- * finds what was written there.
+ * The redzone begins earlier.  The former redzone is not rewritten, so that the
+ * free still finds writes into it.
  *
  * Context: Any.
  */
@@ -303,7 +304,7 @@ void kspan_redzone_shrink(struct kspan_span *span, void *ptr, size_t size)
 	raw_spinlock_t *lock = lock_of(span);
 	unsigned long flags;
 
-	/* Without the lock, as it may be much; all this is the object yet. */
+	/* Without the lock, since it may take long: these bytes are the object's. */
 	kspan_fill_object(ptr + size, RED_BYTE,
 			  kspan_redzone_asked(span, ptr) - size);
 	raw_spin_lock_irqsave(lock, flags);
@@ -325,7 +326,7 @@ static void fill_with_poison(const struct kspan_span *span, void *ptr)
 /**
  * kspan_redzone_poison - fill a freed object
  * @span: its span
- * @ptr: the object, nobody's any more
+ * @ptr: the object, which the caller has claimed
  *
  * Context: Any but NMI.
  */
@@ -334,7 +335,7 @@ void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
 	raw_spinlock_t *lock = lock_of(span);
 	unsigned long flags;
 
-	/* Who has seen it live has finished with its bytes, or has not begun. */
+	/* Wait until verify, if it saw the object live, has read its bytes. */
 	raw_spin_lock_irqsave(lock, flags);
 	raw_spin_unlock_irqrestore(lock, flags);
 	fill_with_poison(span, ptr);
@@ -342,7 +343,7 @@ void kspan_redzone_poison(const struct kspan_span *span, void *ptr)
 
 /**
  * kspan_redzone_poison_span - fill the objects of a new span
- * @span: a small span that nobody else knows yet
+ * @span: a small span that is not published yet
  *
  * Context: Any but NMI.
  */
@@ -359,12 +360,12 @@ void kspan_redzone_poison_span(struct kspan_span *span)
 }
 
 /**
- * kspan_redzone_check_poison - look at a free object, and report a write to it
+ * kspan_redzone_check_poison - check a free object, and report a write to it
  * @span: its span
- * @ptr: the object, poisoned; the caller's or under its central lock
+ * @ptr: the object, poisoned; the caller holds it or its central lock
  *
  * Context: Any.
- * Return: whether it is as it should be.
+ * Return: true if the poison is intact.
  */
 bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
 {
@@ -379,9 +380,9 @@ bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_redzone_next_overwritten - the next free object that was written to
- * @span: a small span, under its central lock or the caller's alone
- * @i: index of the first object to look at
+ * kspan_redzone_next_overwritten - find the next free object that was written to
+ * @span: a small span; the caller holds its central lock or is its only user
+ * @i: index of the first object to check
  *
  * Context: Any.
  * Return: its index, or the number of objects if there is none.

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * redzone.h - check=2: known bytes behind live objects and in free ones.
+ * redzone.h - check=2: redzones behind live objects, and poison in free ones.
  *
- * Everything here is behind a static key that a load with check=2 turns on,
- * and off the fast paths: with it on they find no magazine and no LIVE object.
+ * A static key, which a load with check=2 turns on, guards all of this.  Nothing
+ * of it is on a fast path: with check=2 the fast paths find no magazine and no
+ * LIVE object.
  */
 #ifndef KSPAN_REDZONE_H
 #define KSPAN_REDZONE_H
@@ -15,19 +16,19 @@
 
 #include "span/span.h"
 
-/* Bytes that follow an object at least: a store of a word past it hits them. */
+/* Minimal size of a redzone in bytes: a store of a word behind the object hits it. */
 #define KSPAN_REDZONE_MIN	8U
 
 DECLARE_STATIC_KEY_FALSE(kspan_redzone_key);
 
 /*
- * Bytes of small objects as they were asked for, ever allocated and freed; a
- * resize counts its difference as the one or the other.
+ * Requested bytes of all small objects ever allocated, and ever freed.  A resize
+ * adds the difference to one of them.
  */
 extern atomic64_t kspan_redzone_alloc_bytes;
 extern atomic64_t kspan_redzone_free_bytes;
 
-/* Whether objects are guarded: check=2. */
+/* Whether check=2. */
 static __always_inline bool kspan_redzone_on(void)
 {
 	return static_branch_unlikely(&kspan_redzone_key);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reports: bad frees, damaged objects and failed allocations, each counted,
- * each said in one place.  Documentation/debugfs.rst has the exact text.
+ * Reports of bad frees, damaged objects, corrupt structures and failed
+ * allocations.  Each is counted too.  Documentation/debugfs.rst has the texts.
  *
  * No report shows a raw kernel address; %p is hashed.
  */
@@ -41,7 +41,7 @@ static const char * const fault_names[KSPAN_NR_FAULTS] = {
 	[KSPAN_FAULT_CACHE] = "free of an object that is not the cache's",
 };
 
-/* A bug that frees in a loop must not drown the log: 64 in 5 s are enough. */
+/* A bug that frees in a loop must not flood the log: 64 reports in 5 s suffice. */
 static DEFINE_RATELIMIT_STATE(free_limit, 5 * HZ, 64);
 /*
  * Requests that failed and requests that were refused have a limit each, so
@@ -51,10 +51,10 @@ static DEFINE_RATELIMIT_STATE(fail_limit, 5 * HZ, 1);
 static DEFINE_RATELIMIT_STATE(refuse_limit, DEFAULT_RATELIMIT_INTERVAL,
 			      DEFAULT_RATELIMIT_BURST);
 
-/* Frames of a stack in which the client's is looked for. */
+/* Maximal number of stack frames that are searched for the client. */
 #define CALLER_DEPTH	32U
 
-/* Where the client called kspan; a place in kspan if the kernel cannot tell. */
+/* The client's call of kspan; a place in kspan if the kernel cannot unwind. */
 static noinline void *caller(void)
 {
 	unsigned long frames[CALLER_DEPTH];
@@ -96,12 +96,12 @@ static void describe_place(const void *ptr, const struct kspan_span *span)
 
 /**
  * kspan_report_free - count and report a bad free
- * @ptr: what was freed
+ * @ptr: the pointer that was passed to the free
  * @span: its span or a marker
- * @fault: what is wrong with it
- * @size: the size that came with it, or 0
+ * @fault: the kind of bad free
+ * @size: the size that the caller passed, or 0
  *
- * Context: Any; @span is kept by preemption off or RCU.
+ * Context: Any; with preemption off or in an RCU read section, which keeps @span.
  */
 void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		       enum kspan_fault fault, size_t size)

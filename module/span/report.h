@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * report.h - the words for what went wrong.
+ * report.h - reports of bad frees, damage, corruption and failures.
  */
 #ifndef KSPAN_REPORT_H
 #define KSPAN_REPORT_H
@@ -14,9 +14,9 @@
 enum kspan_fault {
 	KSPAN_FAULT_NONE,
 	KSPAN_FAULT_DOUBLE,	/* the object is free already */
-	KSPAN_FAULT_WILD,	/* no memory of kspan's */
+	KSPAN_FAULT_WILD,	/* not memory of kspan */
 	KSPAN_FAULT_INTERIOR,	/* not the first byte of an object */
-	KSPAN_FAULT_SIZE,	/* a size of another class */
+	KSPAN_FAULT_SIZE,	/* freed with a size of another class */
 	KSPAN_FAULT_CACHE,	/* an object of another cache, or of none */
 	KSPAN_NR_FAULTS,
 };
@@ -28,7 +28,7 @@ extern atomic_long_t kspan_nr_bad_copy;
 /* Objects that check=2 found damaged. */
 extern atomic_long_t kspan_nr_overrun;
 extern atomic_long_t kspan_nr_use_after_free;
-/* Structures a self-check found wrong and took out of use. */
+/* Structures that failed a self-check and were quarantined. */
 extern atomic_long_t kspan_nr_corrupt;
 /* Failed allocations by cause. */
 extern atomic_long_t kspan_nr_atomic_fail;
@@ -36,9 +36,9 @@ extern atomic_long_t kspan_nr_oom_fail;
 extern atomic_long_t kspan_nr_limit_fail;
 
 /*
- * What is wrong with an address that leads to a large object's span and is not
- * the object's first byte.  A region has bytes in front of and behind its object,
- * and a guard page in the same heap page perhaps.
+ * Classify an address that leads to the span of a large object but is not the first
+ * byte of the object.  A region may have bytes in front of and behind its object,
+ * and a guard page in the same heap page.
  */
 static inline enum kspan_fault kspan_not_first(const struct kspan_span *span,
 					       const void *ptr)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Span descriptors: where they come from, how they end, what makes one valid.
+ * Span descriptors: allocation, end and checks.
  *
- * States, bitmap, tiny words and asked sizes of a span are one block from a pool for its
- * size, in steps of 64 bytes, so that two spans never share a cache line of
- * states.  The dead_spans list holds descriptors whose span has ended until a
- * grace period has passed; a worker empties it.
+ * The states, bitmap, tiny words and requested sizes of a span are one block.  It
+ * comes from a pool for its size, in steps of 64 bytes, so that two spans never
+ * share a cache line of states.  The dead_spans list holds the descriptors of
+ * spans that have ended until a grace period has passed.  A worker empties it.
  */
 #include <linux/bitmap.h>
 #include <linux/limits.h>
@@ -24,17 +24,17 @@ struct kspan_span kspan_null_span = { .kind = KSPAN_NONE };
 struct kspan_span kspan_idle_span = { .kind = KSPAN_NONE };
 struct kspan_span kspan_fresh_span = { .kind = KSPAN_NONE };
 
-/* Large objects' descriptors are apart: they have no states behind them. */
+/* Descriptors of large objects have a pool of their own: they have no states. */
 static struct kspan_pool span_pool;
 static struct kspan_pool large_pool;
 static struct kspan_pool state_pools[STATE_POOLS];
 
-/* Dead descriptors, newest first; nr_dead is read without the lock. */
+/* Dead descriptors, newest first.  nr_dead is also read without the lock. */
 static DEFINE_RAW_SPINLOCK(dead_spans_lock);
 static LIST_HEAD(dead_spans);
 static unsigned int nr_dead;
 
-/* Whether spans remember what their objects were asked for with. */
+/* Whether spans store the requested sizes of their objects. */
 static bool with_asked __ro_after_init;
 
 /* Bytes of the block behind span->state. */
@@ -52,13 +52,13 @@ static unsigned int state_bytes(unsigned int sc)
 	return bytes;
 }
 
-/* Index of the pool that such blocks come from. */
+/* Index of the pool for these blocks. */
 static unsigned int state_pool(unsigned int sc)
 {
 	return DIV_ROUND_UP(state_bytes(sc), STATE_STEP) - 1;
 }
 
-/* What the pages of the reserve are of no use without. */
+/* Keep the metadata ready that the pages of the reserve need. */
 static void keep_pools_ready(void)
 {
 	unsigned int sc;
@@ -91,7 +91,7 @@ int kspan_span_init(void)
 	return 0;
 }
 
-/* Give the pools back.  Context: module unload, no span is left. */
+/* Free the pools.  Context: module unload, no span is left. */
 void kspan_span_exit(void)
 {
 	unsigned int i;
@@ -104,12 +104,12 @@ void kspan_span_exit(void)
 }
 
 /**
- * kspan_span_alloc - a descriptor with room for its object states
+ * kspan_span_alloc - allocate a descriptor and its object states
  * @sc: span class, or 0 for a large object, which has no states
  * @gfp: flags
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: a descriptor nobody can see yet, or NULL.
+ * Return: a descriptor that is not published yet, or NULL.
  */
 struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 {
@@ -139,8 +139,8 @@ struct kspan_span *kspan_span_alloc(unsigned int sc, gfp_t gfp)
 }
 
 /**
- * kspan_span_free - recycle a descriptor at once
- * @span: one that was never published, or whose readers are gone
+ * kspan_span_free - free a descriptor at once
+ * @span: a span that was never published, or has no more readers
  *
  * Context: Any but NMI.
  */
@@ -154,9 +154,9 @@ void kspan_span_free(struct kspan_span *span)
 }
 
 /**
- * kspan_span_construct - put a free object into the state its cache promises
+ * kspan_span_construct - call the constructor of a free object
  * @span: a small span
- * @obj: one of its objects, the caller's alone
+ * @obj: one of its objects, which only the caller holds
  *
  * Context: Any but NMI.
  */
@@ -174,8 +174,8 @@ void kspan_span_construct(const struct kspan_span *span, void *obj)
 }
 
 /*
- * Objects that keep what is in them.  Readers may look at those that are RCU's
- * at any time, so KASAN hears of no end of theirs before their span's.
+ * Set up objects that keep their contents.  RCU readers may access them at any
+ * time, so KASAN is not told that one was freed before its span ends.
  */
 static void construct(struct kspan_span *span)
 {
@@ -193,11 +193,11 @@ static void construct(struct kspan_span *span)
 }
 
 /**
- * kspan_span_setup - all objects of a small span free
+ * kspan_span_setup - mark all objects of a small span as free
  * @span: a descriptor with @base, @needzero set
  * @sc: its span class
  *
- * Context: Any but NMI; nobody else sees the span.
+ * Context: Any but NMI; the span is not published yet.
  */
 void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 {
@@ -221,8 +221,8 @@ void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 }
 
 /**
- * kspan_span_end - end of a descriptor
- * @span: out of the arena map and of every list
+ * kspan_span_end - end a span
+ * @span: a span that is in no list and not in the arena map
  *
  * Context: Any but NMI.
  */
@@ -231,7 +231,7 @@ void kspan_span_end(struct kspan_span *span)
 	unsigned long flags;
 
 	WRITE_ONCE(span->magic, 0);
-	/* Whoever still has a pointer to a state finds no object there. */
+	/* Code that still holds a pointer to a state byte finds no object there. */
 	if (span->kind != KSPAN_LARGE)
 		memset(span->state, KSPAN_OBJ_NONE, span->nr_objs);
 	raw_spin_lock_irqsave(&dead_spans_lock, flags);
@@ -240,14 +240,14 @@ void kspan_span_end(struct kspan_span *span)
 	raw_spin_unlock_irqrestore(&dead_spans_lock, flags);
 }
 
-/* Descriptors waiting for a grace period.  Context: Any. */
+/* Number of descriptors that wait for a grace period.  Context: Any. */
 unsigned int kspan_span_nr_dead(void)
 {
 	return READ_ONCE(nr_dead);
 }
 
 /**
- * kspan_span_free_dead - recycle the descriptors that ended before this call
+ * kspan_span_free_dead - free the descriptors of spans that ended before this call
  *
  * Context: Process context that may sleep.
  */
@@ -269,7 +269,7 @@ void kspan_span_free_dead(void)
 }
 
 /**
- * kspan_span_check - whether a small span agrees with itself
+ * kspan_span_check - check the consistency of a small span
  * @span: the span
  *
  * Context: The span's central lock is held.

@@ -49,29 +49,29 @@
 #include "base/spanclass.h"
 
 /*
- * State of an object.  FREE and ZEROED are the two an alloc may take, and
- * POISONED, which only the slow path knows.
+ * State of an object.  The fast path of an allocation accepts FREE and ZEROED.
+ * The slow path accepts POISONED as well.
  */
 enum kspan_obj {
 	KSPAN_OBJ_FREE,		/* content unknown */
-	KSPAN_OBJ_ZEROED,	/* every byte known to be zero */
+	KSPAN_OBJ_ZEROED,	/* free, all bytes are zero */
 	KSPAN_OBJ_LIVE,
-	KSPAN_OBJ_ALIGNED,	/* live, of a class above its size's own */
+	KSPAN_OBJ_ALIGNED,	/* live, of a larger class than its size needs */
 	KSPAN_OBJ_REDZONED,	/* live, with a redzone behind it */
 	KSPAN_OBJ_OVERRUN,	/* live, its redzone found overwritten and reported */
 	KSPAN_OBJ_DEFERRED,
-	KSPAN_OBJ_POISONED,	/* free, every byte known to be poison */
+	KSPAN_OBJ_POISONED,	/* free, all bytes are poison */
 	KSPAN_OBJ_QUARANTINED,
 	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
 };
 
-/* Whether an object of this state is a client's. */
+/* Whether a client holds an object of this state. */
 static inline bool kspan_obj_is_live(u8 state)
 {
 	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_OVERRUN;
 }
 
-/* Whether an object of this state is a client's and has a redzone. */
+/* Whether a client holds an object of this state and it has a redzone. */
 static inline bool kspan_obj_has_redzone(u8 state)
 {
 	return state == KSPAN_OBJ_REDZONED || state == KSPAN_OBJ_OVERRUN;
@@ -109,19 +109,19 @@ struct kspan_chunk;
  *
  * kspan_free() reads @base, @state, @magic and @index only.  They are set
  * before the span appears in the arena map and stay until after a grace
- * period, except @magic, which is zeroed (WRITE_ONCE) when the span dies so
- * that whoever still holds the pointer takes the slow path.
+ * period, except @magic, which becomes 0 (WRITE_ONCE) when the span dies, so
+ * that code that still holds the pointer takes the slow path.
  *
  * @base: address of the first object
- * @state: object states, @nr_objs of them and a NONE behind
- * @asked: large: bytes asked for, with check=2 only; as @base
- * @deferred: large, freed in NMI: place in the list of free.c
- * @magic: the class's, or 0: every free of it takes the slow path
+ * @state: state bytes of @nr_objs objects, and a NONE behind them
+ * @asked: large: requested bytes, with check=2 only; as @base
+ * @deferred: large, freed in NMI: place in the list of deferred.c
+ * @magic: that of the class, or 0 to send every free to the slow path
  * @sc: small: span class; large: 0; set once
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
  * @index: small: index of its F in the per-CPU caches, see cache.h; set once
- * @nr_pages: large: heap pages; set by who takes it
+ * @nr_pages: large: heap pages of the object; set by its allocation
  * @list: small: place in a partial list, under the central lock; dead: in
  *	the dead_spans list, under its lock
  * @kept: large: place in the lists by size of large_cache.c, under their lock
@@ -132,10 +132,10 @@ struct kspan_chunk;
  * @data: large: holds no pointers; as @base
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
- * @live: large: enum kspan_life; cmpxchg() decides which free of many wins
+ * @live: large: enum kspan_life; a free claims the object by cmpxchg()
  * @state_pool: small: which pool @state is from; set once
  * @chunk: small, or a large run: where the pages are from; set once
- * @mem: region: what vmalloc() gave; set once
+ * @mem: region: its memory from vmalloc(); set once
  */
 struct kspan_span {
 	unsigned long base;
@@ -152,7 +152,7 @@ struct kspan_span {
 		bool data;
 	};
 
-	/* Only of a span whose @magic is not 0 an index may be used. */
+	/* @index may be used only if @magic is not 0. */
 	union {
 		unsigned long index;
 		u32 nr_pages;
@@ -183,15 +183,16 @@ struct kspan_span {
 /**
  * struct kspan_large - descriptor of a large object
  *
- * @span: what every part of kspan knows of it
- * @lru: place among the kept spans of its sort, newest first, or in no list; a
- *	span that is in use may be there as well.  This and @epoch are guarded by
- *	large_cache_lock
- * @epoch: the large cache's when the span was put there
- * @fit_pages: region: heap pages of the largest object it is meant for; set once
- * @owned: bytes that it counts with in its client's heap; its client's
- * @shrunk: the object was resized to less than its pages, and stays all the same;
- *	its client's
+ * @span: the common part of all descriptors
+ * @lru: place among the cached spans of its sort, newest first, or in no list; a
+ *	span in use may be in the list as well.  large_cache_lock protects this
+ *	field and @epoch
+ * @epoch: epoch of the large cache when the span was put there
+ * @fit_pages: region: heap pages of the largest object that it may serve; set once
+ * @owned: bytes by which it counts in its client's heap; belongs to the owner of
+ *	the object
+ * @shrunk: the object was resized in place to less than its pages; belongs to the
+ *	owner of the object
  */
 struct kspan_large {
 	struct kspan_span span;
@@ -207,35 +208,35 @@ static inline struct kspan_large *kspan_large_of(struct kspan_span *span)
 	return container_of(span, struct kspan_large, span);
 }
 
-/* Whether any size that a large object holds may be what it has. */
+/* Whether a large object was shrunk in place, so that any smaller size is valid. */
 static inline bool kspan_is_shrunk(const struct kspan_span *span)
 {
 	return READ_ONCE(container_of(span, const struct kspan_large, span)->shrunk);
 }
 
-/* Life of a large object, in span->live. */
+/* State of a large object, in span->live. */
 enum kspan_life {
-	KSPAN_LIFE_NONE,
+	KSPAN_LIFE_NONE,	/* free */
 	KSPAN_LIFE_LIVE,
 	KSPAN_LIFE_OVERRUN,	/* live, its redzone found overwritten and reported */
 	KSPAN_LIFE_DEFERRED,	/* freed in NMI, on its way back */
-	KSPAN_LIFE_QUARANTINED,	/* over, and nobody gets its memory again */
+	KSPAN_LIFE_QUARANTINED,	/* free, and its memory is not reused */
 };
 
-/* Whether a large object is a client's. */
+/* Whether a client holds a large object of this state. */
 static inline bool kspan_life_is_live(u8 life)
 {
 	return life == KSPAN_LIFE_LIVE || life == KSPAN_LIFE_OVERRUN;
 }
 
-/* In no list: full, or on its way in or out; found corrupt, for ever. */
+/* Values of @bucket: in no list (full, or being moved); quarantined for ever. */
 #define KSPAN_NO_BUCKET	0xff
 #define KSPAN_QUARANTINED	0xfe
 
 /* Markers of the arena map; their magic is 0. */
-extern struct kspan_span kspan_null_span;	/* no page of kspan's */
-extern struct kspan_span kspan_idle_span;	/* a page whose span is gone */
-extern struct kspan_span kspan_fresh_span;	/* a page that had none yet */
+extern struct kspan_span kspan_null_span;	/* a page outside of kspan's memory */
+extern struct kspan_span kspan_idle_span;	/* a page whose span has ended */
+extern struct kspan_span kspan_fresh_span;	/* a page that was never in a span */
 
 /* The free bitmap follows the states and their NONE byte. */
 static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
@@ -244,13 +245,13 @@ static inline unsigned long *kspan_span_bitmap(const struct kspan_span *span)
 				 ALIGN(span->nr_objs + 1, sizeof(long)));
 }
 
-/* With check=2, bytes asked for, by object; behind the bitmap. */
+/* With check=2, the requested bytes of each object; behind the bitmap. */
 static inline u16 *kspan_span_asked(const struct kspan_span *span)
 {
 	return (u16 *)(kspan_span_bitmap(span) + BITS_TO_LONGS(span->nr_objs));
 }
 
-/* One word a tiny block, behind the bitmap. */
+/* One word for each tiny block, behind the bitmap. */
 static inline atomic64_t *kspan_span_words(const struct kspan_span *span)
 {
 	unsigned long *bitmap = kspan_span_bitmap(span);
@@ -264,7 +265,7 @@ static inline unsigned int kspan_span_sc(const struct kspan_span *span)
 	return span->sc;
 }
 
-/* Heap pages of @span; 0 for a marker of the arena map. */
+/* Number of heap pages of @span; 0 for a marker of the arena map. */
 static inline unsigned int kspan_span_pages(const struct kspan_span *span)
 {
 	switch (span->kind) {
@@ -285,13 +286,13 @@ static inline unsigned long kspan_span_size(const struct kspan_span *span)
 	return kspan_sc_info(kspan_span_sc(span))->size;
 }
 
-/* Whether a large object's span is a region of its own. */
+/* Whether the span of a large object is a region rather than a run. */
 static inline bool kspan_is_region(const struct kspan_span *span)
 {
 	return span->region_pages != 0;
 }
 
-/* Bytes that a large object's span has room for. */
+/* Bytes of memory that the span of a large object has. */
 static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
 {
 	unsigned long pages = span->region_pages ?: span->nr_pages;
@@ -299,7 +300,7 @@ static inline unsigned long kspan_room_bytes(const struct kspan_span *span)
 	return pages << KSPAN_PAGE_SHIFT;
 }
 
-/* Whether an address lies in the pages of a span's objects. */
+/* Whether an address lies in the pages of the objects of a span. */
 static inline bool kspan_span_has(const struct kspan_span *span,
 				  unsigned long addr)
 {
@@ -307,7 +308,7 @@ static inline bool kspan_span_has(const struct kspan_span *span,
 	       (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT;
 }
 
-/* Whether an address lies in the memory of a large object's span. */
+/* Whether an address lies in the memory of the span of a large object. */
 static inline bool kspan_room_has(const struct kspan_span *span,
 				  unsigned long addr)
 {
@@ -316,7 +317,7 @@ static inline bool kspan_room_has(const struct kspan_span *span,
 	return addr - (unsigned long)span->mem < kspan_room_bytes(span);
 }
 
-/* Index of the object that holds @addr, an address inside @span. */
+/* Index of the object that contains @addr, an address inside @span. */
 static inline unsigned int kspan_span_index(const struct kspan_span *span,
 					    unsigned long addr)
 {
@@ -341,7 +342,7 @@ void kspan_span_construct(const struct kspan_span *span, void *obj);
 void kspan_span_end(struct kspan_span *span);
 unsigned int kspan_span_nr_dead(void);
 
-/* Dead descriptors that make it worth waiting for a grace period. */
+/* Number of dead descriptors for which a worker waits for a grace period. */
 #define KSPAN_DEAD_KICK	256U
 
 const char *kspan_span_check(const struct kspan_span *span);
