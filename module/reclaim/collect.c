@@ -2,15 +2,15 @@
 /*
  * Collecting idle memory for requests that would fail.
  *
- * A full collection takes some hundred thousand instructions.  A client that
- * goes on asking at the memory limit must not pay for one with each request when
- * nothing was freed in between.  Therefore a collection that nothing disturbed
- * leaves a note that there is no idle memory.  Whoever makes memory idle removes
- * it in kspan_tick_watch(): who gives an empty cache a magazine, a depot one, or
- * a central list objects, and who takes a chunk's last page out of use.  Objects
- * that are freed into a magazine which is in a cache already need no note: each
- * collection empties the caches of its CPU and has the others empty theirs, which
- * disturbs it.
+ * A full collection takes some hundred thousand instructions.  A client that keeps
+ * allocating at the memory limit must not pay for one with each request when
+ * nothing was freed in between.  Therefore a collection notes that no idle memory
+ * is left, unless memory became idle meanwhile.  Code that makes memory idle
+ * removes the note by kspan_tick_watch(): code that gives a magazine to an empty
+ * cache or to a depot, or objects to a central list, and code that frees the last
+ * page of a chunk.  Objects that are freed into a magazine of a cache do not remove
+ * the note: each collection empties the caches of its CPU and asks the other CPUs
+ * to empty theirs, and these magazines remove it.
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>
@@ -23,18 +23,18 @@
 
 atomic_long_t kspan_nr_collect;
 
-/* The memory limit that the note was made with: it bounds the reserve. */
+/* The memory limit when the note was made.  It bounds the reserve. */
 static unsigned long noted_limit;
 
 /**
- * kspan_may_collect - whether idle memory may be there to be collected
+ * kspan_may_collect - whether a collection may find idle memory
  *
  * Context: Any.
  * Return: false if nothing became idle since a collection found nothing.
  */
 bool kspan_may_collect(void)
 {
-	/* Large objects' memory is counted, and leaves no other trace. */
+	/* For the memory of large objects there are counters instead of the note. */
 	return READ_ONCE(kspan_idle_state) != KSPAN_IDLE_NONE ||
 	       READ_ONCE(noted_limit) != READ_ONCE(kspan_params.memory_limit) ||
 	       atomic_long_read(&kspan_region_idle) ||
@@ -43,22 +43,22 @@ bool kspan_may_collect(void)
 }
 
 /**
- * kspan_collect - have all idle memory given back, and note if there is none
+ * kspan_collect - return all idle memory, and note that none is left
  *
- * Only the one that began last may leave the note, since another may still be
- * about to give memory back.
+ * Of several concurrent collections only the one that began last leaves the note,
+ * since the others may still be returning memory.
  *
  * Context: as for kspan_reclaim().
  */
 void kspan_collect(void)
 {
-	/* The address of a variable of this call is no other call's. */
+	/* The address of a local variable identifies this call. */
 	unsigned long self;
 
 	self = (unsigned long)&self;
 	WRITE_ONCE(noted_limit, READ_ONCE(kspan_params.memory_limit));
 	WRITE_ONCE(kspan_idle_state, self);
-	/* Before the look at what there is; pairs with kspan_tick_watch(). */
+	/* Write the state before reading what is idle; pairs with kspan_tick_watch(). */
 	smp_mb();
 	kspan_reclaim(0);
 	atomic_long_inc(&kspan_nr_collect);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * collect.h - collecting all idle memory for requests that would fail, unless it
- * is known that there is none.
+ * collect.h - collecting all idle memory for a request that would fail, unless
+ * kspan knows that there is none.
  */
 #ifndef KSPAN_COLLECT_H
 #define KSPAN_COLLECT_H
@@ -12,15 +12,15 @@
 
 #include "base/tick.h"
 
-/* Calls of kspan_collect(), ever. */
+/* Number of calls of kspan_collect(). */
 extern atomic_long_t kspan_nr_collect;
 
 bool kspan_may_collect(void);
 void kspan_collect(void);
 
 /*
- * Let the next request that would fail collect.  The scavenger does so once a
- * tick, since what the page heaps keep changes with each.  Context: Any.
+ * Make the next request that would fail collect.  Each tick of the scavenger calls
+ * this, since it changes how much the page heaps keep.  Context: Any.
  */
 static inline void kspan_collect_again(void)
 {

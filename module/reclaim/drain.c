@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Draining span classes everywhere: what the end of a named cache or of a
- * client's heap needs.
+ * Draining span classes on all CPUs and nodes, when a named cache or a client's
+ * heap is destroyed.
  */
 #include <linux/delay.h>
 #include <linux/mutex.h>
@@ -14,11 +14,11 @@
 #include "reclaim/drain.h"
 #include "reclaim/worker.h"
 
-/* Somebody else may have a few of its objects or spans in his hands. */
+/* Try several times: other code may be moving a few of its objects or spans. */
 #define DRAIN_TRIES	3U
 #define DRAIN_PAUSE_MS	2U
 
-/* The classes that drain_here() is about; one caller at a time. */
+/* The classes for drain_here(); drain_mutex admits one caller at a time. */
 static DEFINE_MUTEX(drain_mutex);
 static const struct kspan_span_class *drain_class;
 static unsigned int drain_nr;
@@ -53,12 +53,12 @@ static void drain_shared(unsigned int sc)
 
 /**
  * kspan_drain_classes - return all free objects of span classes to the page heap
- * @class: dynamic span classes, one after the other
- * @nr: how many
+ * @class: array of dynamic span classes
+ * @nr: number of classes
  *
  * Context: Process context that may sleep, is not a hotplug callback and does
- * not keep CPUs from going.
- * Return: whether they have no span left.
+ * not hold the hotplug lock.
+ * Return: true if they have no span left.
  */
 bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr)
 {
@@ -74,11 +74,11 @@ bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr)
 		for (i = 0; i < nr; i++)
 			drain_shared(class[i].sc);
 	}
-	/* Magazines without objects hold nobody's span. */
+	/* Without spans, still free the empty magazines. */
 	if (!tries)
 		kspan_on_each_cpu(drain_here);
 	mutex_unlock(&drain_mutex);
-	/* They are in no list any more, but have the class still. */
+	/* These spans are in no list any more, but still refer to the class. */
 	kspan_central_drop_held();
 	return !nr_spans(class, nr);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * drain.h - the end of what idles of some span classes.
+ * drain.h - draining span classes on all CPUs and nodes.
  */
 #ifndef KSPAN_DRAIN_H
 #define KSPAN_DRAIN_H

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scavenger.  Memory goes back in three strengths:
+ * The scavenger.  It returns memory in three ways:
  *
- * - The tick, twice per scavenge_ms: has each CPU empty the classes that it did
- *   not use since the last one, returns what depots and central lists hold
- *   beyond need, and gives chunks and regions that idled for scavenge_ms back
- *   to the kernel, but for a tenth of the recent peak.
- * - Reclaim, when an allocation would fail or the kernel is short of memory: all
- *   that one task can reach without waiting for other CPUs, which are asked for
- *   what they hold all the same.
- * - Release, at the user's word: everything idle on every CPU.
+ * - The tick, twice in scavenge_ms, asks each CPU to empty the classes that it has
+ *   not used since the last tick, returns what depots and central lists hold
+ *   beyond need, and returns chunks and regions that were idle for scavenge_ms to
+ *   the kernel, except for a tenth of the recent peak.
+ * - Reclaim, when an allocation would fail or the kernel is short of memory, returns
+ *   all that one task can reach without waiting for other CPUs.  It also asks the
+ *   other CPUs to empty their caches.
+ * - Release, on request of the user, returns everything that is idle on every CPU.
  *
- * The tick's timer is not deferrable: its CPU may sleep for hours, and what
- * the others free would stay.  Instead the tick stops when nothing is left that
- * could go back, and the next slow path of anyone starts it.
+ * The timer of the tick is not deferrable: its CPU may sleep for hours, and memory
+ * that other CPUs free would stay.  Instead the tick stops when nothing is left that
+ * could be returned.  The next slow path of any caller starts it again.
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -41,25 +41,25 @@ atomic_long_t kspan_nr_scavenge;
 
 /* How long a release waits for CPUs that do not answer. */
 #define ANSWER_TIME	HZ
-/* How long it waits where others may wait for the caller. */
+/* How long it waits if other tasks may wait for the caller. */
 #define ANSWER_TIME_SHORT	(HZ / 20 + 1)
-/* Most ticks from one draining of all classes to the next. */
+/* Maximal number of ticks between two drains of all classes. */
 #define FULL_PAUSE_MAX	64U
 
 static void tick_work_fn(struct work_struct *work);
 static void fill_work_fn(struct work_struct *work);
 
 static DECLARE_DELAYED_WORK(tick_work, tick_work_fn);
-/* Obtains memory; see kspan_queue_filling(). */
+/* This work allocates memory; see kspan_queue_filling(). */
 static DECLARE_WORK(fill_work, fill_work_fn);
 
-/* Of the tick alone: ticks since it drained all classes, and before the next. */
+/* Ticks since all classes were drained, and until the next time; the tick's own. */
 static unsigned int full_age;
 static unsigned int full_pause = 1;
 
 static void drain_this_cpu(void)
 {
-	/* The tiny allocator's blocks go into the cache: first them, then it. */
+	/* The blocks of the tiny allocator go into the cache, so they come first. */
 	kspan_tiny_drain_local();
 	kspan_cache_drain_local();
 }
@@ -70,7 +70,7 @@ static void drain_marked(void)
 	kspan_cache_drain_marked();
 }
 
-/* Ask CPUs for what they have not used lately, or for @all they hold. */
+/* Ask CPUs to empty the classes that they have not used lately, or @all. */
 static void ask_cpus(bool all)
 {
 	unsigned int cpu;
@@ -86,8 +86,9 @@ static void ask_cpus(bool all)
 }
 
 /*
- * Return what depots and central lists hold; @all: what is in use too.  A
- * depot may hold objects of any node: all depots of a class before its lists.
+ * Return what depots and central lists hold beyond need, or @all that they hold.  A
+ * depot may hold objects of any node, so drain all depots of a class before its
+ * central lists.
  */
 static void drain_shared(bool all)
 {
@@ -99,7 +100,7 @@ static void drain_shared(bool all)
 			continue;
 		for_each_kspan_node(node)
 			kspan_depot_drain(node, sc, all);
-		/* Others get a heap's memory only if it is short, or at the user's word. */
+		/* Other clients get memory of a heap only under pressure or on release. */
 		if (all || !kspan_sc_is_heap(sc))
 			for_each_kspan_node(node)
 				kspan_central_drain(node, sc);
@@ -131,7 +132,7 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 	return bytes;
 }
 
-/* Free pages of all heaps beyond what a tick keeps; @used: those in use. */
+/* Free pages of all page heaps beyond what a tick keeps; @used: pages in use. */
 static unsigned long surplus_pages(unsigned long *used)
 {
 	struct kspan_page_heap *heap;
@@ -151,10 +152,10 @@ static unsigned long surplus_pages(unsigned long *used)
 }
 
 /*
- * Whether caches should give back what is in use, too: a few objects in the
- * magazines of a busy class keep as many chunks.  If most of the heap is free
- * and yet here, that is what may hold it.  Where it was something else the next
- * attempt waits twice as long.
+ * Whether caches should also give up the magazines of classes in use.  A few objects
+ * in the magazines of a busy class can keep as many chunks.  This may be the reason
+ * if most of the heap is free and was not returned.  If it was not the reason, the
+ * next attempt waits twice as long.
  */
 static bool is_time_for_all(void)
 {
@@ -179,7 +180,7 @@ static void queue_tick(void)
 				 msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms) / 2) + 1);
 }
 
-/* Whether the caches hold nothing, and neither do depots and central lists. */
+/* Whether the caches, the depots and the central lists hold no free objects. */
 static bool caches_are_empty(void)
 {
 	unsigned int cpu, sc;
@@ -200,7 +201,7 @@ static bool caches_are_empty(void)
 	return empty;
 }
 
-/* Whether a tick would find nothing to give back, now or later. */
+/* Whether there is nothing that a tick could return, now or later. */
 static bool is_at_rest(void)
 {
 	int node;
@@ -216,11 +217,11 @@ static bool is_at_rest(void)
 	return true;
 }
 
-/* The next tick, unless there is nothing to wait for. */
+/* Schedule the next tick, unless there is nothing to wait for. */
 static void queue_tick_if_needed(void)
 {
 	WRITE_ONCE(kspan_tick_runs, false);
-	/* Before the look at what there is; pairs with kspan_tick_watch(). */
+	/* Write before reading what is idle; pairs with kspan_tick_watch(). */
 	smp_mb();
 	if (!is_at_rest())
 		queue_tick();
@@ -249,10 +250,10 @@ static void tick_work_fn(struct work_struct *work)
 	queue_tick_if_needed();
 }
 
-/* What a kick is for: surplus returned, the reserve refilled, a tick to come. */
+/* The work of a kick: return the surplus, refill the reserve, start the tick. */
 static void tidy_up(void)
 {
-	/* Regions above their budget go, younger ones stay. */
+	/* Return the regions that exceed the budget. */
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
@@ -262,14 +263,14 @@ static void tidy_up(void)
 }
 
 /**
- * kspan_drain_caches - return what the caches of all CPUs hold
- * @wait: jiffies to wait for other CPUs, at most
+ * kspan_drain_caches - empty the caches of all CPUs
+ * @wait: maximal time in jiffies to wait for other CPUs
  *
- * This CPU's go at once.  Others are asked for theirs, and what is not there in
- * time comes later, to be found by who looks next.
+ * This CPU empties its caches at once.  The other CPUs are asked to.  What they
+ * return too late stays for the next call that drains the depots.
  *
- * Context: Process context that may sleep; no lock is taken that a caller of the
- * page allocator or a hotplug callback could hold.
+ * Context: Process context that may sleep; takes no lock that a caller of the page
+ * allocator or a hotplug callback could hold.
  */
 void kspan_drain_caches(unsigned long wait)
 {
@@ -282,13 +283,13 @@ void kspan_drain_caches(unsigned long wait)
 }
 
 /**
- * kspan_reclaim - give memory back because there is none
- * @wait: jiffies to wait for what other CPUs hold, at most
+ * kspan_reclaim - return idle memory because memory is short
+ * @wait: maximal time in jiffies to wait for other CPUs
  *
- * Descriptors within a grace period are left.
+ * Descriptors that wait for a grace period stay.
  *
  * Context: as for kspan_drain_caches().
- * Return: bytes given back.
+ * Return: bytes returned to the kernel.
  */
 unsigned long kspan_reclaim(unsigned long wait)
 {
@@ -303,9 +304,9 @@ unsigned long kspan_reclaim(unsigned long wait)
 }
 
 /**
- * kspan_scavenge_settle - wait until what was kicked for is done
+ * kspan_scavenge_settle - wait until the work of earlier kicks is done
  *
- * Context: Process context that may sleep and is no part of reclaim.
+ * Context: Process context that may sleep and does not reclaim memory.
  */
 void kspan_scavenge_settle(void)
 {
@@ -313,31 +314,31 @@ void kspan_scavenge_settle(void)
 	flush_work(&fill_work);
 }
 
-/* Let the scavenger tick.  Context: Any but NMI. */
+/* Start the tick.  Context: Any but NMI. */
 void kspan_scavenge_start(void)
 {
 	queue_tick();
 }
 
 /**
- * kspan_scavenge_stop - no tick from here on
+ * kspan_scavenge_stop - stop the tick until kspan_scavenge_start()
  *
- * Context: Process context that may sleep; until kspan_scavenge_start().
+ * Context: Process context that may sleep.
  */
 void kspan_scavenge_stop(void)
 {
-	/* A slow path finds no tick to start. */
+	/* Slow paths must not start the tick. */
 	WRITE_ONCE(kspan_tick_runs, true);
 	kspan_scavenge_settle();
 	cancel_delayed_work_sync(&tick_work);
-	/* The last one may have said that there is none. */
+	/* The last tick may have cleared it. */
 	WRITE_ONCE(kspan_tick_runs, true);
 	kspan_scavenge_settle();
 }
 
 /*
- * Whether the caller may wait for memory.  A worker may be one that reclaim waits
- * for; and a task that reclaims would take from the last reserves.
+ * Whether the caller may wait for memory.  Reclaim may wait for a worker, and a task
+ * that reclaims would use the last reserves.
  */
 static bool may_wait_for_memory(void)
 {
@@ -346,20 +347,20 @@ static bool may_wait_for_memory(void)
 }
 
 /**
- * kspan_scavenge_all - give everything idle back, but for the reserve
+ * kspan_scavenge_all - return all idle memory except the reserve
  *
- * Waits for other CPUs, though not for long if one does not answer; and for
- * nothing that may itself wait for memory, unless the caller may do so, too.
+ * It waits for other CPUs, but only for a limited time.  It waits for work that may
+ * wait for memory only if the caller may do so.
  *
  * Context: Process context that may sleep.
- * Return: bytes given back.
+ * Return: bytes returned to the kernel.
  */
 unsigned long kspan_scavenge_all(void)
 {
 	bool may_wait = may_wait_for_memory();
 	unsigned long bytes;
 
-	/* What a worker has in its hands would be missed. */
+	/* Objects that a worker is moving would be missed. */
 	kspan_worker_settle();
 	flush_work(&tick_work.work);
 	kspan_drain_caches(may_wait ? ANSWER_TIME : ANSWER_TIME_SHORT);

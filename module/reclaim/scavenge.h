@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * scavenge.h - the background worker: keeps the reserve full and gives idle
- * memory back.
+ * scavenge.h - the background worker, which refills the reserve and returns idle
+ * memory to the kernel.
  */
 #ifndef KSPAN_SCAVENGE_H
 #define KSPAN_SCAVENGE_H

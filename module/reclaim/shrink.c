@@ -2,15 +2,15 @@
 /*
  * The shrinker: gives idle memory back when the kernel is short of it.
  *
- * The kernel asks for a number of pages and gets about as many, from what
- * costs least to be without: first chunks nobody uses, then kept spans of
- * large objects, then what depots and central lists hold, and at last what the
- * caches of CPUs hold.  Only a CPU itself may empty its caches: the one that
- * asks does so at once, the others are asked and not waited for; what they give
- * is there for the next call.  The reserve stays.
+ * The kernel asks for a number of pages and gets about as many.  The cheapest ones
+ * to lose come first: idle chunks, then cached large objects, then what depots and
+ * central lists hold, and at last what the caches of CPUs hold.  Only a CPU itself
+ * may empty its caches.  The CPU that runs the shrinker does so at once.  It asks
+ * the others without waiting; what they return is there for the next call.  The
+ * reserve stays.
  *
- * Before the kernel's OOM killer ends a process it asks once more, and then kspan
- * gives all that is idle, and waits a moment for other CPUs.
+ * Before the OOM killer ends a process, the kernel calls a notifier.  kspan then
+ * returns all idle memory, and waits a moment for other CPUs.
  */
 #include <linux/atomic.h>
 #include <linux/errno.h>
@@ -35,17 +35,18 @@ atomic_long_t kspan_nr_shrink;
 static struct shrinker *shrinker;
 
 /*
- * Caches are drained for the shrinker once in so many jiffies at most: under
- * lasting pressure, which a page cache alone can make, CPUs could not keep any.
+ * Minimal time in jiffies between two drains of caches by the shrinker.  Under
+ * lasting pressure, which the page cache alone can cause, CPUs would otherwise
+ * keep no objects at all.
  */
 #define CACHE_PAUSE	(HZ / 10 + 1)
-/* When they were drained last.  Racing callers may both do it. */
+/* Time of the last drain.  Two callers at the same moment may both drain. */
 static unsigned long last_drain;
 
-/* How long the OOM killer is kept waiting for other CPUs' caches. */
+/* How long the OOM notifier waits for the caches of other CPUs. */
 #define OOM_WAIT	(HZ / 10 + 1)
 
-/* Heap pages in no span that are not the reserve's. */
+/* Free heap pages beyond the reserve. */
 static unsigned long surplus_pages(struct kspan_page_heap *heap)
 {
 	unsigned long free = READ_ONCE(heap->free_pages);
@@ -71,7 +72,7 @@ static unsigned long depot_bytes(int node)
 	return bytes;
 }
 
-/* Give idle chunks back.  Return: bytes, at least @want if there are so many. */
+/* Return idle chunks, if possible @want bytes or more.  Return: bytes returned. */
 static unsigned long shrink_heaps(unsigned long want)
 {
 	unsigned long pages, surplus, bytes = 0;
@@ -92,7 +93,7 @@ static unsigned long shrink_heaps(unsigned long want)
 }
 
 /**
- * kspan_shrink_count - what a shrinker could give back
+ * kspan_shrink_count - the memory that the shrinker could return
  *
  * Context: Any but NMI.
  * Return: bytes.
@@ -111,12 +112,12 @@ unsigned long kspan_shrink_count(void)
 }
 
 /**
- * kspan_shrink - give idle memory back
- * @want: bytes, about
+ * kspan_shrink - return idle memory
+ * @want: approximate number of bytes
  *
- * Context: Process context that may sleep; no filesystem or I/O is entered,
- * and no lock is taken that a caller of the page allocator could hold.
- * Return: bytes given back.
+ * Context: Process context that may sleep; enters no file system or I/O, and takes
+ * no lock that a caller of the page allocator could hold.
+ * Return: bytes returned.
  */
 unsigned long kspan_shrink(unsigned long want)
 {
@@ -152,7 +153,7 @@ static unsigned long shrinker_scan(struct shrinker *self,
 	return bytes >> PAGE_SHIFT ?: SHRINK_STOP;
 }
 
-/* The last chance before a process is killed.  Context: may sleep. */
+/* Called before the OOM killer ends a process.  Context: may sleep. */
 static int oom_notify(struct notifier_block *self, unsigned long unused,
 		      void *freed)
 {

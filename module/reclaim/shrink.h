@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * shrink.h - giving memory back when the kernel is short of it.
+ * shrink.h - returning memory when the kernel is short of it.
  */
 #ifndef KSPAN_SHRINK_H
 #define KSPAN_SHRINK_H
 
 #include <linux/atomic.h>
 
-/* Calls of the shrinker that wanted memory, ever. */
+/* Number of calls of the shrinker that asked for memory. */
 extern atomic_long_t kspan_nr_shrink;
 
 int kspan_shrink_init(void);

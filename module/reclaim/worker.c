@@ -2,15 +2,15 @@
 /*
  * The workers: workqueues, work on each CPU, kicks and CPU hotplug.
  *
- * A kick asks for something to be done soon.  It may come from under any lock
- * and from any interrupt, so it goes through an irq_work to a worker.
+ * A kick makes a worker run soon.  It may be called under any lock and in any
+ * interrupt, so it reaches the worker through an irq_work.
  *
- * Work that gives memory back allocates none, and its workqueues have rescuers:
- * whoever reclaims memory may wait for it.  Work that obtains memory has a queue
- * of its own, for which nobody waits who could be reclaiming.
+ * Work that returns memory allocates none, and its workqueues have rescuers, so a
+ * task that reclaims memory may wait for it.  Work that allocates memory has a
+ * workqueue of its own, for which no task waits that may be reclaiming.
  *
- * This file knows how a worker is reached.  What it does is the scavenger's,
- * which hands its functions over at load.
+ * This file implements how a worker is reached.  The scavenger implements what the
+ * worker does, and passes its functions at load.
  */
 #include <linux/atomic.h>
 #include <linux/cpu.h>
@@ -34,8 +34,8 @@
  * @work: for kspan_on_each_cpu()
  * @fn: what @work runs
  * @drain: for kspan_drain_soon()
- * @asked: how often that was asked for
- * @done: what @asked was when the last drain that has ended began
+ * @asked: number of requests for a drain
+ * @done: value of @asked when the last completed drain began
  */
 struct cpu_job {
 	struct work_struct work;
@@ -46,8 +46,8 @@ struct cpu_job {
 };
 
 /*
- * For work on one CPU; for other work that gives memory back, which waits for
- * no busy CPU; and for work that obtains memory.
+ * Workqueues: for work on one CPU; for other work that returns memory, which must
+ * not wait for a busy CPU; and for work that allocates memory.
  */
 static struct workqueue_struct *percpu_wq;
 static struct workqueue_struct *unbound_wq;
@@ -61,7 +61,7 @@ static DECLARE_WAIT_QUEUE_HEAD(drain_wait);
 /* Set at load. */
 static const struct kspan_worker_ops *worker_ops;
 
-/* Guards work and fn of cpu_jobs: one caller of kspan_on_each_cpu() at a time. */
+/* Protects work and fn of cpu_jobs: one caller of kspan_on_each_cpu() at a time. */
 static DEFINE_MUTEX(job_lock);
 
 static void kick_work_fn(struct work_struct *work);
@@ -69,22 +69,29 @@ static void kick_irq_fn(struct irq_work *work);
 
 static DECLARE_WORK(kick_work, kick_work_fn);
 /*
- * Hard, and queued on CPUs that are online only, so that no CPU takes it along
- * when it goes, with PREEMPT_RT or without.
+ * A hard irq_work that is queued only on online CPUs is never left behind on a CPU
+ * that goes offline, with or without PREEMPT_RT.
  */
 static struct irq_work kick_irq = IRQ_WORK_INIT_HARD(kick_irq_fn);
 
 static void cpu_job_fn(struct work_struct *work)
 {
+	/* If its CPU went offline meanwhile, it runs on another one. */
+	migrate_disable();
 	container_of(work, struct cpu_job, work)->fn();
+	migrate_enable();
 }
 
 /**
  * kspan_on_each_cpu - run a function in a task on every online CPU
  * @fn: runs with preemption on, unable to migrate
  *
+ * A real-time task may occupy a CPU for long, so CPUs can go offline while this
+ * function waits.  If one does, @fn runs on another CPU in its stead, and the
+ * hotplug callback has emptied its caches when this function returns.
+ *
  * Context: Process context that may sleep, is not a hotplug callback and does
- * not keep CPUs from going.
+ * not hold the hotplug lock.
  */
 void kspan_on_each_cpu(void (*fn)(void))
 {
@@ -98,8 +105,11 @@ void kspan_on_each_cpu(void (*fn)(void))
 		job->fn = fn;
 		queue_work_on(cpu, percpu_wq, &job->work);
 	}
-	for_each_online_cpu(cpu)
+	cpus_read_unlock();
+	for_each_possible_cpu(cpu)
 		flush_work(&per_cpu_ptr(cpu_jobs, cpu)->work);
+	/* Wait for the callback of a CPU that is going offline now. */
+	cpus_read_lock();
 	cpus_read_unlock();
 	mutex_unlock(&job_lock);
 }
@@ -109,21 +119,21 @@ static void drain_work_fn(struct work_struct *work)
 	struct cpu_job *job = container_of(work, struct cpu_job, drain);
 	int asked = atomic_read(&job->asked);
 
-	/* On another CPU if its own has gone meanwhile, which does no harm. */
+	/* If its CPU went offline meanwhile, it runs on another one: harmless. */
 	migrate_disable();
 	worker_ops->drain();
 	migrate_enable();
-	/* What was drained before the word; see kspan_drained(). */
+	/* Drain before the store; pairs with all_drained(). */
 	smp_store_release(&job->done, asked);
-	/* Its lock orders the above with the look of who begins to wait. */
+	/* The lock of the wait queue orders the store before a waiter's test. */
 	wake_up_all(&drain_wait);
 }
 
 /**
- * kspan_drain_soon - have a CPU run the drain function, when it has time
- * @cpu: the CPU; nothing is done if it is offline
+ * kspan_drain_soon - make a CPU run the drain function when it has time
+ * @cpu: the CPU; nothing happens if it is offline
  *
- * Nobody has to wait for it: a CPU may belong to a real-time task for long.
+ * The caller need not wait for it: a real-time task may occupy the CPU for long.
  *
  * Context: Any but NMI.
  */
@@ -131,7 +141,7 @@ void kspan_drain_soon(unsigned int cpu)
 {
 	struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
 
-	/* With preemption off no CPU goes away. */
+	/* While preemption is off, no CPU goes offline. */
 	preempt_disable();
 	if (cpu_online(cpu)) {
 		atomic_inc(&job->asked);
@@ -140,7 +150,7 @@ void kspan_drain_soon(unsigned int cpu)
 	preempt_enable();
 }
 
-/* Whether every drain that was asked for has ended, or its CPU has gone. */
+/* Whether every requested drain has ended, or its CPU has gone offline. */
 static bool all_drained(void)
 {
 	unsigned int cpu;
@@ -148,7 +158,7 @@ static bool all_drained(void)
 	for_each_online_cpu(cpu) {
 		struct cpu_job *job = per_cpu_ptr(cpu_jobs, cpu);
 
-		/* Pairs with the release where the work is done. */
+		/* Pairs with the release in drain_work_fn(). */
 		if (smp_load_acquire(&job->done) != atomic_read(&job->asked))
 			return false;
 	}
@@ -156,14 +166,14 @@ static bool all_drained(void)
 }
 
 /**
- * kspan_drain_wait - wait for the drains that were asked for
- * @timeout: jiffies, at most
+ * kspan_drain_wait - wait for the requested drains
+ * @timeout: maximal time in jiffies
  *
- * A CPU that belongs to a real-time task cannot answer; hence the limit.  No
- * lock is held meanwhile, and CPUs may come and go.
+ * A CPU that a real-time task occupies cannot answer; hence the limit.  No lock is
+ * held meanwhile, and CPUs may go on- and offline.
  *
- * Context: Process context that may sleep; a task that reclaims memory and a
- * hotplug callback, too.
+ * Context: Process context that may sleep, including tasks that reclaim memory and
+ * hotplug callbacks.
  */
 void kspan_drain_wait(unsigned long timeout)
 {
@@ -181,24 +191,24 @@ static void kick_irq_fn(struct irq_work *work)
 }
 
 /**
- * kspan_kick - have a worker look after the heap, soon
+ * kspan_kick - make a worker attend to the heap soon
  *
- * Cheap while the worker has yet to begin, for a caller who meets the same
- * shortage again and again before it gets a CPU.  A CPU that has just gone
- * offline takes no interrupts any more; the worker comes when it is dead.
+ * The call is cheap while the worker has not begun yet, for callers that meet the
+ * same shortage repeatedly before the worker gets a CPU.  A CPU that is going
+ * offline takes no interrupts any more; worker_cpu_dead() starts the worker then.
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_kick(void)
 {
-	/* What is short before whether the worker will see it. */
+	/* Write what is short before testing whether the worker will still see it. */
 	smp_mb();
 	if (!work_pending(&kick_work) && cpu_online(raw_smp_processor_id()))
 		irq_work_queue(&kick_irq);
 }
 
 /**
- * kspan_worker_settle - wait until what was kicked for is done
+ * kspan_worker_settle - wait until the work of earlier kicks is done
  *
  * Context: Process context that may sleep.
  */
@@ -209,8 +219,8 @@ void kspan_worker_settle(void)
 }
 
 /**
- * kspan_queue_work - have a worker do something, on whichever CPU has time
- * @work: not this file's own; its owner sees that it ends before the workers do
+ * kspan_queue_work - queue work that returns memory, on any CPU
+ * @work: the work; its owner makes sure that it ends before kspan_worker_exit()
  *
  * Context: Any but NMI.
  */
@@ -220,10 +230,10 @@ void kspan_queue_work(struct work_struct *work)
 }
 
 /**
- * kspan_queue_filling - have a worker obtain memory
+ * kspan_queue_filling - queue work that allocates memory
  * @work: as for kspan_queue_work()
  *
- * It may sleep for memory, so nobody may wait for it who could be reclaiming.
+ * It may sleep for memory, so a task that may be reclaiming must not wait for it.
  *
  * Context: Any but NMI.
  */
@@ -233,7 +243,7 @@ void kspan_queue_filling(struct work_struct *work)
 }
 
 /**
- * kspan_queue_delayed_work - have a worker do something later
+ * kspan_queue_delayed_work - queue work that returns memory, for later
  * @work: as for kspan_queue_work()
  * @delay: jiffies
  *
@@ -253,14 +263,14 @@ static int worker_cpu_comes(unsigned int cpu)
 static int worker_cpu_dead(unsigned int cpu)
 {
 	worker_ops->dead(cpu);
-	/* Its last interrupts may have kicked in vain. */
+	/* Kicks in its last interrupts may have had no effect. */
 	queue_work(unbound_wq, &kick_work);
 	return 0;
 }
 
 /**
  * kspan_worker_init - start the workers
- * @ops: what they do
+ * @ops: the functions that they call
  *
  * Context: Module load.
  * Return: 0 or an error.
@@ -315,7 +325,7 @@ free_jobs:
 /**
  * kspan_worker_exit - stop the workers
  *
- * Context: Module unload; nobody queues work any more.
+ * Context: Module unload; no more work is queued.
  */
 void kspan_worker_exit(void)
 {

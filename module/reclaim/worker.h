@@ -10,7 +10,7 @@ struct delayed_work;
 struct work_struct;
 
 /**
- * struct kspan_worker_ops - what the workers do
+ * struct kspan_worker_ops - the functions that the workers call
  * @kick: called by a worker after kspan_kick()
  * @drain: called on a CPU, in a task that cannot migrate, after
  *	kspan_drain_soon() named that CPU
