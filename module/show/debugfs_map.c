@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "base/inject.h"
 #include "base/node.h"
@@ -50,10 +51,66 @@ static bool clip(const struct frame_map *map, unsigned long addr,
 	return true;
 }
 
-static void map_chunk(const struct kspan_chunk *chunk, void *arg)
+/*
+ * The chunks of all nodes, copied in one walk and sorted by address.  A walk for
+ * each frame would take a time that grows with the square of the heap.
+ */
+struct chunk_copy {
+	unsigned long base;
+	unsigned int nr_pages;
+	DECLARE_BITMAP(map, KSPAN_CHUNK_MAX);
+};
+
+struct chunk_list {
+	unsigned long nr;
+	unsigned long max;
+	struct chunk_copy *chunk;
+};
+
+/* Chunks beyond the room that was allocated are left out. */
+static void copy_chunk(const struct kspan_chunk *chunk, void *arg)
+{
+	struct chunk_list *list = arg;
+	struct chunk_copy *copy;
+
+	if (list->nr == list->max)
+		return;
+	copy = &list->chunk[list->nr++];
+	copy->base = chunk->base;
+	copy->nr_pages = chunk->nr_pages;
+	bitmap_copy(copy->map, chunk->map, KSPAN_CHUNK_MAX);
+}
+
+static int by_base(const void *a, const void *b)
+{
+	const struct chunk_copy *left = a, *right = b;
+
+	return left->base < right->base ? -1 : left->base > right->base;
+}
+
+/* Context: Process context that may sleep.  Return: 0 or -ENOMEM. */
+static int copy_chunks(struct chunk_list *list)
+{
+	int node;
+
+	list->nr = 0;
+	list->max = 0;
+	for_each_kspan_node(node)
+		list->max += READ_ONCE(kspan_page_heap_of(node)->nr_chunks);
+	/* Room for those that are added meanwhile. */
+	list->max += list->max / 16 + 16;
+	list->chunk = kvmalloc_array(list->max, sizeof(*list->chunk), GFP_KERNEL);
+	if (!list->chunk)
+		return -ENOMEM;
+	for_each_kspan_node(node)
+		kspan_page_heap_walk(kspan_page_heap_of(node), copy_chunk, list);
+	sort(list->chunk, list->nr, sizeof(*list->chunk), by_base, NULL);
+	return 0;
+}
+
+static void map_chunk(const struct chunk_copy *chunk, struct frame_map *map)
 {
 	unsigned long first, skip, nr, i;
-	struct frame_map *map = arg;
 
 	if (!clip(map, chunk->base, chunk->nr_pages, &first, &skip, &nr))
 		return;
@@ -146,16 +203,23 @@ static void show_map(struct seq_file *m, const struct frame_map *map)
 	}
 }
 
+/* Frames come in ascending order; @next is the first chunk for this one. */
 static void show_frame(struct seq_file *m, struct frame_map *map,
-		       struct kspan_span **table, unsigned long base)
+		       struct kspan_span **table, unsigned long base,
+		       const struct chunk_list *list, unsigned long *next)
 {
+	const struct chunk_copy *chunk = list->chunk;
 	unsigned int have, used;
-	int node;
+	unsigned long i;
 
 	memset(map, 0, sizeof(*map));
 	map->base = base;
-	for_each_kspan_node(node)
-		kspan_page_heap_walk(kspan_page_heap_of(node), map_chunk, map);
+	while (*next < list->nr && chunk[*next].base - 1 +
+	       (chunk[*next].nr_pages << KSPAN_PAGE_SHIFT) < base)
+		++*next;
+	for (i = *next; i < list->nr &&
+	     chunk[i].base <= base + (KSPAN_FRAME_SIZE - 1); i++)
+		map_chunk(&chunk[i], map);
 	map_larges(table, map);
 	have = bitmap_weight(map->have, KSPAN_FRAME_PAGES);
 	used = bitmap_weight(map->used, KSPAN_FRAME_PAGES);
@@ -170,21 +234,27 @@ static void show_frame(struct seq_file *m, struct frame_map *map,
 static int arenas_show(struct seq_file *m, void *unused)
 {
 	struct frame_map *map = NULL;
+	unsigned long addr = 0, next = 0;
 	struct kspan_span **table;
-	unsigned long addr = 0;
+	struct chunk_list list;
 
 	if (!kspan_inject(KSPAN_INJECT_TABLE))
 		map = kmalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
+	if (copy_chunks(&list)) {
+		kfree(map);
+		return -ENOMEM;
+	}
 	seq_puts(m, "arena chunks inuse idle longest map\n");
 	while ((table = kspan_arena_frame(&addr))) {
-		show_frame(m, map, table, addr);
+		show_frame(m, map, table, addr, &list, &next);
 		cond_resched();
 		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
 			break;
 		addr += KSPAN_FRAME_SIZE;
 	}
+	kvfree(list.chunk);
 	kfree(map);
 	return 0;
 }

@@ -110,6 +110,17 @@ spans_are_all()
 		"$DIR/spans"
 }
 
+# arenas_are_all: the file arenas accounts for all of the heap, which has no
+# large objects here.
+arenas_are_all()
+{
+	release
+	# shellcheck disable=SC2016 # awk's
+	is "$(kstat heap_sys)" awk \
+		'NR > 1 { pages += $3 + $4 } END { printf "%d\n", pages * 8192 }' \
+		"$DIR/arenas"
+}
+
 # turned: each loop beside the stress ran.
 turned()
 {
@@ -295,6 +306,25 @@ reclaims()
 	not_above 1 "$(cat /sys/module/kspan_reclaim/parameters/scans)"
 }
 
+# leaves_hotplug_alone: another CPU goes offline while verify waits for CPU 1,
+# which a real-time task occupies.
+leaves_hotplug_alone()
+{
+	hog_runtime=$(cat /proc/sys/kernel/sched_rt_runtime_us)
+	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+	echo 15 >/sys/module/kspan_reclaim/parameters/hog
+	usleep 300000
+	cat "$DIR/verify" >/dev/null &
+	usleep 500000
+	echo 0 >/sys/devices/system/cpu/cpu2/online &&
+		echo 1 >/sys/devices/system/cpu/cpu2/online &&
+		is Y cat /sys/module/kspan_reclaim/parameters/hogging
+	hog_status=$?
+	wait
+	echo "$hog_runtime" >/proc/sys/kernel/sched_rt_runtime_us
+	return $hog_status
+}
+
 # reclaim: kspan_release() and what else waits, from a WQ_MEM_RECLAIM worker, a
 # task with PF_MEMALLOC and a client's shrinker.
 reclaim()
@@ -303,6 +333,8 @@ reclaim()
 	check "release from WQ_MEM_RECLAIM and PF_MEMALLOC" \
 		insmod /kspan_reclaim.ko
 	check "release from a client's shrinker" reclaims
+	[ ! -e /sys/devices/system/cpu/cpu2/online ] ||
+		check "verify does not keep CPUs online" leaves_hotplug_alone
 	check "unload kspan_reclaim" rmmod kspan_reclaim
 	check "nothing is left of it" is 0 kstat heap_objects
 	check "verify after it" is ok cat "$DIR/verify"
@@ -372,6 +404,7 @@ check "the client's objects are counted" not_above $RECORDS "$(kstat heap_object
 invariants "with a client" 0
 check "debugfs is root's alone" debugfs_is_shut
 check "the file spans has every object" spans_are_all
+check "the file arenas has all memory" arenas_are_all
 check "no kernel address in debugfs" no_addresses "$DIR"/[!r]*
 check "memory_limit refuses what is none" limit_refuses x -1 12k 0x \
 	99999999999999999999
