@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: whatever an allocation or a free needs off the fast path.
+ * Per-CPU caches: the slow paths of allocations and frees.
  *
- * Everything here runs with preemption off and on the cache of its own CPU
- * and context, except the drain of a dead CPU.  Whoever is without memory for
- * a magazine works on single objects, so that a free can never fail.
+ * All functions run with preemption off and use the cache of their own CPU and
+ * context.  Without memory for a magazine they move single objects, so that a free
+ * never fails.
  *
- * scripts/model/magazine.pml is a model of this and of what lies behind it, searched
- * exhaustively; change it along with the code.
+ * scripts/model/magazine.pml is a model of this file and of the layers behind it,
+ * which Spin searches exhaustively.  Change it together with the code.
  */
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
@@ -31,8 +31,8 @@
 static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
 
 /*
- * An object out of a magazine or a span that is not free: its state byte was
- * overwritten.  Nobody gets it, whoever has it.
+ * Report an object in a magazine or a span that is not free, because its state byte
+ * was overwritten.  The object is never used again.
  */
 static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -40,7 +40,7 @@ static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	kspan_report_corrupt("state of an object that should be free", sc);
 }
 
-/* The same for the next one in A. */
+/* Remove such an object from the top of A and report it. */
 static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
@@ -48,7 +48,7 @@ static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	report_not_free(c, sc);
 }
 
-/* A single object straight from the spans. */
+/* Take a single object directly from the spans. */
 static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 		      u8 *was)
 {
@@ -67,7 +67,7 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 	return NULL;
 }
 
-/* Put an object that was claimed into F, which has room. */
+/* Push a claimed object on F, which has room. */
 static __always_inline void push(struct kspan_slot **tops, const void *ptr,
 				 u8 *state)
 {
@@ -79,7 +79,7 @@ static __always_inline void push(struct kspan_slot **tops, const void *ptr,
 	WRITE_ONCE(tops[KSPAN_F], slot + 1);
 }
 
-/* The slot that A's top is below when A holds half a magazine or less. */
+/* If the top of A is below this slot, A is at most half full. */
 static unsigned int half_slot(unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
@@ -88,7 +88,7 @@ static unsigned int half_slot(unsigned int sc)
 }
 
 /**
- * kspan_cache_swap_free - let F, which is full, be A, if A has drained by half
+ * kspan_cache_swap_free - swap A and a full F, if A is at most half full
  * @span: a small span of the class
  *
  * Context: Task, with preemption off.
@@ -111,13 +111,13 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 }
 
 /**
- * kspan_cache_take - take an object, wherever one is at hand
+ * kspan_cache_take - take an object from the cache, the depot or a span
  * @sc: span class
  * @was: the state it had, FREE or ZEROED
  *
  * Context: Any, with preemption off.
- * Return: a LIVE object, or NULL: neither cache nor depot nor span has one,
- * or this is an NMI.
+ * Return: a LIVE object, or NULL if the cache, the depot and the spans have none,
+ * or in NMI.
  */
 void *kspan_cache_take(unsigned int sc, u8 *was)
 {
@@ -138,7 +138,7 @@ void *kspan_cache_take(unsigned int sc, u8 *was)
 	}
 }
 
-/* Drain A into @objs.  Return: how many objects, at most @nr. */
+/* Pop up to @nr objects off A into @objs.  Return: their number. */
 static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 					     unsigned int sc, void **objs,
 					     unsigned int nr, bool zero)
@@ -164,13 +164,13 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 /**
  * kspan_cache_take_many - take several objects at once
  * @sc: span class
- * @objs: where they go
- * @nr: how many, at most
+ * @objs: receives the objects
+ * @nr: maximal number of objects
  * @zero: whether to zero them
  *
  * Context: Any, with preemption off.
- * Return: how many there were at hand, or could be fetched while preemption may
- * be off: there may be more for another call.
+ * Return: the number of objects.  One call moves only as many objects as are allowed
+ * with preemption off, so another call may find more.
  */
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				   unsigned int nr, bool zero)
@@ -182,7 +182,7 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 		return 0;
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
-		/* Twice, so that the common loop is without the test. */
+		/* Two calls, so that the common loop does not test @zero. */
 		if (zero)
 			done += pop_many(&c, sc, objs + done, nr - done, true);
 		else
@@ -198,7 +198,7 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 }
 
 /**
- * kspan_cache_take_node - an object from the spans of a given node
+ * kspan_cache_take_node - take an object from the spans of a given node
  * @sc: span class
  * @node: the node
  * @was: the state it had
@@ -217,7 +217,7 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 	return take_one(&c, sc, node, was);
 }
 
-/* An object straight to its span, or out of use for ever. */
+/* Return an object directly to its span, or quarantine it with sbrk=1. */
 static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		     const void *ptr, u8 *state)
 {
@@ -229,7 +229,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		return;
 	}
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
-	/* Also what is never used again: what it held is a secret still. */
+	/* Wipe quarantined objects too: their contents may be secret. */
 	if (wipe)
 		kspan_fill_object((void *)ptr, 0, kspan_sc_info(sc)->size);
 	if (kspan_params.sbrk) {
@@ -241,10 +241,10 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /**
- * kspan_cache_put - take an object back
+ * kspan_cache_put - free an object
  * @sc: span class
- * @ptr: the object
- * @state: its state byte, LIVE; DEFERRED or SPENT with check=2
+ * @ptr: the object, which the caller has claimed
+ * @state: its state byte
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -260,7 +260,7 @@ void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state)
 	push(kspan_tops_of(&c, sc), ptr, state);
 }
 
-/* Set up what the functions above look at.  Context: module load. */
+/* Set up the variables of this file.  Context: module load. */
 void kspan_cache_setup(void)
 {
 	unsigned int sc;

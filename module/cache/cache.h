@@ -2,20 +2,19 @@
 /*
  * cache.h - per-CPU caches: the front of the allocator.
  *
- * Each CPU has three caches, one for task, one for softirq and one for
- * hardirq context.  With preemption off nothing can nest into the cache of
- * its own context, so a cache needs no lock, no atomic operation and no
- * interrupt masking, and no use of it can fail for being nested.  NMIs nest
- * into anything and use none.
+ * Each CPU has three caches, one each for task, softirq and hardirq context.
+ * With preemption off, no code can interrupt a user of a cache and use the same
+ * cache.  So a cache needs no lock and no interrupt masking, and its use never
+ * fails because of nesting.  NMIs can interrupt everything and use no cache.
  *
- * For each span class a cache has two magazines: A, which allocs drain, and
- * F, which frees fill.  A top is the address of a slot: of the next object in
- * A, of the next free slot in F.  Neither end needs a counter (depot.h): A
- * ends at a sentinel whose state no alloc takes, F at an aligned address.
- * When A is drained and F holds something the two trade places.
+ * For each span class a cache has two magazines: A, which allocations drain, and F,
+ * which frees fill.  A top is the address of a slot: that of the next object in A,
+ * and that of the next free slot in F.  Neither needs a counter to find its end
+ * (depot.h): A ends at a sentinel whose state no allocation accepts, and F at an
+ * aligned address.  When A is empty and F is not, the two swap.
  *
- * A being only drained and F only filled, what was allocated and freed is
- * known from where the tops stand; counters change only when a magazine does.
+ * Since A only drains and F only fills, the numbers of allocations and frees follow
+ * from the tops.  Counters change only when a magazine is exchanged.
  */
 #ifndef KSPAN_CACHE_H
 #define KSPAN_CACHE_H
@@ -34,7 +33,7 @@ enum kspan_context {
 	KSPAN_CTX_NMI = KSPAN_NR_CTX,
 };
 
-/* Magazines of a class that a CPU keeps beside A and F, see cache_spare.h. */
+/* Spare magazines of a class, beside A and F; see cache_spare.h. */
 struct kspan_spares {
 	struct kspan_mag *full;
 	struct kspan_mag *empty;
@@ -42,10 +41,10 @@ struct kspan_spares {
 };
 
 /*
- * How a class in the cache of a CPU and context ages.  @seen is the tick's: how
- * many calls there had been when it last looked, less what does not fit.
- * @marked says that the CPU should drain the class: set by anyone, cleared by the
- * CPU; a mark that is lost costs a tick.
+ * Ageing of a class in the cache of a CPU and context.  @seen belongs to the tick:
+ * the number of calls, modulo 2^16, when the tick last read it.  @marked says that
+ * the CPU should drain the class.  Any code sets it and the CPU clears it.  A lost
+ * mark delays the drain by one tick.
  */
 struct kspan_aging {
 	u16 seen;
@@ -55,14 +54,14 @@ struct kspan_aging {
 /* Bits of preempt_count() that are all clear in task context. */
 #define KSPAN_CTX_MASK	(NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)
 
-/* The tops of a span class in a cache, from the first one on. */
+/* The tops of a span class in a cache, in this order. */
 enum kspan_top {
 	KSPAN_A,
 	KSPAN_F,
 	KSPAN_NR_ENDS,
 };
 
-/* And its counts: what went into A magazines and out of F ones, ever. */
+/* The counts of a span class: objects ever put into an A, and taken out of an F. */
 enum kspan_count {
 	KSPAN_LOADED,
 	KSPAN_UNLOADED,
@@ -70,21 +69,22 @@ enum kspan_count {
 };
 
 /*
- * The task cache, static so that an instruction reaches it without a pointer;
- * a module's static per-CPU memory is too small for the other two.
+ * The tops of the task cache.  The array is static, so that an instruction reaches
+ * it without a pointer.  The static per-CPU memory of modules is too small for the
+ * other two caches.
  */
 DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[]);
 
-/* The softirq's and the hardirq's, KSPAN_NR_TOPS each. */
+/* The tops of the softirq and of the hardirq cache, KSPAN_NR_TOPS each. */
 extern struct kspan_slot * __percpu *kspan_irq_tops;
 
-/* KSPAN_NR_TOPS counts of the task cache; written by their CPU alone. */
+/* KSPAN_NR_TOPS counts of the task cache; only their CPU writes them. */
 extern unsigned long __percpu *kspan_task_counts;
 
 /**
- * struct kspan_sc_cpu - what a dynamic span class has in the caches of a CPU
- * @tops: by context; of the task's the first is at the class's @index
- * @counts: by context, see enum kspan_count; written by their CPU alone
+ * struct kspan_sc_cpu - the part of a dynamic span class in the caches of a CPU
+ * @tops: by context; the @index of the class leads to those of the task cache
+ * @counts: by context, see enum kspan_count; only their CPU writes them
  * @spares: as those of struct kspan_cache_cpu
  * @aging: by context
  */
@@ -96,8 +96,8 @@ struct kspan_sc_cpu {
 };
 
 /*
- * Bytes of free objects a CPU should hold: speed for memory.  Written at load and
- * when a CPU comes or goes, read with READ_ONCE().
+ * Budget of a CPU for free objects, in bytes.  More memory buys more speed.  Written
+ * at load and by CPU hotplug; read with READ_ONCE().
  */
 extern unsigned long kspan_cache_budget;
 
@@ -105,7 +105,7 @@ extern unsigned long kspan_cache_budget;
  * kspan_context - which cache the caller may use
  *
  * Context: Any, with preemption off.  A task with softirqs disabled is in
- * task context, since no softirq can come between.
+ * task context, since no softirq can interrupt it.
  * Return: one of KSPAN_CTX_TASK, _SOFTIRQ, _HARDIRQ and _NMI.
  */
 static __always_inline unsigned int kspan_context(void)
@@ -126,8 +126,9 @@ static __always_inline bool kspan_in_task(void)
 }
 
 /*
- * A top of this CPU.  On x86 an instruction with a segment prefix reaches it;
- * elsewhere its address is computed, which can be a call and is done once.
+ * The address of a top of this CPU.  On x86 an instruction with a segment prefix
+ * reaches the top without it.  Elsewhere the computation can be a call, so callers
+ * do it once.
  */
 static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
 {
@@ -143,8 +144,8 @@ static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
 }
 
 /*
- * A function of its own, since the macro casts its argument as it stands on
- * 32-bit x86, where a + 1 is a byte on instead of a slot.
+ * This is a separate function because on 32-bit x86 the macro casts its argument
+ * before adding, so that a + 1 would be one byte further instead of one slot.
  */
 static __always_inline void kspan_top_write(unsigned long i,
 					    struct kspan_slot *slot)
@@ -163,13 +164,13 @@ static __always_inline void kspan_top_set(struct kspan_slot **top,
 }
 
 /*
- * What is common to the pops of all contexts: make the object at A's top LIVE.
+ * The common part of the pops of all contexts: make the object at the top of A LIVE.
  *
- * A free claims its object, so nobody else can give this one away.  The test of
- * its state finds the end of A, by the state of the sentinel, and also a state
+ * Every free claims its object, so no other magazine holds this object.  The test of
+ * its state detects the end of A, by the state of the sentinel, as well as a state
  * byte that was overwritten.
  *
- * Return: false, and nothing done, if A is empty or its object is not free.
+ * Return: false, without any change, if A is empty or its object is not free.
  */
 static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 *was)
 {
@@ -183,10 +184,10 @@ static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 *w
 }
 
 /*
- * What is common to the pushes of all contexts: claim an object and store it at
- * F's top.
+ * The common part of the pushes of all contexts: claim an object and store it at the
+ * top of F.
  *
- * Return: false, and nothing done, if F is full or the object is not LIVE.
+ * Return: false, without any change, if F is full or the object is not LIVE.
  */
 static __always_inline bool kspan_slot_put(struct kspan_slot *slot,
 					   const void *ptr, u8 *state)
@@ -207,7 +208,7 @@ static __always_inline bool kspan_slot_put(struct kspan_slot *slot,
  * @was: the state it had, FREE or ZEROED
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if A is drained or holds a wrong object.
+ * Return: false, without any change, if A is empty or its object is not free.
  */
 static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 					    u8 *was)
@@ -217,14 +218,14 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 
 	if (unlikely(!kspan_slot_take(slot, was)))
 		return false;
-	/* The top before the pointer, or gcc needs an instruction more. */
+	/* Write the top before reading the pointer: gcc needs one instruction less. */
 	slot--;
 	kspan_top_set(top, a, slot);
 	*ptr = slot[1].ptr;
 	return true;
 }
 
-/* A top of the interrupt that runs.  Context: Softirq or hardirq. */
+/* A top of the cache of the current interrupt.  Context: Softirq or hardirq. */
 static __always_inline struct kspan_slot **kspan_cache_irq_top(unsigned long i)
 {
 	unsigned int ctx = preempt_count() & HARDIRQ_MASK ? KSPAN_CTX_HARDIRQ :
@@ -235,7 +236,7 @@ static __always_inline struct kspan_slot **kspan_cache_irq_top(unsigned long i)
 	return this_cpu_ptr(kspan_irq_tops) + (ctx - 1) * KSPAN_NR_TOPS + i;
 }
 
-/* kspan_cache_pop() for the cache of any context.  Context: that. */
+/* kspan_cache_pop() for any cache.  Context: that of the cache. */
 static __always_inline bool kspan_top_pop(struct kspan_slot **top, void **ptr,
 					  u8 *was)
 {
@@ -254,8 +255,8 @@ static __always_inline bool kspan_top_pop(struct kspan_slot **top, void **ptr,
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
  *
- * Context: Softirq, hardirq; no NMI.
- * Return: false, and nothing done, if A is drained or holds a wrong object.
+ * Context: Softirq or hardirq, not NMI.
+ * Return: false, without any change, if A is empty or its object is not free.
  */
 static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
 						u8 *was)
@@ -263,7 +264,7 @@ static __always_inline bool kspan_cache_pop_irq(unsigned long a, void **ptr,
 	return kspan_top_pop(kspan_cache_irq_top(a), ptr, was);
 }
 
-/* How many slots from drained A's top to F's last object. */
+/* Number of slots from the top of an empty A to the last object of F. */
 static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a,
 						      const struct kspan_slot *f)
 {
@@ -271,11 +272,11 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
 	       sizeof(*a);
 }
 
-/* Where the counts of a dynamic span class's task cache are, from its A on. */
+/* Distance from A to the counts in the task cache of a dynamic span class. */
 #define KSPAN_COUNTS_BEHIND \
 	(offsetof(struct kspan_sc_cpu, counts) / sizeof(unsigned long))
 
-/* Add to both counts of the task cache, from the index of A. */
+/* Add to both counts of a span class in the task cache; @a is the index of A. */
 static __always_inline void kspan_cache_count_swap(unsigned long a,
 						   unsigned long diff,
 						   bool is_static)
@@ -290,18 +291,18 @@ static __always_inline void kspan_cache_count_swap(unsigned long a,
 }
 
 /**
- * kspan_cache_swap_pop - let what F holds be A, and take an object out of it
+ * kspan_cache_swap_pop - swap A and F, and take an object out of A
  * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object, now LIVE
  * @was: the state it had, FREE or ZEROED
- * @is_static: whether the span class is known to be a static one
+ * @is_static: whether the caller knows that the span class is static
  *
- * The short way for the commonest end of a fast path; kspan_cache_take()
- * knows all ways.  A CPU that frees what it allocates lives on this one: with
- * few objects in its cache it comes here every few calls.
+ * This is the short path for the most frequent case in which the fast path fails;
+ * kspan_cache_take() handles all cases.  A CPU that frees what it allocates needs
+ * only this one: with few objects in its cache it swaps every few calls.
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if A is not drained or F holds nothing.
+ * Return: false, without any change, if A is not empty or F is.
  */
 static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 						 u8 *was, bool is_static)
@@ -329,7 +330,7 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
  * @state: its state byte
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if F is full or the object is not LIVE.
+ * Return: false, without any change, if F is full or the object is not LIVE.
  */
 static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 					     u8 *state)
@@ -349,8 +350,8 @@ static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
  * @ptr: the object
  * @state: its state byte
  *
- * Context: Softirq, hardirq; no NMI.
- * Return: false, and nothing done, if F is full or the object is not LIVE.
+ * Context: Softirq or hardirq, not NMI.
+ * Return: false, without any change, if F is full or the object is not LIVE.
  */
 static __always_inline bool kspan_cache_push_irq(unsigned long f,
 						 const void *ptr, u8 *state)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a dynamic span class begins and ends.
+ * Dynamic span classes: begin and end.
  */
 #include <linux/cpumask.h>
 #include <linux/errno.h>
@@ -12,13 +12,13 @@
 #include "cache/cache_tops.h"
 
 /**
- * kspan_sc_begin - give a span class all that it needs
- * @class: its figures and everything else that is set once
- * @magazines: whether it has objects, and so magazines; that of a heap's large
- *	objects has none
+ * kspan_sc_begin - set up a dynamic span class
+ * @class: its figures and all other fields that are set once
+ * @magazines: whether it has small objects and needs magazines; the class for the
+ *	large objects of a heap does not
  *
  * Context: Process context that may sleep.
- * Return: 0 or an error, and nothing is left behind.
+ * Return: 0 or an error, after which nothing is left allocated.
  */
 int kspan_sc_begin(struct kspan_span_class *class, bool magazines)
 {
@@ -37,9 +37,9 @@ int kspan_sc_begin(struct kspan_span_class *class, bool magazines)
 }
 
 /**
- * kspan_sc_end_all - give back what kspan_sc_begin() gave
- * @class: span classes without spans, one after the other
- * @nr: how many
+ * kspan_sc_end_all - undo kspan_sc_begin() for several span classes
+ * @class: array of span classes without spans
+ * @nr: number of classes
  *
  * Context: as kspan_sc_withdraw().
  */
@@ -66,11 +66,11 @@ void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr)
 }
 
 /**
- * kspan_sc_nr_spans - spans of a span class on all nodes
+ * kspan_sc_nr_spans - number of spans of a span class on all nodes
  * @sc: span class
  *
- * Context: Any; the class stays.
- * Return: their number.
+ * Context: Any; the class must stay meanwhile.
+ * Return: the number.
  */
 unsigned long kspan_sc_nr_spans(unsigned int sc)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: what they hold, what they have given and taken, and whether
- * they are sound.
+ * Per-CPU caches: numbers of objects, and self-checks.
  */
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
@@ -13,7 +12,7 @@
 #include "cache/cache_tops.h"
 #include "span/arena.h"
 
-/* Objects of a span class ever allocated and freed.  Context: Any. */
+/* Numbers of objects of a span class ever allocated and freed.  Context: Any. */
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 {
 	unsigned long loaded = 0, unloaded = 0;
@@ -21,7 +20,7 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 
 	*nmalloc = 0;
 	*nfree = 0;
-	/* It has no objects of its own; see kspan_sc_begin(). */
+	/* Without magazines it has no small objects; see kspan_sc_begin(). */
 	if (!kspan_sc_has_mags(sc))
 		return;
 	for_each_possible_cpu(cpu) {
@@ -37,7 +36,7 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 	kspan_pair_counts(loaded, unloaded, nmalloc, nfree);
 }
 
-/* Objects of a span class in the magazines of all CPUs.  Context: Any. */
+/* Number of objects of a span class in the magazines of all CPUs.  Context: Any. */
 unsigned long kspan_cache_held(unsigned int sc)
 {
 	unsigned int cpu, ctx;
@@ -106,7 +105,7 @@ static const char *check_spare_count(const struct kspan_ctx_cache *c,
 	return nr && !nth_spare(c, sc, nr - 1) ? "cache: number of spares" : NULL;
 }
 
-/* The @nr-th thing to check of a class.  Return: whether there may be more. */
+/* Make the @nr-th check of a class.  Return: whether there may be more. */
 static bool check_nth(const struct kspan_ctx_cache *c, unsigned int sc,
 		      unsigned int nr, const char **wrong)
 {
@@ -135,7 +134,7 @@ static bool check_nth(const struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /**
- * kspan_cache_check_local - whether the caches of this CPU are sound
+ * kspan_cache_check_local - check the caches of this CPU
  *
  * Interrupts are off for a magazine at a time.
  *

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: how they give back what they hold: what is beyond a CPU's
- * budget, the classes that nobody used lately, all of it when memory is short,
- * and what a CPU leaves behind that is gone.
+ * Per-CPU caches: draining.  A CPU drains what exceeds its budget, the classes that
+ * were not used lately, and everything when memory is short.  The hotplug callback
+ * drains the caches of a CPU that has gone offline.
  *
- * Whoever is to give back, one magazine at a time leaves the cache; so
- * interrupts are off for a few instructions and preemption for the objects of
- * one magazine, however much there is to drain.
+ * One magazine at a time leaves the cache.  So interrupts are off for a few
+ * instructions, and preemption is off for the objects of one magazine, however much
+ * there is to drain.
  */
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
@@ -22,18 +22,18 @@
 /* Bounds of kspan_cache_budget. */
 #define BUDGET_MIN	(64UL << 10)
 #define BUDGET_MAX	(2UL << 20)
-/* Of memory, what the caches of all CPUs should hold at most: 1 / this. */
+/* The caches of all CPUs together may hold 1/256 of memory. */
 #define BUDGET_SHARE	256
 
 unsigned long kspan_cache_budget __read_mostly;
 
-/* A magazine on its way out of a cache. */
+/* A magazine that leaves a cache. */
 struct leaving {
 	struct kspan_mag *mag;
 	unsigned int nr;
 };
 
-/* Take what a magazine holds to the depot or, failing that, to the spans. */
+/* Return the objects of a magazine to the depot or else to the spans. */
 static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
 		       struct leaving *leaving)
 {
@@ -75,11 +75,10 @@ static bool detach_mag(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /*
- * Give back one magazine of a class.  It leaves the cache with interrupts off,
- * which keeps every context of the CPU out, and its objects go their way with
- * preemption off.
+ * Drain one magazine of a class.  It leaves the cache with interrupts off, which
+ * excludes all contexts of the CPU.  Its objects are returned with preemption off.
  *
- * Context: Any but NMI; on the cache's CPU, or that is offline.
+ * Context: Any but NMI; on the CPU of the cache, or while that CPU is offline.
  */
 static void drain_mag(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -101,17 +100,17 @@ static void drain_mag(struct kspan_ctx_cache *c, unsigned int sc)
 	preempt_enable();
 }
 
-/* Empty magazines of a class, as many as it can have at a time. */
+/* Drain all magazines of a class. */
 static void drain_class(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	/* Its owner may take new ones meanwhile: do not go on for ever. */
+	/* Bounded, since the owner may take new magazines meanwhile. */
 	unsigned int left = KSPAN_SPARE_MAX + 3;
 
 	while (!kspan_is_bare(c, sc) && left--)
 		drain_mag(c, sc);
 }
 
-/* Objects that a cache holds of a span class. */
+/* Number of objects of a span class in a cache. */
 static unsigned long held_by(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	return kspan_a_count(c, sc) + kspan_f_count(c, sc) +
@@ -119,18 +118,18 @@ static unsigned long held_by(const struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /**
- * kspan_cache_age - keep what a CPU holds near its budget
+ * kspan_cache_age - keep the objects of a CPU near its budget
  * @c: a cache of this CPU
- * @busy_sc: the class whose magazine the caller is about to change
+ * @busy_sc: the class whose magazine the caller is about to exchange
  *
- * A hand goes round the span classes, one for each step's worth of objects that
- * are loaded, so once round while a budget's worth is.  It adds up what they
- * hold, and drains what would exceed the budget, a magazine a call.
+ * A clock hand moves over the span classes, one round for each budget's worth of
+ * objects that are loaded.  It adds up what the classes hold, and drains what would
+ * exceed the budget, at most one magazine a call.
  *
- * A probe in what it calls may use the cache meanwhile.
+ * A probe in a function called here may use the cache meanwhile.
  *
- * Context: the cache's, with preemption off.  The caller should look at @c->moved
- * before it moves more objects, or preemption would be off for two magazines.
+ * Context: that of the cache, with preemption off.  The caller must check @c->moved
+ * before it moves more objects; otherwise preemption would be off for two magazines.
  */
 void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 {
@@ -142,7 +141,7 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 	unsigned long bytes;
 
 	if (c->ctx != KSPAN_CTX_TASK)
-		return; /* what interrupts hold goes when it is not used */
+		return; /* the tick drains the caches of interrupts */
 	cc->hand_bytes = min(cc->hand_bytes + busy->size * busy->mag_cap,
 			     budget);
 	for (; cc->hand_bytes >= step && !c->moved; cc->hand_bytes -= step) {
@@ -159,23 +158,23 @@ void kspan_cache_age(struct kspan_ctx_cache *c, unsigned int busy_sc)
 			continue;
 		}
 		drain_mag(c, cc->hand);
-		/* What is left of the class is the next step's. */
+		/* If more of the class is left, the next step continues there. */
 		if (!kspan_is_bare(c, cc->hand))
 			cc->hand--;
 	}
 }
 
 /**
- * kspan_cache_set_budget - share what caches may hold among the CPUs there are
- * @nr_cpus: how many are online; those that might come get nothing yet
+ * kspan_cache_set_budget - divide the budget of all caches among the online CPUs
+ * @nr_cpus: number of online CPUs
  *
- * Context: Any; module load, and CPU hotplug, which come one at a time.
+ * Context: Module load or a CPU hotplug callback, which are serialised.
  */
 void kspan_cache_set_budget(unsigned int nr_cpus)
 {
 	unsigned long share = totalram_pages() / BUDGET_SHARE / nr_cpus;
 
-	/* More than a magazine of each class is of little use. */
+	/* Much more than a magazine of each class is of little use. */
 	WRITE_ONCE(kspan_cache_budget,
 		   clamp(share, BUDGET_MIN / PAGE_SIZE, BUDGET_MAX / PAGE_SIZE) *
 		   PAGE_SIZE);
@@ -203,8 +202,8 @@ void kspan_cache_drain_local(void)
 }
 
 /**
- * kspan_cache_drain_sc - empty what this CPU has of a span class
- * @sc: span class, which stays
+ * kspan_cache_drain_sc - drain a span class on this CPU
+ * @sc: span class, which must stay meanwhile
  *
  * Context: Task context, migration not possible.
  */
@@ -236,7 +235,7 @@ void kspan_cache_drain_dead(unsigned int cpu)
 	}
 }
 
-/* Whether the CPU should drain a class; not any more. */
+/* Test and clear the mark by which a CPU is asked to drain a class. */
 static bool take_mark(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_aging *aging;
@@ -251,7 +250,7 @@ static bool take_mark(const struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /**
- * kspan_cache_drain_marked - drain the classes that somebody marked
+ * kspan_cache_drain_marked - drain the marked classes of this CPU
  *
  * Context: Task context, migration not possible.
  */
@@ -272,7 +271,7 @@ void kspan_cache_drain_marked(void)
 	}
 }
 
-/* Allocs and frees of a class in a cache, ever, less what does not fit. */
+/* Number of allocations and frees of a class in a cache, modulo 2^16. */
 static u16 nr_calls(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	const unsigned long *counts = kspan_counts_of(c, sc);
@@ -281,7 +280,7 @@ static u16 nr_calls(const struct kspan_ctx_cache *c, unsigned int sc)
 	       READ_ONCE(counts[KSPAN_UNLOADED]) + kspan_f_count(c, sc);
 }
 
-/* Mark a class, if it is idle or @all are to go.  Return: whether it is. */
+/* Mark a class if it is idle, or @all classes.  Return: whether it was marked. */
 static bool mark(struct kspan_ctx_cache *c, unsigned int sc, bool all)
 {
 	struct kspan_aging *aging;
@@ -301,7 +300,7 @@ static bool mark(struct kspan_ctx_cache *c, unsigned int sc, bool all)
 	return true;
 }
 
-/* Mark classes of all contexts.  Return: whether there was one to mark. */
+/* Mark classes of all contexts.  Return: whether any was marked. */
 static bool mark_classes(unsigned int cpu, bool all)
 {
 	unsigned int ctx, sc;
@@ -324,11 +323,10 @@ static bool mark_classes(unsigned int cpu, bool all)
  * kspan_cache_mark_idle - mark the classes that a CPU has not used lately
  * @cpu: the CPU
  *
- * A class that was neither allocated from nor freed to since the last call is
- * marked for kspan_cache_drain_marked(); one in use stays, however much else
- * the CPU does or does not.
+ * A class without an allocation or a free since the last call is marked for
+ * kspan_cache_drain_marked().  A class in use is not, whatever else the CPU did.
  *
- * Context: Any; the tick only, which compares with its last call.
+ * Context: Any; only the tick, since the function compares with its last call.
  * Return: whether there is anything to drain.
  */
 bool kspan_cache_mark_idle(unsigned int cpu)
@@ -337,7 +335,7 @@ bool kspan_cache_mark_idle(unsigned int cpu)
 }
 
 /**
- * kspan_cache_mark_all - mark every class that a CPU holds
+ * kspan_cache_mark_all - mark all classes of which a CPU holds magazines
  * @cpu: the CPU
  *
  * Context: Any.
@@ -348,7 +346,7 @@ bool kspan_cache_mark_all(unsigned int cpu)
 	return mark_classes(cpu, true);
 }
 
-/* Whether a CPU's caches hold anything.  Context: Any; a hint. */
+/* Whether the caches of a CPU hold any magazine.  Context: Any; a hint only. */
 bool kspan_cache_holds(unsigned int cpu)
 {
 	struct kspan_ctx_cache c;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spares: full magazines of a CPU, and as many empty ones that were left for
- * them.  A stack each, of task context alone; interrupts go to the depot.
+ * Spares: a stack of full magazines of a CPU, and a stack of the empty ones that
+ * were exchanged for them.  Only task context has spares; interrupts use the depot.
  *
- * The objects in them count as returned, like those in a depot.  Bounded by
- * the budget of the CPU, see kspan_cache_age().
+ * Objects in spares count as returned, like those in a depot.  The budget of the
+ * CPU bounds them, see kspan_cache_age().
  */
 #include <linux/compiler.h>
 #include <linux/minmax.h>
 
 #include "cache/cache_spare.h"
 
-/* Full spares of a static span class at most. */
+/* Maximal number of full spares of each static span class. */
 static u8 limits[KSPAN_NR_SC] __ro_after_init;
 
-/* Full spares that classes with these figures may have.  Context: Any. */
+/* Maximal number of full spares of a class with these figures.  Context: Any. */
 u8 kspan_spare_limit(const struct kspan_class *info)
 {
 	return clamp(KSPAN_SPARE_BYTES / (info->size * info->mag_cap),
@@ -37,12 +37,12 @@ void kspan_spare_init(void)
 }
 
 /**
- * kspan_spare_get - a full magazine for an empty one
+ * kspan_spare_get - exchange an empty magazine for a full one
  * @c: a cache of this CPU
  * @sc: span class
- * @empty: a magazine to leave, or NULL; NULL on return if it was left
+ * @empty: an empty magazine or NULL; NULL on return if it was taken
  *
- * Context: the cache's, with preemption off.
+ * Context: that of the cache, with preemption off.
  * Return: a full magazine, or NULL.
  */
 struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
@@ -61,14 +61,14 @@ struct kspan_mag *kspan_spare_get(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /**
- * kspan_spare_put - keep a full magazine, for an empty one
+ * kspan_spare_put - exchange a full magazine for an empty one
  * @c: a cache of this CPU
  * @sc: span class
- * @mag: the magazine
- * @empty: what it is exchanged for, or NULL if there is none
+ * @mag: the full magazine
+ * @empty: on return an empty magazine, or NULL if there is none
  *
- * Context: the cache's, with preemption off.
- * Return: false if there are enough.
+ * Context: that of the cache, with preemption off.
+ * Return: false, without any change, if there are enough spares.
  */
 bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 		     struct kspan_mag *mag, struct kspan_mag **empty)
@@ -84,12 +84,12 @@ bool kspan_spare_put(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /**
- * kspan_spare_take - take a spare away, and leave none for it
- * @c: a cache of this CPU, or of one that is gone
+ * kspan_spare_take - remove a full spare
+ * @c: a cache of this CPU, or of a CPU that is offline
  * @sc: span class
  *
- * Context: nobody else uses the cache meanwhile: interrupts are off, or its CPU
- * is.
+ * Context: No other code uses the cache meanwhile: interrupts are off, or its CPU
+ * is offline.
  * Return: a full magazine, or NULL.
  */
 struct kspan_mag *kspan_spare_take(struct kspan_ctx_cache *c, unsigned int sc)
@@ -103,8 +103,8 @@ struct kspan_mag *kspan_spare_take(struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /**
- * kspan_spare_take_empty - take the empty magazines of a class away
- * @c: a cache of this CPU, or of one that is gone
+ * kspan_spare_take_empty - remove the empty magazines of a class
+ * @c: a cache of this CPU, or of a CPU that is offline
  * @sc: span class
  *
  * Context: as for kspan_spare_take().

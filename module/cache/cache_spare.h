@@ -2,20 +2,20 @@
 /*
  * cache_spare.h - full magazines that a CPU keeps beside its A and F.
  *
- * Between them and the depot stands a lock.  A CPU whose objects in use swing
- * by a few magazines lives on its spares and takes none.
+ * An exchange at the depot takes a lock.  A CPU whose number of live objects varies
+ * by a few magazines uses its spares instead, and takes no lock.
  */
 #ifndef KSPAN_CACHE_SPARE_H
 #define KSPAN_CACHE_SPARE_H
 
 #include "cache/cache_tops.h"
 
-/* Fewest and most spares of a span class, and bytes of objects in between. */
+/* Minimal and maximal number of spares of a span class, and their target in bytes. */
 #define KSPAN_SPARE_MIN		1U
 #define KSPAN_SPARE_MAX		8U
 #define KSPAN_SPARE_BYTES	(32U << 10)
 
-/* Full magazines kept for a class.  Context: Any. */
+/* Number of full spare magazines of a class.  Context: Any. */
 static inline unsigned int kspan_spare_count(const struct kspan_ctx_cache *c,
 					     unsigned int sc)
 {

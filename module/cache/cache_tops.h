@@ -2,9 +2,9 @@
 /*
  * cache_tops.h - the cache of one CPU and context, and its magazines.
  *
- * For the files that make up the cache, and nobody else.  All but the
- * counting functions are for the cache's owner, with preemption off; see
- * DOC: Locking.
+ * Only the files of the cache include this.  All functions but those that count
+ * may be called only by the owner of the cache, with preemption off; see DOC:
+ * Locking.
  */
 #ifndef KSPAN_CACHE_TOPS_H
 #define KSPAN_CACHE_TOPS_H
@@ -22,14 +22,15 @@
 #define KSPAN_NR_IRQ_CTX (KSPAN_NR_CTX - 1)
 
 /**
- * struct kspan_cache_cpu - the rest of a CPU's caches
- * @counts: those of kspan_irq_tops, used as kspan_task_counts
- * @spares: of task context; written by their CPU
+ * struct kspan_cache_cpu - the remaining data of the caches of a CPU
+ * @counts: counts for kspan_irq_tops, as kspan_task_counts for the task cache
+ * @spares: spare magazines of task context; only their CPU writes them
  * @aging: by context and class
- * @hand: next class kspan_cache_age() looks at
- * @seen_bytes: bytes it has met in this round
- * @hand_bytes: bytes loaded that it has yet to go on for, at most a round's
- * @random: state of the generator behind randomize=1
+ * @hand: the last class that kspan_cache_age() examined
+ * @seen_bytes: bytes that it has found in this round
+ * @hand_bytes: bytes loaded for which the hand has not moved yet, at most those of
+ *	one round
+ * @random: state of the random generator for randomize=1
  */
 struct kspan_cache_cpu {
 	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
@@ -44,14 +45,14 @@ struct kspan_cache_cpu {
 extern struct kspan_cache_cpu __percpu *kspan_cache_cpus;
 
 /*
- * Objects that may be moved between magazines and spans one by one while
- * preemption or interrupts are off; DOC: Locking promises it.
+ * Maximal number of objects that are moved between magazines and spans one by one
+ * while preemption or interrupts are off, as DOC: Locking promises.
  */
 #define KSPAN_MOVE_MAX	KSPAN_MAG_SLOTS
 
 /*
- * One cache: what the functions below work on.  @moved counts the objects that
- * were moved one by one since the caller looked for it.
+ * One cache, the argument of the functions below.  @moved counts the objects that
+ * were moved one by one since the caller set this up.
  */
 struct kspan_ctx_cache {
 	struct kspan_cache_cpu *cpu;
@@ -135,7 +136,7 @@ static inline unsigned int kspan_sc_first(unsigned int sc)
 	return kspan_mag_first(kspan_sc_info(sc)->mag_cap);
 }
 
-/* The magazines behind the tops, NULL without one; and what they hold. */
+/* The magazines of the tops, NULL without one; and their numbers of objects. */
 static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
 					    unsigned int sc)
 {
@@ -179,7 +180,7 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 #define KSPAN_NO_A	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1])
 #define KSPAN_NO_F	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS])
 
-/* Whether a span class has magazines, or its central lists alone. */
+/* Whether a span class has magazines rather than only its central lists. */
 static inline bool kspan_sc_has_mags(unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
@@ -200,8 +201,8 @@ static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
 }
 
 /*
- * Let @mag with @nr objects be A; NULL is none.  It may be the first thing that
- * the caches hold since the scavenger's tick went to sleep.
+ * Make @mag with @nr objects A; NULL for no magazine.  It may be the first magazine
+ * in the caches since the tick of the scavenger stopped, so start the tick.
  */
 static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
@@ -211,14 +212,17 @@ static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A],
 		   mag ? &mag->slot[kspan_sc_first(sc) + nr - 1] :
 			 KSPAN_NO_A);
-	/* An empty one is nothing that anybody could collect. */
+	/* An empty magazine is not idle memory that could be collected. */
 	if (unlikely(was_bare) && nr)
 		kspan_tick_watch();
 	else if (unlikely(was_bare))
 		kspan_tick_keep();
 }
 
-/* The same for F.  What is freed into one that is there already is in time. */
+/*
+ * Make @mag with @nr objects F; NULL for no magazine.  Frees into an F that is
+ * already there need not wake the tick: setting the F did.
+ */
 static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 			       struct kspan_mag *mag, unsigned int nr)
 {
@@ -231,7 +235,7 @@ static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_tick_watch();
 }
 
-/* A and F change roles, with what they hold. */
+/* Swap A and F with their objects. */
 static inline void kspan_swap_mags(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: trading a magazine for another: a drained A for a full one, a
- * full F for an empty one, with the CPU's spares, the depot or the spans.
+ * Per-CPU caches: exchanging an empty A for a full magazine, and a full F for an
+ * empty one, with the spares of the CPU, the depot or the spans.
  *
- * Everything here runs with preemption off and on the cache of its own CPU and
- * context, and moves no more than a magazine of objects one by one.
+ * All functions run with preemption off, use the cache of their own CPU and context,
+ * and move at most one magazine of objects one by one.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -15,14 +15,14 @@
 #include "cache/cache_tops.h"
 
 /*
- * Magazines are asked for without a word to kswapd, which a free must not wake:
- * its caller may hold a lock of the scheduler's.
+ * Allocations of magazines do not wake kswapd.  The caller of a free may hold a lock
+ * of the scheduler, which the wake-up would take.
  */
 #define MAG_GFP		__GFP_NOMEMALLOC
 
 /*
- * Frees go to the spans one by one: nothing may be reused, or all is wiped or
- * poisoned.
+ * Whether frees return objects to their spans one by one, because objects must not be
+ * reused, or because each free wipes or poisons them.
  */
 bool kspan_direct_free __read_mostly;
 
@@ -33,7 +33,7 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
 		unsigned int i = ((u64)r * nr) >> 32;
 
-		/* An interrupt may do the same meanwhile: just as random. */
+		/* An interrupt may change it meanwhile; the result is as random. */
 		WRITE_ONCE(c->cpu->random, r);
 		swap(slots[i], slots[nr - 1]);
 		nr--;
@@ -41,13 +41,13 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 }
 
 /*
- * A probe, be it in the page allocator, at the entry of one of the functions
- * called here or at a lock that is contended, may use kspan, and this cache with
- * it.  So whoever calls out has taken the magazine in question out of the cache
- * before, and looks afterwards whether the cache has another one by now.
+ * A probe may use kspan, and thereby this cache: in the page allocator, at the entry
+ * of a function that is called here, or at a contended lock.  So code that calls out
+ * first takes the magazine in question out of the cache, and afterwards tests whether
+ * the cache has got another one.
  */
 
-/* Let @mag, which is empty, be A again, unless there is one now. */
+/* Make @mag, which is empty, A again, unless the cache has another A now. */
 static void restore_a(struct kspan_ctx_cache *c, unsigned int sc,
 		      struct kspan_mag *mag)
 {
@@ -57,7 +57,7 @@ static void restore_a(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_mag_free(mag);
 }
 
-/* Take the drained A out of the cache.  Return: it, or NULL without one. */
+/* Take the empty A out of the cache.  Return: the magazine, or NULL without one. */
 static struct kspan_mag *detach_a(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_mag *mag = kspan_a_mag(c, sc);
@@ -67,7 +67,7 @@ static struct kspan_mag *detach_a(struct kspan_ctx_cache *c, unsigned int sc)
 	return mag;
 }
 
-/* Let @mag with @nr objects be A.  Return: whether A holds an object. */
+/* Make @mag with @nr objects A.  Return: whether A holds an object. */
 static bool load(struct kspan_ctx_cache *c, unsigned int sc,
 		 struct kspan_mag *mag, unsigned int nr)
 {
@@ -89,7 +89,7 @@ static bool load(struct kspan_ctx_cache *c, unsigned int sc,
 	return true;
 }
 
-/* Fill A with up to @want objects from the spans.  Return: whether there was one. */
+/* Fill A with up to @want objects from the spans.  Return: whether A holds one. */
 static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc,
 			    unsigned int want)
 {
@@ -115,8 +115,8 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /*
- * A full magazine becomes A.  The drained one becomes F if there is none, else
- * it is left where the full one was.  Return: whether there was one.
+ * Make a full magazine A.  The empty A becomes F if there is none; otherwise it is
+ * exchanged for the full one.  Return: whether there was a full magazine.
  */
 static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -132,7 +132,7 @@ static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
 		if (full)
 			left = NULL;
 	}
-	/* A magazine that was not needed after all. */
+	/* There is no full magazine: restore the empty one. */
 	if (!full) {
 		left = to_f ?: left;
 		if (left)
@@ -149,11 +149,11 @@ static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /**
- * kspan_cache_refill - make A hold something
+ * kspan_cache_refill - put objects into an empty A
  * @c: a cache of this CPU
- * @sc: span class, A drained
+ * @sc: span class whose A is empty
  *
- * Context: the cache's, with preemption off.
+ * Context: that of the cache, with preemption off.
  * Return: whether A holds an object now.
  */
 bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
@@ -165,7 +165,7 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 		return true;
 	}
 	kspan_cache_age(c, sc);
-	/* The budget's hand may have moved a magazine's worth already. */
+	/* kspan_cache_age() may have moved a magazine of objects already. */
 	if (c->moved)
 		want = 1;
 	/* A probe may have filled it meanwhile. */
@@ -173,7 +173,7 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 	       kspan_a_count(c, sc) || fill_from_spans(c, sc, want);
 }
 
-/* An empty magazine becomes F.  Return: whether F has room. */
+/* Make an empty magazine F.  Return: whether F has room. */
 static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
@@ -192,14 +192,14 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 	return f;
 }
 
-/* A full F leaves the cache.  Return: whether F has room. */
+/* Exchange a full F for an empty one.  Return: whether F has room. */
 static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = cap;
 	struct kspan_mag *f, *empty;
 
 	kspan_cache_age(c, sc);
-	/* The budget's hand may have moved a magazine's worth already. */
+	/* kspan_cache_age() may have moved a magazine of objects already. */
 	if (c->moved)
 		nr = 1;
 	f = kspan_f_mag(c, sc);
@@ -209,7 +209,7 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
 	if (!kspan_spare_put(c, sc, f, &empty) &&
 	    !kspan_depot_put(c->node, sc, f, &empty)) {
-		/* The last ones, so that what is left is a magazine as any. */
+		/* Flush the last ones, so that the rest is a valid magazine. */
 		kspan_central_flush(sc, &f->slot[KSPAN_MAG_SLOTS - nr], nr);
 		empty = f;
 		cap -= nr;
@@ -230,15 +230,15 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 }
 
 /**
- * kspan_cache_make_room - make F take one more object
+ * kspan_cache_make_room - make room in F for one more object
  * @c: a cache of this CPU
  * @sc: span class
  *
- * A fuller A stays as it is and F goes to the depot, so that either magazine is
- * good for half a magazine of calls.
+ * If A is more than half full, it stays and F goes to the depot.  So either magazine
+ * lasts for at least half a magazine of calls.
  *
- * Context: the cache's, with preemption off.
- * Return: false without memory for it.
+ * Context: that of the cache, with preemption off.
+ * Return: false if there is no memory for a magazine.
  */
 bool kspan_cache_make_room(struct kspan_ctx_cache *c, unsigned int sc)
 {
