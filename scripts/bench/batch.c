@@ -148,7 +148,7 @@ static const struct {
 };
 
 static const unsigned int batches[] = { 16, 256, BATCH_MAX };
-static const unsigned int bulks[] = { 16, 64, 256 };
+static const unsigned int bulks[] = { 1, 2, 4, 16, 64, 256 };
 
 static void run_rows(u32 *order)
 {

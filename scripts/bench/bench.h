@@ -93,6 +93,7 @@ int bench_memory(void);
 int bench_copies(void);
 int bench_stress(void);
 int bench_cpus(void);
+int bench_waves(void);
 
 /* copy.c: called by the task that loads the module, around the run. */
 void bench_copy_prepare(void);
