@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
+#include "cache/quarantine.h"
 #include "kunit_support.h"
 #include "reclaim/worker.h"
 
@@ -211,6 +212,8 @@ static void next_owner_has_his_own_size(struct kunit *test)
 	u8 *ptr, *plain;
 
 	kspan_test_plain_only(test);
+	if (kspan_quarantine_on())
+		kunit_skip(test, "freed objects wait");
 	kspan_test_expect_bad_frees(1);
 	kspan_read_stats(&before);
 	preempt_disable();
@@ -285,6 +288,8 @@ static void used_again(struct kunit *test)
 	unsigned int i, round;
 	void *ptr, *again;
 
+	if (kspan_quarantine_on())
+		kunit_skip(test, "freed objects wait");
 	for (i = 0; i < ARRAY_SIZE(demands); i++) {
 		size_t size = demands[i].size, align = demands[i].align;
 

@@ -15,6 +15,7 @@
 
 #include "base/kasan.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "central/central.h"
 #include "central/depot.h"
 #include "kunit_support.h"
@@ -299,6 +300,8 @@ static void twice_at_every_stage(struct kunit *test)
 	static const size_t sizes[] = { 5, 8, 80, 2048 };
 	unsigned int k, nr;
 
+	if (kspan_quarantine_on())
+		kunit_skip(test, "freed objects wait");
 	kspan_test_expect_bad_frees(6 * ARRAY_SIZE(sizes));
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
 		nr = 3 * kspan_classes[kspan_size_to_class(sizes[k])].mag_cap;

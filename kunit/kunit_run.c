@@ -17,14 +17,17 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "cache/quarantine.h"
 #include "kunit_support.h"
 #include "span/redzone.h"
 
 /* The values of the parameter check with which a suite is run. */
 enum levels {
 	ANY,
-	PLAIN,		/* below 2: about magazines, or blocks of tiny objects */
+	PROMPT,		/* any, without quarantine_kb: about immediate reuse */
+	PLAIN,		/* below 2, without quarantine_kb: about magazines or tiny blocks */
 	REDZONED,	/* 2: about redzones and poison */
+	WAITING,	/* any, with quarantine_kb: about freed memory that waits */
 };
 
 /* Every suite in the order they run, from the lowest layer to the highest. */
@@ -41,7 +44,7 @@ enum levels {
 	X(cache_model, PLAIN)		\
 	X(cache_take, PLAIN)		\
 	X(probe, PLAIN)			\
-	X(large_cache, ANY)		\
+	X(large_cache, PROMPT)		\
 	X(large, ANY)			\
 	X(tiny, PLAIN)			\
 	X(data, ANY)			\
@@ -73,6 +76,8 @@ enum levels {
 	X(report, ANY)			\
 	/* Last: they leave spans with quarantined objects. */ \
 	X(cache_damage, REDZONED)	\
+	X(linked, REDZONED)		\
+	X(quarantine, WAITING)		\
 	X(poison, REDZONED)		\
 	X(overrun, REDZONED)	\
 	X(redzone, REDZONED)
@@ -92,7 +97,16 @@ static const struct {
 
 static bool is_wanted(unsigned int i, const char *val)
 {
-	if (suites[i].levels == (kspan_redzone_on() ? PLAIN : REDZONED))
+	bool plain = !kspan_redzone_on() && !kspan_quarantine_on();
+	bool makes_sense[] = {
+		[ANY] = true,
+		[PROMPT] = !kspan_quarantine_on(),
+		[PLAIN] = plain,
+		[REDZONED] = kspan_redzone_on(),
+		[WAITING] = kspan_quarantine_on(),
+	};
+
+	if (!makes_sense[suites[i].levels])
 		return false;
 	return sysfs_streq(val, "all") ||
 	       sysfs_streq(val, suites[i].suite->name);

@@ -21,6 +21,7 @@
 #include "base/kasan.h"
 #include "base/params.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "central/central.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
@@ -35,6 +36,7 @@ static struct {
 	struct kspan_params params;
 	unsigned int bad_frees;
 	unsigned int damage;
+	unsigned int linked;
 	unsigned int corrupt;
 	u64 seed;
 } running;
@@ -86,6 +88,8 @@ void kspan_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, overrun) +
 			    KSPAN_SINCE(before, use_after_free),
 			    (u64)running.damage, "damaged objects");
+	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, linked_free),
+			    (u64)running.linked, "objects freed in a list");
 	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(before, corrupt),
 			    (u64)running.corrupt, "corrupt structures");
 	KUNIT_EXPECT_TRUE_MSG(test, !memcmp(&kspan_params, &running.params,
@@ -107,6 +111,8 @@ void kspan_test_plain_only(struct kunit *test)
 void kspan_test_cached_only(struct kunit *test)
 {
 	kspan_test_plain_only(test);
+	if (kspan_quarantine_on())
+		kunit_skip(test, "freed objects wait");
 	if (want_init_on_free())
 		kunit_skip(test, "frees go past the magazines");
 }
@@ -128,6 +134,11 @@ void kspan_test_expect_bad_frees(unsigned int nr)
 void kspan_test_expect_damage(unsigned int nr)
 {
 	running.damage = nr;
+}
+
+void kspan_test_expect_linked(unsigned int nr)
+{
+	running.linked = nr;
 }
 
 void kspan_test_set_pace(unsigned long ms)

@@ -65,6 +65,8 @@ int kspan_test_cached_init(struct kunit *test);
 void kspan_test_expect_bad_frees(unsigned int nr);
 /* This case damages @nr objects, with check=2. */
 void kspan_test_expect_damage(unsigned int nr);
+/* This case frees @nr objects that are in a list, with check=2. */
+void kspan_test_expect_linked(unsigned int nr);
 /* Longest wait, in jiffies, for an event that must happen. */
 #define KSPAN_TEST_PATIENCE	(20 * HZ)
 

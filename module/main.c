@@ -17,6 +17,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -127,6 +128,8 @@
  *    ``rest_lock`` the list of objects that were freed in NMI context,
  *    ``rcu_cpu.lock`` and ``heads_lock`` the objects that wait for a grace period,
  *    ``span_locks`` the redzones of live objects with check=2,
+ *    ``kspan_queue_lock`` the queue of freed memory that waits, with
+ *    quarantine_kb,
  *    ``wipe_lock`` and ``nmi_wipe_lock`` the wiping of tiny objects, and
  *    ``arena_lock`` the installation of tables, in task context only.
  *
@@ -217,6 +220,7 @@ static const struct part parts[] = {
 	{ "large objects", kspan_large_init, kspan_large_exit },
 	{ "named caches", kspan_named_cache_init, kspan_named_cache_exit },
 	{ "heaps", kspan_client_heap_init, kspan_client_heap_exit },
+	{ "quarantine", kspan_quarantine_init, kspan_quarantine_exit },
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },

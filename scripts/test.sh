@@ -253,6 +253,8 @@ choose_machine()
 		;;
 	*+check2) module=(check=2) ;;
 	*+random) module=(randomize=1) ;;
+	*+wait) module=(quarantine_kb=2048) ;;
+	*+wait2) module=(check=2 quarantine_kb=2048) ;;
 	*+alloc)
 		cmdline="init_on_alloc=1"
 		torture=(zeroed=1)

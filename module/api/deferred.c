@@ -19,9 +19,9 @@
 #include <linux/workqueue.h>
 
 #include "api/deferred.h"
+#include "api/free_large.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
-#include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/tiny.h"
 #include "central/central.h"
@@ -212,10 +212,7 @@ void kspan_deferred_free_large(void)
 					kspan_span_size(span));
 		atomic_long_sub(kspan_room_bytes(span), &kspan_deferred_bytes);
 		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
-		if (kspan_large_free(span))
-			kspan_kick();
-		else
-			kspan_tick_watch();
+		kspan_free_large(span);
 		cond_resched();
 	}
 	mutex_unlock(&large_mutex);

@@ -32,12 +32,13 @@
 
 #include "api/deferred.h"
 #include "api/free.h"
+#include "api/free_large.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
-#include "base/tick.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
 #include "reclaim/worker.h"
+#include "span/linked.h"
 #include "span/redzone.h"
 #include "span/report.h"
 
@@ -45,14 +46,6 @@
 #define FREE_BATCH	64U
 /* Bytes of a large object that are filled where nothing may preempt. */
 #define FILL_MAX	(64U << 10)
-
-static void free_large(struct kspan_span *span)
-{
-	if (kspan_large_free(span))
-		kspan_kick();
-	else
-		kspan_tick_watch();
-}
 
 /* Bytes of an object that its owner may have written to. */
 static size_t usable_size(const struct kspan_span *span, const void *ptr)
@@ -106,6 +99,8 @@ static bool is_atomic(void)
 static noinline void free_claimed_large(struct kspan_span *span,
 					const void *ptr, bool wipe, bool overrun)
 {
+	if (kspan_redzone_on() && !in_nmi())
+		kspan_linked_check(span, ptr);
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0, usable_size(span, ptr));
 	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
@@ -115,7 +110,7 @@ static noinline void free_claimed_large(struct kspan_span *span,
 		kspan_defer_large(span);
 	} else {
 		WRITE_ONCE(span->live, KSPAN_LIFE_NONE);
-		free_large(span);
+		kspan_free_large(span);
 	}
 }
 
@@ -146,6 +141,8 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 		}
 		/* Ordered: verify must not see what follows in a live object. */
 	} while (!try_cmpxchg(object->state, &state, KSPAN_OBJ_DEFERRED));
+	if (kspan_redzone_on() && !in_nmi())
+		kspan_linked_check(object->span, ptr);
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0,
 				  usable_size(object->span, ptr));

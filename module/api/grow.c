@@ -18,6 +18,8 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/tick.h"
+#include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "central/central.h"
 #include "heap/large.h"
 #include "heap/page_heap.h"
@@ -213,6 +215,10 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 		err = last_resort(sc, &effort, err);
 	if (err && look_elsewhere(sc, &effort, node))
 		err = 0;
+	/* Who cannot sleep has what waits as the last resort. */
+	if (err && kspan_quarantine_on() && !effort.sleep &&
+	    (kspan_quarantine_release_some() || kspan_cache_reuse(sc)))
+		err = 0;
 	end_effort(&effort, err);
 	return err == -EDQUOT && effort.sleep ? -EDQUOT : err ? -ENOMEM : 0;
 }
@@ -276,6 +282,12 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 					    true, &effort.low);
 	else if (!ptr && err == -EDQUOT)
 		err = -ENOMEM;
+	/* Who cannot sleep has what waits as the last resort. */
+	if (!ptr && err != -EINVAL && !effort.sleep &&
+	    kspan_quarantine_release_some())
+		ptr = reuse_large(size, align, gfp, node, zero) ?:
+		      kspan_large_alloc(size, align, gfp, effort.node, zero,
+					&effort.low, &err);
 	if (!ptr && err != -EINVAL)
 		ptr = large_elsewhere(size, align, zero, &effort);
 	end_effort(&effort, !ptr);

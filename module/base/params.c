@@ -72,6 +72,8 @@ KSPAN_PARAM(memory_limit, 0, ULONG_MAX,
 	    "soft limit in bytes on all memory taken from the kernel (0: none)");
 KSPAN_PARAM(check, 0, 2,
 	    "0: bad pointers and immediate double frees, 1: every double free, 2: redzones and poison too (1)");
+KSPAN_PARAM(quarantine_kb, 0, ULONG_MAX >> 12,
+	    "KiB of freed memory that wait before they are used again (0)");
 KSPAN_PARAM(randomize, 0, 1,
 	    "hand objects out in random order (0)");
 KSPAN_PARAM(sbrk, 0, 1,

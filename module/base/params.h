@@ -16,6 +16,7 @@ struct kspan_params {
 	unsigned long scavenge_ms;	/* idle time before memory is returned */
 	unsigned long memory_limit;	/* soft limit on sys in bytes, 0: none */
 	unsigned long check;		/* how thoroughly bad frees are checked for */
+	unsigned long quarantine_kb;	/* KiB of freed memory that wait before reuse */
 	unsigned long randomize;	/* shuffle the order of objects */
 	unsigned long sbrk;		/* never reuse: the seed's debug mode */
 };

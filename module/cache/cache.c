@@ -23,6 +23,7 @@
 #include "base/params.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
+#include "cache/quarantine.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -101,7 +102,9 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
 	unsigned long diff = kspan_cache_diff(a, last);
 
-	if (kspan_slot_index(a) >= half_slot(kspan_span_sc(span)) ||
+	/* With a quarantine what F holds has to wait. */
+	if (kspan_quarantine_on() ||
+	    kspan_slot_index(a) >= half_slot(kspan_span_sc(span)) ||
 	    kspan_mag_of(last) == &kspan_no_mag)
 		return false;
 	kspan_top_write(f - 1, last);
@@ -237,6 +240,8 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		return;
 	}
 	WRITE_ONCE(*state, wipe ? KSPAN_OBJ_ZEROED : KSPAN_OBJ_FREE);
+	if (kspan_quarantine_on() && kspan_quarantine_object(ptr, state))
+		return;
 	kspan_central_flush(sc, &slot, 1);
 }
 

@@ -23,6 +23,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
+#include "cache/quarantine.h"
 #include "central/depot.h"
 
 enum kspan_context {
@@ -311,6 +312,9 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
 	unsigned long diff = kspan_cache_diff(drained, slot);
 
+	/* With a quarantine what F holds has to wait. */
+	if (kspan_quarantine_on())
+		return false;
 	if (unlikely(drained->state != &kspan_none_state ||
 		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]))
 		return false;
@@ -374,6 +378,7 @@ void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr);
 unsigned long kspan_sc_nr_spans(unsigned int sc);
 void kspan_cache_drain_sc(unsigned int sc);
 void *kspan_cache_take(unsigned int sc, u8 *was);
+bool kspan_cache_reuse(unsigned int sc);
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				   unsigned int nr, bool zero);
 void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state);

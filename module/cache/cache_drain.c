@@ -18,6 +18,7 @@
 #include "base/counters.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
+#include "cache/quarantine.h"
 
 /* Bounds of kspan_cache_budget. */
 #define BUDGET_MIN	(64UL << 10)
@@ -27,19 +28,26 @@
 
 unsigned long kspan_cache_budget __read_mostly;
 
-/* A magazine that leaves a cache. */
+/* A magazine that leaves a cache; whether frees have filled it. */
 struct leaving {
 	struct kspan_mag *mag;
 	unsigned int nr;
+	bool is_f;
 };
 
-/* Return the objects of a magazine to the depot or else to the spans. */
+/*
+ * Return the objects of a magazine to the depot or else to the spans.  With a
+ * quarantine freed objects go there.
+ */
 static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
 		       struct leaving *leaving)
 {
 	unsigned int cap = kspan_sc_info(sc)->mag_cap, nr = leaving->nr;
 	struct kspan_mag *mag = leaving->mag, *empty;
 
+	if (kspan_quarantine_on() && leaving->is_f &&
+	    kspan_quarantine_mag(c->node, sc, mag, nr, &c->moved))
+		return;
 	if (nr == cap && kspan_depot_put(c->node, sc, mag, &empty)) {
 		if (empty)
 			kspan_mag_free(empty);
@@ -54,6 +62,7 @@ static void return_mag(struct kspan_ctx_cache *c, unsigned int sc,
 static bool detach_mag(struct kspan_ctx_cache *c, unsigned int sc,
 		       struct leaving *leaving)
 {
+	leaving->is_f = false;
 	leaving->nr = kspan_sc_info(sc)->mag_cap;
 	leaving->mag = kspan_spare_take(c, sc);
 	if (leaving->mag)
@@ -61,6 +70,7 @@ static bool detach_mag(struct kspan_ctx_cache *c, unsigned int sc,
 	leaving->nr = kspan_f_count(c, sc);
 	leaving->mag = kspan_f_mag(c, sc);
 	if (leaving->mag) {
+		leaving->is_f = true;
 		kspan_set_f(c, sc, NULL, 0);
 		kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], leaving->nr);
 		return true;

@@ -14,6 +14,7 @@
 #include "base/kasan.h"
 #include "base/params.h"
 #include "cache/cache_tops.h"
+#include "cache/quarantine.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
@@ -77,23 +78,21 @@ void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 {
 	struct kspan_slot slot = { .ptr = (void *)ptr, .state = state };
 	struct kspan_span *span = kspan_span_find(ptr);
+	bool keeps;
 
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
 	atomic64_add(kspan_redzone_asked(span, ptr), &kspan_redzone_free_bytes);
 	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;
-	if (kspan_sc_keeps(sc)) {
-		WRITE_ONCE(*state, kspan_params.sbrk ? KSPAN_OBJ_QUARANTINED :
-						       KSPAN_OBJ_FREE);
-		if (!kspan_params.sbrk)
-			kspan_central_flush(sc, &slot, 1);
-		return;
-	}
-	kspan_redzone_poison(span, slot.ptr);
+	keeps = kspan_sc_keeps(sc);
+	if (!keeps)
+		kspan_redzone_poison(span, slot.ptr);
 	if (kspan_params.sbrk) {
 		WRITE_ONCE(*state, KSPAN_OBJ_QUARANTINED);
 		return;
 	}
-	WRITE_ONCE(*state, KSPAN_OBJ_POISONED);
+	WRITE_ONCE(*state, keeps ? KSPAN_OBJ_FREE : KSPAN_OBJ_POISONED);
+	if (kspan_quarantine_on() && kspan_quarantine_object(ptr, state))
+		return;
 	kspan_central_flush(sc, &slot, 1);
 }

@@ -7,18 +7,15 @@
  * and move at most one magazine of objects one by one.
  */
 #include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include "base/counters.h"
 #include "base/params.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
-
-/*
- * Allocations of magazines do not wake kswapd.  The caller of a free may hold a lock
- * of the scheduler, which the wake-up would take.
- */
-#define MAG_GFP		__GFP_NOMEMALLOC
+#include "cache/quarantine.h"
 
 /*
  * Whether frees return objects to their spans one by one, because objects must not be
@@ -97,7 +94,7 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc,
 	struct kspan_mag *mag = detach_a(c, sc);
 
 	if (!mag)
-		mag = kspan_mag_alloc(sc, MAG_GFP);
+		mag = kspan_mag_alloc(sc, KSPAN_MAG_GFP);
 	if (!mag)
 		return kspan_a_count(c, sc);
 	nr = kspan_central_fill(c->node, sc, &mag->slot[first], want);
@@ -160,7 +157,8 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int want = kspan_sc_info(sc)->mag_cap;
 
-	if (kspan_f_count(c, sc)) {
+	/* With a quarantine what was freed has to wait. */
+	if (!kspan_quarantine_on() && kspan_f_count(c, sc)) {
 		kspan_swap_mags(c, sc);
 		return true;
 	}
@@ -173,10 +171,36 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 	       kspan_a_count(c, sc) || fill_from_spans(c, sc, want);
 }
 
+/**
+ * kspan_cache_reuse - let this cache allocate what was freed to it
+ * @sc: span class
+ *
+ * With a quarantine, for an allocation that cannot sleep and would fail: the
+ * objects in F do not wait any longer.
+ *
+ * Context: Any but NMI.
+ * Return: whether there was an object.
+ */
+bool kspan_cache_reuse(unsigned int sc)
+{
+	struct kspan_ctx_cache c;
+	bool found = false;
+
+	preempt_disable();
+	c = kspan_cache_of(smp_processor_id(), kspan_context());
+	if (kspan_sc_has_mags(sc) && kspan_f_count(&c, sc) &&
+	    !kspan_a_count(&c, sc)) {
+		kspan_swap_mags(&c, sc);
+		found = true;
+	}
+	preempt_enable();
+	return found;
+}
+
 /* Make an empty magazine F.  Return: whether F has room. */
 static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	struct kspan_mag *f = kspan_mag_alloc(sc, MAG_GFP), *a;
+	struct kspan_mag *f = kspan_mag_alloc(sc, KSPAN_MAG_GFP), *a;
 
 	if (unlikely(kspan_f_mag(c, sc))) {
 		if (f)
@@ -192,6 +216,23 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 	return f;
 }
 
+/*
+ * Hand on a full magazine that has left the cache: to the quarantine if there
+ * is one, else to the spares or the depot.
+ *
+ * Return: whether it was taken; @empty is an empty one in its place, or NULL.
+ */
+static bool hand_on(struct kspan_ctx_cache *c, unsigned int sc,
+		    struct kspan_mag *full, struct kspan_mag **empty)
+{
+	*empty = NULL;
+	if (kspan_quarantine_on())
+		return kspan_quarantine_mag(c->node, sc, full,
+					    kspan_sc_info(sc)->mag_cap, &c->moved);
+	return kspan_spare_put(c, sc, full, empty) ||
+	       kspan_depot_put(c->node, sc, full, empty);
+}
+
 /* Exchange a full F for an empty one.  Return: whether F has room. */
 static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -199,16 +240,15 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 	struct kspan_mag *f, *empty;
 
 	kspan_cache_age(c, sc);
-	/* kspan_cache_age() may have moved a magazine of objects already. */
-	if (c->moved)
-		nr = 1;
 	f = kspan_f_mag(c, sc);
 	if (unlikely(!f || kspan_f_count(c, sc) < cap))
 		return f;
 	kspan_set_f(c, sc, NULL, 0);
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
-	if (!kspan_spare_put(c, sc, f, &empty) &&
-	    !kspan_depot_put(c->node, sc, f, &empty)) {
+	if (!hand_on(c, sc, f, &empty)) {
+		/* hand_on() or kspan_cache_age() may have moved a magazine of them. */
+		if (c->moved)
+			nr = 1;
 		/* Flush the last ones, so that the rest is a valid magazine. */
 		kspan_central_flush(sc, &f->slot[KSPAN_MAG_SLOTS - nr], nr);
 		empty = f;
@@ -248,7 +288,8 @@ bool kspan_cache_make_room(struct kspan_ctx_cache *c, unsigned int sc)
 		return renew_f(c, sc);
 	if (kspan_f_count(c, sc) < cap)
 		return true;
-	if (kspan_a_mag(c, sc) && kspan_a_count(c, sc) <= cap / 2) {
+	if (!kspan_quarantine_on() && kspan_a_mag(c, sc) &&
+	    kspan_a_count(c, sc) <= cap / 2) {
 		kspan_swap_mags(c, sc);
 		return true;
 	}

@@ -27,6 +27,7 @@
 #include "base/kasan.h"
 #include "base/meta.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "cache/tiny.h"
 #include "span/arena.h"
 
@@ -123,8 +124,9 @@ static void *cut_part(struct tiny_block *cur, size_t size)
 
 	if (!cur->block)
 		return NULL;
-	/* All its objects were freed: begin again. */
-	if (atomic64_read(cur->word) == (s64)WORD_CURRENT)
+	/* All its objects were freed: begin again, where nothing has to wait. */
+	if (!kspan_quarantine_on() &&
+	    atomic64_read(cur->word) == (s64)WORD_CURRENT)
 		cur->offset = 0;
 	offset = ALIGN(cur->offset, part_align(size));
 	if (offset + size > KSPAN_TINY_MAX)

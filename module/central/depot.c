@@ -153,10 +153,8 @@ struct kspan_mag *kspan_mag_alloc(unsigned int sc, gfp_t gfp)
 {
 	struct kspan_mag *mag = kspan_pool_alloc(&mag_pool, gfp);
 
-	if (mag) {
-		kspan_mag_sentinel(mag, sc)->ptr = NULL;
-		kspan_mag_sentinel(mag, sc)->state = &kspan_none_state;
-	}
+	if (mag)
+		kspan_mag_close(mag, sc);
 	return mag;
 }
 

@@ -29,6 +29,12 @@
 #define KSPAN_MAG_BYTES	(KSPAN_MAG_SLOTS * sizeof(struct kspan_slot))
 #define KSPAN_MAG_MASK	(KSPAN_MAG_BYTES - 1)
 
+/*
+ * Allocations of magazines do not wake kswapd.  The caller of a free may hold a lock
+ * of the scheduler, which the wake-up would take.
+ */
+#define KSPAN_MAG_GFP	__GFP_NOMEMALLOC
+
 struct kspan_mag {
 	struct kspan_slot slot[KSPAN_MAG_SLOTS];
 };
@@ -77,6 +83,13 @@ static inline struct kspan_slot *kspan_mag_sentinel(struct kspan_mag *mag,
 						    unsigned int sc)
 {
 	return &mag->slot[kspan_mag_first(kspan_sc_info(sc)->mag_cap) - 1];
+}
+
+/* Have allocs find the end of a magazine where it is. */
+static inline void kspan_mag_close(struct kspan_mag *mag, unsigned int sc)
+{
+	kspan_mag_sentinel(mag, sc)->ptr = NULL;
+	kspan_mag_sentinel(mag, sc)->state = &kspan_none_state;
 }
 
 /* Magazines linked by their sentinels. */

@@ -396,13 +396,13 @@ static void leave(struct kspan_span *span)
 }
 
 /**
- * kspan_large_free - take a large object back
+ * kspan_large_fill - fill a large object that was freed
  * @span: its span, claimed
  *
  * Context: Any but NMI.
- * Return: true if something waits for the scavenger: kick it.
+ * Return: false if nobody may use its memory again.
  */
-bool kspan_large_free(struct kspan_span *span)
+bool kspan_large_fill(struct kspan_span *span)
 {
 	if (unlikely(span->sc))
 		leave(span);
@@ -414,6 +414,18 @@ bool kspan_large_free(struct kspan_span *span)
 		kspan_large_quarantine(span);
 		return false;
 	}
+	return true;
+}
+
+/**
+ * kspan_large_keep - keep the span of a large object, or give it back
+ * @span: its span, filled
+ *
+ * Context: Any but NMI.
+ * Return: true if something waits for the scavenger: kick it.
+ */
+bool kspan_large_keep(struct kspan_span *span)
+{
 	return keep_span(span);
 }
 

@@ -41,7 +41,8 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next, bool *overrun);
 void kspan_large_shrink(struct kspan_span *span);
 void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class);
-bool kspan_large_free(struct kspan_span *span);
+bool kspan_large_fill(struct kspan_span *span);
+bool kspan_large_keep(struct kspan_span *span);
 void kspan_large_quarantine(struct kspan_span *span);
 unsigned int kspan_large_sweep(void);
 unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes);

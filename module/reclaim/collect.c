@@ -17,6 +17,7 @@
 
 #include "base/params.h"
 #include "base/tick.h"
+#include "cache/quarantine.h"
 #include "heap/large_cache.h"
 #include "reclaim/collect.h"
 #include "reclaim/scavenge.h"
@@ -39,7 +40,7 @@ bool kspan_may_collect(void)
 	       READ_ONCE(noted_limit) != READ_ONCE(kspan_params.memory_limit) ||
 	       atomic_long_read(&kspan_region_idle) ||
 	       atomic_long_read(&kspan_region_surplus) ||
-	       atomic_long_read(&kspan_run_idle);
+	       atomic_long_read(&kspan_run_idle) || kspan_quarantine_bytes();
 }
 
 /**

@@ -9,6 +9,7 @@
 #include "base/node.h"
 #include "base/spanclass.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "central/central.h"
 #include "central/depot.h"
 #include "reclaim/drain.h"
@@ -71,6 +72,8 @@ bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr)
 		if (tries)
 			msleep(DRAIN_PAUSE_MS);
 		kspan_on_each_cpu(drain_here);
+		/* Their objects that wait keep their spans. */
+		kspan_quarantine_release();
 		for (i = 0; i < nr; i++)
 			drain_shared(class[i].sc);
 	}

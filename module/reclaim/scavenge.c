@@ -27,6 +27,7 @@
 #include "base/params.h"
 #include "base/tick.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -86,15 +87,17 @@ static void ask_cpus(bool all)
 }
 
 /*
- * Return what depots and central lists hold beyond need, or @all that they hold.  A
- * depot may hold objects of any node, so drain all depots of a class before its
- * central lists.
+ * Return what depots and central lists hold beyond need, or @all that they hold and
+ * what waits in the quarantine.  A depot may hold objects of any node, so drain all
+ * depots of a class before its central lists.
  */
 static void drain_shared(bool all)
 {
 	unsigned int sc;
 	int node;
 
+	if (all)
+		kspan_quarantine_release();
 	for_each_kspan_sc(sc) {
 		if (!kspan_sc_enter(sc))
 			continue;
@@ -109,7 +112,8 @@ static void drain_shared(bool all)
 }
 
 /**
- * kspan_drain_shared - return all that depots and central lists hold
+ * kspan_drain_shared - return all that waits, and what depots and central lists
+ *	hold
  *
  * Context: Any but NMI.
  */
@@ -208,7 +212,7 @@ static bool is_at_rest(void)
 
 	if (atomic_long_read(&kspan_region_idle) ||
 	    atomic_long_read(&kspan_run_idle) || kspan_span_nr_dead() ||
-	    !caches_are_empty())
+	    kspan_quarantine_bytes() || !caches_are_empty())
 		return false;
 	for_each_kspan_node(node)
 		if (!kspan_page_heap_is_settled(kspan_page_heap_of(node)) ||
@@ -238,6 +242,7 @@ static void tick_work_fn(struct work_struct *work)
 	unsigned long idle = msecs_to_jiffies(READ_ONCE(kspan_params.scavenge_ms));
 
 	ask_cpus(is_time_for_all());
+	kspan_quarantine_age();
 	drain_shared(false);
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_large_cache_age();

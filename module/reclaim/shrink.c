@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/inject.h"
 #include "base/node.h"
+#include "cache/quarantine.h"
 #include "central/depot.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"
@@ -102,7 +103,8 @@ unsigned long kspan_shrink_count(void)
 {
 	unsigned long bytes = atomic_long_read(&kspan_region_idle) +
 			      atomic_long_read(&kspan_region_surplus) +
-			      atomic_long_read(&kspan_run_idle);
+			      atomic_long_read(&kspan_run_idle) +
+			      kspan_quarantine_bytes();
 	int node;
 
 	for_each_kspan_node(node)
@@ -123,8 +125,11 @@ unsigned long kspan_shrink(unsigned long want)
 {
 	unsigned long bytes = shrink_heaps(want);
 
-	if (bytes < want)
+	if (bytes < want) {
+		/* Of large objects, too. */
+		kspan_quarantine_release();
 		bytes += kspan_large_trim(0, want - bytes);
+	}
 	if (bytes < want) {
 		kspan_drain_shared();
 		bytes += shrink_heaps(want - bytes);

@@ -15,6 +15,7 @@
 #include "base/node.h"
 #include "base/params.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -189,6 +190,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->bad_copy = count(&kspan_nr_bad_copy);
 	out->overrun = count(&kspan_nr_overrun);
 	out->use_after_free = count(&kspan_nr_use_after_free);
+	out->linked_free = count(&kspan_nr_linked_free);
 	out->atomic_fail = count(&kspan_nr_atomic_fail);
 	out->oom_fail = count(&kspan_nr_oom_fail);
 	out->limit_fail = count(&kspan_nr_limit_fail);
@@ -200,6 +202,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->scavenge_runs = count(&kspan_nr_scavenge);
 	out->shrink_runs = count(&kspan_nr_shrink);
 	out->corrupt = count(&kspan_nr_corrupt);
+	out->quarantine = kspan_quarantine_bytes();
 	out->limit = READ_ONCE(kspan_params.memory_limit);
 }
 EXPORT_SYMBOL_GPL(kspan_read_stats);

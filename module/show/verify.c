@@ -15,6 +15,7 @@
 #include "base/node.h"
 #include "base/tick.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
 #include "central/central.h"
 #include "central/depot.h"
 #include "heap/backing.h"
@@ -233,6 +234,7 @@ static const char *walk(bool *sums)
 	struct kspan_stats before, after;
 	struct tally tally = {};
 	const char *wrong = NULL;
+	bool written = false;
 	unsigned long pages;
 	int node;
 
@@ -246,6 +248,10 @@ static const char *walk(bool *sums)
 			wrong = verify_node(node);
 	if (!wrong)
 		wrong = verify_caches();
+	if (!wrong)
+		wrong = kspan_quarantine_check(&written);
+	if (written)
+		tally.damage = spoilt;
 	if (!wrong)
 		wrong = verify_arenas(&tally);
 	if (!wrong)

@@ -28,6 +28,7 @@ atomic_long_t kspan_nr_double_free;
 atomic_long_t kspan_nr_bad_copy;
 atomic_long_t kspan_nr_overrun;
 atomic_long_t kspan_nr_use_after_free;
+atomic_long_t kspan_nr_linked_free;
 atomic_long_t kspan_nr_corrupt;
 atomic_long_t kspan_nr_atomic_fail;
 atomic_long_t kspan_nr_oom_fail;
@@ -232,6 +233,27 @@ void kspan_report_corrupt(const char *what, unsigned int sc)
 		pr_err("corrupt: %s (class %u)\n", what, kspan_sc_class(sc));
 	else
 		pr_err("corrupt: %s\n", what);
+}
+
+/**
+ * kspan_report_linked - count and report an object freed while in a list
+ * @ptr: the object
+ * @span: its span
+ * @at: where in it the node is, in bytes
+ *
+ * Context: Any.
+ */
+void kspan_report_linked(const void *ptr, const struct kspan_span *span,
+			 unsigned long at)
+{
+	atomic_long_inc(&kspan_nr_linked_free);
+	if (!__ratelimit(&free_limit))
+		return;
+	pr_err("freed while still linked: %p by %s/%d on CPU %d\n", ptr,
+	       current->comm, task_pid_nr(current), raw_smp_processor_id());
+	describe_place(ptr, span);
+	pr_err("  other nodes of a list point to byte %lu\n", at);
+	dump_stack();
 }
 
 /**

@@ -28,6 +28,8 @@ extern atomic_long_t kspan_nr_bad_copy;
 /* Objects that check=2 found damaged. */
 extern atomic_long_t kspan_nr_overrun;
 extern atomic_long_t kspan_nr_use_after_free;
+/* Objects that were freed while they were in a list. */
+extern atomic_long_t kspan_nr_linked_free;
 /* Structures that failed a self-check and were quarantined. */
 extern atomic_long_t kspan_nr_corrupt;
 /* Failed allocations by cause. */
@@ -56,6 +58,8 @@ void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
 void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
 				 const u8 *bad, u8 want);
 void kspan_report_corrupt(const char *what, unsigned int sc);
+void kspan_report_linked(const void *ptr, const struct kspan_span *span,
+			 unsigned long at);
 void kspan_report_fail(size_t size, gfp_t gfp, int err);
 void kspan_report_align(size_t size, size_t align, gfp_t gfp);
 bool kspan_gfp_ok(gfp_t gfp);

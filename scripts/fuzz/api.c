@@ -232,6 +232,7 @@ static void check_left(void)
  */
 static int load(const struct fuzz_step *a, const struct fuzz_step *b)
 {
+	static const unsigned int quarantines[] = { 0, 0, 16, 512 };
 	struct kspan_params params = {
 		.reserve_kb = a->x % 1024,
 		.scavenge_ms = 1 + a->y % 10000,
@@ -239,6 +240,7 @@ static int load(const struct fuzz_step *a, const struct fuzz_step *b)
 		.check = a->a % 3,
 		.randomize = a->a >> 2 & 1,
 		.sbrk = (a->a >> 3 & 7) == 7,
+		.quarantine_kb = quarantines[a->a >> 6 & 3],
 	};
 
 	sim_init_on_alloc = a->code & 1;

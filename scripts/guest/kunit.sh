@@ -59,8 +59,10 @@ if [ -n "$(arg params "")" ]; then
 	all_ok
 	exit
 fi
-# check=1 is the default, except in kernels with KASAN.
-for params in $(arg loads "check=1 check=2 check=0 randomize=1"); do
+# check=1 is the default, except in kernels with KASAN.  A + stands for a blank.
+for params in $(arg loads "check=1 check=2 check=0 randomize=1
+	check=1+quarantine_kb=512 check=2+quarantine_kb=512"); do
+	params=$(echo "$params" | tr + ' ')
 	load_and_run "the suites, $params" "$params"
 done
 if [ "$(arg suite all)" = all ]; then

@@ -283,6 +283,19 @@ late_frees()
 		is "$late_before" kstat nfree && is ok cat "$DIR/verify"
 }
 
+# linked: with check=2, objects that are freed while they are in a list.
+linked()
+{
+	check "load kspan with check=2 for linked objects" insmod /kspan.ko check=2
+	expect_reports
+	check "frees of objects in a list are reported, others are not" \
+		insmod /kspan_linked.ko
+	expect_no_reports
+	check "unload kspan_linked" rmmod kspan_linked
+	check "verify after frees of linked objects" is ok cat "$DIR/verify"
+	check "unload kspan after frees of linked objects" rmmod kspan
+}
+
 # race CHECK: two frees of one object at the same time.
 race()
 {
@@ -382,7 +395,7 @@ info "machine $(uname -r) $CPUS CPUs $(memory MemTotal) kB"
 
 [ -z "$(arg nodes "")" ] || check "it has $(arg nodes "") nodes" \
 	has_nodes "$(arg nodes "")"
-for bad in check=9 scavenge_ms=0 randomize=7 reserve_kb=99999999 sbrk=2 \
+for bad in check=9 quarantine_kb=99999999 scavenge_ms=0 randomize=7 reserve_kb=99999999 sbrk=2 \
 	memory_limit=-1 inject=heap:1; do
 	check "load with $bad is refused" refused $bad
 done
@@ -505,6 +518,7 @@ done
 reclaim
 race 1
 race 2
+linked
 outlive 1
 outlive 2
 all_ok

@@ -290,7 +290,7 @@ check_log()
 	awk -v reports="${REPORTS:-0}" '
 	/guest: reports are expected/ { reports++ }
 	/guest: no more reports/ { reports-- }
-	/kspan: (double free|free of|free with|write behind|write to|copy (to|from) user space refused)/ { if (reports) expected++ }
+	/kspan: (double free|free of|free with|freed while|write behind|write to|copy (to|from) user space refused)/ { if (reports) expected++ }
 	function complain(line)
 	{
 		if (++bad <= 20)

@@ -55,6 +55,7 @@
 	X(bad_copy)		/* refused copies to and from user space */ \
 	X(overrun)		/* check=2: writes behind an object */	\
 	X(use_after_free)	/* check=2: writes to a free object */	\
+	X(linked_free)		/* check=2: frees of objects in a list */ \
 	X(atomic_fail)		/* NULL: memory at hand was used up */	\
 	X(oom_fail)		/* NULL: the kernel had none */		\
 	X(limit_fail)		/* NULL: memory_limit */		\
@@ -66,6 +67,7 @@
 	X(scavenge_runs)						\
 	X(shrink_runs)		/* calls of the kernel's, short of memory */ \
 	X(corrupt)		/* structures retired by a self-check */ \
+	X(quarantine)		/* bytes freed that wait, quarantine_kb */ \
 	X(reserve)		/* bytes kept ready for atomic callers */ \
 	X(limit)		/* memory_limit, bytes; 0 is none */
 

@@ -12,6 +12,8 @@
 
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
+#define PAGE_OFFSET		PAGE_SIZE
+#define virt_addr_valid(ptr)	((ptr) != NULL)
 #define PAGE_ALIGN(x)		ALIGN(x, PAGE_SIZE)
 #define PMD_SIZE		SZ_2M
 #define PAGE_KERNEL		0
@@ -204,6 +206,12 @@ static inline void *sim_fill(void *mem, int byte, size_t bytes)
 	SIM_CHECK(sim_filled <= SIM_FILL_MAX ||
 		  sim_preempt_count == sim_preempt_outside);
 	return memset(mem, byte, bytes);
+}
+
+/* Nothing outside of the objects can be read. */
+static inline long copy_from_kernel_nofault(void *to, const void *from, size_t bytes)
+{
+	return -1;
 }
 
 #define memset sim_fill
