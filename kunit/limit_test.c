@@ -84,7 +84,7 @@ static void null_at_the_limit(struct kunit *test)
 static void large_objects(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
-	struct kspan_stats before;
+	struct kspan_stats before, after;
 	void *ptr;
 
 	kspan_release();
@@ -94,7 +94,12 @@ static void large_objects(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kspan_zalloc(SZ_16M, quiet));
 	KUNIT_EXPECT_NULL(test, kspan_alloc_aligned(SZ_1M, SZ_2M, quiet));
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 3ULL);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_sys), 0ULL);
+	/*
+	 * If so little is in use that the limit is below twice the reserve, the
+	 * reserve shrinks to half the limit, and collecting returns the rest.
+	 */
+	kspan_read_stats(&after);
+	KUNIT_EXPECT_LE(test, after.heap_sys, before.heap_sys);
 	limit_growth(SZ_4M);
 	ptr = kspan_alloc(SZ_2M, quiet);
 	KUNIT_EXPECT_NOT_NULL(test, ptr);
