@@ -87,10 +87,17 @@ static struct kspan_span **table_in(const struct kspan_window *window,
 /* Context: RCU read section, or preemption off. */
 static struct kspan_span **table_of(unsigned long addr)
 {
-	const struct kspan_window *window = READ_ONCE(kspan_window);
-	unsigned long frame = frame_in(window, addr);
+	const struct kspan_window *window;
 	struct kspan_span **table;
+	unsigned long frame;
 
+	/*
+	 * The window and the xarray as they were when somebody handed out the
+	 * address, or newer; see kspan_window_of().
+	 */
+	smp_rmb();
+	window = READ_ONCE(kspan_window);
+	frame = frame_in(window, addr);
 	if (frame < window->nr_frames)
 		return table_in(window, frame);
 	table = xa_load(&far_frames, addr >> KSPAN_FRAME_SHIFT);

@@ -23,6 +23,7 @@
 
 #include <linux/compiler.h>
 #include <linux/gfp.h>
+#include <linux/kconfig.h>
 #include <linux/types.h>
 
 #include "span/span.h"
@@ -58,6 +59,40 @@ struct kspan_window {
  */
 extern struct kspan_window *kspan_window;
 
+/*
+ * Whether the CPU performs its loads in program order, as x86 does.  All
+ * architectures that are not named here are taken to reorder loads.
+ */
+#define KSPAN_LOADS_IN_ORDER \
+	(IS_ENABLED(CONFIG_X86) || IS_ENABLED(CONFIG_UML_X86))
+
+/**
+ * kspan_window_of - the window, as it was when a pointer was handed out, or newer
+ * @ptr: any value
+ *
+ * The caller has loaded @ptr from memory.  A CPU that reorders loads could have
+ * loaded the pointer to the window before, when the memory of the object was not
+ * yet in the window.  Such a CPU keeps the order if the address of the second load
+ * depends on the value of the first one.  Therefore a zero that is computed from
+ * @ptr is added to the address; it costs one or two instructions there, and none
+ * on x86.
+ *
+ * Context: Any, with preemption off.
+ * Return: the window.
+ */
+static __always_inline const struct kspan_window *
+kspan_window_of(const void *ptr)
+{
+	unsigned long same = (unsigned long)ptr;
+
+	if (KSPAN_LOADS_IN_ORDER)
+		return READ_ONCE(kspan_window);
+	/* The compiler must not see that the difference is 0. */
+	OPTIMIZER_HIDE_VAR(same);
+	same ^= (unsigned long)ptr;
+	return READ_ONCE(*(struct kspan_window **)((char *)&kspan_window + same));
+}
+
 /**
  * kspan_span_of - the span of an address in the window
  * @ptr: any value
@@ -68,7 +103,7 @@ extern struct kspan_window *kspan_window;
  */
 static __always_inline struct kspan_span *kspan_span_of(const void *ptr)
 {
-	const struct kspan_window *window = READ_ONCE(kspan_window);
+	const struct kspan_window *window = kspan_window_of(ptr);
 	unsigned long addr = (unsigned long)ptr;
 	unsigned long frame = (addr - window->base) >> KSPAN_FRAME_SHIFT;
 	unsigned long page = addr >> KSPAN_PAGE_SHIFT, origin;

@@ -40,12 +40,10 @@
  *	the pointer's span.
  * window
  *	A chunk lies outside of the map's window, and a larger window replaces
- *	it.  Then another CPU frees the chunk's first object.  The load of the
- *	pointer to the window depends on no other load and may come before that
- *	of the object's pointer.  So a grace period would have to pass between
- *	the two stores.  The code does not wait for one (LIMIT_1): on a CPU that
- *	reorders loads, a free just after the first allocation, or just after
- *	the window has grown, could be reported as wild.
+ *	it.  Then another CPU frees the chunk's first object.  The address from
+ *	which that free loads the pointer to the window depends on the object's
+ *	pointer, so that it finds a window with the chunk in it.  No grace period
+ *	passes between the two stores.
  *
  * Run: depot -DDEPOT
  * Run: zeroed -DDEPOT -DZEROED
@@ -101,13 +99,10 @@
 #else
 #define HANDOVER	EMPTY
 #endif
-/*
- * LIMIT_1 window: no grace period after the window is replaced, as in the code
- */
-#ifdef LIMIT_1
-#define WINDOW_GRACE	0
+#ifdef MUTANT_8		/* window: the load of the window does not depend on the pointer */
+#define WINDOW_DEPENDS	0
 #else
-#define WINDOW_GRACE	1
+#define WINDOW_DEPENDS	1
 #endif
 #ifdef MUTANT_7		/* zeroed: an unlock does not order */
 #undef RELEASED
@@ -215,10 +210,6 @@ proctype first(byte me)
 #endif
 #ifdef WINDOW
 	store(BASE, 1);
-	if
-	:: WINDOW_GRACE -> synchronize_rcu()
-	:: else		/* mutants */
-	fi;
 	HANDOVER;
 	store(PTR, 1)
 #endif
@@ -282,18 +273,12 @@ proctype second(byte me)
 	fi
 #endif
 #ifdef WINDOW
-	/*
-	 * Before the section or in it: the grace period treats code that
-	 * precedes a section in the program as part of it.
-	 */
-	enter();
-	early(BASE, r, false);
+	early(BASE, r, WINDOW_DEPENDS);
 	p = VALUE(PTR);
 	if
 	:: p -> load(BASE, r); assert(r == 1)
 	:: else
-	fi;
-	leave()
+	fi
 #endif
 }
 
