@@ -237,8 +237,11 @@ step_checkpatch()
 	scripts=$(kernel_scripts)
 	# The options are in .checkpatch.conf.  The stand-ins for the kernel's
 	# headers cannot follow the rules about the use of those headers.
-	c_files | grep -v '^scripts/fuzz/include/' | xargs -d '\n' -n 8 -P "$(nproc)" \
-		"$scripts/checkpatch.pl" --terse --no-summary -q -f
+	c_files | grep -v '^scripts/fuzz/include/' |
+		"$PYTHON" scripts/checks/passed.py checkpatch \
+			--with .checkpatch.conf --with "$scripts/checkpatch.pl" \
+			--with "$scripts/spelling.txt" \
+			-- "$scripts/checkpatch.pl" --terse --no-summary -q -f
 }
 
 step_kernel_doc()

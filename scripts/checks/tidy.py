@@ -3,16 +3,20 @@
 """Run clang-tidy on a module that was built in place by gcc.
 
 The compiler flags of each object come from the .cmd file that Kbuild writes
-next to it.
+next to it.  An object that has passed with the same source, headers and flags is
+not checked again.
 """
 import argparse
 import concurrent.futures
+import functools
 import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
+
+import passed
 
 # All checks for faults, except those that do not suit kernel code.
 CHECKS = (
@@ -46,7 +50,7 @@ KEEP = re.compile(r"-[IDU]|-include|-isystem|-nostdinc|-std=|-m(64|32)$|"
 
 
 def flags_of(cmd):
-    """(source, flags) of one .cmd file, or None if it compiles no C file."""
+    """(source, flags, headers) of one .cmd file, or None if it compiles no C file."""
     text = cmd.read_text(encoding="utf-8")
     line = re.search(r"(?m)^(?:saved)?cmd_\S+ := (.*)$", text)
     source = re.search(r"(?m)^source_\S+ := (.*)$", text)
@@ -59,7 +63,25 @@ def flags_of(cmd):
             kept.append(word)
         elif words[at - 1] in ("-include", "-isystem", "-I", "-D"):
             kept.append(word)
-    return source.group(1), kept
+    headers = re.findall(r"(?<![\w$(])[^\s\\$()]+\.h\b", text)
+    return source.group(1), kept, sorted(set(headers))
+
+
+@functools.cache
+def file_hash(path):
+    """A hash of a file, which may be missing."""
+    return passed.digest(path) if path.exists() else ""
+
+
+def key_of(kdir, build, source, flags, headers):
+    """A hash of all that the findings in an object depend on."""
+    return passed.digest(
+        VERSION, *CHECKS, *(flag.replace(str(build), "") for flag in flags),
+        *(file_hash(kdir / name) for name in [source, *headers]))
+
+
+VERSION = subprocess.run(["clang-tidy", "--version"], capture_output=True,
+                         text=True, check=False).stdout
 
 
 def tidy(kdir, build, source, flags):
@@ -91,8 +113,16 @@ def main():
             if not cmd.name.endswith(".mod.o.cmd") and (job := flags_of(cmd))]
     if not jobs:
         sys.exit(f"no objects in {build}")
+    memory = passed.Passed("clang-tidy")
+    due = [(key, job) for job in jobs
+           if not memory.has(key := key_of(args.kdir, build, *job))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(lambda job: tidy(args.kdir, build, *job), jobs))
+        found = list(pool.map(
+            lambda item: tidy(args.kdir, build, *item[1][:2]), due))
+    for (key, _), text in zip(due, found):
+        if not text:
+            memory.add(key)
+    memory.save()
     print("".join(found).replace(f"{build}/", ""), end="")
     sys.exit(any(found))
 
