@@ -34,6 +34,15 @@ client-demo:
 		$(if $(PARAMS),--params "$(PARAMS)") \
 		$(if $(KSPAN_PARAMS),--kspan "$(KSPAN_PARAMS)") "$(DIR)"
 
+# M=<folder of your module>; scripts/port.sh --help lists the rest, for ARGS.
+.PHONY: port
+port:
+	@scripts/port.sh --kdir "$(KDIR)" $(ARGS) "$(M)"
+
+.PHONY: port-test
+port-test:
+	@scripts/test.sh port-6.12 port-6.1
+
 .PHONY: test-all
 test-all:
 	@scripts/test.sh --all
@@ -72,6 +81,8 @@ help:
 	@echo 'make                build kspan.ko; KDIR=<kernel build dir> for another kernel'
 	@echo 'make demo           show it at work on a stock kernel in QEMU'
 	@echo 'make client-demo DIR=<folder>   build your module, run it with kspan in QEMU'
+	@echo 'make port M=<folder>   build your module with kspan, unchanged, and check it'
+	@echo 'make port-test      modules of the kernel itself, moved to kspan, in QEMU'
 	@echo 'make test           all tests; ends with "N passed, N failed"'
 	@echo 'make test-all       the same on more kernels and machines, an hour'
 	@echo 'make check          all static checks'

@@ -60,6 +60,7 @@ enum levels {
 	X(bulk, ANY)			\
 	X(named_cache, ANY)		\
 	X(client_heap, ANY)		\
+	X(moved, ANY)			\
 	X(aligned, ANY)			\
 	X(badfree, ANY)			\
 	X(context, ANY)			\

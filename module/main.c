@@ -12,6 +12,7 @@
 #include "api/alloc.h"
 #include "api/client_heap.h"
 #include "api/deferred.h"
+#include "api/moved.h"
 #include "api/named_cache.h"
 #include "api/rcu.h"
 #include "base/meta.h"
@@ -111,6 +112,9 @@
  * Locks are raw spinlocks that are taken with interrupts off, in any context
  * but NMI, unless stated otherwise.  The order, outermost first:
  *
+ * 0. ``moved_mutex`` (moved_heap.c), ``buckets_mutex`` (moved_alloc.c) and
+ *    ``caches_mutex`` (moved_cache.c) protect the lists of what modules have that
+ *    use kspan_slab.h; heaps and named caches begin and end inside them.
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
  *    each CPU; cpus_read_lock() is taken inside it.
@@ -226,6 +230,7 @@ static const struct part parts[] = {
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
+	{ "moved modules", kspan_moved_init, kspan_moved_exit },
 };
 
 static void end_parts(unsigned int nr)

@@ -6,7 +6,8 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check fuzz bench tools; without a GROUP, all.
+# Groups: build demo uml qemu arm64 check fuzz bench tools port; without a GROUP,
+# all.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -54,7 +55,12 @@ group_packages()
 		# recommended by it.
 		echo clang libclang-rt-dev
 		;;
-	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench tools)" ;;
+	port)
+		group_packages qemu
+		group_packages uml
+		echo coccinelle wireguard-tools iproute2 squashfs-tools e2fsprogs
+		;;
+	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench tools port)" ;;
 	esac
 }
 

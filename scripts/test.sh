@@ -418,6 +418,10 @@ for leg in "${legs[@]}"; do
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
 	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
+	port-*)
+		run=(leg_lines "$leg" "$SCRIPTS/port-test.sh"
+			--kernel "${leg#*-}" --logs "$LOGS/port")
+		;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
 	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;

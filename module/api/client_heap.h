@@ -54,6 +54,8 @@ void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out);
 void kspan_client_heap_walk(kspan_client_heap_fn fn, void *arg);
 void kspan_client_heap_sample(struct kspan_heap *h);
 struct kspan_heap *kspan_client_heap_of(const void *ptr);
+void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
+				   int node);
 int kspan_client_heap_init(void);
 void kspan_client_heap_exit(void);
 

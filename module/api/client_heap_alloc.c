@@ -128,3 +128,27 @@ void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return kspan_heap_alloc(h, size, gfp | __GFP_ZERO);
 }
 EXPORT_SYMBOL_GPL(kspan_heap_zalloc);
+
+/**
+ * kspan_client_heap_alloc_node - allocate from a client's heap, on a NUMA node
+ * @h: the heap
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ * @node: preferred node
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
+				   int node)
+{
+	unsigned int class;
+	void *ptr;
+
+	if (!size || size > KSPAN_SMALL_MAX || kspan_redzone_on())
+		return kspan_heap_alloc(h, size, gfp);
+	class = kspan_size_to_class(size);
+	ptr = kspan_alloc_sc(h->class[class].sc, size, gfp, node,
+			     kspan_want_zero(gfp));
+	return kspan_sanitize_alloc(ptr, size, gfp);
+}

@@ -75,6 +75,22 @@ static const char *refusal(const char *name, size_t size, size_t align,
 	return NULL;
 }
 
+/**
+ * kspan_cache_can - whether there can be such a named cache
+ * @name: as for kspan_cache_create()
+ * @size: bytes of an object
+ * @align: alignment in bytes, or 0
+ * @flags: of slab.h
+ *
+ * Context: Any.
+ * Return: whether kspan_cache_create() will only fail without memory.
+ */
+bool kspan_cache_can(const char *name, size_t size, size_t align,
+		     unsigned long flags)
+{
+	return !refusal(name, size, align, flags);
+}
+
 static void copy_name(char *to, const char *name)
 {
 	/* It is a word of a line in debugfs. */

@@ -28,6 +28,8 @@ struct kspan_cache {
 /* Called for each cache, in the order in which they were made. */
 typedef void (*kspan_named_cache_fn)(const struct kspan_cache *c, void *arg);
 
+bool kspan_cache_can(const char *name, size_t size, size_t align,
+		     unsigned long flags);
 void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg);
 int kspan_named_cache_init(void);
 void kspan_named_cache_exit(void);

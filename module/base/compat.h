@@ -11,8 +11,10 @@
 
 #include <linux/align.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/pgtable.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -209,6 +211,70 @@ static inline void kspan_shrinker_remove(struct shrinker *shrinker)
 #define KSPAN_SLAB_MEM_SPREAD	((__force unsigned long)SLAB_MEM_SPREAD)
 #else
 #define KSPAN_SLAB_MEM_SPREAD	0UL
+#endif
+
+/* 6.12: kmem_cache_create() takes its rarer arguments in a structure. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+struct kmem_cache_args {
+	unsigned int align;
+	unsigned int useroffset;
+	unsigned int usersize;
+	void (*ctor)(void *obj);
+};
+
+static inline struct kmem_cache *
+__kmem_cache_create_args(const char *name, unsigned int size,
+			 const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	return kmem_cache_create_usercopy(name, size, args->align, flags,
+					  args->useroffset, args->usersize,
+					  args->ctor);
+}
+#endif
+
+/* 6.18: kvmalloc() takes an alignment.  Before, nobody asks for one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+static inline void *kspan_kvmalloc_align(size_t size, unsigned long align,
+					 gfp_t gfp, int node)
+{
+	return kvmalloc_node_align(size, align, gfp, node);
+}
+#else
+static inline void *kspan_kvmalloc_align(size_t size, unsigned long align,
+					 gfp_t gfp, int node)
+{
+	return kvmalloc_node(size, gfp, node);
+}
+#endif
+
+/* 7.0: kmem_cache_alloc_bulk() returns whether it got all, not their number. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+static inline int kspan_bulk_result(size_t n)
+{
+	return n != 0;
+}
+#else
+static inline int kspan_bulk_result(size_t n)
+{
+	return n;
+}
+#endif
+
+/* 6.18: there are frees for any context.  Before, no module has any. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define kfree_nolock(ptr)	kfree(ptr)
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define kvfree_atomic(ptr)	kvfree(ptr)
+#endif
+
+/*
+ * 6.12: one can wait for kfree_rcu() and charge an object to a memory cgroup
+ * later.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define kvfree_rcu_barrier()		do { } while (0)
+#define kmem_cache_charge(obj, gfp)	((void)(obj), (void)(gfp), false)
 #endif
 
 #endif /* KSPAN_COMPAT_H */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check rules of this project that no standard tool checks.
 
-versions  only module/base/compat.h tests the kernel version
+versions  only module/base/compat.h tests the kernel version, and kspan_slab.h,
+          which is read before any other header
 words     no BUG() or panic(), no reminders for later work, no absolute paths of
           a particular machine, no conditional compilation inside a function, no
           bare expression as the value of this_cpu_write(), no overlong file in
@@ -25,6 +26,7 @@ COMPAT = "module/base/compat.h"
 # The simulated kernel of the fuzzer has a version, too.
 KERNEL = "scripts/fuzz/include/"
 HEADER = "module/include/linux/kspan.h"
+MOVED_HEADER = "module/include/linux/kspan_slab.h"
 LICENCE = "SPDX-License-Identifier: GPL-2.0"
 # Files with the text of a licence need no licence line.
 NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)")
@@ -45,7 +47,7 @@ def is_c(path):
 
 def versions(path, text):
     """Only compat.h may test the kernel version."""
-    if not is_c(path) or path == COMPAT or path.startswith(KERNEL):
+    if not is_c(path) or path in (COMPAT, MOVED_HEADER) or path.startswith(KERNEL):
         return
     for line, match in matches(r"\b(LINUX_VERSION_CODE|KERNEL_VERSION|"
                                r"linux/version\.h)\b", text):
@@ -128,6 +130,8 @@ def api(texts):
         yield HEADER, 1, "not found"
         return
     header = declared(texts[HEADER])
+    # What modules call that use slab.h has a header of its own.
+    moved = declared(texts.get(MOVED_HEADER, "").partition("#if defined(MODULE)")[0])
     exported = {}
     for path, text in texts.items():
         if not path.startswith("module/") or not path.endswith(".c"):
@@ -145,11 +149,12 @@ def api(texts):
             for where, what in check_export(name, defined[name], text):
                 yield path, where, what
     for name, (path, line) in exported.items():
-        if name not in header:
+        if name not in header and name not in moved:
             yield path, line, f"{name} is exported but not in {HEADER}"
-    for name, line in header.items():
-        if name not in exported:
-            yield HEADER, line, f"{name}() is declared but not exported"
+    for where, names in ((HEADER, header), (MOVED_HEADER, moved)):
+        for name, line in names.items():
+            if name not in exported:
+                yield where, line, f"{name}() is declared but not exported"
 
 
 RULES = {"versions": versions, "words": words, "locked": locked, "spdx": spdx}

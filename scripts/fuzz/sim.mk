@@ -3,7 +3,8 @@
 # in $(OUT)/include, of those in $(FUZZ)/include.
 
 module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
-	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c, \
+	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c \
+	$(MODULE)/api/moved%.c, \
 	$(wildcard $(MODULE)/*.c $(MODULE)/*/*.c))
 module_o := $(module_c:$(MODULE)/%.c=$(OUT)/module/%.o)
 

@@ -8,7 +8,8 @@
 #                                         6.12 or the newest (with SMP), and
 #                                         print its build directory
 #   kernels.sh source VERSION             print the directory of its source
-#   kernels.sh headers|image|busybox NAME a stock kernel, see stock.sh --help,
+#   kernels.sh headers|image|modules|busybox NAME
+#                                         a stock kernel, see stock.sh --help,
 #                                         or one of debug-kernel.sh
 #   kernels.sh all                        all of these
 #
@@ -247,7 +248,7 @@ uml | source)
 		uml "$version" "${@:3}"
 	fi
 	;;
-headers | image | busybox)
+headers | image | modules | busybox)
 	if "$SCRIPTS/kernels/debug-kernel.sh" knows "${2:-}"; then
 		exec "$SCRIPTS/kernels/debug-kernel.sh" "$@"
 	fi

@@ -5,6 +5,8 @@
 #
 #   stock.sh headers NAME   print a directory to build modules against
 #   stock.sh image NAME     print a directory that contains vmlinuz
+#   stock.sh modules NAME   print a directory that contains lib/modules/RELEASE,
+#                           for 6.1 and 6.12
 #   stock.sh busybox NAME   print a static busybox for that machine
 #   stock.sh names          print the names
 #
@@ -120,6 +122,37 @@ installed_image()
 		watched "fetching the image" "$CACHE/log/image-$1.log" \
 			fetch_image "$(image_package "$release")" "$dir.part" ||
 			die "no image of Linux $release"
+		mv "$dir.part" "$dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+fetch_modules()
+{
+	local package=$1 dir=$2 release=$3
+
+	cd "$dir" &&
+		apt-get -q -o APT::Sandbox::User=root download "$package" &&
+		dpkg-deb --fsys-tarfile ./*.deb | tar -x "./lib/modules" &&
+		rm ./*.deb && depmod -b "$dir" "$release"
+}
+
+installed_modules()
+{
+	local release dir
+
+	release=$(stock_release "$1")
+	dir=$CACHE/modules/$release
+	if [ ! -e "$dir" ]; then
+		lock_file "$CACHE/modules.lock" "kernel modules download"
+	fi
+	if [ ! -e "$dir" ]; then
+		say "fetching the modules of Linux $release"
+		rm -rf "$dir.part"
+		mkdir -p "$dir.part"
+		watched "fetching the modules" "$CACHE/log/modules-$1.log" \
+			fetch_modules "$(image_package "$release")" "$dir.part" \
+			"$release" || die "no modules of Linux $release"
 		mv "$dir.part" "$dir"
 	fi
 	printf '%s\n' "$dir"
@@ -328,6 +361,15 @@ image()
 	esac
 }
 
+modules()
+{
+	"$SCRIPTS/setup.sh" build
+	case $1 in
+	6.1 | 6.12) installed_modules "$1" ;;
+	*) die "no modules of $1 (6.1 6.12)" ;;
+	esac
+}
+
 busybox()
 {
 	local dir
@@ -352,7 +394,7 @@ busybox()
 }
 
 case ${1:-} in
-headers | image | busybox)
+headers | image | modules | busybox)
 	name=$(kernel_name "${2:-}")
 	is_one_of "$name" "${NAMES[@]}" ||
 		die "which kernel: ${NAMES[*]}? (see --help)"

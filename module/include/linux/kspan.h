@@ -120,6 +120,8 @@ size_t kspan_size_any(const void *ptr);
 void *kspan_realloc_any(const void *ptr, size_t new_size, gfp_t gfp)
 	__must_check;
 void kspan_describe(const void *ptr);
+/* for modules that use kspan_slab.h: the kernel's kmalloc() */
+void *kspan_kernel_kmalloc(size_t size, gfp_t gfp) __must_check;
 
 /* arrays and strings */
 void *kspan_alloc_array(size_t n, size_t size, gfp_t gfp)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Modules that allocate from kspan by <linux/kspan_slab.h>: how they come and go.
+ *
+ * Such a module has a variable, struct kspan_moved, which its calls pass on.  A
+ * module notifier finds it in the symbol table of the module before the module's
+ * init function runs, and creates a heap that has the name of the module.  When
+ * the module has gone, its caches and its heap are destroyed, and what is left in
+ * them is reported.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kallsyms.h>
+#include <linux/kspan.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "api/moved.h"
+
+/**
+ * kspan_moved_detach - end all that a module has
+ * @owner: the module, whose code does not run any more
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_moved_detach(struct module *owner)
+{
+	kspan_moved_end_caches(owner);
+	kspan_moved_end_buckets(owner);
+	kspan_moved_end_heap(owner);
+}
+
+#ifdef CONFIG_KALLSYMS
+/* The variable of a module that is being loaded, or NULL. */
+static struct kspan_moved *find_moved(const struct module *owner)
+{
+	const struct mod_kallsyms *syms;
+	const typeof(*syms->symtab) *sym;
+	struct kspan_moved *m = NULL;
+	unsigned int i;
+
+	rcu_read_lock();
+	syms = rcu_dereference(owner->kallsyms);
+	for (i = 0; syms && !m && i < syms->num_symtab; i++) {
+		sym = &syms->symtab[i];
+		if (sym->st_shndx != SHN_UNDEF &&
+		    !strcmp(syms->strtab + sym->st_name, "kspan_moved_module"))
+			m = (struct kspan_moved *)sym->st_value;
+	}
+	rcu_read_unlock();
+	return m;
+}
+#else
+static struct kspan_moved *find_moved(const struct module *owner)
+{
+	return NULL;
+}
+#endif
+
+static int on_module(struct notifier_block *nb, unsigned long action,
+		     void *data)
+{
+	struct module *owner = data;
+	struct kspan_moved *m;
+
+	if (action == MODULE_STATE_COMING) {
+		m = find_moved(owner);
+		if (m && m->owner == owner && !kspan_moved_attach_now(m))
+			pr_warn("module %s has no heap\n", owner->name);
+	} else if (action == MODULE_STATE_GOING) {
+		kspan_moved_detach(owner);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block on_module_block = {
+	.notifier_call = on_module,
+};
+
+/* Context: module load.  Return: 0 or an error. */
+int kspan_moved_init(void)
+{
+	return register_module_notifier(&on_module_block);
+}
+
+/* Context: module unload; no module uses kspan. */
+void kspan_moved_exit(void)
+{
+	unregister_module_notifier(&on_module_block);
+}

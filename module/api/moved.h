@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * moved.h - modules that allocate from kspan by <linux/kspan_slab.h>: what the
+ * files that serve them share.
+ */
+#ifndef KSPAN_MOVED_H
+#define KSPAN_MOVED_H
+
+#include <linux/gfp.h>
+#include <linux/kspan.h>
+#include <linux/kspan_slab.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/types.h>
+
+#include "base/gfp.h"
+#include "span/arena.h"
+
+/*
+ * Flags of requests that the kernel's allocators serve, because kspan refuses
+ * them.
+ */
+#define KSPAN_MOVED_KERNEL	KSPAN_GFP_REFUSED
+
+/*
+ * A pointer that a moved module takes for one of the kernel's and that is kspan's:
+ * a struct kspan_moved_cache or a struct kspan_heap.  The module only passes it
+ * on, so its lowest bit can tell.
+ */
+#define KSPAN_MOVED_TAG		1UL
+
+static __always_inline void *kspan_moved_tag(void *ptr)
+{
+	return (void *)((unsigned long)ptr | KSPAN_MOVED_TAG);
+}
+
+static __always_inline bool kspan_moved_is_tagged(const void *ptr)
+{
+	return (unsigned long)ptr & KSPAN_MOVED_TAG;
+}
+
+static __always_inline void *kspan_moved_untag(void *ptr)
+{
+	return (void *)((unsigned long)ptr & ~KSPAN_MOVED_TAG);
+}
+
+/* Whether a pointer that a moved module frees is kspan's.  Context: Any. */
+static inline bool kspan_moved_owns(const void *ptr)
+{
+	return !ZERO_OR_NULL_PTR(ptr) && kspan_contains(ptr);
+}
+
+/* moved_heap.c */
+struct kspan_heap *kspan_moved_attach(struct kspan_moved *m, gfp_t gfp);
+bool kspan_moved_attach_now(struct kspan_moved *m);
+void kspan_moved_end_heap(struct module *owner);
+
+/* moved.c */
+void kspan_moved_detach(struct module *owner);
+int kspan_moved_init(void);
+void kspan_moved_exit(void);
+
+/* moved_alloc.c */
+void *kspan_moved_object(struct kspan_moved *m, struct kspan_heap *h,
+			 size_t size, gfp_t gfp, int node);
+void kspan_moved_end_buckets(struct module *owner);
+
+/* moved_cache.c */
+void kspan_moved_end_caches(struct module *owner);
+
+#endif /* KSPAN_MOVED_H */

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kmalloc() and its like for modules that use <linux/kspan_slab.h>.
+ *
+ * Requests that kspan refuses go to the kernel: __GFP_ACCOUNT, zones, and
+ * alignments above a page.
+ */
+#include <linux/export.h>
+#include <linux/kspan.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/numa.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "api/client_heap.h"
+#include "api/moved.h"
+#include "base/compat.h"
+#include "base/meta.h"
+#include "base/node.h"
+
+/* No more can be asked of kvmalloc(). */
+#define KVMALLOC_MAX	((size_t)INT_MAX)
+
+/**
+ * struct buckets - a heap that a module takes for kmem_buckets
+ * @list: place in the list of all
+ * @owner: the module
+ * @heap: the heap
+ *
+ * All under buckets_mutex.
+ */
+struct buckets {
+	struct list_head list;
+	struct module *owner;
+	struct kspan_heap *heap;
+};
+
+static DEFINE_MUTEX(buckets_mutex);
+static LIST_HEAD(all_buckets);
+
+/* What the compiler assumes of the kernel's kmalloc() in a module. */
+static __always_inline size_t aligned_size(size_t size)
+{
+	if (ARCH_KMALLOC_MINALIGN <= 8 || size > SIZE_MAX - ARCH_KMALLOC_MINALIGN)
+		return size;
+	return ALIGN(size, ARCH_KMALLOC_MINALIGN);
+}
+
+/**
+ * kspan_moved_object - allocate an object for a moved module
+ * @m: the module's variable
+ * @h: a heap, or NULL for that of the module
+ * @size: bytes
+ * @gfp: without flags that kspan refuses
+ * @node: preferred node, or NUMA_NO_NODE
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_moved_object(struct kspan_moved *m, struct kspan_heap *h,
+			 size_t size, gfp_t gfp, int node)
+{
+	/* A hint to the kernel's caches; a flag of kspan's own here. */
+	gfp &= ~KSPAN_GFP_TRY;
+	size = aligned_size(size);
+	if (!h)
+		h = READ_ONCE(m->heap);
+	if (unlikely(!h))
+		h = kspan_moved_attach(m, gfp);
+	if (unlikely(!h))
+		return kspan_alloc_node(size, gfp, node);
+	if (node == NUMA_NO_NODE || kspan_nr_nodes == 1)
+		return kspan_heap_alloc(h, size, gfp);
+	return kspan_client_heap_alloc_node(h, size, gfp, node);
+}
+
+/**
+ * kspan_slab_alloc - kmalloc() of a moved module
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ * @m: the module's variable
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_slab_alloc(size_t size, gfp_t gfp, struct kspan_moved *m)
+{
+	struct kspan_heap *h = READ_ONCE(m->heap);
+
+	if (ARCH_KMALLOC_MINALIGN <= 8 && likely(h) &&
+	    likely(!(gfp & (KSPAN_MOVED_KERNEL | KSPAN_GFP_TRY))))
+		return kspan_heap_alloc(h, size, gfp);
+	return kspan_slab_alloc_node(size, NULL, gfp, NUMA_NO_NODE, m);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_alloc);
+
+static struct kspan_heap *heap_of(void *buckets)
+{
+	return kspan_moved_is_tagged(buckets) ? kspan_moved_untag(buckets) : NULL;
+}
+
+/**
+ * kspan_slab_alloc_node - kmalloc_node(), kmem_buckets_alloc() of a moved module
+ * @size: bytes
+ * @buckets: of kspan_slab_buckets_create(), or NULL
+ * @gfp: as for kmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @m: the module's variable
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_slab_alloc_node(size_t size, void *buckets, gfp_t gfp, int node,
+			    struct kspan_moved *m)
+{
+	if (unlikely(gfp & KSPAN_MOVED_KERNEL))
+		return kmalloc_node(size, gfp, node);
+	return kspan_moved_object(m, heap_of(buckets), size, gfp, node);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_alloc_node);
+
+/*
+ * A size whose object has an alignment, up to a page: powers of two are aligned
+ * to themselves, and what is larger than 8 KiB to a page.
+ */
+static size_t size_for_align(size_t size, unsigned long align)
+{
+	size = max_t(size_t, size, align);
+	return align > 8 && size <= SZ_8K ? roundup_pow_of_two(size) : size;
+}
+
+/**
+ * kspan_slab_kvalloc - kvmalloc() of a moved module
+ * @size: bytes
+ * @buckets: of kspan_slab_buckets_create(), or NULL
+ * @align: alignment in bytes, a power of two
+ * @gfp: as for kvmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @m: the module's variable
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_slab_kvalloc(size_t size, void *buckets, unsigned long align,
+			 gfp_t gfp, int node, struct kspan_moved *m)
+{
+	if (unlikely(gfp & KSPAN_MOVED_KERNEL) || unlikely(align > PAGE_SIZE))
+		return kspan_kvmalloc_align(size, align, gfp, node);
+	if (unlikely(size > KVMALLOC_MAX)) {
+		WARN_ON_ONCE(!(gfp & __GFP_NOWARN));
+		return NULL;
+	}
+	if (!size)
+		return ZERO_SIZE_PTR;
+	return kspan_moved_object(m, heap_of(buckets),
+				  size_for_align(size, align), gfp, node);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_kvalloc);
+
+/* Move an object of kspan's to memory that kspan_realloc() does not give. */
+static void *move_object(const void *ptr, size_t size, unsigned long align,
+			 gfp_t gfp, int node, struct kspan_moved *m)
+{
+	void *new = kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+
+	if (ZERO_OR_NULL_PTR(new))
+		return new;
+	memcpy(new, ptr, min(kspan_size(ptr), size));
+	kspan_free(ptr);
+	return new;
+}
+
+static void *realloc_own(const void *ptr, size_t size, unsigned long align,
+			 gfp_t gfp, int node, struct kspan_moved *m)
+{
+	if (size && ((gfp & KSPAN_MOVED_KERNEL) || align > 8) &&
+	    kspan_owns(ptr))
+		return move_object(ptr, size, align, gfp, node, m);
+	return kspan_realloc(ptr, aligned_size(size), gfp & ~KSPAN_GFP_TRY);
+}
+
+/**
+ * kspan_slab_realloc - krealloc() of a moved module
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @size: bytes; 0 frees it
+ * @align: alignment in bytes, a power of two
+ * @gfp: as for kmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @m: the module's variable
+ *
+ * An object stays with the allocator it is from.
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without
+ * memory.
+ */
+void *kspan_slab_realloc(const void *ptr, size_t size, unsigned long align,
+			 gfp_t gfp, int node, struct kspan_moved *m)
+{
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+	if (kspan_contains(ptr))
+		return realloc_own(ptr, size, align, gfp, node, m);
+	return krealloc(ptr, size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_realloc);
+
+/**
+ * kspan_slab_kvrealloc - kvrealloc() of a moved module
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @size: bytes; 0 frees it
+ * @align: alignment in bytes, a power of two
+ * @gfp: as for kvmalloc()
+ * @node: preferred node, or NUMA_NO_NODE
+ * @m: the module's variable
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without
+ * memory.
+ */
+void *kspan_slab_kvrealloc(const void *ptr, size_t size, unsigned long align,
+			   gfp_t gfp, int node, struct kspan_moved *m)
+{
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+	if (kspan_contains(ptr))
+		return realloc_own(ptr, size, align, gfp, node, m);
+	return kspan_realloc_any(ptr, size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc);
+
+/**
+ * kspan_kernel_kmalloc - kmalloc() of the kernel, for one allocation
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * For memory that kspan's cannot be: what is handed to a device, to code that
+ * asks for its page, or to code that frees it by the kernel's kfree().  kfree()
+ * of a moved module takes it, too.
+ *
+ * Context: As for kmalloc().
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_kernel_kmalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc(size, gfp);
+}
+EXPORT_SYMBOL_GPL(kspan_kernel_kmalloc);
+
+/**
+ * kspan_slab_buckets_create - kmem_buckets_create() of a moved module
+ * @name: name of the heap
+ * @flags: as for kmem_cache_create()
+ * @useroffset: ignored
+ * @usersize: ignored
+ * @ctor: NULL
+ * @m: the module's variable
+ *
+ * The buckets are a heap, which ends with the module.
+ *
+ * Context: Process context that may sleep.
+ * Return: the buckets, or NULL.
+ */
+void *kspan_slab_buckets_create(const char *name, unsigned int flags,
+				unsigned int useroffset, unsigned int usersize,
+				void (*ctor)(void *), struct kspan_moved *m)
+{
+	struct buckets *new;
+
+	if (ctor)
+		return NULL;
+	new = kspan_meta_alloc(sizeof(*new), KSPAN_SYS_OTHER, GFP_KERNEL);
+	if (!new)
+		return NULL;
+	new->owner = m->owner;
+	new->heap = kspan_heap_create(name, 0);
+	if (!new->heap) {
+		kspan_meta_free(new, sizeof(*new), KSPAN_SYS_OTHER);
+		return NULL;
+	}
+	mutex_lock(&buckets_mutex);
+	list_add_tail(&new->list, &all_buckets);
+	mutex_unlock(&buckets_mutex);
+	return kspan_moved_tag(new->heap);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_buckets_create);
+
+/* Context: Process context that may sleep; @owner has gone. */
+void kspan_moved_end_buckets(struct module *owner)
+{
+	struct buckets *b, *next;
+
+	mutex_lock(&buckets_mutex);
+	list_for_each_entry_safe(b, next, &all_buckets, list) {
+		if (b->owner != owner)
+			continue;
+		kspan_heap_destroy(b->heap);
+		list_del(&b->list);
+		kspan_meta_free(b, sizeof(*b), KSPAN_SYS_OTHER);
+	}
+	mutex_unlock(&buckets_mutex);
+}
