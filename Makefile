@@ -34,10 +34,10 @@ client-demo:
 		$(if $(PARAMS),--params "$(PARAMS)") \
 		$(if $(KSPAN_PARAMS),--kspan "$(KSPAN_PARAMS)") "$(DIR)"
 
-# M=<folder of your module>; scripts/port.sh --help lists the rest, for ARGS.
+# M=<folder of your module>; scripts/port --help lists the rest, for ARGS.
 .PHONY: port
 port:
-	@scripts/port.sh --kdir "$(KDIR)" $(ARGS) "$(M)"
+	@scripts/port --kdir "$(KDIR)" $(ARGS) "$(M)"
 
 .PHONY: port-test
 port-test:

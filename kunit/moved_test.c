@@ -13,6 +13,7 @@
 
 #include "api/client_heap.h"
 #include "api/moved.h"
+#include "api/moved_fail.h"
 #include "kunit_support.h"
 
 /* A module that owns nothing; only its address and its name are used. */
@@ -342,6 +343,50 @@ static void aligned(struct kunit *test)
 	detach();
 }
 
+/* A stack of the module fails once, and no other module's does. */
+static void fails_once_a_stack(struct kunit *test)
+{
+	static struct module other = { .name = "other" };
+	struct kspan_moved theirs = { .owner = &other };
+	unsigned int i, nr_failed = 0;
+	struct kmem_cache *s;
+	void *ptr;
+
+	attach(test);
+	theirs.heap = m.heap;
+	s = make_cache("failing", 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_ASSERT_EQ(test, kspan_moved_fail_set("stack:moved_client\n"), 0);
+	ptr = kspan_slab_alloc(100, GFP_KERNEL, &theirs);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_slab_free(ptr);
+	ptr = kspan_slab_alloc(100, GFP_KERNEL | __GFP_NOFAIL, &m);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_slab_free(ptr);
+	for (i = 0; i < 50; i++) {
+		ptr = i % 2 ? kspan_slab_alloc(100, GFP_KERNEL, &m) :
+			      kspan_slab_cache_alloc(s, GFP_KERNEL);
+		nr_failed += !ptr;
+		kspan_slab_free(ptr);
+	}
+	/* Frames of this module are left out, so all of these are one stack. */
+	KUNIT_EXPECT_EQ(test, nr_failed, 1);
+	KUNIT_EXPECT_EQ(test, kspan_moved_fail_count(), 1);
+	/* Once more, by name and for a hash that no stack has. */
+	KUNIT_ASSERT_EQ(test, kspan_moved_fail_set("stack"), 0);
+	KUNIT_EXPECT_NULL(test, kspan_slab_alloc(100, GFP_KERNEL, &theirs));
+	KUNIT_ASSERT_EQ(test, kspan_moved_fail_set("stack:moved_client:5a5a5a5a"), 0);
+	ptr = kspan_slab_alloc(100, GFP_KERNEL, &m);
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_slab_free(ptr);
+	KUNIT_EXPECT_EQ(test, kspan_moved_fail_set("stack:moved_client:"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_moved_fail_set("stack:a:1:2"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_moved_fail_set("heap"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_moved_fail_set("off"), 0);
+	kspan_slab_cache_destroy(s);
+	detach();
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(heap_of_module),
 	KUNIT_CASE(heap_at_first_use),
@@ -353,6 +398,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(left_behind),
 	KUNIT_CASE(buckets),
 	KUNIT_CASE(aligned),
+	KUNIT_CASE(fails_once_a_stack),
 	{}
 };
 

@@ -13,7 +13,7 @@
 # The sources are those of Debian's linux-source.  Nothing of them is changed or
 # kept in this tree.  Sets:
 #
-#   sample      scripts/port/sample: heap, caches, reports at the end, mistakes
+#   sample      scripts/porting/sample: heap, caches, reports at the end, mistakes
 #   wireguard   its self-tests; a tunnel between two namespaces, bytes compared
 #   squashfs    all files of an image summed
 #   zram        with zsmalloc: a file system on it, files written and compared
@@ -66,13 +66,13 @@ watched build "$dir/kspan.log" build_modules "$kdir" "$work"
 
 # --- the modules ----------------------------------------------------------------
 
-# move SET NAME SOURCE [VAR=VALUE...]: build the folder by port.sh.
+# move SET NAME SOURCE [VAR=VALUE...]: build the folder by scripts/port.
 move()
 {
 	local set=$1 name=$2 from=$3
 
 	shift 3
-	watched "moving $name" "$dir/$name.port" "$SCRIPTS/port.sh" \
+	watched "moving $name" "$dir/$name.port" "$SCRIPTS/port" \
 		--kdir "$kdir" --kspan "$work" --out "$dir/$name" "$from" "$@" || {
 		echo "FAIL $name cannot be moved"
 		return 1
@@ -101,7 +101,7 @@ folder()
 
 build_sample()
 {
-	move sample sample "$SCRIPTS/port/sample"
+	move sample sample "$SCRIPTS/porting/sample"
 }
 
 build_wireguard()

@@ -19,6 +19,7 @@
 #include <linux/string.h>
 
 #include "api/moved.h"
+#include "api/moved_fail.h"
 
 /**
  * kspan_moved_detach - end all that a module has
@@ -67,6 +68,7 @@ static int on_module(struct notifier_block *nb, unsigned long action,
 	struct kspan_moved *m;
 
 	if (action == MODULE_STATE_COMING) {
+		kspan_moved_fail_forget();
 		m = find_moved(owner);
 		if (m && m->owner == owner && !kspan_moved_attach_now(m))
 			pr_warn("module %s has no heap\n", owner->name);
@@ -90,4 +92,5 @@ int kspan_moved_init(void)
 void kspan_moved_exit(void)
 {
 	unregister_module_notifier(&on_module_block);
+	kspan_moved_fail_exit();
 }

@@ -17,6 +17,7 @@
 
 #include "api/client_heap.h"
 #include "api/moved.h"
+#include "api/moved_fail.h"
 #include "base/compat.h"
 #include "base/meta.h"
 #include "base/node.h"
@@ -90,6 +91,8 @@ void *kspan_slab_alloc(size_t size, gfp_t gfp, struct kspan_moved *m)
 {
 	struct kspan_heap *h = READ_ONCE(m->heap);
 
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
 	if (ARCH_KMALLOC_MINALIGN <= 8 && likely(h) &&
 	    likely(!(gfp & (KSPAN_MOVED_KERNEL | KSPAN_GFP_TRY))))
 		return kspan_heap_alloc(h, size, gfp);
@@ -116,6 +119,8 @@ static struct kspan_heap *heap_of(void *buckets)
 void *kspan_slab_alloc_node(size_t size, void *buckets, gfp_t gfp, int node,
 			    struct kspan_moved *m)
 {
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
 	if (unlikely(gfp & KSPAN_MOVED_KERNEL))
 		return kmalloc_node(size, gfp, node);
 	return kspan_moved_object(m, heap_of(buckets), size, gfp, node);
@@ -147,6 +152,8 @@ static size_t size_for_align(size_t size, unsigned long align)
 void *kspan_slab_kvalloc(size_t size, void *buckets, unsigned long align,
 			 gfp_t gfp, int node, struct kspan_moved *m)
 {
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
 	if (unlikely(gfp & KSPAN_MOVED_KERNEL) || unlikely(align > PAGE_SIZE))
 		return kspan_kvmalloc_align(size, align, gfp, node);
 	if (unlikely(size > KVMALLOC_MAX)) {
@@ -202,6 +209,8 @@ void *kspan_slab_realloc(const void *ptr, size_t size, unsigned long align,
 {
 	if (ZERO_OR_NULL_PTR(ptr))
 		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
 	if (kspan_contains(ptr))
 		return realloc_own(ptr, size, align, gfp, node, m);
 	return krealloc(ptr, size, gfp);
@@ -226,6 +235,8 @@ void *kspan_slab_kvrealloc(const void *ptr, size_t size, unsigned long align,
 {
 	if (ZERO_OR_NULL_PTR(ptr))
 		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
 	if (kspan_contains(ptr))
 		return realloc_own(ptr, size, align, gfp, node, m);
 	return kspan_realloc_any(ptr, size, gfp);

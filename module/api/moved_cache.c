@@ -24,6 +24,7 @@
 #include <linux/string.h>
 
 #include "api/moved.h"
+#include "api/moved_fail.h"
 #include "api/named_cache.h"
 #include "base/compat.h"
 #include "base/meta.h"
@@ -54,6 +55,12 @@ static LIST_HEAD(caches);
 static struct kspan_moved_cache *moved(struct kmem_cache *s)
 {
 	return kspan_moved_untag(s);
+}
+
+/* Whether a request to a cache of kspan's fails on purpose. */
+static __always_inline bool fails(struct kmem_cache *s, gfp_t gfp)
+{
+	return kspan_moved_fails(moved(s)->owner, moved(s)->c->class.asked, gfp);
 }
 
 static struct kspan_cache *make_named(const char *name, unsigned int size,
@@ -112,6 +119,8 @@ struct kmem_cache *kspan_slab_cache_create_args(const char *name,
 	struct kmem_cache_args copy = {};
 	struct kspan_moved_cache *new;
 
+	if (kspan_moved_fails(m->owner, size, GFP_KERNEL))
+		return NULL;
 	if (args)
 		copy = *(const struct kmem_cache_args *)args;
 	new = make_cache(name, size, &copy, slab_flags, m);
@@ -271,6 +280,8 @@ void *kspan_slab_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	if (unlikely(!kspan_moved_is_tagged(s)))
 		return kmem_cache_alloc(s, gfp);
+	if (fails(s, gfp))
+		return NULL;
 	if (unlikely(gfp & KSPAN_MOVED_KERNEL))
 		return alloc_twin(moved(s), gfp, NUMA_NO_NODE);
 	return kspan_cache_alloc(moved(s)->c, gfp & ~KSPAN_GFP_TRY);
@@ -307,6 +318,8 @@ void *kspan_slab_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	if (unlikely(!kspan_moved_is_tagged(s)))
 		return kmem_cache_alloc_node(s, gfp, node);
+	if (fails(s, gfp))
+		return NULL;
 	if (unlikely(gfp & KSPAN_MOVED_KERNEL))
 		return alloc_twin(moved(s), gfp, node);
 	return kspan_cache_alloc_node(moved(s)->c, gfp & ~KSPAN_GFP_TRY, node);
@@ -345,6 +358,8 @@ int kspan_slab_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n,
 {
 	if (unlikely(!kspan_moved_is_tagged(s)))
 		return kmem_cache_alloc_bulk(s, gfp, n, objs);
+	if (fails(s, gfp))
+		return 0;
 	return kspan_bulk_result(alloc_bulk(s, gfp, n, objs));
 }
 EXPORT_SYMBOL_GPL(kspan_slab_cache_alloc_bulk);

@@ -181,7 +181,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_free_rcu);
 void kspan_slab_rcu_barrier(void)
 {
 	kspan_rcu_barrier();
-	kvfree_rcu_barrier();
+	kspan_kernel_rcu_barrier();
 }
 EXPORT_SYMBOL_GPL(kspan_slab_rcu_barrier);
 
@@ -221,7 +221,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_size_roundup);
 int kspan_slab_dump_obj(void *ptr)
 {
 	if (!kspan_moved_owns(ptr))
-		return kmem_dump_obj(ptr);
+		return kspan_kernel_dump_obj(ptr);
 	kspan_describe(ptr);
 	return true;
 }

@@ -234,17 +234,11 @@ __kmem_cache_create_args(const char *name, unsigned int size,
 
 /* 6.18: kvmalloc() takes an alignment.  Before, nobody asks for one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
-static inline void *kspan_kvmalloc_align(size_t size, unsigned long align,
-					 gfp_t gfp, int node)
-{
-	return kvmalloc_node_align(size, align, gfp, node);
-}
+#define kspan_kvmalloc_align(size, align, gfp, node) \
+	kvmalloc_node_align(size, align, gfp, node)
 #else
-static inline void *kspan_kvmalloc_align(size_t size, unsigned long align,
-					 gfp_t gfp, int node)
-{
-	return kvmalloc_node(size, gfp, node);
-}
+#define kspan_kvmalloc_align(size, align, gfp, node) \
+	((void)(align), kvmalloc_node(size, gfp, node))
 #endif
 
 /* 7.0: kmem_cache_alloc_bulk() returns whether it got all, not their number. */
@@ -268,13 +262,24 @@ static inline int kspan_bulk_result(size_t n)
 #define kvfree_atomic(ptr)	kvfree(ptr)
 #endif
 
-/*
- * 6.12: one can wait for kfree_rcu() and charge an object to a memory cgroup
- * later.
- */
+/* 6.12 and 6.13: modules can wait for kfree_rcu(). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define kspan_kernel_rcu_barrier()	rcu_barrier()
+#else
+#define kspan_kernel_rcu_barrier()	kvfree_rcu_barrier()
+#endif
+
+/* 6.12: an object can be charged to a memory cgroup later. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define kvfree_rcu_barrier()		do { } while (0)
 #define kmem_cache_charge(obj, gfp)	((void)(obj), (void)(gfp), false)
+#endif
+
+/* 7.0: only mem_dump_obj() is left to modules, which does not tell. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define kspan_kernel_dump_obj(ptr)	(mem_dump_obj(ptr), true)
+#else
+#define kspan_kernel_dump_obj(ptr)	kmem_dump_obj(ptr)
 #endif
 
 #endif /* KSPAN_COMPAT_H */

@@ -5,6 +5,9 @@
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
+# Not that of busybox, which its shell would run by this name.
+IP=/usr/bin/ip
+
 # names SET: its modules, in the order of insmod.
 names()
 {
@@ -173,7 +176,7 @@ inside()
 copy()
 {
 	rm -f /tmp/received
-	inside "$2" nc -l -p 4000 >/tmp/received &
+	inside "$2" timeout 60 nc -l -p 4000 >/tmp/received &
 	copy_listener=$!
 	sleep 1
 	inside "$1" nc -w 20 "$3" 4000 </images/squash
@@ -192,14 +195,14 @@ use_wireguard()
 	ns1=$(namespace)
 	ns2=$(namespace)
 	sleep 1
-	ip link set lo up
+	$IP link set lo up
 	check "$when: two interfaces" tunnel
 	check "$when: ping through the tunnel" \
 		inside "$ns1" ping -c 5 -i 0.2 -W 10 192.168.241.2
 	check "$when: bytes through the tunnel" copy "$ns1" "$ns2" 192.168.241.2
 	check "$when: bytes back, by IPv6" copy "$ns2" "$ns1" fd00::1
 	check "$when: a peer is removed and added again" change_peers
-	inside "$ns1" ip link del wg1
+	inside "$ns1" $IP link del wg1
 	kill "$ns1" "$ns2"
 	sleep 1
 }
@@ -209,20 +212,20 @@ tunnel()
 	umask 077
 	wg genkey >/tmp/key1
 	wg genkey >/tmp/key2
-	ip link add wg1 type wireguard && ip link add wg2 type wireguard || return
+	$IP link add wg1 type wireguard && $IP link add wg2 type wireguard || return
 	wg set wg1 private-key /tmp/key1 listen-port 1 \
 		peer "$(wg pubkey </tmp/key2)" endpoint 127.0.0.1:2 \
 		allowed-ips 192.168.241.2/32,fd00::2/128 || return
 	wg set wg2 private-key /tmp/key2 listen-port 2 \
 		peer "$(wg pubkey </tmp/key1)" endpoint 127.0.0.1:1 \
 		allowed-ips 192.168.241.1/32,fd00::1/128 || return
-	ip link set wg1 netns "$ns1" && ip link set wg2 netns "$ns2" || return
-	inside "$ns1" ip addr add 192.168.241.1/24 dev wg1 &&
-		inside "$ns1" ip addr add fd00::1/24 dev wg1 nodad &&
-		inside "$ns1" ip link set wg1 up &&
-		inside "$ns2" ip addr add 192.168.241.2/24 dev wg2 &&
-		inside "$ns2" ip addr add fd00::2/24 dev wg2 nodad &&
-		inside "$ns2" ip link set wg2 up
+	$IP link set wg1 netns "$ns1" && $IP link set wg2 netns "$ns2" || return
+	inside "$ns1" $IP addr add 192.168.241.1/24 dev wg1 &&
+		inside "$ns1" $IP addr add fd00::1/24 dev wg1 nodad &&
+		inside "$ns1" $IP link set wg1 up &&
+		inside "$ns2" $IP addr add 192.168.241.2/24 dev wg2 &&
+		inside "$ns2" $IP addr add fd00::2/24 dev wg2 nodad &&
+		inside "$ns2" $IP link set wg2 up
 }
 
 change_peers()
@@ -337,23 +340,93 @@ use_bridge()
 	check "$when: a bridge with two ports" bridge
 	check "$when: ping across it" inside "$ns1" ping -c 3 -W 10 10.9.0.2
 	check "$when: bytes across it" copy "$ns1" "$ns2" 10.9.0.2
-	ip link del br0
+	$IP link del br0
 	kill "$ns1" "$ns2"
 	sleep 1
 }
 
 bridge()
 {
-	ip link add br0 type bridge && ip link set br0 up || return
+	$IP link add br0 type bridge && $IP link set br0 up || return
 	bridge_port "$ns1" 1 && bridge_port "$ns2" 2
 }
 
 bridge_port()
 {
-	ip link add "p$2" type veth peer name "q$2" &&
-		ip link set "q$2" netns "$1" && ip link set "p$2" master br0 up &&
-		inside "$1" ip addr add "10.9.0.$2/24" dev "q$2" &&
-		inside "$1" ip link set "q$2" up
+	$IP link add "p$2" type veth peer name "q$2" &&
+		$IP link set "q$2" netns "$1" && $IP link set "p$2" master br0 up &&
+		inside "$1" $IP addr add "10.9.0.$2/24" dev "q$2" &&
+		inside "$1" $IP link set "q$2" up
+}
+
+# --- error paths ---------------------------------------------------------------
+
+# until_it_works COMMAND...: repeat a command whose allocations fail one after the
+# other.
+until_it_works()
+{
+	works_try=0
+	while [ $works_try -lt 60 ]; do
+		"$@" >/dev/null 2>&1 && return
+		works_try=$((works_try + 1))
+	done
+	echo "still fails after $works_try times: $*"
+	return 1
+}
+
+# stacks_fail NAME: make each call stack of the module's allocations fail once.
+stacks_fail()
+{
+	echo "stack:$1" >/sys/module/kspan/parameters/fail
+}
+
+nr_failed_stacks()
+{
+	sed 's/.*, //; s/ failed//' /sys/module/kspan/parameters/fail
+}
+
+# try_wireguard: one run of what use_wireguard() does, which may fail anywhere.
+try_wireguard()
+{
+	try_failed=0
+	$IP link add wg9 type wireguard || return
+	wg set wg9 private-key /tmp/key1 listen-port 9 || try_failed=1
+	wg set wg9 peer "$(wg pubkey </tmp/key2)" endpoint 127.0.0.1:10 \
+		allowed-ips 10.77.0.0/16,10.78.1.0/24,fd77::/64 || try_failed=1
+	$IP addr add 10.76.0.1/24 dev wg9 || try_failed=1
+	$IP link set wg9 up || try_failed=1
+	ping -c 1 -W 1 10.77.0.1
+	wg show wg9 || try_failed=1
+	$IP link del wg9
+	return $try_failed
+}
+
+# Each allocation of WireGuard fails once, from its load to its unload.
+fail_wireguard()
+{
+	when="$1 failing, check=$level"
+	dmesg -c >/dev/null
+	stock /sets/wireguard/needs
+	wg genkey >/tmp/key1
+	wg genkey >/tmp/key2
+	stacks_fail wireguard
+	check "$when: load in the end" \
+		until_it_works insmod /sets/wireguard/wireguard.ko
+	check "$when: use in the end" until_it_works try_wireguard
+	fail_nr=$(nr_failed_stacks)
+	info "$when: $fail_nr call stacks have failed"
+	check "$when: more than 10 have" not_above 10 "$fail_nr"
+	fail_one=$(dmesg | sed -n 's/.*fail=\(stack:wireguard:[0-9a-f]*\): .*/\1/p' |
+		head -n 1)
+	echo off >/sys/module/kspan/parameters/fail
+	check "$when: unload" unload wireguard
+	echo "$fail_one" >/sys/module/kspan/parameters/fail
+	check "$when: the first failure once more" \
+		fails insmod /sets/wireguard/wireguard.ko
+	check "$when: and only that one" is 1 nr_failed_stacks
+	check "$when: then it loads" insmod /sets/wireguard/wireguard.ko
+	echo off >/sys/module/kspan/parameters/fail
+	check "$when: unload again" unload wireguard
 }
 
 # --- each of them -----------------------------------------------------------------
@@ -371,6 +444,7 @@ run_set()
 	"use_$1"
 	asked "$1"
 	check "$when: unload" unload_set "$1"
+	[ "$1" != wireguard ] || fail_wireguard "$1"
 	check "$when: no heap is left" fails has_heaps "$1"
 	check "$when: nothing was left in a heap" log_lacks "destroyed with"
 	check "$when: no cache was left" log_lacks "has left its cache"
