@@ -87,7 +87,7 @@ static int probe_init(struct kunit *test)
 
 static void probe_exit(struct kunit *test)
 {
-	if (work.point) {
+	if (IS_ENABLED(CONFIG_TRACEPOINTS) && work.point) {
 		tracepoint_probe_unregister(work.point, probe, NULL);
 		tracepoint_synchronize_unregister();
 	}

@@ -63,7 +63,8 @@ void kspan_redzone_init(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(span_locks); i++)
+	/* Not by ARRAY_SIZE(): a lock has no bytes in kernels for one CPU. */
+	for (i = 0; i < NR_LOCKS; i++)
 		raw_spin_lock_init(&span_locks[i]);
 	if (kspan_params.check > 1)
 		static_branch_enable(&kspan_redzone_key);
