@@ -276,10 +276,11 @@ void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out)
 void kspan_client_heap_sample(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
+	unsigned long now = jiffies;
 
-	if (READ_ONCE(h->sampled) == jiffies)
+	if (READ_ONCE(h->sampled) == now)
 		return;
-	WRITE_ONCE(h->sampled, jiffies);
+	WRITE_ONCE(h->sampled, now);
 	kspan_client_heap_read(h, &stats);
 }
 

@@ -94,7 +94,8 @@ EXPORT_SYMBOL_GPL(devm_kspan_free);
  * @gfp: as for kmalloc()
  * @pool_data: bytes of an element, a size_t as a pointer
  *
- * For mempool_create(nr, kspan_mempool_alloc, kspan_mempool_free, (void *)size).
+ * For mempool_create(), together with kspan_mempool_free().  The data of the
+ * pool is the size of an element, cast to a pointer.
  *
  * Context: As kspan_alloc().
  * Return: as kspan_alloc().
