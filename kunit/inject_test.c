@@ -501,8 +501,8 @@ static void atomic_metadata_is_refilled(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE_PARAM(one_request, op_gen_params),
-	KUNIT_CASE_PARAM(all_from_one_on, op_gen_params),
+	KSPAN_CASE_PARAM_SLOW(one_request, op_gen_params),
+	KSPAN_CASE_PARAM_SLOW(all_from_one_on, op_gen_params),
 	KUNIT_CASE(each_place),
 	KUNIT_CASE(nofail),
 	KUNIT_CASE(frees_without_magazines),

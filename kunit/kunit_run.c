@@ -4,8 +4,11 @@
  * /sys/module/kspan/parameters/kunit.  The results appear in the kernel log.
  * The write fails with EIO if a case failed.
  *
- * kunit_test_suites() is not used because, up to 6.1, KUnit runs such suites
- * before the init function of the module, when there is no allocator to test.
+ * A build in a kernel tree (CONFIG_KSPAN_KUNIT_TEST) also registers the suites
+ * with KUnit, which runs them at boot or when the module is loaded.  It does
+ * not where KUnit would run them before the init function of the module, when
+ * there is no allocator to test.  External modules do not register them, so
+ * that a load does not run them and their parameters can be set before.
  */
 #define pr_fmt(fmt) fmt
 
@@ -17,11 +20,15 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "base/compat.h"
 #include "cache/quarantine.h"
 #include "kunit_support.h"
 #include "span/redzone.h"
 
-/* The values of the parameter check with which a suite is run. */
+/*
+ * The parameters with which a suite is run.  If KUnit itself runs it with others,
+ * each of its cases is skipped.
+ */
 enum levels {
 	ANY,
 	PROMPT,		/* any, without quarantine_kb: about immediate reuse */
@@ -86,6 +93,7 @@ enum levels {
 #define DECLARE_SUITE(concept, ...) \
 	extern struct kunit_suite kspan_suite_##concept;
 #define SUITE_ENTRY(concept, level)	{ &kspan_suite_##concept, level },
+#define SUITE_POINTER(concept, ...)	&kspan_suite_##concept,
 
 SUITES(DECLARE_SUITE)
 
@@ -96,10 +104,28 @@ static const struct {
 	SUITES(SUITE_ENTRY)
 };
 
-static bool is_wanted(unsigned int i, const char *val)
+#if defined(CONFIG_KSPAN_KUNIT_TEST) && KSPAN_KUNIT_AFTER_INIT
+/* What kunit_test_suites() does; kunit_support.h keeps that from the suites. */
+__kunit_test_suites(kspan_kunit_suites, SUITES(SUITE_POINTER));
+#endif
+
+#ifdef MODULE
+static bool is_initialised(void)
+{
+	return THIS_MODULE->state == MODULE_STATE_LIVE;
+}
+#else
+/* On the kernel's command line the parameter is written too early. */
+static bool is_initialised(void)
+{
+	return system_state == SYSTEM_RUNNING;
+}
+#endif
+
+static bool makes_sense(unsigned int i)
 {
 	bool plain = !kspan_redzone_on() && !kspan_quarantine_on();
-	bool makes_sense[] = {
+	bool now[] = {
 		[ANY] = true,
 		[PROMPT] = !kspan_quarantine_on(),
 		[PLAIN] = plain,
@@ -107,7 +133,25 @@ static bool is_wanted(unsigned int i, const char *val)
 		[WAITING] = kspan_quarantine_on(),
 	};
 
-	if (!makes_sense[suites[i].levels])
+	return now[suites[i].levels];
+}
+
+bool kspan_test_makes_sense;
+
+int kspan_test_suite_init(struct kunit_suite *suite)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(suites); i++)
+		if (suites[i].suite == suite)
+			break;
+	kspan_test_makes_sense = i == ARRAY_SIZE(suites) || makes_sense(i);
+	return 0;
+}
+
+static bool is_wanted(unsigned int i, const char *val)
+{
+	if (!makes_sense(i))
 		return false;
 	return sysfs_streq(val, "all") ||
 	       sysfs_streq(val, suites[i].suite->name);
@@ -121,7 +165,7 @@ static int run_suites(const char *val, const struct kernel_param *kp)
 	unsigned int i, nr = 0;
 	int err = 0;
 
-	if (THIS_MODULE->state != MODULE_STATE_LIVE)
+	if (!is_initialised())
 		return -EBUSY;
 	for (i = 0; i < ARRAY_SIZE(suites); i++)
 		nr += is_wanted(i, val);

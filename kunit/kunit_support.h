@@ -26,10 +26,14 @@ struct mm_struct;
 /* Address space of the task that runs the suites; see kunit_run.c. */
 extern struct mm_struct *kspan_test_mm;
 
+/* Whether the suite that runs is for the parameters of this load. */
+extern bool kspan_test_makes_sense;
+
+int kspan_test_suite_init(struct kunit_suite *suite);
 int kspan_test_init(struct kunit *test);
 void kspan_test_exit(struct kunit *test);
 
-/* A suite; see kunit_run.c for why it is not registered with KUnit. */
+/* A suite; kunit_run.c registers all of them with KUnit. */
 #define KSPAN_TEST_SUITE(concept, cases)				\
 	KSPAN_TEST_SUITE_WITH(concept, cases, kspan_test_init, kspan_test_exit)
 
@@ -38,6 +42,7 @@ void kspan_test_exit(struct kunit *test);
 	extern struct kunit_suite kspan_suite_##concept;		\
 	struct kunit_suite kspan_suite_##concept = {			\
 		.name = "kspan_" #concept,				\
+		.suite_init = kspan_test_suite_init,			\
 		.init = init_fn,					\
 		.exit = exit_fn,					\
 		.test_cases = cases,					\
@@ -45,6 +50,16 @@ void kspan_test_exit(struct kunit *test);
 #undef kunit_test_suites
 #define kunit_test_suites(...) \
 	static_assert(false, "use KSPAN_TEST_SUITE() and kunit_run.c")
+
+/* Cases that take more than a second; attributes of cases came in 6.6. */
+#ifdef KUNIT_CASE_SLOW
+#define KSPAN_CASE_SLOW(name)	KUNIT_CASE_SLOW(name)
+#define KSPAN_CASE_PARAM_SLOW(name, gen) \
+	KUNIT_CASE_PARAM_ATTR(name, gen, { .speed = KUNIT_SPEED_SLOW })
+#else
+#define KSPAN_CASE_SLOW(name)			KUNIT_CASE(name)
+#define KSPAN_CASE_PARAM_SLOW(name, gen)	KUNIT_CASE_PARAM(name, gen)
+#endif
 
 /*
  * Skip this case with check=2.  For cases about magazines, about the bytes

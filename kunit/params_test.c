@@ -52,6 +52,7 @@ static const char * const garbage[] = {
 	"99999999999999999999999999",
 };
 
+#ifdef MODULE
 static const struct kernel_param *find_param(const char *name)
 {
 	unsigned int i;
@@ -61,6 +62,20 @@ static const struct kernel_param *find_param(const char *name)
 			return &THIS_MODULE->kp[i];
 	return NULL;
 }
+#else
+/* Built in, the name of a parameter begins with that of the module. */
+static const struct kernel_param *find_param(const char *name)
+{
+	size_t len = strlen(KBUILD_MODNAME ".");
+	const struct kernel_param *kp;
+
+	for (kp = __start___param; kp < __stop___param; kp++)
+		if (!strncmp(kp->name, KBUILD_MODNAME ".", len) &&
+		    !strcmp(kp->name + len, name))
+			return kp;
+	return NULL;
+}
+#endif
 
 static int set_param(const struct kernel_param *kp, const char *text)
 {

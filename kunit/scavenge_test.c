@@ -379,7 +379,7 @@ static void surplus_regions_go_soon(struct kunit *test)
 }
 
 static struct kunit_case scavenge_cases[] = {
-	KUNIT_CASE(comes_back_by_itself),
+	KSPAN_CASE_SLOW(comes_back_by_itself),
 	KUNIT_CASE(stays_for_its_time),
 	KUNIT_CASE(idle_caches_are_drained),
 	KUNIT_CASE(idle_tiny_block_is_drained),

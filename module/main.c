@@ -271,7 +271,8 @@ static void __exit kspan_exit(void)
 	end_parts(ARRAY_SIZE(parts));
 }
 
-module_init(kspan_init);
+/* Built in, before the drivers that may be its clients. */
+subsys_initcall(kspan_init);
 module_exit(kspan_exit);
 
 MODULE_DESCRIPTION("Per-CPU, span-based memory allocator");

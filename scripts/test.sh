@@ -99,19 +99,25 @@ build_for()
 	watched "$leg: build" "$LOGS/$leg-build.log" build_modules "$@"
 }
 
-# kunit_guest NAME[+alloc|+init|+free|+numa]: set guest to the command that
-# boots that kernel, kdir to its build directory, and build_args to the
-# arguments for building the module.
+# kunit_guest NAME[+alloc|+init|+free|+numa|+load]: set guest to the command that
+# boots that kernel, kdir to its build directory, and build_args and build_kunit
+# to the arguments for building the module.
 kunit_guest()
 {
 	local name=${1%%+*} version flavour=test cpus=1 nodes=1
 	# Each report of KASAN counts, not only the first one.
 	local cmdline="kasan_multi_shot log_buf_len=8M"
 
+	build_kunit=1
+
 	case $1 in
 	*+alloc) cmdline+=" init_on_alloc=1" ;;
 	*+init) cmdline+=" init_on_alloc=1 init_on_free=1" ;;
 	*+free) cmdline+=" init_on_free=1" ;;
+	*+load)
+		cmdline+=" guest.load=1"
+		build_kunit=load
+		;;
 	*+numa)
 		cmdline+=" guest.suite=kspan_node"
 		nodes=2
@@ -160,12 +166,12 @@ count_cases()
 
 leg_kunit()
 {
-	local leg=kunit-$1 kdir work status=0 line guest build_args
+	local leg=kunit-$1 kdir work status=0 line guest build_args build_kunit
 
 	kunit_guest "$1" || return
 	work=$(work_dir "kunit-${1%%+*}")
 	CLIENT_DIRS=() build_for "$leg" "$kdir" "$work" "${build_args[@]}" \
-		KSPAN_KUNIT=1 || return
+		KSPAN_KUNIT="$build_kunit" || return
 	say "$leg: running the suites"
 	watched "$leg" "$LOGS/$leg-run.log" "${guest[@]}" --expect-reports \
 		--log "$LOGS/$leg.log" "$SCRIPTS/guest/kunit.sh" \
@@ -216,6 +222,46 @@ nr_suites()
 		return
 	fi
 	cat "$ROOT"/kunit/*_test.c | grep -c '^KSPAN_TEST_SUITE'
+}
+
+# count_kunit_py LEG LOG: count and print the results of kunit.py.
+count_kunit_py()
+{
+	local line nr suites
+
+	line=$(grep -o 'Testing complete\..*' "$2" | tail -n 1)
+	echo "    kunit.py: ${line#*: }"
+	nr=$(grep -oE 'passed: [0-9]+' <<<"$line" | tr -dc 0-9) || return
+	passed=$((passed + nr))
+	nr=$(grep -oE 'skipped: [0-9]+' <<<"$line" | tr -dc 0-9) &&
+		skipped=$((skipped + nr))
+	nr=$(grep -cE '\] \[FAILED\] |\[CRASHED\]' "$2") || true
+	failed=$((failed + nr))
+	grep -E '\] \[FAILED\] ' "$2" | sed 's/^/    /' || true
+	suites=$(grep -oE '=+ (\[[A-Z]+\] )?kspan_[a-z_0-9]+ ' "$2" |
+		grep -oE 'kspan_[a-z_0-9]+' | sort -u | wc -l)
+	[ "$suites" -eq "$(nr_suites intree)" ] || {
+		fail "$1: $suites of $(nr_suites intree) suites have run"
+		return 1
+	}
+}
+
+# leg_intree KERNEL: build kspan into a kernel and run its suites by kunit.py.
+leg_intree()
+{
+	local leg=intree-$1 param status=0 source
+
+	for param in check=1 check=2; do
+		say "$leg: kunit.py with $param"
+		watched "$leg" "$LOGS/$leg-$param-run.log" "$SCRIPTS/kunit.sh" \
+			--kernel "$1" --param "$param" || status=1
+		count_kunit_py "$leg" "$LOGS/$leg-$param-run.log" || status=1
+	done
+	say "$leg: the patches"
+	source=$("$SCRIPTS/kernels/kernels.sh" source "$1") || return
+	watched "$leg-patches" "$LOGS/$leg-patches.log" \
+		"$SCRIPTS/lib/try-patches.sh" "$source" || status=1
+	return "$status"
 }
 
 # The machine of leg_stock(): options for QEMU, words for the kernel's command
@@ -416,6 +462,8 @@ for leg in "${legs[@]}"; do
 	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
+	intree-*) run=(leg_intree "${leg#*-}") ;;
+	packages) run=(leg_lines "$leg" "$SCRIPTS/deb-test.sh") ;;
 	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
 	port-*)

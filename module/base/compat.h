@@ -213,6 +213,16 @@ static inline void kspan_shrinker_remove(struct shrinker *shrinker)
 #define KSPAN_SLAB_MEM_SPREAD	0UL
 #endif
 
+/*
+ * Whether KUnit runs the suites of this build after kspan's init function.
+ * 6.8: that is so in modules as well, not only where kspan is built in.
+ */
+#if !defined(MODULE) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define KSPAN_KUNIT_AFTER_INIT 1
+#else
+#define KSPAN_KUNIT_AFTER_INIT 0
+#endif
+
 /* 6.12: kmem_cache_create() takes its rarer arguments in a structure. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 struct kmem_cache_args {

@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/kspan.h>
 #include <linux/kconfig.h>
+#include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -18,6 +19,7 @@
 #include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/stacktrace.h>
+#include <linux/string.h>
 
 #include "base/gfp.h"
 #include "base/kasan.h"
@@ -55,6 +57,36 @@ static DEFINE_RATELIMIT_STATE(refuse_limit, DEFAULT_RATELIMIT_INTERVAL,
 /* Maximal number of stack frames that are searched for the client. */
 #define CALLER_DEPTH	32U
 
+#ifdef MODULE
+/* The first of @nr stack frames that is not in kspan, or @nr. */
+static unsigned int client_frame(const unsigned long *frames, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!within_module(frames[i], THIS_MODULE))
+			break;
+	return i;
+}
+#else
+/*
+ * Built in, kspan's code has no bounds.  Every path into it goes through a
+ * function whose name begins with kspan_, and the client is its caller.
+ */
+static unsigned int client_frame(const unsigned long *frames, unsigned int nr)
+{
+	char name[sizeof("kspan_")];
+	unsigned int i;
+
+	for (i = nr; i; i--) {
+		snprintf(name, sizeof(name), "%ps", (void *)frames[i - 1]);
+		if (!strcmp(name, "kspan_"))
+			return i;
+	}
+	return nr;
+}
+#endif
+
 /* The client's call of kspan; a place in kspan if the kernel cannot unwind. */
 static noinline void *caller(void)
 {
@@ -63,10 +95,8 @@ static noinline void *caller(void)
 
 	if (IS_ENABLED(CONFIG_STACKTRACE))
 		nr = stack_trace_save(frames, CALLER_DEPTH, 1);
-	for (i = 0; i < nr; i++)
-		if (!within_module(frames[i], THIS_MODULE))
-			return (void *)frames[i];
-	return (void *)_RET_IP_;
+	i = client_frame(frames, nr);
+	return i < nr ? (void *)frames[i] : (void *)_RET_IP_;
 }
 
 static void describe_place(const void *ptr, const struct kspan_span *span)

@@ -3,7 +3,8 @@
 # Load kspan.ko with its KUnit suites and run them, several times with different
 # parameters.  The results are in the kernel log. guest.params=... gives the
 # parameters of one load instead, guest.suite=... runs one suite only, and
-# guest.loads=... selects some of the loads, for slow kernels.
+# guest.loads=... selects some of the loads, for slow kernels.  With guest.load=1
+# the module was built with KSPAN_KUNIT=load.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -54,6 +55,18 @@ reports_are_in_the_log()
 		in_log '  bytes [0-9]+ to [0-9]+:( [0-9a-f]{2}){1,16}$'
 }
 
+# KUnit itself runs the suites when the module is loaded.
+if [ -n "$(arg load "")" ]; then
+	for params in check=1 check=2; do
+		check "load with $params" insmod /kspan.ko $params
+		check "$params: KUnit has results of the last suite" \
+			grep -q "ok 1 " /sys/kernel/debug/kunit/kspan_redzone/results
+		check "$params: verify" is ok cat "$DIR/verify"
+		check "$params: unload" rmmod kspan
+	done
+	all_ok
+	exit
+fi
 if [ -n "$(arg params "")" ]; then
 	load_and_run "the suites" "$(arg params "")"
 	all_ok

@@ -16,6 +16,7 @@
 int sim_module_init(void);
 void sim_module_exit(void);
 #define module_init(fn)		int sim_module_init(void) { return fn(); }
+#define subsys_initcall(fn)	module_init(fn)
 #define module_exit(fn)		void sim_module_exit(void) { fn(); }
 #define MODULE_DESCRIPTION(text) extern int sim_module_text
 #define MODULE_AUTHOR(text)	extern int sim_module_text
