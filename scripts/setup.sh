@@ -6,8 +6,8 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check fuzz bench tools port; without a GROUP,
-# all.
+# Groups: build demo uml qemu arm64 check fuzz bench tools port docs deb
+# screenshots; without a GROUP, all but the last.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -49,6 +49,16 @@ group_packages()
 		# promtool.sh unpacks what it needs itself.
 		echo gdb python3-drgn python3-matplotlib python3-numpy
 		;;
+	docs)
+		echo python3-sphinx python3-sphinx-rtd-theme perl
+		echo linux-source-6.12 xz-utils
+		;;
+	deb)
+		group_packages build
+		echo debhelper dh-dkms dh-python dpkg-dev fakeroot lintian git
+		echo debootstrap
+		;;
+	screenshots) echo chromium fonts-dejavu-core ;;
 	fuzz)
 		group_packages build
 		# The libraries of the sanitizers and of the fuzzer are only
@@ -60,7 +70,7 @@ group_packages()
 		group_packages uml
 		echo coccinelle wireguard-tools iproute2 squashfs-tools e2fsprogs
 		;;
-	*) die "no such group: $1 (build demo uml qemu arm64 check fuzz bench tools port)" ;;
+	*) die "no such group: $1 (see --help)" ;;
 	esac
 }
 
@@ -120,7 +130,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools port docs deb
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

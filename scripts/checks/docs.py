@@ -5,7 +5,8 @@
 docutils must be able to parse every .rst file; directives and roles of Sphinx
 are allowed.  Every relative link in an .rst or .md file must lead to a file.
 Every `make target` must name a target of the Makefile, and the Makefile's help
-must list every target for users.
+must list every target for users.  The tables of parameters and statistics must
+agree with the code, and each command in scripts/ must exist with its options.
 """
 import argparse
 import io
@@ -114,6 +115,67 @@ def check_make(path, text, targets, say):
                 say(path, line, f"the Makefile has no target {word}")
 
 
+def table_names(text, heading):
+    """The names (``name``) in the first column of the first table there."""
+    _, _, rest = text.partition(f"\n{heading}\n{'=' * len(heading)}\n")
+    names = {}
+    rule = 0
+    line = text.count("\n", 0, len(text) - len(rest)) + 1
+    for at, row in enumerate(rest.splitlines()):
+        if re.match(r"=+ +=+", row):
+            rule += 1
+        elif rule and re.match(r"=+$|-+$", row):
+            break
+        elif rule:
+            for name in re.findall(r"``(\w+)``", re.split(r"  ", row)[0]):
+                names[name] = line + at
+        if rule and not row.strip():
+            break
+    return names
+
+
+def check_names(root, say):
+    """The tables of parameters and of statistics must agree with the code."""
+    code = "\n".join(read(path) for path in sorted((root / "module").rglob("*.c")))
+    params = set(re.findall(r"(?m)^(?:KSPAN_PARAM|module_param(?:_cb|_named)?)"
+                            r"\((\w+),", code))
+    path = root / "Documentation/building.rst"
+    found = table_names(read(path), "Parameters")
+    for name in sorted(params - set(found)):
+        say(path, 1, f"the parameter {name} is not in the table")
+    for name in sorted(set(found) - params):
+        say(path, found[name], f"there is no parameter {name}")
+    header = read(root / "module/include/linux/kspan.h")
+    fields = re.search(r"#define KSPAN_STATS\(X\)((?:.*\\\n)*.*)", header)
+    stats = set(re.findall(r"\bX\((\w+)\)", fields.group(1)))
+    path = root / "Documentation/debugfs.rst"
+    found = table_names(read(path), "stats")
+    for name in sorted(stats - set(found)):
+        say(path, 1, f"the statistic {name} is not in the table")
+    for name in sorted(set(found) - stats):
+        say(path, found[name], f"there is no statistic {name}")
+
+
+def check_commands(root, path, text, say):
+    """Commands in scripts/ must exist and know the options they are given."""
+    for line, match in matches(r"\bscripts/[\w./-]*\w((?: +--?[\w-]+(?:=\S+)?)*)",
+                               text):
+        name = match.group().split()[0]
+        script = root / name
+        # A kernel tree has folders of this name, too.
+        if name.startswith(("scripts/kernel-doc", "scripts/checkpatch",
+                            "scripts/sign-file")):
+            continue
+        if not script.exists():
+            say(path, line, f"there is no {name}")
+        elif script.is_file():
+            known = read(script)
+            for option in re.findall(r"--[\w-]+", match.group(1)):
+                if option != "--help" and \
+                        not re.search(re.escape(option) + r"(?![\w-])", known):
+                    say(path, line, f"{name} has no option {option}")
+
+
 def main():
     """Check everything; exit with 1 on a finding."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -139,6 +201,8 @@ def main():
             parse_rst(path, say)
         check_links(path, text, say)
         check_make(path, text, targets, say)
+        check_commands(root, path, text, say)
+    check_names(root, say)
     if not (root / "README.md").exists():
         say(root / "README.md", 1, "not found")
     if not list((root / "Documentation").rglob("*.rst")):
