@@ -10,6 +10,11 @@ PREFIX ?= /usr
 DKMS_DIR := /usr/src/kspan-$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
 VERSION := $(patsubst /usr/src/kspan-%,%,$(DKMS_DIR))
+# The release that the kernel names itself by; include/config/kernel.release has
+# another one in Debian's headers of 6.1.
+RELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h)
+
 KBUILD_ARGS = -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all
@@ -23,9 +28,20 @@ kdir:
 	       "apt install linux-headers-$(KVER)) or give KDIR=" >&2; \
 	  exit 1; }
 
-.PHONY: demo test check bench
-demo test check bench:
+.PHONY: demo check bench docs deb tarball release-check
+demo check bench docs deb tarball release-check:
 	@scripts/$@.sh
+
+# LEG="name..." runs only these legs; scripts/test.sh --help lists them.
+.PHONY: test
+test:
+	@scripts/test.sh $(LEG)
+
+# KERNEL=6.1, 6.12 or newest; SUITES='kspan_heap*'; PARAMS="check=2".
+.PHONY: kunit
+kunit:
+	@scripts/kunit.sh $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(PARAMS:%=--param %) $(if $(SUITES),'$(SUITES)')
 
 # DIR=<folder of your module>; more in scripts/client-demo.sh --help.
 .PHONY: client-demo
@@ -50,14 +66,17 @@ test-all:
 .PHONY: install
 install: all install-client
 	$(MAKE) $(KBUILD_ARGS) INSTALL_MOD_DIR=updates modules_install
-	test -n "$(INSTALL_MOD_PATH)" || depmod "$$(cat $(KDIR)/include/config/kernel.release)"
+	test -n "$(INSTALL_MOD_PATH)" || depmod "$(RELEASE)"
 
 # What clients are built with: the headers, and the symbols by kernel release.
 .PHONY: install-client
-install-client: all
+install-client: install-symvers
 	install -D -m 644 -t $(PREFIX)/include/kspan/linux module/include/linux/*.h
+
+.PHONY: install-symvers
+install-symvers: all
 	install -D -m 644 Module.symvers \
-		"$(PREFIX)/include/kspan/$$(cat $(KDIR)/include/config/kernel.release)/Module.symvers"
+		"$(PREFIX)/include/kspan/$(RELEASE)/Module.symvers"
 
 .PHONY: dkms-install
 dkms-install:
@@ -85,8 +104,14 @@ help:
 	@echo 'make port-test      modules of the kernel itself, moved to kspan, in QEMU'
 	@echo 'make test           all tests; ends with "N passed, N failed"'
 	@echo 'make test-all       the same on more kernels and machines, an hour'
+	@echo 'make test LEG="..." the named tests only; scripts/test.sh --help lists them'
+	@echo 'make kunit          the KUnit suites by kunit.py in a kernel tree, under UML'
+	@echo 'make docs           the documentation as a web site, in build/docs/html'
 	@echo 'make check          all static checks'
 	@echo 'make bench          kspan beside the kernel'"'"'s allocators, in one boot'
 	@echo 'make install        install the module for the kernel that runs'
 	@echo 'make dkms-install   have DKMS build it for every kernel'
+	@echo 'make deb            Debian packages, in build/deb'
+	@echo 'make tarball        the source of a release, in build'
+	@echo 'make release-check  whether this is fit to be released'
 	@echo 'make clean          remove what was built'

@@ -28,8 +28,10 @@ KERNEL = "scripts/fuzz/include/"
 HEADER = "module/include/linux/kspan.h"
 MOVED_HEADER = "module/include/linux/kspan_slab.h"
 LICENCE = "SPDX-License-Identifier: GPL-2.0"
-# Files with the text of a licence need no licence line.
-NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)")
+# Files with the text of a licence need no licence line, and some formats of
+# Debian's packages have no comments.
+NO_LICENCE = re.compile(r"(^|/)(COPYING|LICENSE)|"
+                        r"/debian/(changelog|copyright|source/format)$")
 
 # The brackets keep these words from matching in this file.
 NOTES = r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b"
