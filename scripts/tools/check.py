@@ -18,8 +18,8 @@ sys.path.insert(0, str(HERE))
 import saved  # noqa: E402
 
 # Modules test_NAME.py with functions test_*; the second row needs a dump.
-PARTS = ["debugfs", "top", "export", "map"]
-MEMORY_PARTS = []
+PARTS = ["debugfs", "top", "export", "map", "docs"]
+MEMORY_PARTS = ["model", "leaks"]
 
 
 class Bench:

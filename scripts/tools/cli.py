@@ -62,7 +62,7 @@ def write_whole(path, data):
     if isinstance(data, str):
         data = data.encode()
     try:
-        # The name ends so that nobody takes it for the file itself.
+        # The suffix keeps collectors from reading the unfinished file.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part",
                                         dir=path.parent)
     except OSError as error:
@@ -91,7 +91,7 @@ def run(main):
         print(f"{prog}: {error}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # Whoever reads has enough; keep Python from saying so again.
+        # The reader has closed the pipe; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

@@ -49,6 +49,7 @@ class Core:
         self.info = self.vmcoreinfo()
         self.root = self.page_table()
         self.kernel = None
+        self.modules = None
 
     def at(self, offset, size):
         """Bytes of the file."""
@@ -81,8 +82,6 @@ class Core:
                 self.loads.append((virt, phys if known else None, offset, filesz))
         if not self.loads:
             raise debugfs.ToolError(f"{self.path} has no memory in it")
-        if self.live:
-            self.loads = [load for load in self.loads]
 
     @staticmethod
     def parse_notes(data):
@@ -213,6 +212,25 @@ class Core:
             self.kernel = self.read_kallsyms()
         return self.kernel
 
+    def image_address(self, physical):
+        """The virtual address in the kernel's image or in a module, or None."""
+        virt = physical - int(self.info["NUMBER(phys_base)"]) + KERNEL_MAP
+        symbols = self.symbols()
+        if symbols.get("_text", MASK) <= virt < symbols.get("_end", 0):
+            return virt
+        page = self.module_pages().get(physical & -4096)
+        return page + physical % 4096 if page else None
+
+    def module_pages(self):
+        """{physical page: virtual address} of the memory of modules."""
+        if self.modules is None:
+            self.modules = {}
+            for addr, size in self.mapped(*MODULES):
+                first = self.translate(addr)[0] & -4096
+                for step in range(0, size, 4096):
+                    self.modules[first + step] = (addr & -4096) + step
+        return self.modules
+
     def read_kallsyms(self):
         """Unpack the kernel's table of symbols; {} if it cannot be read."""
         def where(name):
@@ -253,7 +271,9 @@ class Source:
         self.layout = types.layout
         self.size = types.size
         self.constant = types.constant
+        self.module = None      # the address of its struct module
         self.variables = self.find_module()
+        self.sorted = None
 
     def symbol(self, name):
         """The address of a variable of the module."""
@@ -282,6 +302,7 @@ class Source:
                 except MemoryFault:
                     continue
                 if "kspan_alloc" in found:
+                    self.module = place
                     return found
         raise debugfs.ToolError("kspan was not loaded in this kernel")
 
@@ -306,12 +327,47 @@ class Source:
         except MemoryFault:
             texts += self.core.read(field("strtab") + end,
                                     -(field("strtab") + end) % 4096)
-        self.functions = {}
         found = {}
         for at, _, _, _, value, _ in entries:
             name = texts[at:texts.index(b"\0", at)].decode("latin1")
             found.setdefault(name, value)
         return found
+
+
+    def modules(self):
+        """{name: {symbol: address}} of all modules: they are in one list."""
+        layout = self.types.layout("module")
+        found, addr = {}, self.module
+        while True:
+            # The head of the list is in the kernel.
+            if MODULES[0] <= addr < MODULES[1]:
+                name = self.core.read(addr + layout["name"][0], layout["name"][1])
+                try:
+                    symbols = self.read_symbols(word(self.core.read(
+                        addr + layout["kallsyms"][0], 8)))
+                except MemoryFault:
+                    symbols = {}
+                found[name.split(b"\0")[0].decode("latin1")] = symbols
+            addr = word(self.core.read(addr + layout["list"][0], 8)) - \
+                layout["list"][0]
+            if addr == self.module or len(found) > 4096:
+                return found
+
+    def symbolize(self, addr):
+        """SYMBOL+OFFSET [MODULE] of an address, or "" if it has no symbol."""
+        if self.sorted is None:
+            names = [(value, name, "") for name, value in
+                     self.core.symbols().items()]
+            for module, symbols in self.modules().items():
+                names += [(value, name, f" [{module}]")
+                          for name, value in symbols.items() if name]
+            self.sorted = sorted(name for name in names
+                                 if name[0] >= KERNEL_MAP)
+        at = bisect.bisect_right(self.sorted, (addr, "~", "")) - 1
+        if not 0 <= at < len(self.sorted):
+            return ""
+        value, name, module = self.sorted[at]
+        return f"{name}+{addr - value:#x}{module}"
 
 
 class Types:

@@ -21,7 +21,7 @@ class Family(typing.NamedTuple):
 
 
 def up(value):
-    """Whether there is anything to know."""
+    """The metric that says whether kspan could be read."""
     return Family("kspan_up", "gauge", "Whether the numbers of kspan could be read.",
                   [({}, value)])
 
@@ -118,8 +118,8 @@ def families(snap, most):
     loss = debugfs.fragmentation(snap)
     result.append(Family(
         "kspan_fragmentation_ratio", "gauge",
-        "Memory that is nobody's: of spans, of the heap in no span, and how "
-        "scattered idle pages are.",
+        "Shares of memory that is not live: in spans, in idle heap pages, and how "
+        "scattered the idle pages are.",
         [({"kind": kind}, round(value, 6)) for kind, value in loss.items()]))
     sizes = [{**row, **debugfs.row_figures(row)} for row in snap.sizes]
     caches = [{**row, **debugfs.row_figures(row)} for row in snap.caches]

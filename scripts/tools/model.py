@@ -182,6 +182,11 @@ class Kspan:
         self.words = {self.value[f"KSPAN_OBJ_{name}"]: text
                       for name, text in STATE_WORDS.items()}
 
+    def forget(self):
+        """Read everything anew from here on."""
+        for method in (self.dynamic, self.class_of, self.span_at):
+            method.cache_clear()
+
     def read_struct(self, struct, addr):
         """The members of a structure that are numbers, and its bytes."""
         data = self.source.read(addr, self.sizes[struct])
