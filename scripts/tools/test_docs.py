@@ -56,6 +56,7 @@ def here(bench, moment, command):
     for tool in ("kspan-findleaks", "kspan-drgn"):
         command = command.replace(f"scripts/{tool} ",
                                   f"scripts/{tool} --core {bench.core} ")
+    command = command.replace("memory.svg", str(bench.folder / "memory.svg"))
     command = command.replace("kspan.ko", str(bench.module))
     return command.replace(DEBUGFS, str(root))
 
