@@ -65,6 +65,11 @@ def word(data, offset=0, size=8):
 class Span:
     """A span as it was when it was read."""
 
+    # There may be millions.
+    __slots__ = ("kspan", "addr", "base", "mem", "state", "magic", "sc", "kind",
+                 "live", "node", "nr_free", "bucket", "is_large", "region_pages",
+                 "class_nr", "objects", "pages", "size", "info")
+
     def __init__(self, kspan, addr, fields):
         self.kspan = kspan
         self.addr = addr
@@ -84,6 +89,7 @@ class Span:
             self.class_nr, self.objects = 0, 1
             self.pages = fields["nr_pages"]
             self.size = self.pages * PAGE
+            self.info = None
         else:
             info = kspan.class_of(self.sc)
             self.class_nr, self.objects = info["class"], fields["nr_objs"]
