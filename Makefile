@@ -28,8 +28,8 @@ kdir:
 	       "apt install linux-headers-$(KVER)) or give KDIR=" >&2; \
 	  exit 1; }
 
-.PHONY: demo check bench docs deb tarball release-check
-demo check bench docs deb tarball release-check:
+.PHONY: demo check bench docs deb rpm tarball release-check
+demo check bench docs deb rpm tarball release-check:
 	@scripts/$@.sh
 
 # LEG="name..." runs only these legs; scripts/test.sh --help lists them.
@@ -112,6 +112,7 @@ help:
 	@echo 'make install        install the module for the kernel that runs'
 	@echo 'make dkms-install   have DKMS build it for every kernel'
 	@echo 'make deb            Debian packages, in build/deb'
+	@echo 'make rpm            RPM packages, in build/rpm'
 	@echo 'make tarball        the source of a release, in build'
 	@echo 'make release-check  whether this is fit to be released'
 	@echo 'make clean          remove what was built'

@@ -6,7 +6,7 @@
 # setup.sh --package NAME... - the same for packages by name.
 # setup.sh --update - fetch the package lists.
 #
-# Groups: build demo uml qemu arm64 check fuzz bench tools port docs deb
+# Groups: build demo uml qemu arm64 check fuzz bench tools port docs deb range
 # screenshots; without a GROUP, all but the last.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
@@ -48,6 +48,10 @@ group_packages()
 		group_packages build
 		# promtool.sh unpacks what it needs itself.
 		echo gdb python3-drgn python3-matplotlib python3-numpy
+		;;
+	range)
+		echo gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu
+		echo gcc-s390x-linux-gnu clang lld llvm
 		;;
 	docs)
 		echo python3-sphinx python3-sphinx-rtd-theme perl
@@ -130,7 +134,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools port docs deb
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools port docs deb range
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

@@ -457,12 +457,22 @@ leg_tools_guest()
 }
 
 mkdir -p "$LOGS"
+leg_docs()
+{
+	watched docs "$LOGS/docs-run.log" "$SCRIPTS/docs.sh"
+}
+
+nr_leg=0
 for leg in "${legs[@]}"; do
 	begun=$(date +%s)
+	nr_leg=$((nr_leg + 1))
+	say "leg $nr_leg of ${#legs[@]}: $leg; $passed passed, $failed failed so far"
 	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
 	intree-*) run=(leg_intree "${leg#*-}") ;;
+	range) run=(leg_lines "$leg" "$SCRIPTS/range.sh") ;;
+	release) run=(leg_lines "$leg" "$SCRIPTS/release-check.sh") ;;
 	packages) run=(leg_lines "$leg" "$SCRIPTS/deb-test.sh") ;;
 	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
