@@ -4,7 +4,8 @@
 # port-test.sh [OPTIONS] [SET...] - move modules of the kernel itself to kspan and
 # use them in a guest with a stock kernel, first with check=1, then with check=2.
 #
-#   --kernel NAME   6.12 (the default) or 6.1
+#   --kernel NAME   6.12 (the default) or 6.1; others of kernels/stock.sh for the
+#                   set sample alone
 #   --mem SIZE      memory of the guest (1G)
 #   --timeout N     seconds until the guest is given up (900)
 #   --build         only build the sets
@@ -49,13 +50,21 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ ${#sets[@]} -gt 0 ] || sets=("${ALL[@]}")
+case $kernel in
+6.1 | 6.12) [ ${#sets[@]} -gt 0 ] || sets=("${ALL[@]}") ;;
+*) [ ${#sets[@]} -gt 0 ] || sets=(sample) ;;
+esac
 
 "$SCRIPTS/setup.sh" port
 kdir=$("$SCRIPTS/kernels/kernels.sh" headers "$kernel")
-source=$("$SCRIPTS/kernels/kernels.sh" source "$kernel")
-stock=$("$SCRIPTS/kernels/kernels.sh" modules "$kernel")
-release=$(basename "$(echo "$stock"/lib/modules/*)")
+source=
+stock=/nonexistent
+release=none
+if [ "${sets[*]}" != sample ]; then
+	source=$("$SCRIPTS/kernels/kernels.sh" source "$kernel")
+	stock=$("$SCRIPTS/kernels/kernels.sh" modules "$kernel")
+	release=$(basename "$(echo "$stock"/lib/modules/*)")
+fi
 dir=$logs/$kernel
 mkdir -p "$dir"
 
@@ -99,9 +108,30 @@ folder()
 	echo "$to"
 }
 
+# lost: a Makefile that throws the header away is found out.
+lost()
+{
+	local status=0
+
+	rm -rf "$dir/lost.from"
+	cp -r "$SCRIPTS/porting/sample" "$dir/lost.from"
+	# shellcheck disable=SC2016 # variables of make
+	echo 'KBUILD_CFLAGS := $(subst -include $(filter %kspan_slab.h,$(KBUILD_CFLAGS)),,$(KBUILD_CFLAGS))' \
+		>>"$dir/lost.from/Kbuild"
+	"$SCRIPTS/port" --kdir "$kdir" --kspan "$work" --out "$dir/lost" \
+		"$dir/lost.from" >"$dir/lost.port" 2>&1 || status=$?
+	if [ "$status" -eq 4 ] && grep -q 'still calls: .*kfree' "$dir/lost.port" &&
+		grep -q 'not been read for sample_table.o' "$dir/lost.port"; then
+		echo "ok a Makefile that throws the header away is found out"
+		return
+	fi
+	echo "FAIL scripts/port: $status for a Makefile that throws the header away"
+	return 1
+}
+
 build_sample()
 {
-	move sample sample "$SCRIPTS/porting/sample"
+	move sample sample "$SCRIPTS/porting/sample" && lost
 }
 
 build_wireguard()
@@ -134,8 +164,16 @@ build_overlay()
 
 build_bridge()
 {
+	local from
+
 	move bridge veth "$(folder veth drivers/net/veth.c)" || return
-	move bridge bridge "$source/net/bridge"
+	# include/trace/events/bridge.h includes ../../../net/bridge/br_private.h.
+	# Its netfilter/ makes modules of their own.
+	from=$(folder bridge net/bridge)
+	mkdir -p "$from/net" "$from/a/b/c"
+	mv "$from/bridge" "$from/net/"
+	echo "obj-m := net/bridge/" >"$from/Kbuild"
+	move bridge bridge "$from" "KCFLAGS=-I$from/a/b/c" CONFIG_NETFILTER=
 }
 
 # --- what the guest needs besides -------------------------------------------------
@@ -197,7 +235,7 @@ images()
 	rm -f "$1/squash" "$1/ext2"
 	mksquashfs "$files" "$1/squash" -quiet -no-progress -comp gzip >/dev/null
 	truncate -s 48M "$1/ext2"
-	mke2fs -q -F -t ext2 -d "$files" "$1/ext2"
+	mke2fs -q -F -t ext2 -b 4096 -d "$files" "$1/ext2"
 }
 
 build_tree()

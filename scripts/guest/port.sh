@@ -30,6 +30,8 @@ load_set()
 {
 	stock "/sets/$1/needs"
 	while read -r load_file; do
+		# Another set may have loaded the stock one.
+		rmmod "${load_file%.ko}" 2>/dev/null
 		insmod "/sets/$1/$load_file" || return
 	done <"/sets/$1/order"
 }
@@ -176,7 +178,10 @@ inside()
 copy()
 {
 	rm -f /tmp/received
-	inside "$2" timeout 60 nc -l -p 4000 >/tmp/received &
+	# An input that ends would make the listener close the connection.
+	[ -e /tmp/never ] || mkfifo /tmp/never
+	exec 8<>/tmp/never
+	inside "$2" timeout 60 nc -l -p 4000 <&8 >/tmp/received &
 	copy_listener=$!
 	sleep 1
 	inside "$1" nc -w 20 "$3" 4000 </images/squash
@@ -412,21 +417,24 @@ fail_wireguard()
 	stacks_fail wireguard
 	check "$when: load in the end" \
 		until_it_works insmod /sets/wireguard/wireguard.ko
+	# One of the load; later the log may not have it any more.
+	fail_one=$(dmesg | sed -n 's/.*fail=\(stack:wireguard:[0-9a-f]*\): .*/\1/p' |
+		head -n 1)
 	check "$when: use in the end" until_it_works try_wireguard
 	fail_nr=$(nr_failed_stacks)
 	info "$when: $fail_nr call stacks have failed"
 	check "$when: more than 10 have" not_above 10 "$fail_nr"
-	fail_one=$(dmesg | sed -n 's/.*fail=\(stack:wireguard:[0-9a-f]*\): .*/\1/p' |
-		head -n 1)
 	echo off >/sys/module/kspan/parameters/fail
 	check "$when: unload" unload wireguard
+	dmesg -c >/dev/null
 	echo "$fail_one" >/sys/module/kspan/parameters/fail
-	check "$when: the first failure once more" \
-		fails insmod /sets/wireguard/wireguard.ko
+	# The module may or may not go on without what it has asked for.
+	insmod /sets/wireguard/wireguard.ko 2>/dev/null
+	check "$when: one failure once more" log_has "fail=$fail_one: "
 	check "$when: and only that one" is 1 nr_failed_stacks
-	check "$when: then it loads" insmod /sets/wireguard/wireguard.ko
 	echo off >/sys/module/kspan/parameters/fail
-	check "$when: unload again" unload wireguard
+	[ ! -e /sys/module/wireguard ] ||
+		check "$when: unload again" unload wireguard
 }
 
 # --- each of them -----------------------------------------------------------------
