@@ -159,7 +159,12 @@ build_loop()
 
 build_overlay()
 {
-	move overlay overlay "$source/fs/overlayfs"
+	local from
+
+	# It includes ../internal.h.
+	from=$(folder overlay fs/overlayfs fs/internal.h)
+	echo "obj-m := overlayfs/" >"$from/Kbuild"
+	move overlay overlay "$from"
 }
 
 build_bridge()

@@ -141,15 +141,34 @@ static void settle(void)
 	kspan_deferred_flush();
 }
 
-static void end_heap(struct kspan_heap *h)
+/* What the client has left, by class: the size often tells what it is. */
+static void report_left(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
+	u64 nmalloc, nfree;
+	unsigned int i;
 
-	mutex_lock(&heaps_mutex);
 	kspan_client_heap_read(h, &stats);
-	if (stats.objects)
-		pr_warn("heap %s destroyed with %llu live objects, %llu bytes; their memory is kept\n",
-			h->name, stats.objects, stats.bytes);
+	if (!stats.objects)
+		return;
+	pr_warn("heap %s destroyed with %llu live objects, %llu bytes; their memory is kept\n",
+		h->name, stats.objects, stats.bytes);
+	for (i = 1; i < ARRAY_SIZE(h->class); i++) {
+		kspan_cache_count(h->class[i].sc, &nmalloc, &nfree);
+		if (nmalloc != nfree)
+			pr_warn("  class %u: %llu objects of %u bytes\n", i,
+				nmalloc - nfree, h->class[i].info.size);
+	}
+	if (atomic_long_read(&h->class[0].nr_large))
+		pr_warn("  large: %ld objects, %lld bytes\n",
+			atomic_long_read(&h->class[0].nr_large),
+			atomic64_read(&h->class[0].large_bytes));
+}
+
+static void end_heap(struct kspan_heap *h)
+{
+	mutex_lock(&heaps_mutex);
+	report_left(h);
 	h->destroyed = true;
 	try_to_free(h);
 	mutex_unlock(&heaps_mutex);
