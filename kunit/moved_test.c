@@ -16,6 +16,8 @@
 #include "api/moved_fail.h"
 #include "kunit_support.h"
 
+#ifdef CONFIG_MODULES
+
 /* A module that owns nothing; only its address and its name are used. */
 static struct module client = { .name = "moved_client" };
 static struct kspan_moved m = { .owner = &client };
@@ -401,5 +403,19 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fails_once_a_stack),
 	{}
 };
+
+#else
+
+static void only_modules_are_moved(struct kunit *test)
+{
+	kunit_skip(test, "this kernel has no modules");
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(only_modules_are_moved),
+	{}
+};
+
+#endif /* CONFIG_MODULES */
 
 KSPAN_TEST_SUITE(moved, cases);

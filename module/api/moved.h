@@ -70,8 +70,19 @@ void kspan_moved_end_heap(struct module *owner);
 
 /* moved.c */
 void kspan_moved_detach(struct module *owner);
+#ifdef CONFIG_MODULES
 int kspan_moved_init(void);
 void kspan_moved_exit(void);
+#else
+static inline int kspan_moved_init(void)
+{
+	return 0;
+}
+
+static inline void kspan_moved_exit(void)
+{
+}
+#endif
 
 /* moved_alloc.c */
 void *kspan_moved_object(struct kspan_moved *m, struct kspan_heap *h,

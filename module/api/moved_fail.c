@@ -110,12 +110,20 @@ static bool is_due(u32 hash, u32 raw)
 	return due;
 }
 
+/* Whether an address is code of kspan itself; never where that is built in. */
+static bool is_own(unsigned long addr)
+{
+	const struct module *own = THIS_MODULE;
+
+	return own && within_module(addr, own);
+}
+
 /* The stack of whoever called kspan.  Return: the number of its entries. */
 static unsigned int save_stack(unsigned long *entries)
 {
 	unsigned int nr = stack_trace_save(entries, DEPTH, 1), skip = 0;
 
-	while (skip < nr && within_module(entries[skip], THIS_MODULE))
+	while (skip < nr && is_own(entries[skip]))
 		skip++;
 	memmove(entries, entries + skip, (nr - skip) * sizeof(*entries));
 	return nr - skip;

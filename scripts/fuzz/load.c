@@ -6,7 +6,6 @@
 #include <string.h>
 #include <linux/module.h>
 
-#include "api/moved.h"
 #include "load.h"
 #include "show/debugfs.h"
 #include "show/verify.h"
@@ -46,15 +45,6 @@ void fuzz_verify(bool spoilt)
 }
 
 /* There is no debugfs here. */
-int kspan_moved_init(void)
-{
-	return 0;
-}
-
-void kspan_moved_exit(void)
-{
-}
-
 void kspan_debugfs_init(void)
 {
 }
