@@ -129,9 +129,59 @@ lost()
 	return 1
 }
 
+# hazards: the report names every kind of place.
+hazards()
+{
+	local from=$dir/hazards.from text
+
+	rm -rf "$from"
+	mkdir -p "$from"
+	echo "obj-m := hazards.o" >"$from/Kbuild"
+	cat >"$from/hazards.c" <<-'END'
+	static const struct file_operations fops = {
+		.release = seq_release_private,
+	};
+	static struct dst_ops ops = { .kmem_cachep = NULL, };
+	void hazards(struct urb *urb, void *p)
+	{
+		sg_init_one(&sg, p, 8);
+		sg_set_buf(&sg, p, 8);
+		page = virt_to_page(p);
+		list_lru_add_obj(&lru, p);
+		skb = build_skb(p, 0);
+		urb->transfer_flags |= URB_FREE_BUFFER;
+		ops.kmem_cachep = cache;
+		p = vmalloc(8);
+		p = kmalloc(8, GFP_KERNEL_ACCOUNT);
+		p = devm_kmalloc(dev, 8, GFP_KERNEL);
+	}
+	END
+	"$SCRIPTS/port" --out "$dir/hazards" --report "$from" >"$dir/hazards.port" ||
+		return
+	while read -r text; do
+		grep -qF "hazards.c:$text" "$dir/hazards.port" && continue
+		echo "FAIL the report has no line hazards.c:$text"
+		return 1
+	done <<-'END'
+	2: seq_release_private()
+	4: a value for .kmem_cachep
+	7: sg_init_one()
+	8: sg_set_buf()
+	9: virt_to_page()
+	10: list_lru_add_obj()
+	11: build_skb()
+	12: URB_FREE_BUFFER
+	13: a value for .kmem_cachep
+	14: vmalloc()
+	15: GFP_KERNEL_ACCOUNT
+	16: devm_kmalloc()
+	END
+	echo "ok the report names each kind of place"
+}
+
 build_sample()
 {
-	move sample sample "$SCRIPTS/porting/sample" && lost
+	hazards && move sample sample "$SCRIPTS/porting/sample" && lost
 }
 
 build_wireguard()

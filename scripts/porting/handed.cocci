@@ -3,7 +3,7 @@
 // other code allocates from.
 virtual report
 
-@field@
+@stored@
 expression e, x;
 identifier f =~ "^(kmem_cachep|driver_override|transfer_flags)$";
 position p;
@@ -16,7 +16,7 @@ position p;
  e->f@p |= URB_FREE_BUFFER
 )
 
-@init@
+@filled@
 identifier f =~ "^kmem_cachep$";
 identifier s, v;
 expression x;
@@ -24,29 +24,29 @@ position p;
 @@
  struct s v = { .f@p = x, };
 
-@duplicate@
+@copied@
 expression e;
-identifier f =~ "^(source|driver_override|name)$";
+identifier f =~ "^(source|driver_override)$";
 identifier g =~ "^(kstrdup|kasprintf|kstrndup|kmemdup_nul|kmalloc|kzalloc)$";
 position p;
 @@
  e->f@p = g(...)
 
-@released@
+@gone@
 identifier f =~ "^(seq_release_private|kfree_link|simple_attr_release)$";
 position p;
 @@
  f@p
 
-@given@
+@passed@
 identifier f =~ "^(build_skb|__build_skb|napi_build_skb|slab_build_skb|crypto_spawn_alg_free|kobject_set_name_vargs|of_add_property|platform_device_put|posix_acl_release|kfree_skb_partial)$";
 position p;
 @@
  f@p(...)
 
 @script:python@
-f << field.f;
-p << field.p;
+f << stored.f;
+p << stored.p;
 @@
 if f != "transfer_flags":
     print(f"{p[0].file}:{p[0].line}: a value for .{f}, which the kernel frees or allocates from")
@@ -54,27 +54,27 @@ else:
     print(f"{p[0].file}:{p[0].line}: URB_FREE_BUFFER")
 
 @script:python@
-f << init.f;
-p << init.p;
+f << filled.f;
+p << filled.p;
 @@
 print(f"{p[0].file}:{p[0].line}: a value for .{f}, which the kernel allocates from")
 
 @script:python@
-f << duplicate.f;
-g << duplicate.g;
-p << duplicate.p;
+f << copied.f;
+g << copied.g;
+p << copied.p;
 @@
 print(f"{p[0].file}:{p[0].line}: {g}() for ->{f}: who frees it?")
 
 @script:python@
-f << released.f;
-p << released.p;
+f << gone.f;
+p << gone.p;
 @@
 if f == "seq_release_private":
     print(f"{p[0].file}:{p[0].line}: {f}(), which frees ->private by kfree()")
 
 @script:python@
-f << given.f;
-p << given.p;
+f << passed.f;
+p << passed.p;
 @@
 print(f"{p[0].file}:{p[0].line}: {f}()")
