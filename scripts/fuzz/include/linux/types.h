@@ -114,6 +114,7 @@ struct rcu_head {
 #define barrier()		asm volatile("" : : : "memory")
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_wmb()		barrier()
+#define smp_rmb()		barrier()
 #define smp_store_release(ptr, val) WRITE_ONCE(*(ptr), val)
 #define smp_load_acquire(ptr)	READ_ONCE(*(ptr))
 #define OPTIMIZER_HIDE_VAR(x)	asm("" : "=r" (x) : "0" (x))
