@@ -69,6 +69,8 @@ enum levels {
 	X(client_heap, ANY)		\
 	X(moved, ANY)			\
 	X(aligned, ANY)			\
+	X(trace, ANY)			\
+	X(callsites, ANY)		\
 	X(badfree, ANY)			\
 	X(context, ANY)			\
 	X(nmi, ANY)			\

@@ -10,6 +10,7 @@
 #include <linux/printk.h>
 
 #include "api/alloc.h"
+#include "api/callsites.h"
 #include "api/client_heap.h"
 #include "api/deferred.h"
 #include "api/moved.h"
@@ -28,6 +29,7 @@
 #include "reclaim/scavenge.h"
 #include "reclaim/shrink.h"
 #include "show/debugfs.h"
+#include "show/leaver.h"
 #include "show/stats.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -94,6 +96,10 @@
  * from vmalloc(), or a run of the page heap when the caller cannot sleep.
  * Freed large objects are cached for reuse.
  *
+ * While somebody watches, that is with a tracepoint or the accounting by call site
+ * switched on, static keys take the public functions off their fast paths, and
+ * each object is told of when it comes and when it goes.  See api/watch.h.
+ *
  * kspan knows which memory is still zero, because the kernel zeroed it and
  * nobody has used it since: heap pages by a bit, free objects by the state
  * ZEROED.  Such memory is not zeroed again.
@@ -116,6 +122,8 @@
  *    ``caches_mutex`` (moved_cache.c) protect the lists of what modules have that
  *    use kspan_slab.h; heaps and named caches begin and end inside them.
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
+ *    ``callsites_mutex`` (callsites.c), a mutex, serialises who switches the
+ *    accounting by call site, reads it or names its places.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
  *    each CPU; cpus_read_lock() is taken inside it.
  *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
@@ -167,6 +175,9 @@
  *   published with release semantics and never become NULL.  A span descriptor
  *   and its state bytes are reused only after an RCU grace period, and the map's
  *   window, when a larger one has replaced it, is freed after one.
+ * - The table of call sites is found with preemption off and freed after a grace
+ *   period.  Its entries are taken by compare-and-exchange.  The tag of an object
+ *   changes by exchange, so that whoever frees it, one counts the free.
  * - Counters for the statistics, and hints, are written by their owner or under
  *   their lock with WRITE_ONCE(), and read with READ_ONCE().  See counters.h.
  *
@@ -231,6 +242,7 @@ static const struct part parts[] = {
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },
+	{ "modules that go", kspan_leaver_init, kspan_leaver_exit },
 };
 
 static void end_parts(unsigned int nr)
@@ -265,6 +277,7 @@ static int __init kspan_init(void)
 static void __exit kspan_exit(void)
 {
 	kspan_debugfs_exit();
+	kspan_callsites_end();
 	kspan_rcu_barrier();
 	kspan_deferred_exit();
 	report_live();

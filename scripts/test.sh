@@ -474,7 +474,8 @@ for leg in "${legs[@]}"; do
 	range) run=(leg_lines "$leg" "$SCRIPTS/range.sh") ;;
 	release) run=(leg_lines "$leg" "$SCRIPTS/release-check.sh") ;;
 	packages) run=(leg_lines "$leg" "$SCRIPTS/deb-test.sh") ;;
-	torture-* | faults-* | short-*) run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
+	torture-* | faults-* | short-* | trace-*)
+		run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
 	port-*)
 		run=(leg_lines "$leg" "$SCRIPTS/port-test.sh"

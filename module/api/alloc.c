@@ -14,6 +14,7 @@
  *	    alloc_in_irq()		softirq or hardirq: their own caches
  *	    alloc_special()		special flags, or memory must be zero
  *	      alloc_special_swap()	as alloc_swap() and alloc_in_irq()
+ *	  alloc_watched()		somebody watches: tells them
  *	kspan_zalloc()
  *	  alloc_special()
  *
@@ -31,6 +32,7 @@
 
 #include <linux/errno.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/jump_label.h>
 #include <linux/kspan.h>
 #include <linux/log2.h>
@@ -40,8 +42,10 @@
 #include <linux/string.h>
 
 #include "api/alloc.h"
+#include "api/free.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "base/node.h"
 #include "cache/cache.h"
@@ -56,12 +60,6 @@
 
 /* Alignment that spans have and classes therefore can give. */
 #define CLASS_ALIGN_MAX	KSPAN_PAGE_SIZE
-
-/*
- * The kernel's own key is laid out for the kernel's default; kspan's leaves
- * the fast path a straight line either way.
- */
-DEFINE_STATIC_KEY_FALSE(kspan_alloc_init_key);
 
 static __always_inline unsigned int index_of(size_t size)
 {
@@ -133,7 +131,7 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 	ptr = alloc_any(size, align, gfp, kspan_bound_node(node), tops);
 	if (!ptr || kspan_is_on_node(ptr, size, node))
 		return ptr;
-	kspan_free(ptr);
+	kspan_free_on(ptr);
 	kspan_report_fail(size, gfp, -ENOMEM);
 	return NULL;
 }
@@ -262,23 +260,55 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 	return alloc_special_swap(size, gfp, top, tops);
 }
 
-static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
-					 unsigned int tops)
+/* Requests without special flags, where memory need not be zero. */
+static __always_inline void *alloc_common(size_t size, gfp_t gfp,
+					  unsigned int tops)
 {
-	unsigned long top;
+	unsigned long top = fast_index(size, tops);
 	void *ptr;
 	u8 was;
 
-	kspan_check_context(gfp);
-	if (static_branch_unlikely(&kspan_alloc_init_key) ||
-	    unlikely(gfp & KSPAN_GFP_SPECIAL))
-		return alloc_special(size, gfp, tops);
-	top = fast_index(size, tops);
 	if (unlikely(!kspan_in_task()))
 		return alloc_in_irq(size, gfp, top, tops);
 	if (likely(alloc_fast(top, &ptr, &was)))
 		return ptr;
 	return alloc_swap(size, gfp, top, tops);
+}
+
+/* An object that the caller tells the watchers of, if there are any. */
+static __always_inline void *alloc_unwatched(size_t size, gfp_t gfp,
+					     unsigned int tops)
+{
+	kspan_check_context(gfp);
+	if ((static_branch_unlikely(&kspan_alloc_key) ||
+	     unlikely(gfp & KSPAN_GFP_SPECIAL)) &&
+	    (gfp & KSPAN_GFP_SPECIAL || kspan_want_zero(gfp)))
+		return alloc_special(size, gfp, tops);
+	return alloc_common(size, gfp, tops);
+}
+
+/* alloc_plain() while somebody watches. */
+static noinline void *alloc_watched(size_t size, gfp_t gfp, unsigned int tops,
+				    unsigned long ip)
+{
+	void *ptr = alloc_unwatched(size, gfp, tops);
+
+	kspan_watch_alloc(ptr, size, gfp, NUMA_NO_NODE, ip);
+	return ptr;
+}
+
+/* The address read in here is that to which the public function returns. */
+static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
+					 unsigned int tops)
+{
+	kspan_check_context(gfp);
+	if (static_branch_unlikely(&kspan_alloc_key) ||
+	    unlikely(gfp & KSPAN_GFP_SPECIAL)) {
+		if (kspan_is_watched())
+			return alloc_watched(size, gfp, tops, _RET_IP_);
+		return alloc_special(size, gfp, tops);
+	}
+	return alloc_common(size, gfp, tops);
 }
 
 /**
@@ -330,26 +360,44 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
 void *kspan_zalloc(size_t size, gfp_t gfp)
 {
 	kspan_check_context(gfp);
+	if (kspan_is_watched())
+		return kspan_alloc_watched(size, gfp | __GFP_ZERO, NUMA_NO_NODE,
+					   false, _RET_IP_);
 	return kspan_sanitize_alloc(alloc_special(size, gfp | __GFP_ZERO, PTR_INDEX),
 				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);
 
+/* Whether any node will do, or there is but one. */
+static bool is_any_node(int node)
+{
+	return node == NUMA_NO_NODE ||
+	       (kspan_nr_nodes == 1 && node == kspan_first_node);
+}
+
 /**
- * kspan_alloc_kind - allocate by kind and node
+ * kspan_alloc_watched - allocate, and tell the watchers
  * @size: bytes
  * @gfp: as for kmalloc()
  * @node: preferred node, or NUMA_NO_NODE
  * @data: whether the object will hold no pointers
+ * @ip: where the client called
  *
  * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
  * Return: as kspan_alloc().
  */
-void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
+void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
+			  unsigned long ip)
 {
-	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node,
-					       data ? DATA_INDEX : PTR_INDEX),
-				    size, gfp);
+	unsigned int tops = data ? DATA_INDEX : PTR_INDEX;
+	void *ptr;
+
+	if (is_any_node(node))
+		ptr = alloc_unwatched(size, gfp, tops);
+	else
+		ptr = alloc_slow(size, 0, gfp, node, tops);
+	kspan_watch_alloc(ptr, size, gfp, node, ip);
+	return kspan_sanitize_alloc(ptr, size, gfp);
 }
 
 /**
@@ -363,11 +411,13 @@ void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data)
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
-	if (node == NUMA_NO_NODE ||
-	    (kspan_nr_nodes == 1 && node == kspan_first_node))
+	if (kspan_is_watched())
+		return kspan_alloc_watched(size, gfp, node, false, _RET_IP_);
+	if (is_any_node(node))
 		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_INDEX),
 					    size, gfp);
-	return kspan_alloc_kind(size, gfp, node, false);
+	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node, PTR_INDEX),
+				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
 
@@ -382,7 +432,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc_node);
  */
 void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
 {
-	return kspan_alloc_node(size, gfp | __GFP_ZERO, node);
+	return kspan_alloc_node_for(size, gfp | __GFP_ZERO, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc_node);
 
@@ -413,10 +463,20 @@ static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	natural = kspan_size_to_class(size);
 	for (class = natural; kspan_classes[class].size & (align - 1);)
 		class++;
-	ptr = alloc_plain(kspan_classes[class].size, gfp, PTR_INDEX);
+	ptr = alloc_unwatched(kspan_classes[class].size, gfp, PTR_INDEX);
 	if (ptr && class != natural)
 		mark_aligned(ptr);
 	return ptr;
+}
+
+/* kspan_alloc_aligned() while somebody watches. */
+static noinline void *alloc_aligned_watched(size_t size, size_t align, gfp_t gfp,
+					    unsigned long ip)
+{
+	void *ptr = alloc_aligned(size, align, gfp);
+
+	kspan_watch_alloc(ptr, size, gfp, NUMA_NO_NODE, ip);
+	return kspan_sanitize_alloc(ptr, size, gfp);
 }
 
 /**
@@ -434,6 +494,8 @@ static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
  */
 void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
+	if (kspan_is_watched())
+		return alloc_aligned_watched(size, align, gfp, _RET_IP_);
 	return kspan_sanitize_alloc(alloc_aligned(size, align, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
@@ -462,5 +524,5 @@ EXPORT_SYMBOL_GPL(kspan_size_roundup);
 void kspan_alloc_init(void)
 {
 	if (want_init_on_alloc(0))
-		static_branch_enable(&kspan_alloc_init_key);
+		static_branch_inc(&kspan_alloc_key);
 }

@@ -6,17 +6,12 @@
 #define KSPAN_ALLOC_H
 
 #include <linux/gfp.h>
-#include <linux/jump_label.h>
 #include <linux/types.h>
-
-/* Whether every object is zeroed; see alloc.c. */
-DECLARE_STATIC_KEY_FALSE(kspan_alloc_init_key);
 
 void kspan_alloc_init(void);
 int kspan_bound_node(int node);
 void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			bool zero);
 void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zero);
-void *kspan_alloc_kind(size_t size, gfp_t gfp, int node, bool data);
 
 #endif /* KSPAN_ALLOC_H */

@@ -4,14 +4,17 @@
  */
 #include <linux/compiler.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/numa.h>
 #include <linux/preempt.h>
 #include <linux/sched/mm.h>
 
 #include "api/alloc.h"
+#include "api/callsites.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "cache/tiny.h"
 #include "span/redzone.h"
@@ -38,6 +41,15 @@ static void *alloc_part(size_t size, gfp_t gfp)
 	return ptr;
 }
 
+/* kspan_alloc_tiny() while somebody watches. */
+static noinline void *alloc_tiny_watched(size_t size, gfp_t gfp, unsigned long ip)
+{
+	void *ptr = alloc_part(size, gfp);
+
+	kspan_watch_alloc(ptr, size, gfp, NUMA_NO_NODE, ip);
+	return kspan_sanitize_alloc(ptr, size, gfp);
+}
+
 /**
  * kspan_alloc_tiny - allocate a few bytes
  * @size: bytes; from 16 on the same as kspan_alloc_data()
@@ -53,17 +65,19 @@ static void *alloc_part(size_t size, gfp_t gfp)
 void *kspan_alloc_tiny(size_t size, gfp_t gfp)
 {
 	/*
-	 * With check=2 it has a slot of its own, for its redzone.  A block may
-	 * be any node's.
+	 * With check=2 it has a slot of its own, for its redzone, and so it has
+	 * for its tag while call sites are accounted.  A block may be any node's.
 	 */
 	if (size >= KSPAN_TINY_MAX || kspan_redzone_on() ||
-	    (gfp & __GFP_THISNODE))
-		return kspan_alloc_data(size, gfp);
+	    kspan_callsites_are_on() || (gfp & __GFP_THISNODE))
+		return kspan_alloc_data_for(size, gfp, _RET_IP_);
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
 		return NULL;
 	kspan_check_context(gfp);
+	if (kspan_is_watched())
+		return alloc_tiny_watched(size, gfp, _RET_IP_);
 	return kspan_sanitize_alloc(alloc_part(size, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_tiny);

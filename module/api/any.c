@@ -9,12 +9,14 @@
  * around it.  An object stays with the allocator it is from.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "api/watch.h"
 #include "base/compat.h"
 #include "span/arena.h"
 
@@ -54,7 +56,7 @@ void kspan_free_any(const void *ptr)
 	if (ZERO_OR_NULL_PTR(ptr))
 		return;
 	if (kspan_contains(ptr))
-		kspan_free(ptr);
+		kspan_free_for(ptr, _RET_IP_);
 	else
 		kvfree(ptr);
 }
@@ -110,7 +112,7 @@ EXPORT_SYMBOL_GPL(kspan_size_any);
 void *kspan_realloc_any(const void *ptr, size_t new_size, gfp_t gfp)
 {
 	if (ZERO_OR_NULL_PTR(ptr) || kspan_contains(ptr))
-		return kspan_realloc(ptr, new_size, gfp);
+		return kspan_realloc_for(ptr, new_size, gfp, _RET_IP_);
 	if (!new_size) {
 		kvfree(ptr);
 		return ZERO_SIZE_PTR;

@@ -3,8 +3,11 @@
  * Arrays: a product that overflows gives NULL.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/overflow.h>
+
+#include "api/watch.h"
 
 /**
  * kspan_alloc_array - allocate an array
@@ -21,7 +24,7 @@ void *kspan_alloc_array(size_t n, size_t size, gfp_t gfp)
 
 	if (unlikely(check_mul_overflow(n, size, &bytes)))
 		return NULL;
-	return kspan_alloc(bytes, gfp);
+	return kspan_alloc_for(bytes, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_array);
 
@@ -40,7 +43,7 @@ void *kspan_calloc(size_t n, size_t size, gfp_t gfp)
 
 	if (unlikely(check_mul_overflow(n, size, &bytes)))
 		return NULL;
-	return kspan_zalloc(bytes, gfp);
+	return kspan_zalloc_for(bytes, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_calloc);
 
@@ -60,7 +63,7 @@ void *kspan_alloc_array_node(size_t n, size_t size, gfp_t gfp, int node)
 
 	if (unlikely(check_mul_overflow(n, size, &bytes)))
 		return NULL;
-	return kspan_alloc_node(bytes, gfp, node);
+	return kspan_alloc_node_for(bytes, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_array_node);
 
@@ -76,7 +79,11 @@ EXPORT_SYMBOL_GPL(kspan_alloc_array_node);
  */
 void *kspan_calloc_node(size_t n, size_t size, gfp_t gfp, int node)
 {
-	return kspan_alloc_array_node(n, size, gfp | __GFP_ZERO, node);
+	size_t bytes;
+
+	if (unlikely(check_mul_overflow(n, size, &bytes)))
+		return NULL;
+	return kspan_alloc_node_for(bytes, gfp | __GFP_ZERO, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_calloc_node);
 
@@ -97,6 +104,6 @@ void *kspan_realloc_array(void *ptr, size_t n, size_t size, gfp_t gfp)
 
 	if (unlikely(check_mul_overflow(n, size, &bytes)))
 		return NULL;
-	return kspan_realloc(ptr, bytes, gfp);
+	return kspan_realloc_for(ptr, bytes, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_realloc_array);

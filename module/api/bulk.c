@@ -4,6 +4,7 @@
  * steps between that single calls repeat.  kspan_free_bulk() is in free.c.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
@@ -11,6 +12,7 @@
 #include "api/alloc.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "cache/cache.h"
 #include "span/redzone.h"
@@ -71,6 +73,22 @@ static size_t alloc_each(size_t size, gfp_t gfp, size_t n, void **objs)
 	return done;
 }
 
+/* kspan_alloc_bulk() while somebody watches. */
+static noinline size_t alloc_bulk_watched(size_t size, gfp_t gfp, size_t n,
+					  void **objs, unsigned long ip)
+{
+	size_t done;
+
+	for (done = 0; done < n; done++) {
+		objs[done] = kspan_alloc_for(size, gfp, ip);
+		if (unlikely(!objs[done])) {
+			kspan_free_bulk_for(done, objs, ip);
+			return 0;
+		}
+	}
+	return n;
+}
+
 /**
  * kspan_alloc_bulk - allocate several objects of one size
  * @size: bytes of an object
@@ -87,6 +105,8 @@ size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return 0;
+	if (kspan_is_watched())
+		return alloc_bulk_watched(size, gfp, n, objs, _RET_IP_);
 	if (size && size <= KSPAN_SMALL_MAX && !(gfp & __GFP_THISNODE) &&
 	    !kspan_redzone_on())
 		done = alloc_small_bulk(size, gfp, n, objs);

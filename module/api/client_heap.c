@@ -11,9 +11,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/jiffies.h>
 #include <linux/kspan.h>
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
@@ -23,7 +25,9 @@
 #include "api/client_heap.h"
 #include "api/deferred.h"
 #include "api/free.h"
+#include "api/watch.h"
 #include "base/meta.h"
+#include "base/symbol.h"
 #include "cache/cache.h"
 #include "reclaim/drain.h"
 #include "span/arena.h"
@@ -125,6 +129,8 @@ struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 		free_destroyed();
 		h = make_heap(name);
 		if (h)
+			kspan_symbol_module_of(h->module, _RET_IP_);
+		if (h)
 			list_add_tail(&h->list, &heaps);
 		mutex_unlock(&heaps_mutex);
 	}
@@ -193,18 +199,18 @@ void kspan_heap_destroy(struct kspan_heap *h)
 EXPORT_SYMBOL_GPL(kspan_heap_destroy);
 
 /* Free the object at an address if it is live.  Return: whether it was. */
-static bool free_left(unsigned long addr)
+static bool free_left(unsigned long addr, unsigned long ip)
 {
 	void *ptr = (void *)addr;
 
 	if (!kspan_owns(ptr))
 		return false;
-	kspan_free(ptr);
+	kspan_free_for(ptr, ip);
 	return true;
 }
 
 /* Free what is live of a span.  Return: how many objects. */
-static size_t free_span(struct kspan_heap *h, unsigned long page)
+static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long ip)
 {
 	unsigned int i, nr, sc;
 	unsigned long base = 0, size = 0;
@@ -223,7 +229,7 @@ static size_t free_span(struct kspan_heap *h, unsigned long page)
 	preempt_enable();
 	/* It stays the heap's for as long as one of its objects lives. */
 	for (i = 0; base && i < nr; i++)
-		freed += free_left(base + i * size);
+		freed += free_left(base + i * size, ip);
 	cond_resched();
 	return freed;
 }
@@ -248,7 +254,8 @@ size_t kspan_heap_destroy_all(struct kspan_heap *h)
 	settle();
 	while (kspan_arena_frame(&addr)) {
 		for (i = 0; i < KSPAN_FRAME_PAGES; i++)
-			freed += free_span(h, addr + (i << KSPAN_PAGE_SHIFT));
+			freed += free_span(h, addr + (i << KSPAN_PAGE_SHIFT),
+					   _RET_IP_);
 		if (addr > ULONG_MAX - KSPAN_FRAME_SIZE)
 			break;
 		addr += KSPAN_FRAME_SIZE;
@@ -337,6 +344,30 @@ void kspan_client_heap_walk(kspan_client_heap_fn fn, void *arg)
 	mutex_lock(&heaps_mutex);
 	list_for_each_entry(h, &heaps, list)
 		fn(h, arg);
+	mutex_unlock(&heaps_mutex);
+}
+
+/**
+ * kspan_client_heap_left - report the heaps that a module leaves behind
+ * @mod: the module, which goes
+ *
+ * Context: A module notifier.
+ */
+void kspan_client_heap_left(const struct module *mod)
+{
+	struct kspan_heap_stats stats;
+	struct kspan_heap *h;
+
+	mutex_lock(&heaps_mutex);
+	list_for_each_entry(h, &heaps, list) {
+		if (h->destroyed || strcmp(h->module, mod->name))
+			continue;
+		/* Another one of the same name has nothing to do with it. */
+		*h->module = '\0';
+		kspan_client_heap_read(h, &stats);
+		pr_warn("module %s left %llu objects (%llu bytes) in heap %s\n",
+			mod->name, stats.objects, stats.bytes, h->name);
+	}
 	mutex_unlock(&heaps_mutex);
 }
 

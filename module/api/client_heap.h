@@ -7,9 +7,12 @@
 
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/types.h>
 
 #include "base/spanclass.h"
+
+struct module;
 
 /**
  * struct kspan_heap - a client's heap
@@ -20,6 +23,7 @@
  *	heaps_mutex
  * @peak: most live bytes that were seen
  * @sampled: jiffies when they were last looked at for @peak
+ * @module: the module that made it, or ""; under heaps_mutex
  * @name: as given; set once
  */
 struct kspan_heap {
@@ -28,6 +32,7 @@ struct kspan_heap {
 	bool destroyed;
 	atomic64_t peak;
 	unsigned long sampled;
+	char module[MODULE_NAME_LEN];
 	char name[];
 };
 
@@ -56,6 +61,7 @@ void kspan_client_heap_sample(struct kspan_heap *h);
 struct kspan_heap *kspan_client_heap_of(const void *ptr);
 void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
 				   int node);
+void kspan_client_heap_left(const struct module *mod);
 int kspan_client_heap_init(void);
 void kspan_client_heap_exit(void);
 

@@ -4,6 +4,7 @@
  * index of the heap's own tops for the size class.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/numa.h>
 #include <linux/preempt.h>
@@ -12,6 +13,7 @@
 #include "api/client_heap.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "base/kasan.h"
 #include "cache/cache.h"
@@ -75,6 +77,32 @@ static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return ptr;
 }
 
+/* alloc_plain() while somebody watches. */
+static noinline void *alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp,
+				    unsigned long ip)
+{
+	void *ptr = alloc_slow(h, size, gfp);
+
+	kspan_watch_alloc(ptr, size, gfp, NUMA_NO_NODE, ip);
+	return ptr;
+}
+
+/**
+ * kspan_heap_alloc_watched - kspan_heap_alloc() while somebody watches
+ * @h: the heap
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ * @ip: where the client called
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: as kspan_heap_alloc().
+ */
+void *kspan_heap_alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp,
+			       unsigned long ip)
+{
+	return kspan_sanitize_alloc(alloc_watched(h, size, gfp, ip), size, gfp);
+}
+
 static __always_inline void *alloc_plain(struct kspan_heap *h, size_t size,
 					 gfp_t gfp)
 {
@@ -83,10 +111,13 @@ static __always_inline void *alloc_plain(struct kspan_heap *h, size_t size,
 	u8 was;
 
 	kspan_check_context(gfp);
-	if (static_branch_unlikely(&kspan_alloc_init_key) ||
+	if (static_branch_unlikely(&kspan_alloc_key) ||
 	    unlikely(gfp & KSPAN_GFP_SPECIAL) || unlikely(!kspan_in_task()) ||
-	    unlikely(size - 1 >= KSPAN_SMALL_MAX))
+	    unlikely(size - 1 >= KSPAN_SMALL_MAX)) {
+		if (kspan_is_watched())
+			return alloc_watched(h, size, gfp, _RET_IP_);
 		return alloc_slow(h, size, gfp);
+	}
 	preempt_disable();
 	done = kspan_cache_pop(a_of(&h->class[kspan_size_to_class(size)]), &ptr,
 			       &was);
@@ -125,7 +156,7 @@ EXPORT_SYMBOL_GPL(kspan_heap_alloc);
  */
 void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
-	return kspan_heap_alloc(h, size, gfp | __GFP_ZERO);
+	return kspan_heap_alloc_for(h, size, gfp | __GFP_ZERO, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_heap_zalloc);
 
@@ -150,5 +181,7 @@ void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
 	class = kspan_size_to_class(size);
 	ptr = kspan_alloc_sc(h->class[class].sc, size, gfp, node,
 			     kspan_want_zero(gfp));
+	if (kspan_is_watched())
+		kspan_watch_alloc(ptr, size, gfp, node, _RET_IP_);
 	return kspan_sanitize_alloc(ptr, size, gfp);
 }

@@ -4,8 +4,11 @@
  */
 #include <linux/device.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/slab.h>
+
+#include "api/watch.h"
 
 /* What devres keeps of an object. */
 struct managed {
@@ -16,7 +19,7 @@ static void release_object(struct device *dev, void *res)
 {
 	struct managed *managed = res;
 
-	kspan_free(managed->ptr);
+	kspan_free_for(managed->ptr, _RET_IP_);
 }
 
 static int is_object(struct device *dev, void *res, void *ptr)
@@ -24,6 +27,26 @@ static int is_object(struct device *dev, void *res, void *ptr)
 	struct managed *managed = res;
 
 	return managed->ptr == ptr;
+}
+
+static void *alloc_managed(struct device *dev, size_t size, gfp_t gfp,
+			   unsigned long ip)
+{
+	struct managed *managed;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	managed = devres_alloc(release_object, sizeof(*managed),
+			       gfp & ~__GFP_ZERO);
+	if (!managed)
+		return NULL;
+	managed->ptr = kspan_alloc_for(size, gfp, ip);
+	if (!managed->ptr) {
+		devres_free(managed);
+		return NULL;
+	}
+	devres_add(dev, managed);
+	return managed->ptr;
 }
 
 /**
@@ -39,21 +62,7 @@ static int is_object(struct device *dev, void *res, void *ptr)
  */
 void *devm_kspan_alloc(struct device *dev, size_t size, gfp_t gfp)
 {
-	struct managed *managed;
-
-	if (!size)
-		return ZERO_SIZE_PTR;
-	managed = devres_alloc(release_object, sizeof(*managed),
-			       gfp & ~__GFP_ZERO);
-	if (!managed)
-		return NULL;
-	managed->ptr = kspan_alloc(size, gfp);
-	if (!managed->ptr) {
-		devres_free(managed);
-		return NULL;
-	}
-	devres_add(dev, managed);
-	return managed->ptr;
+	return alloc_managed(dev, size, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(devm_kspan_alloc);
 
@@ -68,7 +77,7 @@ EXPORT_SYMBOL_GPL(devm_kspan_alloc);
  */
 void *devm_kspan_zalloc(struct device *dev, size_t size, gfp_t gfp)
 {
-	return devm_kspan_alloc(dev, size, gfp | __GFP_ZERO);
+	return alloc_managed(dev, size, gfp | __GFP_ZERO, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(devm_kspan_zalloc);
 
@@ -102,7 +111,7 @@ EXPORT_SYMBOL_GPL(devm_kspan_free);
  */
 void *kspan_mempool_alloc(gfp_t gfp, void *pool_data)
 {
-	return kspan_alloc((size_t)pool_data, gfp);
+	return kspan_alloc_for((size_t)pool_data, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_mempool_alloc);
 
@@ -115,6 +124,6 @@ EXPORT_SYMBOL_GPL(kspan_mempool_alloc);
  */
 void kspan_mempool_free(void *element, void *pool_data)
 {
-	kspan_free(element);
+	kspan_free_for(element, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_mempool_free);

@@ -10,6 +10,7 @@
  *	    free_plain()		swaps A and F, or spare, depot, central list
  *	    claim_large(), free_claimed_large()
  *	  free_in_irq()			softirq or hardirq: their own caches
+ *	  free_watched()		somebody watches: tells them, then as above
  *
  * What these cannot free, in the order of the tests:
  *
@@ -25,6 +26,7 @@
  * claims the object and leaves the rest to an interrupt that follows.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -35,6 +37,7 @@
 #include "api/free_large.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
 #include "reclaim/worker.h"
@@ -279,6 +282,59 @@ void kspan_free_on(const void *ptr)
 }
 
 /**
+ * kspan_free_unwatched - free an object that the watchers have been told of
+ * @ptr: any value
+ *
+ * Context: Any.
+ */
+void kspan_free_unwatched(const void *ptr)
+{
+	bool done = false;
+
+	if (kspan_in_task()) {
+		preempt_disable();
+		done = kspan_free_to(kspan_span_of(ptr), ptr);
+		preempt_enable();
+	}
+	if (!done)
+		kspan_free_on(ptr);
+}
+
+/* kspan_free() while somebody watches, after the debug options were told. */
+static noinline void free_watched(const void *ptr, unsigned long ip)
+{
+	kspan_watch_free(ptr, ip);
+	kspan_free_unwatched(ptr);
+}
+
+/**
+ * kspan_free_watched - tell the watchers, and free an object
+ * @ptr: any value
+ * @ip: where the client called
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_free_watched(const void *ptr, unsigned long ip)
+{
+	kspan_sanitize_free(ptr);
+	free_watched(ptr, ip);
+}
+
+/**
+ * kspan_free_bulk_watched - tell the watchers, and free several objects
+ * @n: how many
+ * @objs: any values
+ * @ip: where the client called
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_free_bulk_watched(size_t n, void **objs, unsigned long ip)
+{
+	while (n--)
+		kspan_free_watched(*objs++, ip);
+}
+
+/**
  * kspan_free - free an object
  * @ptr: what one of the allocating functions gave, NULL or ZERO_SIZE_PTR
  *
@@ -292,6 +348,10 @@ void kspan_free(const void *ptr)
 	bool done;
 
 	kspan_sanitize_free(ptr);
+	if (kspan_is_watched()) {
+		free_watched(ptr, _RET_IP_);
+		return;
+	}
 	if (unlikely(!kspan_in_task())) {
 		free_in_irq(ptr);
 		return;
@@ -328,7 +388,7 @@ void kspan_free_sized(const void *ptr, size_t size)
 		kspan_report_free(ptr, object.span, KSPAN_FAULT_SIZE, size);
 	preempt_enable();
 	if (likely(fits))
-		kspan_free(ptr);
+		kspan_free_for(ptr, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_free_sized);
 
@@ -340,6 +400,8 @@ EXPORT_SYMBOL_GPL(kspan_free_sized);
  */
 void kspan_free_sensitive(const void *ptr)
 {
+	if (kspan_is_watched())
+		kspan_watch_free(ptr, _RET_IP_);
 	kspan_sanitize_free(ptr);
 	free_slow(ptr, true);
 }
@@ -442,6 +504,10 @@ static void free_batch_in_irq(void **objs, unsigned int nr)
  */
 void kspan_free_bulk(size_t n, void **objs)
 {
+	if (kspan_is_watched()) {
+		kspan_free_bulk_watched(n, objs, _RET_IP_);
+		return;
+	}
 	while (n) {
 		size_t batch = min_t(size_t, n, FREE_BATCH);
 

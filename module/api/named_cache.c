@@ -12,9 +12,11 @@
 
 #include <linux/cache.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/string.h>
@@ -23,6 +25,7 @@
 #include "api/named_cache.h"
 #include "base/compat.h"
 #include "base/meta.h"
+#include "base/symbol.h"
 #include "cache/cache.h"
 #include "reclaim/drain.h"
 #include "span/redzone.h"
@@ -186,6 +189,8 @@ struct kspan_cache *kspan_cache_create(const char *name, size_t size,
 		free_destroyed();
 		c = make_cache(name, size, align, flags, ctor);
 		if (c)
+			kspan_symbol_module_of(c->module, _RET_IP_);
+		if (c)
 			list_add_tail(&c->list, &caches);
 		mutex_unlock(&caches_mutex);
 		if (!c)
@@ -244,6 +249,32 @@ void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg)
 	mutex_lock(&caches_mutex);
 	list_for_each_entry(c, &caches, list)
 		fn(c, arg);
+	mutex_unlock(&caches_mutex);
+}
+
+/**
+ * kspan_named_cache_left - report the caches that a module leaves behind
+ * @mod: the module, which goes
+ *
+ * Context: A module notifier.
+ */
+void kspan_named_cache_left(const struct module *mod)
+{
+	struct kspan_cache *c;
+	u64 nmalloc, nfree;
+
+	mutex_lock(&caches_mutex);
+	list_for_each_entry(c, &caches, list) {
+		if (c->destroyed || strcmp(c->module, mod->name))
+			continue;
+		/* Another one of the same name has nothing to do with it. */
+		*c->module = '\0';
+		WRITE_ONCE(c->class.ctor, NULL);
+		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
+		pr_warn("module %s left %llu objects (%llu bytes) in cache %s\n",
+			mod->name, nmalloc - nfree,
+			(nmalloc - nfree) * c->class.asked, c->name);
+	}
 	mutex_unlock(&caches_mutex);
 }
 

@@ -6,9 +6,12 @@
 #define KSPAN_NAMED_CACHE_H
 
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/types.h>
 
 #include "base/spanclass.h"
+
+struct module;
 
 /**
  * struct kspan_cache - a named cache
@@ -16,12 +19,14 @@
  * @list: place in the list of all, under caches_mutex
  * @destroyed: whether its client has destroyed it, with objects left; under
  *	caches_mutex
+ * @module: the module that made it, or ""; under caches_mutex
  * @name: as given; set once
  */
 struct kspan_cache {
 	struct kspan_span_class class;
 	struct list_head list;
 	bool destroyed;
+	char module[MODULE_NAME_LEN];
 	char name[];
 };
 
@@ -31,6 +36,7 @@ typedef void (*kspan_named_cache_fn)(const struct kspan_cache *c, void *arg);
 bool kspan_cache_can(const char *name, size_t size, size_t align,
 		     unsigned long flags);
 void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg);
+void kspan_named_cache_left(const struct module *mod);
 int kspan_named_cache_init(void);
 void kspan_named_cache_exit(void);
 

@@ -6,6 +6,7 @@
  * of the cache's own tops instead of one out of a table.
  */
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -17,6 +18,7 @@
 #include "api/lookup.h"
 #include "api/named_cache.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "base/kasan.h"
 #include "cache/cache.h"
@@ -66,6 +68,32 @@ static noinline void *alloc_slow(struct kspan_cache *c, gfp_t gfp)
 	return ptr;
 }
 
+/* alloc_plain() while somebody watches. */
+static noinline void *alloc_watched(struct kspan_cache *c, gfp_t gfp,
+				    unsigned long ip)
+{
+	void *ptr = alloc_slow(c, gfp);
+
+	kspan_watch_alloc(ptr, c->class.asked, gfp, NUMA_NO_NODE, ip);
+	return ptr;
+}
+
+/**
+ * kspan_cache_alloc_watched - kspan_cache_alloc() while somebody watches
+ * @c: the cache
+ * @gfp: as for kmem_cache_alloc()
+ * @ip: where the client called
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: the object; NULL without memory.
+ */
+void *kspan_cache_alloc_watched(struct kspan_cache *c, gfp_t gfp,
+				unsigned long ip)
+{
+	return kspan_sanitize_alloc(alloc_watched(c, gfp, ip), c->class.asked,
+				    gfp);
+}
+
 static __always_inline void *alloc_plain(struct kspan_cache *c, gfp_t gfp)
 {
 	bool done;
@@ -73,9 +101,12 @@ static __always_inline void *alloc_plain(struct kspan_cache *c, gfp_t gfp)
 	u8 was;
 
 	kspan_check_context(gfp);
-	if (static_branch_unlikely(&kspan_alloc_init_key) ||
-	    unlikely(gfp & KSPAN_GFP_SPECIAL) || unlikely(!kspan_in_task()))
+	if (static_branch_unlikely(&kspan_alloc_key) ||
+	    unlikely(gfp & KSPAN_GFP_SPECIAL) || unlikely(!kspan_in_task())) {
+		if (kspan_is_watched())
+			return alloc_watched(c, gfp, _RET_IP_);
 		return alloc_slow(c, gfp);
+	}
 	preempt_disable();
 	done = kspan_cache_pop(a_of(c), &ptr, &was);
 	preempt_enable();
@@ -108,6 +139,8 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc);
  */
 void *kspan_cache_zalloc(struct kspan_cache *c, gfp_t gfp)
 {
+	if (kspan_is_watched())
+		return kspan_cache_alloc_watched(c, gfp | __GFP_ZERO, _RET_IP_);
 	return kspan_cache_alloc(c, gfp | __GFP_ZERO);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
@@ -125,10 +158,14 @@ void *kspan_cache_alloc_node(struct kspan_cache *c, gfp_t gfp, int node)
 {
 	void *ptr;
 
+	if (node == NUMA_NO_NODE && kspan_is_watched())
+		return kspan_cache_alloc_watched(c, gfp, _RET_IP_);
 	if (node == NUMA_NO_NODE)
 		return kspan_cache_alloc(c, gfp);
 	ptr = kspan_alloc_sc(c->class.sc, c->class.asked, gfp, node,
 			     want_zero(c, gfp));
+	if (kspan_is_watched())
+		kspan_watch_alloc(ptr, c->class.asked, gfp, node, _RET_IP_);
 	return kspan_sanitize_alloc(ptr, c->class.asked, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
@@ -158,6 +195,18 @@ static noinline void free_slow(const struct kspan_cache *c, const void *obj)
 		kspan_free_on(obj);
 }
 
+/* kspan_cache_free() while somebody watches. */
+static noinline void free_watched(const struct kspan_cache *c, void *obj,
+				  unsigned long ip)
+{
+	/* One that is not the cache's lives on, and nobody is told of its end. */
+	if (ZERO_OR_NULL_PTR(obj) || !may_free(c, obj))
+		return;
+	kspan_sanitize_free(obj);
+	kspan_watch_free(obj, ip);
+	kspan_free_unwatched(obj);
+}
+
 /* The fast path.  Return: false, and nothing done, if it takes more. */
 static __always_inline bool free_fast(const struct kspan_cache *c, void *obj)
 {
@@ -183,6 +232,10 @@ void kspan_cache_free(struct kspan_cache *c, void *obj)
 {
 	bool done = false;
 
+	if (kspan_is_watched()) {
+		free_watched(c, obj, _RET_IP_);
+		return;
+	}
 	if (KSPAN_SANITIZE && !ZERO_OR_NULL_PTR(obj)) {
 		/* Told of its end it could not live on. */
 		if (!may_free(c, obj))
@@ -217,6 +270,22 @@ static size_t take_batches(struct kspan_cache *c, void **objs, size_t n, bool ze
 	return done;
 }
 
+/* kspan_cache_alloc_bulk() while somebody watches. */
+static noinline size_t alloc_bulk_watched(struct kspan_cache *c, gfp_t gfp,
+					  size_t n, void **objs, unsigned long ip)
+{
+	size_t done;
+
+	for (done = 0; done < n; done++) {
+		objs[done] = kspan_cache_alloc_watched(c, gfp, ip);
+		if (unlikely(!objs[done])) {
+			kspan_free_bulk_for(done, objs, ip);
+			return 0;
+		}
+	}
+	return n;
+}
+
 /**
  * kspan_cache_alloc_bulk - allocate several objects of a named cache
  * @c: the cache
@@ -235,6 +304,8 @@ size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
 
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return 0;
+	if (kspan_is_watched())
+		return alloc_bulk_watched(c, gfp, n, objs, _RET_IP_);
 	while (done < n) {
 		got = 0;
 		/* With check=2 nothing is at hand. */
@@ -287,6 +358,10 @@ void kspan_cache_free_bulk(struct kspan_cache *c, size_t n, void **objs)
 {
 	unsigned int batch;
 
+	while (n && kspan_is_watched()) {
+		free_watched(c, *objs++, _RET_IP_);
+		n--;
+	}
 	while (n && (KSPAN_SANITIZE || !kspan_in_task())) {
 		kspan_cache_free(c, *objs++);
 		n--;

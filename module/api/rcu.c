@@ -17,6 +17,7 @@
 #include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -31,6 +32,7 @@
 #include "api/lookup.h"
 #include "api/rcu.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/meta.h"
 #include "reclaim/worker.h"
 #include "span/report.h"
@@ -195,6 +197,8 @@ void __kspan_free_rcu(struct rcu_head *head, const void *ptr)
 		return;
 	if (!head)
 		might_sleep();
+	if (kspan_is_watched())
+		kspan_watch_pending(ptr, _RET_IP_);
 	kspan_sanitize_pending(ptr);
 	if (likely(add_pointer(ptr, (head ? GFP_NOWAIT : GFP_KERNEL) |
 				    __GFP_NOWARN))) {
@@ -204,7 +208,7 @@ void __kspan_free_rcu(struct rcu_head *head, const void *ptr)
 		tell_worker();
 	} else {
 		synchronize_rcu();
-		kspan_free(ptr);
+		kspan_free_for(ptr, 0);
 	}
 }
 EXPORT_SYMBOL_GPL(__kspan_free_rcu);
@@ -222,7 +226,7 @@ static bool anything_waits(void)
 
 static void free_block(struct rcu_block *block)
 {
-	kspan_free_bulk(block->nr, block->objs);
+	kspan_free_bulk_for(block->nr, block->objs, 0);
 	kspan_pool_free(&kspan_rcu_blocks, block);
 }
 
@@ -244,7 +248,7 @@ static bool free_head(struct rcu_head *head, struct rcu_head **next)
 		return false;
 	*next = (void *)head->next;
 	WRITE_ONCE(head->func, NULL);
-	kspan_free(first);
+	kspan_free_for(first, 0);
 	return true;
 }
 

@@ -9,6 +9,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
@@ -16,10 +17,12 @@
 #include <linux/string.h>
 
 #include "api/alloc.h"
+#include "api/callsites.h"
 #include "api/client_heap.h"
 #include "api/free.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
+#include "api/watch.h"
 #include "base/gfp.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
@@ -30,6 +33,8 @@ static void count_resize(const struct kspan_object *object, size_t size)
 {
 	bool large = object->span->kind == KSPAN_LARGE;
 
+	if (kspan_callsites_are_on())
+		kspan_callsite_resize(object, size);
 	if (size > object->size)
 		atomic64_add(size - object->size, large ? &kspan_large_alloc_bytes :
 							  &kspan_redzone_alloc_bytes);
@@ -97,7 +102,7 @@ static bool resize_in_place(void *ptr, const struct kspan_object *object,
  * the caller has to have used __GFP_ZERO from the start.
  */
 static void *realloc_move(const void *ptr, const struct kspan_object *old,
-			  size_t new_size, gfp_t gfp)
+			  size_t new_size, gfp_t gfp, unsigned long ip)
 {
 	const struct kspan_span *span = old->span;
 	bool data = span->kind == KSPAN_LARGE ? span->data :
@@ -109,11 +114,12 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 	if (shrink)
 		gfp = (gfp | KSPAN_GFP_TRY) & ~__GFP_NOFAIL;
 	if (unlikely(!kspan_sc_is_static(span->sc) && kspan_client_heap_of(ptr)))
-		new = kspan_heap_alloc(kspan_client_heap_of(ptr), new_size, gfp);
+		new = kspan_heap_alloc_for(kspan_client_heap_of(ptr), new_size,
+					   gfp, ip);
 	else if (data)
-		new = kspan_alloc_data(new_size, gfp);
+		new = kspan_alloc_data_for(new_size, gfp, ip);
 	else
-		new = kspan_alloc(new_size, gfp);
+		new = kspan_alloc_for(new_size, gfp, ip);
 	if (!new && shrink) {
 		shrink_in_place((void *)ptr, old, new_size, kspan_want_zero(gfp));
 		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
@@ -122,7 +128,7 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 		return NULL;
 	kspan_sanitize_size(ptr, old->size);
 	memcpy(new, ptr, min(old->size, new_size));
-	kspan_free(ptr);
+	kspan_free_for(ptr, ip);
 	return new;
 }
 
@@ -145,6 +151,49 @@ static __always_inline bool stays(const void *ptr, size_t size)
 	return stays;
 }
 
+static __always_inline void *resize(const void *ptr, size_t new_size, gfp_t gfp,
+				    unsigned long ip)
+{
+	struct kspan_object object;
+	enum kspan_fault fault;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_alloc_for(new_size, gfp, ip);
+	if (!new_size) {
+		kspan_free_for(ptr, ip);
+		return ZERO_SIZE_PTR;
+	}
+	if (!kspan_want_zero(gfp) && stays(ptr, new_size))
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
+	preempt_disable();
+	fault = kspan_lookup(ptr, &object);
+	if (unlikely(fault))
+		kspan_report_free(ptr, object.span, fault, 0);
+	preempt_enable();
+	if (unlikely(fault))
+		return NULL;
+	if (resize_in_place((void *)ptr, &object, new_size,
+			    kspan_want_zero(gfp)))
+		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
+	return realloc_move(ptr, &object, new_size, gfp, ip);
+}
+
+/**
+ * kspan_realloc_for - kspan_realloc() for another public function
+ * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
+ * @new_size: bytes; 0 frees it
+ * @gfp: as for kmalloc()
+ * @ip: where the client called
+ *
+ * Context: Any but NMI; may sleep if @gfp allows it.
+ * Return: as kspan_realloc().
+ */
+void *kspan_realloc_for(const void *ptr, size_t new_size, gfp_t gfp,
+			unsigned long ip)
+{
+	return resize(ptr, new_size, gfp, ip);
+}
+
 /**
  * kspan_realloc - change the size of an object
  * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
@@ -162,27 +211,6 @@ static __always_inline bool stays(const void *ptr, size_t size)
  */
 void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp)
 {
-	struct kspan_object object;
-	enum kspan_fault fault;
-
-	if (ZERO_OR_NULL_PTR(ptr))
-		return kspan_alloc(new_size, gfp);
-	if (!new_size) {
-		kspan_free(ptr);
-		return ZERO_SIZE_PTR;
-	}
-	if (!kspan_want_zero(gfp) && stays(ptr, new_size))
-		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
-	preempt_disable();
-	fault = kspan_lookup(ptr, &object);
-	if (unlikely(fault))
-		kspan_report_free(ptr, object.span, fault, 0);
-	preempt_enable();
-	if (unlikely(fault))
-		return NULL;
-	if (resize_in_place((void *)ptr, &object, new_size,
-			    kspan_want_zero(gfp)))
-		return kspan_sanitize_resize((void *)ptr, new_size, gfp);
-	return realloc_move(ptr, &object, new_size, gfp);
+	return resize(ptr, new_size, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_realloc);

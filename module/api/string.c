@@ -5,9 +5,12 @@
  */
 #include <linux/bug.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/limits.h>
 #include <linux/string.h>
+
+#include "api/watch.h"
 
 /**
  * kspan_memdup - copy memory into an object of its own
@@ -20,7 +23,7 @@
  */
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
 {
-	void *copy = kspan_alloc(len, gfp);
+	void *copy = kspan_alloc_for(len, gfp, _RET_IP_);
 
 	if (!ZERO_OR_NULL_PTR(copy))
 		memcpy(copy, src, len);
@@ -28,9 +31,9 @@ void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kspan_memdup);
 
-static char *dup_chars(const char *s, size_t len, gfp_t gfp)
+static char *dup_chars(const char *s, size_t len, gfp_t gfp, unsigned long ip)
 {
-	char *copy = kspan_alloc_data(len + 1, gfp);
+	char *copy = kspan_alloc_data_for(len + 1, gfp, ip);
 
 	if (copy) {
 		memcpy(copy, s, len);
@@ -49,7 +52,7 @@ static char *dup_chars(const char *s, size_t len, gfp_t gfp)
  */
 char *kspan_strdup(const char *s, gfp_t gfp)
 {
-	return s ? dup_chars(s, strlen(s), gfp) : NULL;
+	return s ? dup_chars(s, strlen(s), gfp, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(kspan_strdup);
 
@@ -64,7 +67,7 @@ EXPORT_SYMBOL_GPL(kspan_strdup);
  */
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
 {
-	return s ? dup_chars(s, strnlen(s, max), gfp) : NULL;
+	return s ? dup_chars(s, strnlen(s, max), gfp, _RET_IP_) : NULL;
 }
 EXPORT_SYMBOL_GPL(kspan_strndup);
 
@@ -81,9 +84,26 @@ char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
 {
 	if (!src || len == SIZE_MAX)
 		return NULL;
-	return dup_chars(src, len, gfp);
+	return dup_chars(src, len, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_memdup_nul);
+
+/* kspan_vasprintf() for the public function that was called from @ip. */
+static char *format(gfp_t gfp, const char *fmt, va_list args, unsigned long ip)
+{
+	va_list again;
+	char *text;
+	int len;
+
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	text = kspan_alloc_data_for(len + 1UL, gfp, ip);
+	if (text)
+		WARN(vsnprintf(text, len + 1UL, fmt, args) != len,
+		     "kspan: the arguments of '%s' changed meanwhile\n", fmt);
+	return text;
+}
 
 /**
  * kspan_vasprintf - format a string into a data object
@@ -96,18 +116,7 @@ EXPORT_SYMBOL_GPL(kspan_memdup_nul);
  */
 char *kspan_vasprintf(gfp_t gfp, const char *fmt, va_list args)
 {
-	va_list again;
-	char *text;
-	int len;
-
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	text = kspan_alloc_data(len + 1UL, gfp);
-	if (text)
-		WARN(vsnprintf(text, len + 1UL, fmt, args) != len,
-		     "kspan: the arguments of '%s' changed meanwhile\n", fmt);
-	return text;
+	return format(gfp, fmt, args, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_vasprintf);
 
@@ -125,7 +134,7 @@ char *kspan_asprintf(gfp_t gfp, const char *fmt, ...)
 	char *text;
 
 	va_start(args, fmt);
-	text = kspan_vasprintf(gfp, fmt, args);
+	text = format(gfp, fmt, args, _RET_IP_);
 	va_end(args);
 	return text;
 }

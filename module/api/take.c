@@ -4,12 +4,12 @@
  * and the central lists, and what is made for it.
  */
 #include <linux/errno.h>
-#include <linux/kspan.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched/mm.h>
 
 #include "api/alloc.h"
+#include "api/free.h"
 #include "api/grow.h"
 #include "base/gfp.h"
 #include "base/kasan.h"
@@ -101,7 +101,7 @@ void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zer
 	ptr = kspan_take_object(sc, size, gfp, kspan_bound_node(node), zero);
 	if (!ptr || kspan_is_on_node(ptr, size, node))
 		return ptr;
-	kspan_free(ptr);
+	kspan_free_on(ptr);
 	kspan_report_fail(size, gfp, -ENOMEM);
 	return NULL;
 }

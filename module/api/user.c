@@ -11,12 +11,14 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "api/lookup.h"
+#include "api/watch.h"
 #include "base/compat.h"
 #include "span/report.h"
 
@@ -89,20 +91,21 @@ unsigned long kspan_copy_from_user(void *to, const void __user *from,
 EXPORT_SYMBOL_GPL(kspan_copy_from_user);
 
 /* A copy of @len bytes, with room for @more behind; or an error pointer. */
-static void *dup_user(const void __user *src, size_t len, size_t more, bool data)
+static void *dup_user(const void __user *src, size_t len, size_t more, bool data,
+		      unsigned long ip)
 {
 	gfp_t gfp = GFP_USER | __GFP_NOWARN;
 	void *copy;
 
 	if (len > SIZE_MAX - more)
 		return ERR_PTR(-ENOMEM);
-	copy = data ? kspan_alloc_data(len + more, gfp) :
-		      kspan_alloc(len + more, gfp);
+	copy = data ? kspan_alloc_data_for(len + more, gfp, ip) :
+		      kspan_alloc_for(len + more, gfp, ip);
 	if (!copy)
 		return ERR_PTR(-ENOMEM);
 	/* A new object of that size: there is nothing to look up. */
 	if (len && kspan_unchecked_from_user(copy, src, len)) {
-		kspan_free(copy);
+		kspan_free_for(copy, ip);
 		return ERR_PTR(-EFAULT);
 	}
 	return copy;
@@ -119,7 +122,7 @@ static void *dup_user(const void __user *src, size_t len, size_t more, bool data
  */
 void *kspan_memdup_user(const void __user *src, size_t len)
 {
-	return dup_user(src, len, 0, false);
+	return dup_user(src, len, 0, false, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_memdup_user);
 
@@ -134,7 +137,7 @@ EXPORT_SYMBOL_GPL(kspan_memdup_user);
  */
 void *kspan_memdup_user_nul(const void __user *src, size_t len)
 {
-	char *copy = dup_user(src, len, 1, true);
+	char *copy = dup_user(src, len, 1, true, _RET_IP_);
 
 	if (!IS_ERR(copy))
 		copy[len] = '\0';
@@ -160,7 +163,7 @@ char *kspan_strndup_user(const char __user *s, long max)
 		return ERR_PTR(-EFAULT);
 	if (len > max)
 		return ERR_PTR(-EINVAL);
-	copy = dup_user(s, len, 0, true);
+	copy = dup_user(s, len, 0, true, _RET_IP_);
 	/* Somebody may have changed it meanwhile. */
 	if (!IS_ERR(copy))
 		copy[len - 1] = '\0';

@@ -201,6 +201,17 @@ static inline void kspan_shrinker_remove(struct shrinker *shrinker)
 }
 #endif
 
+/* 6.10: a string of a trace event is assigned without naming it twice. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define kspan_assign_str(field, text)	\
+do {					\
+	(void)(text);			\
+	__assign_str(field);		\
+} while (0)
+#else
+#define kspan_assign_str(field, text)	__assign_str(field, text)
+#endif
+
 /* Flags of slab caches that are only hints, and that some kernels do not have. */
 #ifdef SLAB_NO_MERGE		/* from 6.5 on */
 #define KSPAN_SLAB_NO_MERGE	((__force unsigned long)SLAB_NO_MERGE)

@@ -15,6 +15,7 @@
 #include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
+#include "base/tags.h"
 
 /* Slabs of 16 KiB, as the seed's fixalloc takes them. */
 #define SLAB_BYTES	(16UL << 10)
@@ -55,7 +56,13 @@ void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys)
 	pool->size = size;
 	pool->sys = sys;
 	pool->ready = false;
+	pool->tagged = false;
 	list_add_tail(&pool->all, &pools);
+}
+
+static unsigned int slab_order(const struct page *slab)
+{
+	return page_private(slab) & KSPAN_SLAB_ORDER_MASK;
 }
 
 /* Give every slab back.  Context: nobody uses the pool any more. */
@@ -64,9 +71,11 @@ void kspan_pool_exit(struct kspan_pool *pool)
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, &pool->slabs, lru) {
-		unsigned int order = page_private(page);
+		unsigned int order = slab_order(page);
 
 		list_del(&page->lru);
+		if (pool->tagged)
+			kspan_tags_free_slab(page, order);
 		set_page_private(page, 0);
 		__free_pages(page, order);
 		kspan_meta_account(pool->sys, -(long)(PAGE_SIZE << order));
@@ -119,6 +128,7 @@ static bool refill(struct kspan_pool *pool, gfp_t gfp)
 {
 	gfp_t flags = slab_flags(gfp);
 	unsigned long flags_irq, bytes;
+	unsigned int order;
 	struct page *page;
 	char *block, *end;
 
@@ -129,8 +139,12 @@ static bool refill(struct kspan_pool *pool, gfp_t gfp)
 	page = get_slab(pool, flags | __GFP_ZERO);
 	if (!page)
 		return false;
-	bytes = PAGE_SIZE << page_private(page);
+	order = slab_order(page);
+	bytes = PAGE_SIZE << order;
 	kspan_meta_account(pool->sys, bytes);
+
+	if (pool->tagged)
+		kspan_tags_new_slab(page, order, gfp);
 
 	block = page_address(page);
 	end = block + bytes;
@@ -213,6 +227,44 @@ void kspan_pool_free(struct kspan_pool *pool, void *block)
 	pool->nr_free++;
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	atomic_long_sub(pool->size, &kspan_inuse_bytes[pool->sys]);
+}
+
+/* The first slab of a pool, or NULL. */
+static struct page *first_slab(struct kspan_pool *pool)
+{
+	struct page *slab;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	slab = list_first_entry_or_null(&pool->slabs, struct page, lru);
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	return slab;
+}
+
+/**
+ * kspan_pools_walk_tagged - visit the slabs of the pools whose blocks have tags
+ * @fn: called for each; false ends the walk
+ *
+ * A slab that comes meanwhile is put in front of the others, and not visited.
+ *
+ * Context: Process context that may sleep.
+ * Return: whether @fn always returned true.
+ */
+bool kspan_pools_walk_tagged(bool (*fn)(struct page *slab, unsigned int order))
+{
+	struct kspan_pool *pool;
+	struct page *slab;
+
+	list_for_each_entry(pool, &pools, all) {
+		slab = pool->tagged ? first_slab(pool) : NULL;
+		if (!slab)
+			continue;
+		/* Slabs never go while there is the pool. */
+		list_for_each_entry_from(slab, &pool->slabs, lru)
+			if (!fn(slab, slab_order(slab)))
+				return false;
+	}
+	return true;
 }
 
 /* Whether some pool could do with kspan_pools_fill().  Context: Any. */

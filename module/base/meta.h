@@ -17,6 +17,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+struct page;
+
 /* Which line of the statistics a byte of metadata belongs to. */
 enum kspan_sys {
 	KSPAN_SYS_MSPAN,	/* span descriptors */
@@ -42,6 +44,7 @@ extern atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
  * @size: bytes of a block, a multiple of the alignment; set once
  * @sys: the statistics line; set once
  * @ready: whether some blocks are kept ready for who cannot sleep; set at load
+ * @tagged: whether its blocks hold state bytes, which may have tags; set at load
  */
 struct kspan_pool {
 	raw_spinlock_t lock;
@@ -53,6 +56,7 @@ struct kspan_pool {
 	u32 size;
 	enum kspan_sys sys;
 	bool ready;
+	bool tagged;
 };
 
 void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys);
@@ -60,6 +64,7 @@ void kspan_pool_exit(struct kspan_pool *pool);
 void kspan_pool_keep_ready(struct kspan_pool *pool);
 void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp);
 void kspan_pool_free(struct kspan_pool *pool, void *block);
+bool kspan_pools_walk_tagged(bool (*fn)(struct page *slab, unsigned int order));
 bool kspan_pools_are_low(void);
 void kspan_pools_fill(void);
 

@@ -19,6 +19,7 @@
 #include <linux/preempt.h>
 
 #include "base/counters.h"
+#include "base/kspan_trace.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/tick.h"
@@ -188,8 +189,10 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 		kspan_central_place_locked(central, span);
 	}
 	raw_spin_unlock_irqrestore(&central->lock, flags);
-	if (nr)
+	if (nr) {
 		atomic_long_inc(&kspan_nr_refill);
+		trace_kspan_refill(kspan_sc_info(sc)->size, nr, node);
+	}
 	return nr;
 }
 

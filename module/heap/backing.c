@@ -37,6 +37,7 @@
 #include "base/gfp.h"
 #include "base/inject.h"
 #include "base/kasan.h"
+#include "base/kspan_trace.h"
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
@@ -434,11 +435,13 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int *node, int *err)
 	if (mem) {
 		*err = kspan_arena_cover((unsigned long)mem, bytes, gfp);
 		atomic_long_inc(&kspan_nr_grow);
+		trace_kspan_grow(mem, bytes, *node, gfp);
 	}
 	if (!end_flight(bytes, gfp, !*err)) {
 		if (!*err)
 			*err = -EDQUOT;
 		if (mem) {
+			trace_kspan_release(mem, bytes);
 			free_memory(mem, bytes);
 			atomic_long_inc(&kspan_nr_release);
 		}
@@ -461,6 +464,7 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int *node, int *err)
  */
 void kspan_backing_put(void *mem, unsigned long bytes, unsigned long heap_bytes)
 {
+	trace_kspan_release(mem, bytes);
 	free_memory(mem, bytes);
 	atomic_long_inc(&kspan_nr_release);
 	atomic_long_sub(heap_bytes, &kspan_heap_sys);

@@ -164,6 +164,7 @@ void kspan_debugfs_init(void)
 	debugfs_create_file("memory_limit", 0600, debugfs_dir, NULL,
 			    &memory_limit_fops);
 	debugfs_create_file("release", 0200, debugfs_dir, NULL, &release_fops);
+	kspan_debugfs_add_callsites(debugfs_dir);
 	kspan_debugfs_add_maps(debugfs_dir);
 }
 

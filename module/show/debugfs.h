@@ -9,6 +9,7 @@ struct dentry;
 
 void kspan_debugfs_init(void);
 void kspan_debugfs_exit(void);
+void kspan_debugfs_add_callsites(struct dentry *dir);
 void kspan_debugfs_add_maps(struct dentry *dir);
 
 #endif /* KSPAN_DEBUGFS_H */

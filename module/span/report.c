@@ -23,6 +23,7 @@
 
 #include "base/gfp.h"
 #include "base/kasan.h"
+#include "base/kspan_trace.h"
 #include "span/report.h"
 
 atomic_long_t kspan_nr_bad_free;
@@ -141,6 +142,9 @@ void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		atomic_long_inc(&kspan_nr_double_free);
 	else
 		atomic_long_inc(&kspan_nr_bad_free);
+	if (trace_kspan_bad_free_enabled())
+		trace_kspan_bad_free((unsigned long)caller(), ptr, size,
+				     fault_names[fault]);
 	if (!__ratelimit(&free_limit))
 		return;
 

@@ -83,9 +83,11 @@ int kspan_span_init(void)
 	with_asked = kspan_params.check > 1;
 	kspan_pool_init(&span_pool, sizeof(struct kspan_span), KSPAN_SYS_MSPAN);
 	kspan_pool_init(&large_pool, sizeof(struct kspan_large), KSPAN_SYS_MSPAN);
-	for (i = 0; i < STATE_POOLS; i++)
+	for (i = 0; i < STATE_POOLS; i++) {
 		kspan_pool_init(&state_pools[i], (i + 1) * STATE_STEP,
 				KSPAN_SYS_GC);
+		state_pools[i].tagged = true;
+	}
 	if (kspan_params.reserve_kb)
 		keep_pools_ready();
 	return 0;

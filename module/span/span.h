@@ -193,6 +193,7 @@ struct kspan_span {
  *	the object
  * @shrunk: the object was resized in place to less than its pages; belongs to the
  *	owner of the object
+ * @tag: number of the call site of the object, see callsites.c; by xchg()
  */
 struct kspan_large {
 	struct kspan_span span;
@@ -201,6 +202,7 @@ struct kspan_large {
 	u32 fit_pages;
 	unsigned long owned;
 	bool shrunk;
+	u32 tag;
 } __aligned(64);
 
 static inline struct kspan_large *kspan_large_of(struct kspan_span *span)

@@ -140,6 +140,7 @@ debugfs_files()
 	400 verify
 	400 profile
 	600 profile_rate
+	600 callsites
 	600 memory_limit
 	200 release
 	END

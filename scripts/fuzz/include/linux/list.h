@@ -91,6 +91,11 @@ static inline void list_splice_init(struct list_head *list,
 #define list_next_entry(pos, member) \
 	list_entry((pos)->member.next, typeof(*(pos)), member)
 
+#define list_first_entry_or_null(head, type, member) \
+	(list_empty(head) ? NULL : list_entry((head)->next, type, member))
+#define list_for_each_entry_from(pos, head, member) \
+	for (; &pos->member != (head); \
+	     pos = list_entry(pos->member.next, typeof(*pos), member))
 #define list_for_each_entry(pos, head, member) \
 	for (pos = list_first_entry(head, typeof(*pos), member); \
 	     &pos->member != (head); \

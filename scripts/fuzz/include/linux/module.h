@@ -21,6 +21,10 @@ void sim_module_exit(void);
 #define MODULE_DESCRIPTION(text) extern int sim_module_text
 #define MODULE_AUTHOR(text)	extern int sim_module_text
 #define MODULE_LICENSE(text)	extern int sim_module_text
+#define MODULE_NAME_LEN		56
+struct module {
+	char name[MODULE_NAME_LEN];
+};
 #define MODULE_VERSION(text)	extern int sim_module_text
 #define MODULE_PARM_DESC(name, text) extern int sim_module_text
 
@@ -52,5 +56,7 @@ struct static_key_false {
 #define DECLARE_STATIC_KEY_FALSE(name) extern struct static_key_false name
 #define static_branch_unlikely(key) unlikely((key)->on)
 #define static_branch_enable(key) ((key)->on = true)
+#define static_branch_inc(key)	((key)->on = true)
+#define static_branch_dec(key)	((key)->on = false)
 
 #endif /* SIM_MODULE_H */

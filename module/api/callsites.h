@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * callsites.h - exact accounting by the places that allocate.
+ */
+#ifndef KSPAN_CALLSITES_H
+#define KSPAN_CALLSITES_H
+
+#include <linux/compiler.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+#include "base/watch.h"
+
+struct kspan_object;
+struct module;
+
+/**
+ * struct kspan_site_row - the numbers of a place
+ * @bytes: usable bytes of its live objects
+ * @objects: its live objects
+ * @total_bytes: usable bytes ever allocated there since the accounting began
+ * @total_objects: objects ever allocated there
+ */
+struct kspan_site_row {
+	u64 bytes;
+	u64 objects;
+	u64 total_bytes;
+	u64 total_objects;
+};
+
+/* Whether the accounting is on; a hint outside of a section without preemption. */
+extern bool kspan_callsites_on;
+
+static __always_inline bool kspan_callsites_are_on(void)
+{
+	return kspan_is_watched() && READ_ONCE(kspan_callsites_on);
+}
+
+int kspan_callsites_begin(void);
+void kspan_callsites_end(void);
+
+/* The watchers' part; see watch.c. */
+void kspan_callsite_prepare(const struct kspan_object *object, gfp_t gfp);
+void kspan_callsite_alloc(const struct kspan_object *object, unsigned long ip);
+void kspan_callsite_free(const struct kspan_object *object);
+void kspan_callsite_resize(const struct kspan_object *object, size_t size);
+
+bool kspan_callsite_of(const struct kspan_object *object, char *text);
+
+/* Reading; between a lock and an unlock. */
+void kspan_callsites_lock(void);
+void kspan_callsites_unlock(void);
+bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text);
+
+/* What becomes of the places in a module. */
+void kspan_callsites_name(const struct module *mod, bool leaves);
+bool kspan_callsites_left(const struct module *mod);
+
+#endif /* KSPAN_CALLSITES_H */

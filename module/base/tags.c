@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tags: a number for each small object; see tags.h.
+ *
+ * The array of a page is found through page->private, without a lock.  In the
+ * first page of a slab the lowest bits of it are the slab's order.  An array is
+ * put there by compare-and-exchange and taken away only when nobody uses tags any
+ * more.
+ */
+#include <linux/atomic.h>
+#include <linux/mm.h>
+
+#include "base/meta.h"
+#include "base/tags.h"
+
+#define ARRAY_BYTES	(PAGE_SIZE * sizeof(u16))
+
+/* Whether new slabs get arrays; written by the one who switches tags. */
+static bool tags_on;
+
+static u16 *array_of(const struct page *page)
+{
+	return (u16 *)(READ_ONCE(page->private) & ~KSPAN_SLAB_ORDER_MASK);
+}
+
+/* Give a page an array if it has none.  Return: whether it has one now. */
+static bool add_array(struct page *page, gfp_t gfp)
+{
+	unsigned long old = READ_ONCE(page->private);
+	u16 *array;
+
+	if (array_of(page))
+		return true;
+	array = kspan_meta_alloc(ARRAY_BYTES, KSPAN_SYS_OTHER, gfp);
+	if (!array)
+		return false;
+	/* Its zeros before the pointer to it; somebody else may have been faster. */
+	if (cmpxchg(&page->private, old, (unsigned long)array | old) != old)
+		kspan_meta_free(array, ARRAY_BYTES, KSPAN_SYS_OTHER);
+	return true;
+}
+
+/**
+ * kspan_tags_new_slab - prepare a new slab of state bytes for tags
+ * @slab: its first page, which nobody else knows
+ * @order: of its number of pages
+ * @gfp: how hard to try; who needs a tag later tries again
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ */
+void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp)
+{
+	unsigned int i;
+
+	/* The kernel does not promise what the others contain. */
+	for (i = 1; i < 1U << order; i++)
+		set_page_private(slab + i, 0);
+	for (i = 0; READ_ONCE(tags_on) && i < 1U << order; i++)
+		add_array(slab + i, gfp | __GFP_NOWARN);
+}
+
+/* Free the arrays of a slab.  Context: Process; nobody uses tags. */
+void kspan_tags_free_slab(struct page *slab, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++) {
+		struct page *page = slab + i;
+		u16 *array = array_of(page);
+
+		WRITE_ONCE(page->private,
+			   page->private & KSPAN_SLAB_ORDER_MASK);
+		kspan_meta_free(array, ARRAY_BYTES, KSPAN_SYS_OTHER);
+	}
+}
+
+static bool add_slab(struct page *slab, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++)
+		if (!add_array(slab + i, GFP_KERNEL))
+			return false;
+	return true;
+}
+
+static bool free_slab(struct page *slab, unsigned int order)
+{
+	kspan_tags_free_slab(slab, order);
+	return true;
+}
+
+/**
+ * kspan_tags_begin - have a tag of 0 for each small object
+ *
+ * Context: Process context that may sleep; tags are off.
+ * Return: false without memory.
+ */
+bool kspan_tags_begin(void)
+{
+	/* First for the new slabs, so that none is forgotten. */
+	WRITE_ONCE(tags_on, true);
+	if (kspan_pools_walk_tagged(add_slab))
+		return true;
+	kspan_tags_end();
+	return false;
+}
+
+/**
+ * kspan_tags_end - do without tags
+ *
+ * A slab that comes at this very moment may keep arrays, with tags of 0.
+ *
+ * Context: Process context that may sleep; nobody reads or writes a tag.
+ */
+void kspan_tags_end(void)
+{
+	WRITE_ONCE(tags_on, false);
+	kspan_pools_walk_tagged(free_slab);
+}
+
+/**
+ * kspan_tag_add - make sure that there is a tag
+ * @state: the state byte of an object, which stays allocated
+ * @gfp: how hard to try
+ *
+ * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Return: whether there is one.
+ */
+bool kspan_tag_add(const u8 *state, gfp_t gfp)
+{
+	return add_array(virt_to_page(state), gfp | __GFP_NOWARN);
+}
+
+/**
+ * kspan_tag_swap - give an object another tag
+ * @state: its state byte
+ * @tag: the new tag; the old one, on return
+ *
+ * Of several who take a tag away exactly one gets it.
+ *
+ * Context: Any, NMI too, with preemption off and tags on.
+ * Return: false if it has none.
+ */
+bool kspan_tag_swap(const u8 *state, u16 *tag)
+{
+	u16 *array = array_of(virt_to_page(state));
+
+	if (!array)
+		return false;
+	*tag = xchg(&array[offset_in_page(state)], *tag);
+	return true;
+}
+
+/* The tag of an object, 0 for none.  Context: as kspan_tag_swap(). */
+u16 kspan_tag_read(const u8 *state)
+{
+	u16 *array = array_of(virt_to_page(state));
+
+	return array ? READ_ONCE(array[offset_in_page(state)]) : 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tags.h - a number for each small object, while somebody needs one.
+ *
+ * A tag belongs to the state byte of an object.  The blocks with state bytes are
+ * of pools, and each page of such a pool leads to an array with a tag for each of
+ * its bytes.  There are no arrays while tags are off, and all tags are 0 when they
+ * are switched on.
+ */
+#ifndef KSPAN_TAGS_H
+#define KSPAN_TAGS_H
+
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+struct kspan_pool;
+struct page;
+
+/* Pages of a slab, as page_private() of its first page says; see meta.c. */
+#define KSPAN_SLAB_ORDER_MASK	3UL
+
+bool kspan_tags_begin(void);
+void kspan_tags_end(void);
+bool kspan_tag_add(const u8 *state, gfp_t gfp);
+u16 kspan_tag_read(const u8 *state);
+bool kspan_tag_swap(const u8 *state, u16 *tag);
+void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp);
+void kspan_tags_free_slab(struct page *slab, unsigned int order);
+
+#endif /* KSPAN_TAGS_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * watch.h - whether somebody watches objects come and go.
+ *
+ * The tracepoints kspan_alloc and kspan_free and the accounting by call site are
+ * watchers.  While there is one, every public function takes a path off its
+ * fast one, which tells the watchers; see api/watch.h.  While there is none the
+ * fast paths contain an instruction without effect instead of a test.
+ */
+#ifndef KSPAN_BASE_WATCH_H
+#define KSPAN_BASE_WATCH_H
+
+#include <linux/compiler.h>
+#include <linux/jump_label.h>
+
+/*
+ * Whether an allocation needs more than an object off a magazine: it is on while
+ * somebody watches, and in a kernel that wants all memory zeroed.
+ */
+DECLARE_STATIC_KEY_FALSE(kspan_alloc_key);
+/* On while somebody watches. */
+DECLARE_STATIC_KEY_FALSE(kspan_watch_key);
+
+static __always_inline bool kspan_is_watched(void)
+{
+	return static_branch_unlikely(&kspan_watch_key);
+}
+
+void kspan_watch_begin(void);
+void kspan_watch_end(void);
+
+#endif /* KSPAN_BASE_WATCH_H */

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Modules that are unloaded: what they leave behind is reported while the kernel
+ * still knows their symbols.
+ *
+ * The kernel tells of a module that goes after its exit function has run.  What it
+ * gave to kspan_free_rcu() or freed in NMI context is on its way then, and is
+ * waited for.
+ */
+#include <linux/kspan.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+
+#include "api/callsites.h"
+#include "api/client_heap.h"
+#include "api/deferred.h"
+#include "api/named_cache.h"
+#include "show/leaver.h"
+
+static int module_changes(struct notifier_block *nb, unsigned long state,
+			  void *data)
+{
+	const struct module *mod = data;
+
+	switch (state) {
+	case MODULE_STATE_LIVE:
+		/* Its init functions end. */
+		kspan_callsites_name(mod, false);
+		break;
+	case MODULE_STATE_GOING:
+		if (mod == THIS_MODULE)
+			break;
+		kspan_callsites_name(mod, true);
+		kspan_rcu_barrier();
+		kspan_deferred_flush();
+		kspan_callsites_left(mod);
+		kspan_named_cache_left(mod);
+		kspan_client_heap_left(mod);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block module_block = {
+	.notifier_call = module_changes,
+};
+
+/* Context: module load.  Return: 0 or an error. */
+int kspan_leaver_init(void)
+{
+	return register_module_notifier(&module_block);
+}
+
+/* Context: module unload. */
+void kspan_leaver_exit(void)
+{
+	unregister_module_notifier(&module_block);
+}
