@@ -157,15 +157,17 @@
  *   after the CPU has gone offline.  Any CPU may mark a class of another CPU's
  *   cache to be drained; the CPU itself clears the mark and drains.
  * - A probe (the handler of a tracepoint, a kprobe or ftrace) may use kspan in
- *   the page allocator, at the entry of any function of kspan's, and when kspan
- *   begins to wait for a lock.  Code of kspan's that calls out takes the
- *   magazine in question out of the cache before, and looks at the cache again
- *   afterwards.  A probe must not use kspan in two places.  One is an
+ *   the page allocator, at the entry of any function of kspan's that the kernel
+ *   lets it probe, and when kspan begins to wait for a lock.  Code of kspan's that
+ *   calls out takes the magazine in question out of the cache before, and looks
+ *   at the cache again afterwards.  Functions that run while a lock is held or a
+ *   magazine is being changed are marked __kspan_noprobe, and the kernel refuses
+ *   probes there.  A probe must not use kspan in two other places.  One is an
  *   instruction in the middle of a function of kspan's: the fast paths may have
  *   read a top and not yet written it, and the probe would get the same object.
- *   The other is code that holds a lock of kspan's: the tracepoint
- *   contention_end of such a lock, and functions whose names end in
- *   ``_locked``.  There the probe would wait for the lock for ever.
+ *   The other is code of the kernel's that runs while kspan holds a lock, such as
+ *   the tracepoint contention_end of that lock.  There the probe would wait for
+ *   the lock for ever.
  * - The state byte of a live object changes by compare-and-exchange only, since
  *   any CPU may free it.  The state byte of a free object belongs to the owner
  *   of the magazine that holds it, or is protected by the central lock while
@@ -238,9 +240,9 @@ static const struct part parts[] = {
 	{ "quarantine", kspan_quarantine_init, kspan_quarantine_exit },
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
+	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
-	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },
 	{ "modules that go", kspan_leaver_init, kspan_leaver_exit },
 };

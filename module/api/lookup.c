@@ -9,6 +9,7 @@
 #include <linux/percpu.h>
 
 #include "api/lookup.h"
+#include "base/noprobe.h"
 #include "cache/tiny.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -64,7 +65,8 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 }
 
 /* What is wrong with a pointer. */
-static enum kspan_fault look_up(const void *ptr, struct kspan_object *object)
+static enum kspan_fault __kspan_noprobe look_up(const void *ptr,
+						struct kspan_object *object)
 {
 	*object = (struct kspan_object){ .span = kspan_span_find(ptr) };
 	switch (object->span->kind) {
@@ -89,7 +91,7 @@ static enum kspan_fault look_up(const void *ptr, struct kspan_object *object)
  * Context: Any, NMI too, with preemption off.
  * Return: whether it is.
  */
-bool kspan_lookup_silent(const void *ptr, struct kspan_object *object)
+bool __kspan_noprobe kspan_lookup_silent(const void *ptr, struct kspan_object *object)
 {
 	return look_up(ptr, object) == KSPAN_FAULT_NONE;
 }

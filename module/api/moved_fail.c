@@ -31,6 +31,7 @@
 
 #include "api/moved_fail.h"
 #include "base/meta.h"
+#include "base/noprobe.h"
 
 #define DEPTH		24U
 #define NR_SEEN		4096U
@@ -74,7 +75,7 @@ static u32 symbols_hash(const unsigned long *entries, unsigned int nr)
 }
 
 /* Enter a hash.  Return: whether it is new and there was room. */
-static bool enter_locked(u32 hash)
+static bool __kspan_noprobe enter_locked(u32 hash)
 {
 	unsigned int i, at;
 

@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 #include "base/counters.h"
+#include "base/noprobe.h"
 #include "base/tick.h"
 #include "cache/cache.h"
 
@@ -64,8 +65,8 @@ struct kspan_ctx_cache {
 	unsigned int moved;
 };
 
-static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
-						    unsigned int ctx)
+static inline __kspan_noprobe struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
+								    unsigned int ctx)
 {
 	struct kspan_cache_cpu *cc = per_cpu_ptr(kspan_cache_cpus, cpu);
 
@@ -82,63 +83,63 @@ static inline struct kspan_ctx_cache kspan_cache_of(unsigned int cpu,
 	};
 }
 
-static inline struct kspan_sc_cpu *kspan_sc_cpu_of(const struct kspan_ctx_cache *c,
-						   unsigned int sc)
+static inline __kspan_noprobe struct kspan_sc_cpu *
+kspan_sc_cpu_of(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	return per_cpu_ptr(kspan_sc_find(sc)->cpu, c->nr);
 }
 
 /* The tops, counts and spares of a span class in a cache. */
-static inline struct kspan_slot **kspan_tops_of(const struct kspan_ctx_cache *c,
-						unsigned int sc)
+static inline __kspan_noprobe struct kspan_slot **
+kspan_tops_of(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
 		return c->tops + KSPAN_A_INDEX(sc);
 	return kspan_sc_cpu_of(c, sc)->tops[c->ctx];
 }
 
-static inline unsigned long *kspan_counts_of(const struct kspan_ctx_cache *c,
-					     unsigned int sc)
+static inline __kspan_noprobe unsigned long *
+kspan_counts_of(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
 		return c->counts + KSPAN_A_INDEX(sc);
 	return kspan_sc_cpu_of(c, sc)->counts[c->ctx];
 }
 
-static inline struct kspan_spares *kspan_spares_of(const struct kspan_ctx_cache *c,
-						   unsigned int sc)
+static inline __kspan_noprobe struct kspan_spares *
+kspan_spares_of(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
 		return &c->cpu->spares[sc];
 	return &kspan_sc_cpu_of(c, sc)->spares;
 }
 
-static inline struct kspan_aging *kspan_aging_of(const struct kspan_ctx_cache *c,
-						 unsigned int sc)
+static inline __kspan_noprobe struct kspan_aging *
+kspan_aging_of(const struct kspan_ctx_cache *c, unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
 		return &c->cpu->aging[c->ctx][sc];
 	return &kspan_sc_cpu_of(c, sc)->aging[c->ctx];
 }
 
-static inline struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
+static inline __kspan_noprobe struct kspan_mag *kspan_mag_of(const struct kspan_slot *slot)
 {
 	return (struct kspan_mag *)((unsigned long)slot & ~KSPAN_MAG_MASK);
 }
 
-static inline unsigned int kspan_slot_index(const struct kspan_slot *slot)
+static inline __kspan_noprobe unsigned int kspan_slot_index(const struct kspan_slot *slot)
 {
 	return ((unsigned long)slot & KSPAN_MAG_MASK) / sizeof(*slot);
 }
 
-static inline unsigned int kspan_sc_first(unsigned int sc)
+static inline __kspan_noprobe unsigned int kspan_sc_first(unsigned int sc)
 {
 	return kspan_mag_first(kspan_sc_info(sc)->mag_cap);
 }
 
 /* The magazines of the tops, NULL without one; and their numbers of objects. */
-static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
-					    unsigned int sc)
+static inline __kspan_noprobe struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
+							    unsigned int sc)
 {
 	struct kspan_mag *mag =
 		kspan_mag_of(READ_ONCE(kspan_tops_of(c, sc)[KSPAN_A]));
@@ -146,8 +147,8 @@ static inline struct kspan_mag *kspan_a_mag(const struct kspan_ctx_cache *c,
 	return mag == &kspan_no_mag ? NULL : mag;
 }
 
-static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
-					    unsigned int sc)
+static inline __kspan_noprobe struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
+							    unsigned int sc)
 {
 	struct kspan_mag *mag =
 		kspan_mag_of(READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) - 1);
@@ -155,8 +156,8 @@ static inline struct kspan_mag *kspan_f_mag(const struct kspan_ctx_cache *c,
 	return mag == &kspan_no_mag ? NULL : mag;
 }
 
-static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
-					 unsigned int sc)
+static inline __kspan_noprobe unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
+							 unsigned int sc)
 {
 	const struct kspan_slot *top = READ_ONCE(kspan_tops_of(c, sc)[KSPAN_A]);
 
@@ -165,8 +166,8 @@ static inline unsigned int kspan_a_count(const struct kspan_ctx_cache *c,
 		       kspan_slot_index(top) + 1 - kspan_sc_first(sc);
 }
 
-static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
-					 unsigned int sc)
+static inline __kspan_noprobe unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
+							 unsigned int sc)
 {
 	const struct kspan_slot *top =
 		READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) - 1;
@@ -181,7 +182,7 @@ static inline unsigned int kspan_f_count(const struct kspan_ctx_cache *c,
 #define KSPAN_NO_F	(&kspan_no_mag.slot[KSPAN_MAG_SLOTS])
 
 /* Whether a span class has magazines rather than only its central lists. */
-static inline bool kspan_sc_has_mags(unsigned int sc)
+static inline __kspan_noprobe bool kspan_sc_has_mags(unsigned int sc)
 {
 	if (kspan_sc_is_static(sc))
 		return true;
@@ -189,8 +190,8 @@ static inline bool kspan_sc_has_mags(unsigned int sc)
 	return smp_load_acquire(&kspan_sc_find(sc)->cpu);
 }
 
-static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
-				 unsigned int sc)
+static inline __kspan_noprobe bool kspan_is_bare(const struct kspan_ctx_cache *c,
+						 unsigned int sc)
 {
 	if (!kspan_sc_has_mags(sc))
 		return true;
@@ -204,8 +205,9 @@ static inline bool kspan_is_bare(const struct kspan_ctx_cache *c,
  * Make @mag with @nr objects A; NULL for no magazine.  It may be the first magazine
  * in the caches since the tick of the scavenger stopped, so start the tick.
  */
-static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
-			       struct kspan_mag *mag, unsigned int nr)
+static inline __kspan_noprobe void kspan_set_a(struct kspan_ctx_cache *c,
+					       unsigned int sc, struct kspan_mag *mag,
+					       unsigned int nr)
 {
 	bool was_bare = mag && kspan_is_bare(c, sc);
 
@@ -223,8 +225,9 @@ static inline void kspan_set_a(struct kspan_ctx_cache *c, unsigned int sc,
  * Make @mag with @nr objects F; NULL for no magazine.  Frees into an F that is
  * already there need not wake the tick: setting the F did.
  */
-static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
-			       struct kspan_mag *mag, unsigned int nr)
+static inline __kspan_noprobe void kspan_set_f(struct kspan_ctx_cache *c,
+					       unsigned int sc, struct kspan_mag *mag,
+					       unsigned int nr)
 {
 	bool had_none = READ_ONCE(kspan_tops_of(c, sc)[KSPAN_F]) == KSPAN_NO_F;
 
@@ -236,7 +239,8 @@ static inline void kspan_set_f(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /* Swap A and F with their objects. */
-static inline void kspan_swap_mags(struct kspan_ctx_cache *c, unsigned int sc)
+static inline __kspan_noprobe void kspan_swap_mags(struct kspan_ctx_cache *c,
+						   unsigned int sc)
 {
 	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
 	struct kspan_mag *a = kspan_a_mag(c, sc);

@@ -213,7 +213,8 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 		kspan_set_a(c, sc, NULL, 0);
 	}
 	kspan_set_f(c, sc, f, 0);
-	return f;
+	/* A probe in what this calls may have filled it. */
+	return f && kspan_f_count(c, sc) < kspan_sc_info(sc)->mag_cap;
 }
 
 /*
@@ -261,11 +262,11 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 	if (likely(!kspan_f_mag(c, sc))) {
 		kspan_set_f(c, sc, empty, cap);
 		kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
-		return true;
+	} else {
+		if (cap)
+			kspan_central_flush(sc, &empty->slot[kspan_sc_first(sc)], cap);
+		kspan_mag_free(empty);
 	}
-	if (cap)
-		kspan_central_flush(sc, &empty->slot[kspan_sc_first(sc)], cap);
-	kspan_mag_free(empty);
 	return kspan_f_count(c, sc) < kspan_sc_info(sc)->mag_cap;
 }
 

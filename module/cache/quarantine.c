@@ -33,6 +33,7 @@
 #include <linux/spinlock.h>
 #include <linux/topology.h>
 
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "base/tick.h"
 #include "cache/quarantine_lot.h"
@@ -56,7 +57,7 @@ static unsigned long max_bytes __ro_after_init;
 static unsigned long max_lots __ro_after_init;
 
 /* Bytes of the objects in a lot.  Context: Any but NMI. */
-unsigned long kspan_lot_bytes(const union kspan_lot *lot)
+unsigned long __kspan_noprobe kspan_lot_bytes(const union kspan_lot *lot)
 {
 	unsigned long bytes = 0;
 	unsigned int i;
@@ -71,7 +72,7 @@ unsigned long kspan_lot_bytes(const union kspan_lot *lot)
 }
 
 /* Make a lot the newest.  Context: kspan_queue_lock is held. */
-void kspan_queue_append_locked(union kspan_lot *lot)
+void __kspan_noprobe kspan_queue_append_locked(union kspan_lot *lot)
 {
 	lockdep_assert_held(&kspan_queue_lock);
 	lot->next = NULL;
@@ -84,7 +85,7 @@ void kspan_queue_append_locked(union kspan_lot *lot)
 }
 
 /* Take the oldest lot out, which counts still.  Context: as above. */
-union kspan_lot *kspan_queue_pop_locked(void)
+__kspan_noprobe union kspan_lot *kspan_queue_pop_locked(void)
 {
 	union kspan_lot *lot = kspan_queue.oldest;
 
@@ -98,7 +99,7 @@ union kspan_lot *kspan_queue_pop_locked(void)
 }
 
 /* Count what came, or if negative, went.  Context: as above. */
-void kspan_queue_count_locked(long bytes, long lots)
+void __kspan_noprobe kspan_queue_count_locked(long bytes, long lots)
 {
 	lockdep_assert_held(&kspan_queue_lock);
 	WRITE_ONCE(kspan_queue.bytes, kspan_queue.bytes + bytes);
@@ -106,7 +107,7 @@ void kspan_queue_count_locked(long bytes, long lots)
 	WRITE_ONCE(kspan_queue.nr_moves, kspan_queue.nr_moves + 1);
 }
 
-static bool has_room_locked(unsigned long bytes, unsigned long lots)
+static bool __kspan_noprobe has_room_locked(unsigned long bytes, unsigned long lots)
 {
 	lockdep_assert_held(&kspan_queue_lock);
 	return kspan_queue.bytes + bytes <= max_bytes && kspan_queue.nr_lots + lots <= max_lots;

@@ -26,6 +26,7 @@
 #include "base/counters.h"
 #include "base/kasan.h"
 #include "base/meta.h"
+#include "base/noprobe.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
 #include "cache/tiny.h"
@@ -273,7 +274,8 @@ enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
  * Return: whether @ptr is a block that is taken, no CPU's current one and
  * without objects.
  */
-bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr)
+bool __kspan_noprobe kspan_tiny_is_bare(const struct kspan_span *span,
+					const void *ptr)
 {
 	const u8 *state = span->state + ((unsigned long)ptr - span->base) /
 			  KSPAN_TINY_MAX;
@@ -284,14 +286,14 @@ bool kspan_tiny_is_bare(const struct kspan_span *span, const void *ptr)
 }
 
 /* Whether @ptr is inside an object but not its first byte.  Context: Any. */
-bool kspan_tiny_inside(const struct kspan_span *span, const void *ptr)
+bool __kspan_noprobe kspan_tiny_inside(const struct kspan_span *span, const void *ptr)
 {
 	return inside_part(atomic64_read(word_of(span, ptr)),
 			   (unsigned long)ptr % KSPAN_TINY_MAX);
 }
 
 /* Bytes of a tiny object, 0 if there is none at @ptr.  Context: Any. */
-size_t kspan_tiny_size(const struct kspan_span *span, const void *ptr)
+size_t __kspan_noprobe kspan_tiny_size(const struct kspan_span *span, const void *ptr)
 {
 	unsigned int offset = (unsigned long)ptr % KSPAN_TINY_MAX;
 

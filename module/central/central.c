@@ -22,6 +22,7 @@
 #include "base/kspan_trace.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "base/tick.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -42,7 +43,7 @@ atomic_long_t kspan_nr_flush;
 static struct kspan_central *centrals[MAX_NUMNODES];
 
 /* The central list of a node and span class.  Context: Any. */
-struct kspan_central *kspan_central_of(int node, unsigned int sc)
+__kspan_noprobe struct kspan_central *kspan_central_of(int node, unsigned int sc)
 {
 	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
 
@@ -101,7 +102,7 @@ void kspan_central_exit(void)
 	}
 }
 
-static struct kspan_span *fullest_span_locked(struct kspan_central *central)
+static __kspan_noprobe struct kspan_span *fullest_span_locked(struct kspan_central *central)
 {
 	unsigned int i;
 
@@ -114,10 +115,10 @@ static struct kspan_span *fullest_span_locked(struct kspan_central *central)
 }
 
 /* Take up to @want free objects, lowest address first, to slots downwards. */
-static unsigned int take_objects_locked(struct kspan_central *central,
-					struct kspan_span *span,
-					struct kspan_slot *end,
-					unsigned int want)
+static unsigned int __kspan_noprobe take_objects_locked(struct kspan_central *central,
+							struct kspan_span *span,
+							struct kspan_slot *end,
+							unsigned int want)
 {
 	unsigned long *bitmap = kspan_span_bitmap(span);
 	unsigned long size = kspan_span_size(span);
@@ -197,8 +198,9 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 }
 
 /* Take an empty span out of its list, to be dropped without the lock. */
-static void detach_empty_locked(struct kspan_central *central,
-				struct kspan_span *span, struct list_head *to)
+static void __kspan_noprobe detach_empty_locked(struct kspan_central *central,
+						struct kspan_span *span,
+						struct list_head *to)
 {
 	lockdep_assert_held(&central->lock);
 	list_move(&span->list, to);
@@ -257,7 +259,8 @@ static void drop_spans(struct list_head *empty)
 	}
 }
 
-static void report_twice_locked(struct kspan_central *central, unsigned int sc)
+static void __kspan_noprobe report_twice_locked(struct kspan_central *central,
+						unsigned int sc)
 {
 	lockdep_assert_held(&central->lock);
 	kspan_counter_add(central->nr_twice, 1);
@@ -265,10 +268,11 @@ static void report_twice_locked(struct kspan_central *central, unsigned int sc)
 }
 
 /* Return objects from slots[*done] on that lie in @span.  Return: how many. */
-static unsigned int put_objects_locked(struct kspan_central *central,
-				       struct kspan_span *span,
-				       const struct kspan_slot *slots,
-				       unsigned int nr, unsigned int *done)
+static unsigned int __kspan_noprobe put_objects_locked(struct kspan_central *central,
+						       struct kspan_span *span,
+						       const struct kspan_slot *slots,
+						       unsigned int nr,
+						       unsigned int *done)
 {
 	unsigned long *bitmap = kspan_span_bitmap(span), *word;
 	unsigned int put = 0, first = *done;
@@ -299,10 +303,11 @@ static unsigned int put_objects_locked(struct kspan_central *central,
 }
 
 /* Return objects at the beginning of @slots that lie in @central's spans. */
-static unsigned int flush_home_locked(struct kspan_central *central,
-				      unsigned int sc,
-				      const struct kspan_slot *slots,
-				      unsigned int nr, struct list_head *empty)
+static unsigned int __kspan_noprobe flush_home_locked(struct kspan_central *central,
+						      unsigned int sc,
+						      const struct kspan_slot *slots,
+						      unsigned int nr,
+						      struct list_head *empty)
 {
 	struct kspan_span *span;
 	unsigned int done = 0;

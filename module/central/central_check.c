@@ -7,6 +7,7 @@
 #include <linux/lockdep.h>
 
 #include "base/counters.h"
+#include "base/noprobe.h"
 #include "central/central.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -22,8 +23,8 @@
  * Context: The list's lock is held.
  * Return: NULL, or what is wrong.
  */
-const char *kspan_central_check_span(const struct kspan_central *central,
-				     const struct kspan_span *span)
+__kspan_noprobe const char *kspan_central_check_span(const struct kspan_central *central,
+						     const struct kspan_span *span)
 {
 	bool is_empty = span->nr_free == span->nr_objs;
 	const char *wrong;
@@ -50,8 +51,9 @@ struct seen {
 };
 
 /* Look at the spans of a list.  Return: whether those were all, in @all. */
-static const char *look_locked(const struct kspan_central *central,
-			       unsigned int bucket, struct seen *seen, bool *all)
+static __kspan_noprobe const char *look_locked(const struct kspan_central *central,
+					       unsigned int bucket, struct seen *seen,
+					       bool *all)
 {
 	const char *wrong = NULL;
 	struct kspan_span *span;

@@ -9,6 +9,7 @@
 #include <linux/lockdep.h>
 
 #include "base/counters.h"
+#include "base/noprobe.h"
 #include "central/central.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -20,8 +21,8 @@
  *
  * Context: The lock of @central is held.
  */
-void kspan_central_place_locked(struct kspan_central *central,
-				struct kspan_span *span)
+void __kspan_noprobe kspan_central_place_locked(struct kspan_central *central,
+						struct kspan_span *span)
 {
 	u8 bucket = KSPAN_NO_BUCKET;
 
@@ -52,8 +53,9 @@ void kspan_central_place_locked(struct kspan_central *central,
  *
  * Context: The list's lock is held.
  */
-void kspan_central_quarantine_object_locked(struct kspan_central *central,
-					    struct kspan_span *span, unsigned int i)
+void __kspan_noprobe kspan_central_quarantine_object_locked(struct kspan_central *central,
+							    struct kspan_span *span,
+							    unsigned int i)
 {
 	unsigned long *word;
 
@@ -69,7 +71,7 @@ void kspan_central_quarantine_object_locked(struct kspan_central *central,
 }
 
 /* Count anew: what a span said it had may have been what was wrong with it. */
-static void count_free_locked(struct kspan_central *central)
+static void __kspan_noprobe count_free_locked(struct kspan_central *central)
 {
 	struct kspan_span *span;
 	unsigned long nr = 0;
@@ -89,8 +91,8 @@ static void count_free_locked(struct kspan_central *central)
  *
  * Context: The list's lock is held.
  */
-void kspan_central_quarantine_locked(struct kspan_central *central,
-				     struct kspan_span *span)
+void __kspan_noprobe kspan_central_quarantine_locked(struct kspan_central *central,
+						     struct kspan_span *span)
 {
 	lockdep_assert_held(&central->lock);
 	kspan_report_corrupt("free count of a span, which is quarantined",

@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "base/tick.h"
 #include "central/depot.h"
 #include "span/arena.h"
@@ -293,8 +294,8 @@ unsigned int kspan_depot_count(int node, unsigned int sc)
 }
 
 /* The sentinels, and their number.  Return: NULL, or what is wrong. */
-static const char *check_links_locked(const struct kspan_depot *depot,
-				      unsigned int sc)
+static __kspan_noprobe const char *check_links_locked(const struct kspan_depot *depot,
+						      unsigned int sc)
 {
 	struct kspan_mag *mag;
 	unsigned int nr = 0;
@@ -310,8 +311,9 @@ static const char *check_links_locked(const struct kspan_depot *depot,
 }
 
 /* The objects of the @nr-th magazine.  Return: whether there is one. */
-static bool check_nth_locked(const struct kspan_depot *depot, unsigned int sc,
-			     unsigned int nr, const char **wrong)
+static bool __kspan_noprobe check_nth_locked(const struct kspan_depot *depot,
+					     unsigned int sc, unsigned int nr,
+					     const char **wrong)
 {
 	struct kspan_mag *mag = depot->full;
 	unsigned int i;

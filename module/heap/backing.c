@@ -40,6 +40,7 @@
 #include "base/kspan_trace.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "heap/backing.h"
 #include "span/arena.h"
@@ -87,7 +88,7 @@ static DEFINE_RAW_SPINLOCK(limit_lock);
 static unsigned long in_flight;
 
 /* Bytes obtained from the kernel for whatever purpose.  Context: Any. */
-unsigned long kspan_sys_total(void)
+unsigned long __kspan_noprobe kspan_sys_total(void)
 {
 	unsigned long total = atomic_long_read(&kspan_heap_sys);
 	unsigned int i;
@@ -98,7 +99,7 @@ unsigned long kspan_sys_total(void)
 }
 
 /* Whether @bytes more, with all that is in flight, would pass the limit. */
-static bool is_above_limit_locked(unsigned long bytes, gfp_t gfp)
+static bool __kspan_noprobe is_above_limit_locked(unsigned long bytes, gfp_t gfp)
 {
 	unsigned long limit = READ_ONCE(kspan_params.memory_limit), used;
 

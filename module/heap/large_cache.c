@@ -31,6 +31,7 @@
 #include <linux/sizes.h>
 #include <linux/vmalloc.h>
 
+#include "base/noprobe.h"
 #include "heap/large_cache.h"
 
 /* Four lists an octave of heap pages. */
@@ -142,7 +143,8 @@ look_in_locked(struct hlist_head *list, unsigned long pages, size_t align,
 	return NULL;
 }
 
-static struct kspan_span *find_locked(unsigned long pages, size_t align, int node)
+static __kspan_noprobe struct kspan_span *find_locked(unsigned long pages,
+						      size_t align, int node)
 {
 	unsigned int bucket = bucket_of(pages), i;
 	unsigned int end = min(bucket + BUCKETS_ON + 1, NR_BUCKETS);
@@ -167,7 +169,8 @@ static __always_inline void take_locked(struct kspan_span *span)
 }
 
 /* Let @span, which was taken, be one of those that the caller has to give back. */
-static void let_go_locked(struct kspan_span *span, struct hlist_head *gone)
+static void __kspan_noprobe let_go_locked(struct kspan_span *span,
+					  struct hlist_head *gone)
 {
 	lockdep_assert_held(&large_cache_lock);
 	list_del_init(&kspan_large_of(span)->lru);
@@ -180,8 +183,8 @@ static void let_go_locked(struct kspan_span *span, struct hlist_head *gone)
  * The oldest kept span of a sort.  Return: NULL if there is none, or if it takes
  * more than @steps, which are 0 then.
  */
-static struct kspan_span *oldest_locked(struct cached_spans *lists,
-					unsigned int *steps)
+static __kspan_noprobe struct kspan_span *oldest_locked(struct cached_spans *lists,
+							unsigned int *steps)
 {
 	struct kspan_large *large;
 
@@ -219,15 +222,16 @@ struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int
 }
 
 /* Whether so many bytes more would be within the budget. */
-static bool has_room_locked(const struct cached_spans *lists, long bytes)
+static bool __kspan_noprobe has_room_locked(const struct cached_spans *lists,
+					    long bytes)
 {
 	lockdep_assert_held(&large_cache_lock);
 	return atomic_long_read(lists->idle) + bytes <= lists->budget;
 }
 
 /* Make room for @bytes, within bounds.  Return: false if it takes more. */
-static bool make_room_locked(struct cached_spans *lists, long bytes,
-			     struct hlist_head *gone)
+static bool __kspan_noprobe make_room_locked(struct cached_spans *lists, long bytes,
+					     struct hlist_head *gone)
 {
 	unsigned int steps = STEPS_MAX;
 	struct kspan_span *span;
@@ -243,7 +247,7 @@ static bool make_room_locked(struct cached_spans *lists, long bytes,
 	return true;
 }
 
-static void file_locked(struct kspan_span *span)
+static void __kspan_noprobe file_locked(struct kspan_span *span)
 {
 	struct kspan_large *large = kspan_large_of(span);
 	struct cached_spans *lists = lists_of(span);

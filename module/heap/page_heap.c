@@ -27,6 +27,7 @@
 #include "base/counters.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "base/tick.h"
 #include "heap/page_heap.h"
@@ -50,7 +51,7 @@ struct kspan_page_heap *kspan_page_heap_of(int node)
 }
 
 /* Heap pages of the longest span of any class.  Context: Any. */
-unsigned int kspan_page_heap_longest_span(void)
+unsigned int __kspan_noprobe kspan_page_heap_longest_span(void)
 {
 	unsigned int class, pages = 0;
 
@@ -68,7 +69,7 @@ unsigned int kspan_page_heap_longest_span(void)
  * Context: Any.
  * Return: heap pages.
  */
-unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap)
+unsigned long __kspan_noprobe kspan_page_heap_reserve(const struct kspan_page_heap *heap)
 {
 	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
 
@@ -102,7 +103,8 @@ void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 }
 
 /* Remember the run that an atomic caller did not get, for the worker. */
-static void want_run_locked(struct kspan_page_heap *heap, unsigned int nr_pages)
+static void __kspan_noprobe want_run_locked(struct kspan_page_heap *heap,
+					    unsigned int nr_pages)
 {
 	lockdep_assert_held(&heap->lock);
 	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
@@ -126,8 +128,9 @@ static unsigned int bucket_of(const struct kspan_chunk *chunk)
 }
 
 /* Count @nr_pages of @chunk as free, or as free no more. */
-static void add_free_locked(struct kspan_page_heap *heap,
-			    const struct kspan_chunk *chunk, long nr_pages)
+static void __kspan_noprobe add_free_locked(struct kspan_page_heap *heap,
+					    const struct kspan_chunk *chunk,
+					    long nr_pages)
 {
 	lockdep_assert_held(&heap->lock);
 	kspan_counter_add(heap->free_pages, nr_pages);
@@ -135,7 +138,8 @@ static void add_free_locked(struct kspan_page_heap *heap,
 		kspan_counter_add(heap->far_pages, nr_pages);
 }
 
-static void file_chunk_locked(struct kspan_page_heap *heap, struct kspan_chunk *chunk)
+static void __kspan_noprobe file_chunk_locked(struct kspan_page_heap *heap,
+					      struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	chunk->bucket = bucket_of(chunk);
@@ -143,8 +147,8 @@ static void file_chunk_locked(struct kspan_page_heap *heap, struct kspan_chunk *
 	__set_bit(chunk->bucket, heap->filled);
 }
 
-static void unfile_chunk_locked(struct kspan_page_heap *heap,
-				struct kspan_chunk *chunk)
+static void __kspan_noprobe unfile_chunk_locked(struct kspan_page_heap *heap,
+						struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	list_del(&chunk->list);
@@ -159,8 +163,8 @@ static void unfile_chunk_locked(struct kspan_page_heap *heap,
  *
  * Context: The heap's lock is held.
  */
-void kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
-				   struct kspan_chunk *chunk)
+void __kspan_noprobe kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
+						   struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	unfile_chunk_locked(heap, chunk);
@@ -172,8 +176,8 @@ void kspan_page_heap_remove_locked(struct kspan_page_heap *heap,
 	add_free_locked(heap, chunk, -(long)chunk->nr_pages);
 }
 
-static void refile_chunk_locked(struct kspan_page_heap *heap,
-				struct kspan_chunk *chunk)
+static void __kspan_noprobe refile_chunk_locked(struct kspan_page_heap *heap,
+						struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	if (is_quarantined(chunk) || bucket_of(chunk) == chunk->bucket)
@@ -182,7 +186,7 @@ static void refile_chunk_locked(struct kspan_page_heap *heap,
 	file_chunk_locked(heap, chunk);
 }
 
-static unsigned int longest_run(const struct kspan_chunk *chunk)
+static unsigned int __kspan_noprobe longest_run(const struct kspan_chunk *chunk)
 {
 	unsigned int start, end, longest = 0;
 
@@ -192,8 +196,9 @@ static unsigned int longest_run(const struct kspan_chunk *chunk)
 }
 
 /* The free run around free page @at, as [@start, @end). */
-static void run_around(const struct kspan_chunk *chunk, unsigned int at,
-		       unsigned int *start, unsigned int *end)
+static void __kspan_noprobe run_around(const struct kspan_chunk *chunk,
+				       unsigned int at, unsigned int *start,
+				       unsigned int *end)
 {
 	unsigned int last = find_last_bit(chunk->map, at);
 
@@ -215,8 +220,8 @@ static unsigned int find_run(const struct kspan_chunk *chunk,
 }
 
 /* Take a chunk that contradicts itself out of use, but for what is in spans. */
-static void quarantine_chunk_locked(struct kspan_page_heap *heap,
-				    struct kspan_chunk *chunk)
+static void __kspan_noprobe quarantine_chunk_locked(struct kspan_page_heap *heap,
+						    struct kspan_chunk *chunk)
 {
 	lockdep_assert_held(&heap->lock);
 	kspan_report_corrupt("longest run of a chunk, which is quarantined", 0);
@@ -227,8 +232,9 @@ static void quarantine_chunk_locked(struct kspan_page_heap *heap,
 }
 
 /* The first bucket with chunks that have such a run; KSPAN_PAGE_HEAP_LISTS: none. */
-static unsigned int find_bucket_locked(struct kspan_page_heap *heap,
-				       unsigned int need, bool use_far)
+static unsigned int __kspan_noprobe find_bucket_locked(struct kspan_page_heap *heap,
+						       unsigned int need,
+						       bool use_far)
 {
 	unsigned int first = need * KSPAN_PAGE_HEAP_FILL, bucket;
 
@@ -243,10 +249,11 @@ static unsigned int find_bucket_locked(struct kspan_page_heap *heap,
 }
 
 /* A chunk with a run of that length, and where.  Return: NULL for none. */
-static struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
-					     unsigned int nr_pages,
-					     unsigned int align_pages,
-					     bool use_far, unsigned int *at)
+static __kspan_noprobe struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
+							     unsigned int nr_pages,
+							     unsigned int align_pages,
+							     bool use_far,
+							     unsigned int *at)
 {
 	/* A run of this length holds an aligned one wherever it begins. */
 	unsigned int need = nr_pages + align_pages - 1, bucket;
@@ -266,9 +273,10 @@ static struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
 	}
 }
 
-static void take_run_locked(struct kspan_page_heap *heap, struct kspan_chunk *chunk,
-			    unsigned int at, unsigned int nr_pages,
-			    struct kspan_run *run)
+static void __kspan_noprobe take_run_locked(struct kspan_page_heap *heap,
+					    struct kspan_chunk *chunk,
+					    unsigned int at, unsigned int nr_pages,
+					    struct kspan_run *run)
 {
 	unsigned int start, end;
 
@@ -337,10 +345,10 @@ unlock:
  * it begins.  Looks at a chunk of each of the shortest lengths, and at an empty
  * one.  Return: NULL for none.
  */
-static struct kspan_chunk *find_aligned_locked(struct kspan_page_heap *heap,
-					       unsigned int nr_pages,
-					       unsigned int align_pages,
-					       unsigned int *at)
+static __kspan_noprobe struct kspan_chunk *find_aligned_locked(struct kspan_page_heap *heap,
+							       unsigned int nr_pages,
+							       unsigned int align_pages,
+							       unsigned int *at)
 {
 	unsigned int bucket = nr_pages * KSPAN_PAGE_HEAP_FILL, looks = 0;
 	struct kspan_chunk *chunk;

@@ -12,6 +12,7 @@
 
 #include "base/counters.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "heap/page_heap.h"
 
@@ -19,8 +20,8 @@
 #define TRIM_BATCH	16U
 
 /* Whether @chunk, an idle one, is what the reserve has its long run from. */
-static bool is_last_run(const struct kspan_page_heap *heap,
-			const struct kspan_chunk *chunk)
+static bool __kspan_noprobe is_last_run(const struct kspan_page_heap *heap,
+					const struct kspan_chunk *chunk)
 {
 	unsigned int first = heap->reserve_run * KSPAN_PAGE_HEAP_FILL;
 
@@ -39,10 +40,10 @@ static bool is_last_run(const struct kspan_page_heap *heap,
  *
  * Return: how many.
  */
-static unsigned int collect_idle_locked(struct kspan_page_heap *heap,
-					unsigned long keep,
-					unsigned long idle_jiffies,
-					struct list_head *gone)
+static unsigned int __kspan_noprobe collect_idle_locked(struct kspan_page_heap *heap,
+							unsigned long keep,
+							unsigned long idle_jiffies,
+							struct list_head *gone)
 {
 	struct kspan_chunk *chunk, *next;
 	unsigned int bucket, nr = 0;

@@ -23,6 +23,7 @@
 #include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
+#include "base/noprobe.h"
 #include "span/arena.h"
 
 #define TABLE_BYTES	(KSPAN_FRAME_PAGES * sizeof(struct kspan_span *))
@@ -85,7 +86,7 @@ static struct kspan_span **table_in(const struct kspan_window *window,
 }
 
 /* Context: RCU read section, or preemption off. */
-static struct kspan_span **table_of(unsigned long addr)
+static __kspan_noprobe struct kspan_span **table_of(unsigned long addr)
 {
 	const struct kspan_window *window;
 	struct kspan_span **table;
@@ -105,7 +106,7 @@ static struct kspan_span **table_of(unsigned long addr)
 }
 
 /* Context: RCU read section, or preemption off. */
-static struct kspan_span **entry_of(unsigned long addr)
+static __kspan_noprobe struct kspan_span **entry_of(unsigned long addr)
 {
 	return &table_of(addr)[(addr >> KSPAN_PAGE_SHIFT) &
 			       (KSPAN_FRAME_PAGES - 1)];
@@ -501,7 +502,7 @@ void kspan_arena_withdraw(struct kspan_span *span)
  * Context: Any, with preemption off or in an RCU read section.
  * Return: a span or a marker span, never NULL.
  */
-struct kspan_span *kspan_span_find(const void *ptr)
+__kspan_noprobe struct kspan_span *kspan_span_find(const void *ptr)
 {
 	return READ_ONCE(*entry_of((unsigned long)ptr));
 }

@@ -31,6 +31,7 @@
 #include <linux/string.h>
 
 #include "base/kasan.h"
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "span/redzone.h"
 #include "span/report.h"
@@ -98,7 +99,8 @@ unsigned int kspan_redzone_class(size_t size, size_t align)
 	return 0;
 }
 
-static u16 *small_asked(const struct kspan_span *span, const void *ptr)
+static __kspan_noprobe u16 *small_asked(const struct kspan_span *span,
+					const void *ptr)
 {
 	return &kspan_span_asked(span)[kspan_span_index(span, (unsigned long)ptr)];
 }
@@ -111,7 +113,8 @@ static u16 *small_asked(const struct kspan_span *span, const void *ptr)
  * Context: Any.
  * Return: bytes.
  */
-size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
+size_t __kspan_noprobe kspan_redzone_asked(const struct kspan_span *span,
+					   const void *ptr)
 {
 	if (span->kind == KSPAN_LARGE)
 		return READ_ONCE(span->asked);
@@ -128,7 +131,8 @@ size_t kspan_redzone_asked(const struct kspan_span *span, const void *ptr)
  *
  * Context: Any.
  */
-void kspan_redzone_set(struct kspan_span *span, void *ptr, size_t size)
+void __kspan_noprobe kspan_redzone_set(struct kspan_span *span, void *ptr,
+				       size_t size)
 {
 	if (span->kind == KSPAN_LARGE)
 		WRITE_ONCE(span->asked, size);
@@ -368,7 +372,8 @@ void kspan_redzone_poison_span(struct kspan_span *span)
  * Context: Any.
  * Return: true if the poison is intact.
  */
-bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
+bool __kspan_noprobe kspan_redzone_check_poison(const struct kspan_span *span,
+						const void *ptr)
 {
 	const u8 *bad = overwritten_poison(span, ptr);
 	const u8 *last = ptr + kspan_span_size(span) - 1;
@@ -388,8 +393,8 @@ bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr)
  * Context: Any.
  * Return: its index, or the number of objects if there is none.
  */
-unsigned int kspan_redzone_next_overwritten(const struct kspan_span *span,
-					    unsigned int i)
+unsigned int __kspan_noprobe kspan_redzone_next_overwritten(const struct kspan_span *span,
+							    unsigned int i)
 {
 	const unsigned long *bitmap = kspan_span_bitmap(span);
 

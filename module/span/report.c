@@ -24,6 +24,7 @@
 #include "base/gfp.h"
 #include "base/kasan.h"
 #include "base/kspan_trace.h"
+#include "base/noprobe.h"
 #include "span/report.h"
 
 atomic_long_t kspan_nr_bad_free;
@@ -100,7 +101,8 @@ static noinline void *caller(void)
 	return i < nr ? (void *)frames[i] : (void *)_RET_IP_;
 }
 
-static void describe_place(const void *ptr, const struct kspan_span *span)
+static void __kspan_noprobe describe_place(const void *ptr,
+					   const struct kspan_span *span)
 {
 	unsigned long offset = (unsigned long)ptr - span->base;
 	unsigned long size = kspan_span_size(span);
@@ -186,8 +188,9 @@ void kspan_report_copy(const void *ptr, const size_t *size, size_t offset,
 }
 
 /* The wrong byte @bad of the object at @ptr, and up to 8 bytes either side. */
-static void describe_bytes(const void *ptr, const struct kspan_span *span,
-			   const u8 *bad, u8 want)
+static void __kspan_noprobe describe_bytes(const void *ptr,
+					   const struct kspan_span *span,
+					   const u8 *bad, u8 want)
 {
 	unsigned long at = bad - (const u8 *)ptr;
 	unsigned long from = at - min(at, 8UL);
@@ -239,8 +242,9 @@ void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
  *
  * Context: Any.
  */
-void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
-				 const u8 *bad, u8 want)
+void __kspan_noprobe kspan_report_use_after_free(const void *ptr,
+						 const struct kspan_span *span,
+						 const u8 *bad, u8 want)
 {
 	atomic_long_inc(&kspan_nr_use_after_free);
 	if (!__ratelimit(&free_limit))
@@ -259,7 +263,7 @@ void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
  *
  * Context: Any; locks may be held.
  */
-void kspan_report_corrupt(const char *what, unsigned int sc)
+void __kspan_noprobe kspan_report_corrupt(const char *what, unsigned int sc)
 {
 	if (atomic_long_inc_return(&kspan_nr_corrupt) != 1)
 		return;

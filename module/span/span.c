@@ -14,6 +14,7 @@
 
 #include "base/kasan.h"
 #include "base/meta.h"
+#include "base/noprobe.h"
 #include "base/params.h"
 #include "span/span.h"
 
@@ -277,7 +278,7 @@ void kspan_span_free_dead(void)
  * Context: The span's central lock is held.
  * Return: NULL, or what is wrong.
  */
-const char *kspan_span_check(const struct kspan_span *span)
+__kspan_noprobe const char *kspan_span_check(const struct kspan_span *span)
 {
 	const struct kspan_class *info = kspan_sc_info(kspan_span_sc(span));
 	const unsigned long *bitmap = kspan_span_bitmap(span);

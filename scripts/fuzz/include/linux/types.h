@@ -103,6 +103,8 @@ struct rcu_head {
 #define __exit
 #define __force
 #define __ro_after_init
+#define __kprobes
+#define notrace
 #define __read_mostly
 #define EXPORT_SYMBOL_GPL(name)	extern int sim_exported_##name
 
