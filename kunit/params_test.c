@@ -44,6 +44,9 @@ static const struct param_row rows[] = {
 	{ "sbrk", &kspan_params.sbrk,
 	  { "1", "0" }, { 1, 0 },
 	  { "2", "-1" } },
+	{ "trap_kfree", &kspan_params.trap_kfree,
+	  { "1", "0" }, { 1, 0 },
+	  { "2", "-1" } },
 };
 
 /* Strings that every parameter refuses. */

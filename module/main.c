@@ -30,7 +30,9 @@
 #include "reclaim/shrink.h"
 #include "show/debugfs.h"
 #include "show/leaver.h"
+#include "show/oops.h"
 #include "show/stats.h"
+#include "show/trap.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 #include "span/span.h"
@@ -245,6 +247,8 @@ static const struct part parts[] = {
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },
 	{ "modules that go", kspan_leaver_init, kspan_leaver_exit },
+	{ "reports of oopses", kspan_oops_init, kspan_oops_exit },
+	{ "probes", kspan_trap_init, kspan_trap_exit },
 };
 
 static void end_parts(unsigned int nr)

@@ -474,7 +474,7 @@ for leg in "${legs[@]}"; do
 	range) run=(leg_lines "$leg" "$SCRIPTS/range.sh") ;;
 	release) run=(leg_lines "$leg" "$SCRIPTS/release-check.sh") ;;
 	packages) run=(leg_lines "$leg" "$SCRIPTS/deb-test.sh") ;;
-	torture-* | faults-* | short-* | trace-* | probe-*)
+	torture-* | faults-* | short-* | trace-* | probe-* | oops-*)
 		run=(leg_stock "${leg%%-*}" "${leg#*-}") ;;
 	tools-*) run=(leg_tools_guest "${leg#*-}") ;;
 	port-*)

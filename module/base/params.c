@@ -78,3 +78,5 @@ KSPAN_PARAM(randomize, 0, 1,
 	    "hand objects out in random order (0)");
 KSPAN_PARAM(sbrk, 0, 1,
 	    "never reuse a freed object, for debugging (0)");
+KSPAN_PARAM(trap_kfree, 0, 1,
+	    "report kfree() and vfree() of kspan's objects, for debugging (0)");

@@ -19,6 +19,7 @@ struct kspan_params {
 	unsigned long quarantine_kb;	/* KiB of freed memory that wait before reuse */
 	unsigned long randomize;	/* shuffle the order of objects */
 	unsigned long sbrk;		/* never reuse: the seed's debug mode */
+	unsigned long trap_kfree;	/* probes at kfree() and vfree() */
 };
 
 extern struct kspan_params kspan_params;

@@ -6,8 +6,8 @@ module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
 	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c \
 	$(MODULE)/api/moved%.c \
 	$(MODULE)/base/symbol.c $(MODULE)/base/tags.c $(MODULE)/base/trace.c \
-	$(MODULE)/api/callsites.c $(MODULE)/api/watch.c \
-	$(MODULE)/show/leaver.c, \
+	$(MODULE)/api/callsites.c $(MODULE)/api/describe.c $(MODULE)/api/watch.c \
+	$(MODULE)/show/leaver.c $(MODULE)/show/oops.c $(MODULE)/show/trap.c, \
 	$(wildcard $(MODULE)/*.c $(MODULE)/*/*.c))
 module_o := $(module_c:$(MODULE)/%.c=$(OUT)/module/%.o)
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Nobody watches objects come and go: the keys that lead here are never switched
- * on.  Modules that are unloaded are the kernel's to tell of.
+ * on.  Modules that are unloaded and oopses are the kernel's to tell of.
  */
 #include "api/callsites.h"
 #include "api/watch.h"
 #include "base/symbol.h"
 #include "base/tags.h"
 #include "show/leaver.h"
+#include "show/oops.h"
 
 bool kspan_callsites_on;
 bool kspan_watch_own;
@@ -52,5 +53,14 @@ int kspan_leaver_init(void)
 }
 
 void kspan_leaver_exit(void)
+{
+}
+
+int kspan_oops_init(void)
+{
+	return 0;
+}
+
+void kspan_oops_exit(void)
 {
 }

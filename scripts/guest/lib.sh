@@ -125,6 +125,12 @@ expect_no_reports()
 	echo "guest: no more reports are expected" >/dev/kmsg
 }
 
+# expect_oopses: allow oopses, and what belongs to their reports, to the end.
+expect_oopses()
+{
+	echo "guest: oopses are expected from here on" >/dev/kmsg
+}
+
 # debugfs_files: mode and name of each file that may exist.  Another file might
 # reveal data to users.
 debugfs_files()

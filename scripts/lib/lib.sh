@@ -281,6 +281,8 @@ make_initramfs()
 # trace after each report is allowed.  So are KASAN's reports about the accesses
 # of the suite for KASAN.  Nothing else is.
 #
+# After expect_oopses in the guest, oopses are allowed.
+#
 # Errors of the job's shell, such as an unknown command, also count.
 #
 # KCSAN finds races in the kernel itself.  They only count if one of the
@@ -290,6 +292,8 @@ check_log()
 	awk -v reports="${REPORTS:-0}" '
 	/guest: reports are expected/ { reports++ }
 	/guest: no more reports/ { reports-- }
+	/guest: oopses are expected/ { oopses++ }
+	oopses && /BUG:|WARNING:|Oops|Call Trace|general protection|unable to handle|Unable to handle/ { next }
 	/kspan: (double free|free of|free with|freed while|write behind|write to|copy (to|from) user space refused)/ { if (reports) expected++ }
 	function complain(line)
 	{

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kspan_oops: faults that have to do with kspan's memory, for real.
+ *
+ * Writing a word to the debugfs file kspan_oops/fault makes the one that it names:
+ * the writer is killed by the oops.
+ *
+ *   behind     a read behind the last byte of a large object
+ *   freed      a NULL dereference of a pointer that was read out of a freed object
+ *   live       a NULL dereference while a register points to an object of a cache
+ *   kfree      an object of kspan's is given to kfree()
+ *   other      a fault that has nothing to do with kspan
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include <linux/kspan.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+struct thing {
+	unsigned long *link;
+	unsigned long value;
+	char rest[48];
+};
+
+static struct dentry *dir;
+static struct kspan_cache *cache;
+
+/* Keeps a pointer to the thing, as code that goes on to use it would. */
+static noinline unsigned long follow(struct thing *thing)
+{
+	unsigned long value = READ_ONCE(*READ_ONCE(thing->link));
+
+	WRITE_ONCE(thing->value, value);
+	return value;
+}
+
+static noinline unsigned long fault_behind(void)
+{
+	char *large = kspan_alloc(SZ_2M, GFP_KERNEL);
+
+	if (!large)
+		return 0;
+	OPTIMIZER_HIDE_VAR(large);
+	return READ_ONCE(large[SZ_2M + 8]);
+}
+
+static noinline unsigned long fault_freed(void)
+{
+	struct thing *thing = kspan_zalloc(sizeof(*thing), GFP_KERNEL);
+
+	if (!thing)
+		return 0;
+	kspan_free(thing);
+	return follow(thing);
+}
+
+static noinline unsigned long fault_live(void)
+{
+	struct thing *thing = kspan_cache_zalloc(cache, GFP_KERNEL);
+
+	return thing ? follow(thing) : 0;
+}
+
+static noinline unsigned long fault_kfree(void)
+{
+	void *ptr = kspan_alloc(64, GFP_KERNEL);
+
+	/* The compiler may know that these two do not belong together. */
+	OPTIMIZER_HIDE_VAR(ptr);
+	kfree(ptr);
+	return (unsigned long)ptr;
+}
+
+static noinline unsigned long fault_other(void)
+{
+	unsigned long *nothing = NULL;
+
+	OPTIMIZER_HIDE_VAR(nothing);
+	return READ_ONCE(*nothing);
+}
+
+static const struct {
+	const char *name;
+	unsigned long (*fn)(void);
+} faults[] = {
+	{ "behind", fault_behind },
+	{ "freed", fault_freed },
+	{ "live", fault_live },
+	{ "kfree", fault_kfree },
+	{ "other", fault_other },
+};
+
+static ssize_t fault_write(struct file *file, const char __user *buf,
+			   size_t count, loff_t *ppos)
+{
+	char word[16] = "";
+	unsigned int i;
+
+	if (count >= sizeof(word) || copy_from_user(word, buf, count))
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		if (sysfs_streq(word, faults[i].name))
+			pr_info("there was no fault: %lu\n", faults[i].fn());
+	return -EINVAL;
+}
+
+static const struct file_operations fault_fops = {
+	.open = simple_open,
+	.write = fault_write,
+};
+
+static int __init faults_init(void)
+{
+	cache = kspan_cache_create("things", sizeof(struct thing), 0, 0, NULL);
+	if (!cache)
+		return -ENOMEM;
+	dir = debugfs_create_dir("kspan_oops", NULL);
+	debugfs_create_file("fault", 0200, dir, NULL, &fault_fops);
+	return 0;
+}
+
+static void __exit faults_exit(void)
+{
+	debugfs_remove(dir);
+	kspan_cache_destroy(cache);
+}
+
+module_init(faults_init);
+module_exit(faults_exit);
+
+MODULE_DESCRIPTION("Faults for the reports of the kspan allocator");
+MODULE_AUTHOR("The kspan developers");
+MODULE_LICENSE("GPL");
