@@ -15,7 +15,6 @@
 #include "base/gfp.h"
 #include "base/inject.h"
 #include "base/meta.h"
-#include "base/tags.h"
 
 /* Slabs of 16 KiB, as the seed's fixalloc takes them. */
 #define SLAB_BYTES	(16UL << 10)
@@ -56,7 +55,8 @@ void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys)
 	pool->size = size;
 	pool->sys = sys;
 	pool->ready = false;
-	pool->tagged = false;
+	pool->new_slab = NULL;
+	pool->free_slab = NULL;
 	list_add_tail(&pool->all, &pools);
 }
 
@@ -74,8 +74,8 @@ void kspan_pool_exit(struct kspan_pool *pool)
 		unsigned int order = slab_order(page);
 
 		list_del(&page->lru);
-		if (pool->tagged)
-			kspan_tags_free_slab(page, order);
+		if (pool->free_slab)
+			pool->free_slab(page, order);
 		set_page_private(page, 0);
 		__free_pages(page, order);
 		kspan_meta_account(pool->sys, -(long)(PAGE_SIZE << order));
@@ -143,8 +143,8 @@ static bool refill(struct kspan_pool *pool, gfp_t gfp)
 	bytes = PAGE_SIZE << order;
 	kspan_meta_account(pool->sys, bytes);
 
-	if (pool->tagged)
-		kspan_tags_new_slab(page, order, gfp);
+	if (pool->new_slab)
+		pool->new_slab(page, order, gfp);
 
 	block = page_address(page);
 	end = block + bytes;
@@ -256,7 +256,7 @@ bool kspan_pools_walk_tagged(bool (*fn)(struct page *slab, unsigned int order))
 	struct page *slab;
 
 	list_for_each_entry(pool, &pools, all) {
-		slab = pool->tagged ? first_slab(pool) : NULL;
+		slab = pool->new_slab ? first_slab(pool) : NULL;
 		if (!slab)
 			continue;
 		/* Slabs never go while there is the pool. */

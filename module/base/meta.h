@@ -44,7 +44,9 @@ extern atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
  * @size: bytes of a block, a multiple of the alignment; set once
  * @sys: the statistics line; set once
  * @ready: whether some blocks are kept ready for who cannot sleep; set at load
- * @tagged: whether its blocks hold state bytes, which may have tags; set at load
+ * @new_slab: called for a new slab, which nobody else knows yet, or NULL; set at
+ *	load
+ * @free_slab: called before such a slab goes back to the kernel; as @new_slab
  */
 struct kspan_pool {
 	raw_spinlock_t lock;
@@ -56,8 +58,12 @@ struct kspan_pool {
 	u32 size;
 	enum kspan_sys sys;
 	bool ready;
-	bool tagged;
+	void (*new_slab)(struct page *slab, unsigned int order, gfp_t gfp);
+	void (*free_slab)(struct page *slab, unsigned int order);
 };
+
+/* The order of a slab, in page_private() of its first page. */
+#define KSPAN_SLAB_ORDER_MASK	3UL
 
 void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys);
 void kspan_pool_exit(struct kspan_pool *pool);

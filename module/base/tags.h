@@ -16,14 +16,13 @@
 struct kspan_pool;
 struct page;
 
-/* Pages of a slab, as page_private() of its first page says; see meta.c. */
-#define KSPAN_SLAB_ORDER_MASK	3UL
-
 bool kspan_tags_begin(void);
 void kspan_tags_end(void);
 bool kspan_tag_add(const u8 *state, gfp_t gfp);
 u16 kspan_tag_read(const u8 *state);
 bool kspan_tag_swap(const u8 *state, u16 *tag);
+
+/* For the pools of state bytes. */
 void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp);
 void kspan_tags_free_slab(struct page *slab, unsigned int order);
 

@@ -16,6 +16,7 @@
 #include "base/meta.h"
 #include "base/noprobe.h"
 #include "base/params.h"
+#include "base/tags.h"
 #include "span/span.h"
 
 #define STATE_STEP	64
@@ -87,7 +88,8 @@ int kspan_span_init(void)
 	for (i = 0; i < STATE_POOLS; i++) {
 		kspan_pool_init(&state_pools[i], (i + 1) * STATE_STEP,
 				KSPAN_SYS_GC);
-		state_pools[i].tagged = true;
+		state_pools[i].new_slab = kspan_tags_new_slab;
+		state_pools[i].free_slab = kspan_tags_free_slab;
 	}
 	if (kspan_params.reserve_kb)
 		keep_pools_ready();
