@@ -386,7 +386,7 @@ bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text)
 }
 
 /* Let a place be known by its name from now on. */
-static void keep_name(struct site *site, const struct module *mod)
+static void keep_name(struct site *site, const char *module)
 {
 	char text[KSPAN_SYMBOL_LEN];
 	struct site_name *name;
@@ -396,7 +396,7 @@ static void keep_name(struct site *site, const struct module *mod)
 	bytes = struct_size(name, text, strlen(text) + 1);
 	name = kspan_meta_alloc(bytes, KSPAN_SYS_OTHER, GFP_KERNEL | __GFP_NOFAIL);
 	name->left = false;
-	strscpy(name->module, mod->name, MODULE_NAME_LEN);
+	strscpy(name->module, module, MODULE_NAME_LEN);
 	memcpy(name->text, text, strlen(text) + 1);
 	site->name = name;
 	/* The name before the word of it; pairs with that in name_site(). */
@@ -406,11 +406,13 @@ static void keep_name(struct site *site, const struct module *mod)
 /**
  * kspan_callsites_name - name places before the kernel forgets their symbols
  * @mod: the module that they are in
+ * @module: its name
  * @leaves: all of them, since the module goes; else those in its init functions
  *
  * Context: A module notifier.
  */
-void kspan_callsites_name(const struct module *mod, bool leaves)
+void kspan_callsites_name(const struct module *mod, const char *module,
+			  bool leaves)
 {
 	unsigned int i;
 
@@ -421,7 +423,7 @@ void kspan_callsites_name(const struct module *mod, bool leaves)
 
 		if (addr > NAMED && (within_module_init(addr, mod) ||
 				     (leaves && within_module_core(addr, mod))))
-			keep_name(site, mod);
+			keep_name(site, module);
 		cond_resched();
 	}
 	mutex_unlock(&callsites_mutex);
@@ -429,12 +431,12 @@ void kspan_callsites_name(const struct module *mod, bool leaves)
 
 /**
  * kspan_callsites_left - report what a module that goes leaves behind
- * @mod: the module, whose places have names
+ * @module: its name; its places have names
  *
  * Context: A module notifier.
  * Return: whether it has left something.
  */
-bool kspan_callsites_left(const struct module *mod)
+bool kspan_callsites_left(const char *module)
 {
 	struct kspan_site_row row;
 	bool any = false;
@@ -444,7 +446,7 @@ bool kspan_callsites_left(const struct module *mod)
 	for (i = 0; table && i < NR_SITES; i++) {
 		struct site_name *name = table[i].name;
 
-		if (!name || name->left || strcmp(name->module, mod->name))
+		if (!name || name->left || strcmp(name->module, module))
 			continue;
 		name->left = true;
 		read_site(&table[i], &row);
@@ -452,7 +454,7 @@ bool kspan_callsites_left(const struct module *mod)
 			continue;
 		any = true;
 		pr_warn("module %s left %llu objects (%llu bytes) from %s\n",
-			mod->name, row.objects, row.bytes, name->text);
+			module, row.objects, row.bytes, name->text);
 	}
 	mutex_unlock(&callsites_mutex);
 	return any;

@@ -53,7 +53,8 @@ void kspan_callsites_unlock(void);
 bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text);
 
 /* What becomes of the places in a module. */
-void kspan_callsites_name(const struct module *mod, bool leaves);
-bool kspan_callsites_left(const struct module *mod);
+void kspan_callsites_name(const struct module *mod, const char *module,
+			  bool leaves);
+bool kspan_callsites_left(const char *module);
 
 #endif /* KSPAN_CALLSITES_H */

@@ -349,24 +349,24 @@ void kspan_client_heap_walk(kspan_client_heap_fn fn, void *arg)
 
 /**
  * kspan_client_heap_left - report the heaps that a module leaves behind
- * @mod: the module, which goes
+ * @module: its name
  *
  * Context: A module notifier.
  */
-void kspan_client_heap_left(const struct module *mod)
+void kspan_client_heap_left(const char *module)
 {
 	struct kspan_heap_stats stats;
 	struct kspan_heap *h;
 
 	mutex_lock(&heaps_mutex);
 	list_for_each_entry(h, &heaps, list) {
-		if (h->destroyed || strcmp(h->module, mod->name))
+		if (h->destroyed || strcmp(h->module, module))
 			continue;
 		/* Another one of the same name has nothing to do with it. */
 		*h->module = '\0';
 		kspan_client_heap_read(h, &stats);
 		pr_warn("module %s left %llu objects (%llu bytes) in heap %s\n",
-			mod->name, stats.objects, stats.bytes, h->name);
+			module, stats.objects, stats.bytes, h->name);
 	}
 	mutex_unlock(&heaps_mutex);
 }

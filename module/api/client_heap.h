@@ -12,8 +12,6 @@
 
 #include "base/spanclass.h"
 
-struct module;
-
 /**
  * struct kspan_heap - a client's heap
  * @class: its span classes by size class; the fast path reads their index.
@@ -61,7 +59,7 @@ void kspan_client_heap_sample(struct kspan_heap *h);
 struct kspan_heap *kspan_client_heap_of(const void *ptr);
 void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
 				   int node);
-void kspan_client_heap_left(const struct module *mod);
+void kspan_client_heap_left(const char *module);
 int kspan_client_heap_init(void);
 void kspan_client_heap_exit(void);
 

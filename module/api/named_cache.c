@@ -254,25 +254,25 @@ void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg)
 
 /**
  * kspan_named_cache_left - report the caches that a module leaves behind
- * @mod: the module, which goes
+ * @module: its name
  *
  * Context: A module notifier.
  */
-void kspan_named_cache_left(const struct module *mod)
+void kspan_named_cache_left(const char *module)
 {
 	struct kspan_cache *c;
 	u64 nmalloc, nfree;
 
 	mutex_lock(&caches_mutex);
 	list_for_each_entry(c, &caches, list) {
-		if (c->destroyed || strcmp(c->module, mod->name))
+		if (c->destroyed || strcmp(c->module, module))
 			continue;
 		/* Another one of the same name has nothing to do with it. */
 		*c->module = '\0';
 		WRITE_ONCE(c->class.ctor, NULL);
 		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
 		pr_warn("module %s left %llu objects (%llu bytes) in cache %s\n",
-			mod->name, nmalloc - nfree,
+			module, nmalloc - nfree,
 			(nmalloc - nfree) * c->class.asked, c->name);
 	}
 	mutex_unlock(&caches_mutex);

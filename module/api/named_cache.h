@@ -11,8 +11,6 @@
 
 #include "base/spanclass.h"
 
-struct module;
-
 /**
  * struct kspan_cache - a named cache
  * @class: its span class; the fast paths read its index
@@ -36,7 +34,7 @@ typedef void (*kspan_named_cache_fn)(const struct kspan_cache *c, void *arg);
 bool kspan_cache_can(const char *name, size_t size, size_t align,
 		     unsigned long flags);
 void kspan_named_cache_walk(kspan_named_cache_fn fn, void *arg);
-void kspan_named_cache_left(const struct module *mod);
+void kspan_named_cache_left(const char *module);
 int kspan_named_cache_init(void);
 void kspan_named_cache_exit(void);
 

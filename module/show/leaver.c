@@ -25,17 +25,17 @@ static int module_changes(struct notifier_block *nb, unsigned long state,
 	switch (state) {
 	case MODULE_STATE_LIVE:
 		/* Its init functions end. */
-		kspan_callsites_name(mod, false);
+		kspan_callsites_name(mod, mod->name, false);
 		break;
 	case MODULE_STATE_GOING:
 		if (mod == THIS_MODULE)
 			break;
-		kspan_callsites_name(mod, true);
+		kspan_callsites_name(mod, mod->name, true);
 		kspan_rcu_barrier();
 		kspan_deferred_flush();
-		kspan_callsites_left(mod);
-		kspan_named_cache_left(mod);
-		kspan_client_heap_left(mod);
+		kspan_callsites_left(mod->name);
+		kspan_named_cache_left(mod->name);
+		kspan_client_heap_left(mod->name);
 		break;
 	}
 	return NOTIFY_DONE;

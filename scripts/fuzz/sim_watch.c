@@ -7,7 +7,6 @@
 #include "api/watch.h"
 #include "base/symbol.h"
 #include "base/tags.h"
-#include "show/leaver.h"
 #include "show/oops.h"
 
 bool kspan_callsites_on;
@@ -44,15 +43,6 @@ void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp)
 }
 
 void kspan_tags_free_slab(struct page *slab, unsigned int order)
-{
-}
-
-int kspan_leaver_init(void)
-{
-	return 0;
-}
-
-void kspan_leaver_exit(void)
 {
 }
 
