@@ -556,4 +556,15 @@ static struct kunit_case trace_cases[] = {
 	{}
 };
 
-KSPAN_TEST_SUITE(trace, trace_cases);
+static int trace_init(struct kunit *test)
+{
+	int err = kspan_test_init(test);
+
+	if (err)
+		return err;
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS) || !IS_ENABLED(CONFIG_KALLSYMS))
+		kunit_skip(test, "the kernel has no tracepoints or no symbols");
+	return 0;
+}
+
+KSPAN_TEST_SUITE_WITH(trace, trace_cases, trace_init, kspan_test_exit);

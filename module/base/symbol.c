@@ -25,7 +25,7 @@ bool kspan_symbol(char *text, unsigned long addr)
 
 	sprint_symbol(text, addr);
 	/* What has no symbol is printed as a number. */
-	if (!addr || !strncmp(text, "0x", 2)) {
+	if (!addr || !*text || !strncmp(text, "0x", 2)) {
 		strscpy(text, "unknown", KSPAN_SYMBOL_LEN);
 		return false;
 	}
