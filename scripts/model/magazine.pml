@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * magazine.pml - a Spin model of the caches, for one span class: cache.h,
- * cache.c, cache_drain.c, cache_spare.c, depot.c, central.c and free.c.
+ * cache.c, cache_drain.c, cache_spare.c, quarantine.c, depot.c, central.c and
+ * free.c.
  *
  * A process is one context of one CPU.  Each of its steps accesses shared
  * memory once.  level[] is the context that a CPU runs, so that an interrupt can
@@ -25,12 +26,18 @@
  * free comes so late that the object has been allocated again, it frees the new
  * owner's object, as in any allocator (LIMIT_1).
  *
+ * With QUEUE freed objects wait in the queue of quarantine_kb: no allocation gets
+ * one before it has left the queue.  A lot is a magazine here; lots of single
+ * objects and of large ones are not modelled.
+ *
  * Run: cpus -DTASK_OPS=2
  * Run: nested -DNCPU=1 -DNCTX=3 -DTASK_OPS=1
  * Run: interrupts -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DLOCKS
  * Run: spares -DTASK_OPS=2 -DSPARES
  * Run: both -DNCTX=2 -DTASK_OPS=1 -DLOCKS
  * Run: race -DTASK_OPS=3 -DLAST_OPS=2 -DRACE
+ * Run: queue -DTASK_OPS=2 -DQUEUE
+ * Run: queueirq -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DQUEUE
  * Run: raceirq -DNCPU=1 -DNCTX=2 -DTASK_OPS=2 -DIRQ_OPS=2 -DRACE
  */
 #ifndef NCPU
@@ -88,6 +95,25 @@ byte sp_slot[NCPU * CAP];
 #else
 #define SPARE_HOLDS(x)	false
 #define SPARE_MAGS	0
+#endif
+#ifdef QUEUE
+#define LOTS	2		/* max_lots */
+bit queue_lock;
+byte nr_lots;			/* the oldest is the first */
+byte lot_nr[LOTS];
+byte lot_slot[LOTS * CAP];
+bit waits[NOBJ];		/* it was freed and may not be allocated yet */
+#define QUEUE_HOLDS(x) \
+	(lot_slot[0] == (x) || lot_slot[1] == (x) || \
+	 lot_slot[CAP] == (x) || lot_slot[CAP + 1] == (x))
+#define QUEUE_MAGS	nr_lots
+#define begins_to_wait(x)	waits[x] = 1
+#define may_not_wait(x)		always(!waits[x])
+#else
+#define QUEUE_HOLDS(x)	false
+#define QUEUE_MAGS	0
+#define begins_to_wait(x)	skip
+#define may_not_wait(x)		skip
 #endif
 bit a_has[NC], f_has[NC];	/* whether there is a magazine behind the top */
 byte a_nr[NC], f_nr[NC];
@@ -201,6 +227,30 @@ inline give(x)
 #else
 #define SPARE_DRAINED(x)	sp_full[x]
 #endif
+#ifdef QUEUE
+#ifdef MUTANT_17	/* queue: an F of objects that wait becomes an A */
+#define F_WAITS	0
+#else
+#define F_WAITS	1
+#endif
+#else
+#define F_WAITS	0
+#endif
+#ifdef MUTANT_18	/* queue: a lot stays in the queue when it is taken */
+#define LOTS_TAKEN	0
+#else
+#define LOTS_TAKEN	1
+#endif
+#ifdef MUTANT_19	/* queue: a magazine for which there is no room is forgotten */
+#define LOT_FORGOTTEN	1
+#else
+#define LOT_FORGOTTEN	0
+#endif
+#ifdef MUTANT_20	/* queue: of a lot only whole magazines are returned */
+#define LOT_REST	0
+#else
+#define LOT_REST	lot
+#endif
 #ifdef MUTANT_6		/* cpus: a free leaves the state LIVE */
 #define STATE_FREED	LIVE
 #else
@@ -303,6 +353,10 @@ inline visit()
 		drain_class()
 	:: ctx == 0 -> depot_drain()
 	:: ctx == 0 -> central_drain()
+#ifdef QUEUE
+	:: ctx == 0 -> queue_release()
+	:: cache_reuse()
+#endif
 	fi
 }
 
@@ -315,6 +369,7 @@ inline check_all()
 		n = hand[o] + bitmap[o];
 		n = n + (depot_full && (depot_slot[0] == o || depot_slot[1] == o));
 		n = n + SPARE_HOLDS(o);
+		n = n + QUEUE_HOLDS(o);
 		k = 0;
 		do
 		:: k < NC * CAP ->
@@ -347,7 +402,7 @@ inline check_all()
 	 * the number of magazines.
 	 */
 	balance_now = balance;
-	i = depot_full + depot_empty + SPARE_MAGS;
+	i = depot_full + depot_empty + SPARE_MAGS + QUEUE_MAGS;
 	k = 0;
 	do
 	:: k < NC ->
@@ -386,6 +441,30 @@ inline stock()
 	nr_mags = 4;
 	balance = 2
 #else
+#ifdef QUEUE
+	if
+	:: 	/* one lot waits, F is full, one object is owned */
+		nr_lots = 1; lot_nr[0] = 2;
+		lot_slot[0] = 0; lot_slot[1] = 3; waits[0] = 1; waits[3] = 1;
+		a_has[0] = 1;
+		f_has[0] = 1; f_nr[0] = 2; f_slot[0] = 1; f_slot[1] = 4;
+		waits[1] = 1; waits[4] = 1;
+		held(2);
+		bitmap[5] = 1; nr_free[1] = 1; bucket[1] = 1; central_free = 1;
+		nr_mags = 3;
+		balance = 3
+	:: 	/* the queue is full, of whole and other magazines */
+		nr_lots = 2; lot_nr[0] = 1; lot_nr[1] = 2;
+		lot_slot[0] = 5; lot_slot[2] = 0; lot_slot[3] = 3;
+		waits[0] = 1; waits[3] = 1; waits[5] = 1;
+		f_has[LAST] = 1; f_nr[LAST] = 2;
+		f_slot[LAST * CAP] = 4; f_slot[LAST * CAP + 1] = 1;
+		waits[1] = 1; waits[4] = 1;
+		held(2);
+		nr_mags = 3;
+		balance = 3
+	fi
+#else
 	if
 	:: 	/* no span at all */
 		nr_spans = 0;
@@ -414,6 +493,7 @@ inline stock()
 		balance = 4
 	fi
 #endif
+#endif
 }
 
 proctype context(byte cpu; byte ctx)
@@ -424,6 +504,10 @@ proctype context(byte cpu; byte ctx)
 #ifdef SPARES
 	byte t0 = NOTHING, t1 = NOTHING;
 	bit t;
+#endif
+#ifdef QUEUE
+	byte lot;
+	bit is_f;
 #endif
 	byte b, n, i, k, m, fm, s, lvl, until;
 	bit ok, e, won, drain_irqs_off;
@@ -462,6 +546,9 @@ init {
 		for (j : 0 .. NSPAN - 1) { bucket[j] = NOTHING }
 #ifdef SPARES
 		for (j : 0 .. NCPU * CAP - 1) { sp_slot[j] = NOTHING }
+#endif
+#ifdef QUEUE
+		for (j : 0 .. LOTS * CAP - 1) { lot_slot[j] = NOTHING }
 #endif
 		depot_slot[0] = NOTHING;
 		depot_slot[1] = NOTHING;
