@@ -317,7 +317,7 @@ build_tree()
 	# Others that the sets use, in the order of insmod.
 	for file in loop crypto_lzo lzo lzo-rle zstd; do
 		modprobe -d "$stock" -S "$release" --show-depends "$file" \
-			2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+			2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p' || true
 	done | awk '!seen[$0]++' | while read -r file; do
 		stock_module "$file" "$tree/stock"
 		basename "${file%.xz}" >>"$tree/stock/compress"
