@@ -284,7 +284,7 @@ images()
 	head -c 3000000 /dev/urandom >"$files/random"
 	head -c 3000000 /dev/zero >"$files/zero"
 	cp "$SCRIPTS"/*.sh "$files/deep"
-	cp "$ROOT"/module/*/*.c "$files/deep/er"
+	cp -r "$ROOT/module" "$files/deep/er"
 	(cd "$files" && find . -type f -exec sha256sum {} + | sort -k 2) \
 		>"$1/sums"
 	rm -f "$1/squash" "$1/ext2"
