@@ -81,6 +81,7 @@ enum levels {
 	X(shrink, ANY)			\
 	X(stats, ANY)			\
 	X(verify, ANY)			\
+	X(profile, ANY)			\
 	X(inject, ANY)			\
 	X(sanitize, ANY)		\
 	X(report, ANY)			\

@@ -18,6 +18,8 @@
 #include "api/rcu.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/profile.h"
+#include "base/sample.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
 #include "cache/tiny.h"
@@ -115,6 +117,18 @@
  */
 
 /**
+ * DOC: Sampling
+ *
+ * A few allocations are sampled: a stack and the size are recorded (profile.c),
+ * and the record goes when the object is freed.  Which ones is drawn at random
+ * by bytes (sample.h).  Neither fast path tests for it.  The object that is to
+ * be sampled has the state MARKED while it lies in A, and a state with the flag
+ * TRACKED while it is live.  To the fast paths the one looks like the end of A
+ * and the other like an object that is not a plain one, and they leave both to
+ * the slow paths.  See cache_sample.c.
+ */
+
+/**
  * DOC: Locking
  *
  * Locks are raw spinlocks that are taken with interrupts off, in any context
@@ -126,6 +140,8 @@
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
  *    ``callsites_mutex`` (callsites.c), a mutex, serialises who switches the
  *    accounting by call site, reads it or names its places.
+ *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the rate of
+ *    the profile, and ``walk_mutex`` (profile.c) is taken inside it.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
  *    each CPU; cpus_read_lock() is taken inside it.
  *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
@@ -138,6 +154,7 @@
  *    ``kspan_depot.lock`` the magazines of a depot,
  *    ``large_cache_lock`` the regions and the cached large objects,
  *    ``kspan_pool.lock`` the free blocks of a metadata pool,
+ *    ``profile_lock`` the records of sampled objects,
  *    ``dead_spans_lock`` the descriptors of spans that have ended,
  *    ``rest_lock`` the list of objects that were freed in NMI context,
  *    ``rcu_cpu.lock`` and ``heads_lock`` the objects that wait for a grace period,
@@ -229,6 +246,7 @@ struct part {
 
 /* Begun in this order, ended in the reverse. */
 static const struct part parts[] = {
+	{ "heap profile", kspan_profile_init, kspan_profile_exit },
 	{ "span classes", kspan_sc_init, kspan_sc_exit },
 	{ "spans", kspan_span_init, kspan_span_exit },
 	{ "chunks", kspan_chunk_init, kspan_chunk_exit },
@@ -263,6 +281,7 @@ static int __init kspan_init(void)
 	int err;
 
 	kspan_node_init();
+	kspan_sample_init();
 	kspan_redzone_init();
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		err = parts[i].init();

@@ -7,7 +7,7 @@
 # setup.sh --update - fetch the package lists.
 #
 # Groups: build demo uml qemu arm64 check fuzz bench tools port docs deb range
-# screenshots; without a GROUP, all but the last.
+# pprof screenshots; without a GROUP, all but the last.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
@@ -69,6 +69,7 @@ group_packages()
 		# recommended by it.
 		echo clang libclang-rt-dev
 		;;
+	pprof) echo google-perftools golang-1.19-go libdevel-nytprof-perl python3 ;;
 	port)
 		group_packages qemu
 		group_packages uml
@@ -134,7 +135,7 @@ case ${1:-} in
 	;;
 *)
 	packages=
-	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools port docs deb range
+	[ $# -gt 0 ] || set -- build demo uml qemu arm64 check fuzz bench tools port docs deb range pprof
 	for group; do
 		packages+=" $(group_packages "$group")"
 	done

@@ -366,6 +366,64 @@ leg_stock()
 	return "$status"
 }
 
+# go_pprof: the path of Go's pprof, which its package has in no PATH.
+go_pprof()
+{
+	local tool
+
+	for tool in /usr/lib/go-*/pkg/tool/linux_*/pprof; do
+		! [ -x "$tool" ] || { echo "$tool"; return; }
+	done
+	return 1
+}
+
+# lines_of OUT NAME: what the guest sent under a name.
+lines_of()
+{
+	sed -n "s/^$2 //p" "$1"
+}
+
+# names_client NAME DIR COMMAND...: whether what a command prints has the function
+# of the client that allocates.
+names_client()
+{
+	local name=$1 dir=$2
+
+	shift 2
+	if "$@" >"$dir/$name" 2>&1 &&
+		grep -q 'keep_object\[kspan_keep\]' "$dir/$name"; then
+		pass "$name names the client's function"
+	else
+		fail "$name does not name the client's function"
+		return 1
+	fi
+}
+
+# leg_profile KERNEL: the guest's profile, shown by kspan-profile and by pprof.
+leg_profile()
+{
+	local leg=profile-$1 dir=$LOGS/profile-$1.files status=0 go
+
+	"$SCRIPTS/setup.sh" pprof || return
+	leg_stock profile "$1" || return
+	mkdir -p "$dir"
+	lines_of "$LOGS/$leg.out" live >"$dir/live"
+	lines_of "$LOGS/$leg.out" gone >"$dir/gone"
+	lines_of "$LOGS/$leg.out" symbol >"$dir/symbols"
+	set -- "$SCRIPTS/kspan-profile" --kallsyms "$dir/symbols"
+	names_client table "$dir" "$@" "$dir/live" || status=1
+	"$@" --save "$dir/saved" --proto "$dir/live.pb.gz" --svg "$dir/live.svg" \
+		"$dir/live" || return
+	"$@" --save "$dir/saved-gone" "$dir/gone" || return
+	names_client graph "$dir" cat "$dir/live.svg" || status=1
+	names_client difference "$dir" "$SCRIPTS/kspan-profile" \
+		--diff "$dir/saved-gone" "$dir/saved" || status=1
+	names_client google-pprof "$dir" google-pprof --text "$dir/saved" || status=1
+	go=$(go_pprof) || return
+	names_client go-pprof "$dir" "$go" -top "$dir/live.pb.gz" || status=1
+	return "$status"
+}
+
 # judge_rows ROWS: print a line `ok ...` or `FAIL ...` for each limit.
 judge_rows()
 {
@@ -481,6 +539,7 @@ for leg in "${legs[@]}"; do
 		run=(leg_lines "$leg" "$SCRIPTS/port-test.sh"
 			--kernel "${leg#*-}" --logs "$LOGS/port")
 		;;
+	profile-*) run=(leg_profile "${leg#*-}") ;;
 	fuzz) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --seconds 60) ;;
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
 	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;

@@ -440,11 +440,12 @@ EXPORT_SYMBOL_GPL(kspan_zalloc_node);
 static void mark_aligned(void *ptr)
 {
 	struct kspan_span *span;
+	u8 *state;
 
 	preempt_disable();
 	span = kspan_span_find(ptr);
-	WRITE_ONCE(span->state[kspan_span_index(span, (unsigned long)ptr)],
-		   KSPAN_OBJ_ALIGNED);
+	state = span->state + kspan_span_index(span, (unsigned long)ptr);
+	WRITE_ONCE(*state, KSPAN_OBJ_ALIGNED | (*state & KSPAN_OBJ_TRACKED));
 	preempt_enable();
 }
 

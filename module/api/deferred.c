@@ -120,7 +120,7 @@ static bool is_deferred(const void *mem)
 		return kspan_tiny_is_bare(object.span, mem);
 	if (!object.state)
 		return false;
-	state = READ_ONCE(*object.state);
+	state = kspan_obj_untracked(READ_ONCE(*object.state));
 	return state == KSPAN_OBJ_DEFERRED || state == KSPAN_OBJ_QUARANTINED;
 }
 

@@ -38,6 +38,7 @@ struct words {
  */
 static const char *free_words(const struct kspan_span *span, u8 state)
 {
+	state = kspan_obj_untracked(state);
 	if (state == KSPAN_OBJ_ZEROED && !want_init_on_free())
 		return "never used";
 	if (state == KSPAN_OBJ_DEFERRED)

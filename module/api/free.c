@@ -134,7 +134,7 @@ static void free_tiny_slow(struct kspan_span *span, const void *ptr, bool wipe)
 static void free_small_slow(struct kspan_object *object, const void *ptr,
 			    bool wipe)
 {
-	u8 state = READ_ONCE(*object->state);
+	u8 state = READ_ONCE(*object->state), tracked;
 
 	/* Of several who free it at the same time, one gets past this. */
 	do {
@@ -142,8 +142,10 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 			kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
 			return;
 		}
+		tracked = state & KSPAN_OBJ_TRACKED;
 		/* Ordered: verify must not see what follows in a live object. */
-	} while (!try_cmpxchg(object->state, &state, KSPAN_OBJ_DEFERRED));
+	} while (!try_cmpxchg(object->state, &state,
+			      KSPAN_OBJ_DEFERRED | tracked));
 	if (kspan_redzone_on() && !in_nmi())
 		kspan_linked_check(object->span, ptr);
 	if (unlikely(wipe))
@@ -151,9 +153,10 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 				  usable_size(object->span, ptr));
 	/* What verify found is known, and counted. */
 	if (kspan_redzone_on() &&
-	    (state == KSPAN_OBJ_OVERRUN || !kspan_redzone_check(object->span, ptr))) {
+	    (kspan_obj_untracked(state) == KSPAN_OBJ_OVERRUN ||
+	     !kspan_redzone_check(object->span, ptr))) {
 		kspan_redzone_wipe(object->span, (void *)ptr);
-		WRITE_ONCE(*object->state, KSPAN_OBJ_QUARANTINED);
+		WRITE_ONCE(*object->state, KSPAN_OBJ_QUARANTINED | tracked);
 	}
 	if (in_nmi())
 		kspan_defer((void *)ptr);

@@ -204,7 +204,7 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 		/* The size of a named cache's objects is no size class's. */
 		if (!kspan_sc_class(kspan_span_sc(span)))
 			return true;
-		return *object->state == KSPAN_OBJ_ALIGNED ||
+		return kspan_obj_untracked(*object->state) == KSPAN_OBJ_ALIGNED ||
 		       kspan_size_to_class(size) == kspan_sc_class(kspan_span_sc(span));
 	}
 }

@@ -51,6 +51,7 @@ static void shrink_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
 {
 	struct kspan_span *span = object->span;
+	u8 tracked;
 
 	if (kspan_redzone_on()) {
 		kspan_redzone_shrink(span, ptr, new_size);
@@ -63,10 +64,13 @@ static void shrink_in_place(void *ptr, const struct kspan_object *object,
 		preempt_enable();
 		return;
 	}
-	if (span->kind == KSPAN_LARGE)
+	if (span->kind == KSPAN_LARGE) {
 		kspan_large_shrink(span);
-	else
-		cmpxchg(object->state, KSPAN_OBJ_LIVE, KSPAN_OBJ_ALIGNED);
+	} else {
+		tracked = READ_ONCE(*object->state) & KSPAN_OBJ_TRACKED;
+		cmpxchg(object->state, KSPAN_OBJ_LIVE | tracked,
+			KSPAN_OBJ_ALIGNED | tracked);
+	}
 	if (zero)
 		kspan_fill_object(ptr + new_size, 0, object->size - new_size);
 }

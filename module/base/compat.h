@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/stacktrace.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
@@ -148,6 +149,29 @@ static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 #define kspan_unchecked_from_user	_inline_copy_from_user
 #else
 #define kspan_unchecked_from_user	_copy_from_user
+#endif
+
+/**
+ * kspan_stack_trace - the return addresses on the stack
+ * @frames: where they go
+ * @max: how many at most
+ *
+ * In an interrupt, down to where it began.
+ *
+ * Return: how many; 0 in a kernel that was built without them.
+ */
+#ifdef CONFIG_STACKTRACE
+static inline unsigned int kspan_stack_trace(unsigned long *frames,
+					     unsigned int max)
+{
+	return filter_irq_stacks(frames, stack_trace_save(frames, max, 1));
+}
+#else
+static inline unsigned int kspan_stack_trace(unsigned long *frames,
+					     unsigned int max)
+{
+	return 0;
+}
 #endif
 
 typedef unsigned long (*kspan_shrinker_fn)(struct shrinker *shrinker,

@@ -216,6 +216,25 @@ void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp)
 	return block;
 }
 
+/**
+ * kspan_pool_take - take a block, and ask the kernel for nothing
+ * @pool: the pool
+ *
+ * Context: Any but NMI.
+ * Return: a block of unspecified content; or NULL, and kspan_pools_fill() will
+ * bring some.
+ */
+void *kspan_pool_take(struct kspan_pool *pool)
+{
+	void *block = pool_take(pool);
+
+	if (likely(block))
+		atomic_long_add(pool->size, &kspan_inuse_bytes[pool->sys]);
+	else
+		note_short(pool);
+	return block;
+}
+
 /* Put @block back.  Context: Any but NMI. */
 void kspan_pool_free(struct kspan_pool *pool, void *block)
 {

@@ -23,6 +23,7 @@ struct page;
 enum kspan_sys {
 	KSPAN_SYS_MSPAN,	/* span descriptors */
 	KSPAN_SYS_MCACHE,	/* per-CPU caches, magazines */
+	KSPAN_SYS_BUCKHASH,	/* heap profile */
 	KSPAN_SYS_GC,		/* arena map, bitmaps, object states */
 	KSPAN_SYS_OTHER,	/* the rest */
 	KSPAN_NR_SYS,
@@ -69,6 +70,7 @@ void kspan_pool_init(struct kspan_pool *pool, u32 size, enum kspan_sys sys);
 void kspan_pool_exit(struct kspan_pool *pool);
 void kspan_pool_keep_ready(struct kspan_pool *pool);
 void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp);
+void *kspan_pool_take(struct kspan_pool *pool);
 void kspan_pool_free(struct kspan_pool *pool, void *block);
 bool kspan_pools_walk_tagged(bool (*fn)(struct page *slab, unsigned int order));
 bool kspan_pools_are_low(void);

@@ -12,6 +12,7 @@
 
 #include "base/kasan.h"
 #include "base/params.h"
+#include "base/sample.h"
 
 struct kspan_params kspan_params = {
 	.reserve_kb = 2048,
@@ -80,3 +81,5 @@ KSPAN_PARAM(sbrk, 0, 1,
 	    "never reuse a freed object, for debugging (0)");
 KSPAN_PARAM(trap_kfree, 0, 1,
 	    "report kfree() and vfree() of kspan's objects, for debugging (0)");
+KSPAN_PARAM(profile_rate, 0, KSPAN_SAMPLE_RATE_MAX,
+	    "mean bytes between samples of the heap profile, 0: none (0)");

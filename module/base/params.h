@@ -20,6 +20,7 @@ struct kspan_params {
 	unsigned long randomize;	/* shuffle the order of objects */
 	unsigned long sbrk;		/* never reuse: the seed's debug mode */
 	unsigned long trap_kfree;	/* probes at kfree() and vfree() */
+	unsigned long profile_rate;	/* mean bytes between samples at load */
 };
 
 extern struct kspan_params kspan_params;

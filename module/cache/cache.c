@@ -21,6 +21,7 @@
 #include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
+#include "base/profile.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 #include "cache/quarantine.h"
@@ -44,8 +45,11 @@ static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 /* Remove such an object from the top of A and report it. */
 static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
+	/* It may be the one with the mark. */
+	kspan_sampler_unload(c, sc);
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
 	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
+	kspan_sampler_load(c, sc);
 	report_not_free(c, sc);
 }
 
@@ -63,6 +67,7 @@ static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 		}
 		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
 		kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
+		kspan_sampler_one(slot.ptr, slot.state, kspan_sc_info(sc)->size);
 		return slot.ptr;
 	}
 	return NULL;
@@ -93,23 +98,27 @@ static unsigned int half_slot(unsigned int sc)
  * @span: a small span of the class
  *
  * Context: Task, with preemption off.
- * Return: whether F has room now.
+ * Return: whether F has room now; false as well if there is a sample in A or F.
  */
 noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 {
 	unsigned long f = span->index;
 	struct kspan_slot *a = __this_cpu_read(kspan_tops[f - 1]);
 	struct kspan_slot *last = __this_cpu_read(kspan_tops[f]) - 1;
+	unsigned long __percpu *counts = kspan_cache_counts_at(f - 1, false);
+	unsigned long __percpu *left = kspan_cache_left_at(counts, f - 1, false);
 	unsigned long diff = kspan_cache_diff(a, last);
 
 	/* With a quarantine what F holds has to wait. */
 	if (kspan_quarantine_on() ||
 	    kspan_slot_index(a) >= half_slot(kspan_span_sc(span)) ||
-	    kspan_mag_of(last) == &kspan_no_mag)
+	    kspan_mag_of(last) == &kspan_no_mag ||
+	    __this_cpu_read(*left) < diff)
 		return false;
 	kspan_top_write(f - 1, last);
 	kspan_top_write(f, a + 1);
-	kspan_cache_count_swap(f - 1, diff, false);
+	__this_cpu_sub(*left, diff);
+	kspan_cache_count_swap(counts, diff);
 	return true;
 }
 
@@ -133,6 +142,9 @@ void *kspan_cache_take(unsigned int sc, u8 *was)
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	for (;;) {
 		if (kspan_top_pop(kspan_tops_of(&c, sc), &ptr, was))
+			return ptr;
+		ptr = kspan_sampler_take(&c, sc, was);
+		if (ptr)
 			return ptr;
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
@@ -180,6 +192,7 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 {
 	unsigned int ctx = kspan_context(), done = 0;
 	struct kspan_ctx_cache c;
+	u8 was;
 
 	if (ctx == KSPAN_CTX_NMI)
 		return 0;
@@ -192,6 +205,15 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 			done += pop_many(&c, sc, objs + done, nr - done, false);
 		if (done == nr)
 			return done;
+		objs[done] = kspan_sampler_take(&c, sc, &was);
+		if (objs[done]) {
+			if (zero && was != KSPAN_OBJ_ZEROED)
+				kspan_fill_object(objs[done], 0,
+						  kspan_sc_info(sc)->size);
+			if (++done == nr)
+				return done;
+			continue;
+		}
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
 		else if (c.moved + kspan_sc_info(sc)->mag_cap > KSPAN_MOVE_MAX ||
@@ -249,7 +271,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
  * kspan_cache_put - free an object
  * @sc: span class
  * @ptr: the object, which the caller has claimed
- * @state: its state byte
+ * @state: its state byte; with KSPAN_OBJ_TRACKED if a table has to be told
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -257,6 +279,10 @@ void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state)
 {
 	struct kspan_ctx_cache c;
 
+	if (unlikely(*state & KSPAN_OBJ_TRACKED)) {
+		kspan_profile_free(ptr);
+		WRITE_ONCE(*state, kspan_obj_untracked(*state));
+	}
 	c = kspan_cache_of(smp_processor_id(), kspan_context());
 	if (unlikely(kspan_direct_free) || !kspan_cache_make_room(&c, sc)) {
 		free_one(&c, sc, ptr, state);

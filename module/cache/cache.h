@@ -24,6 +24,7 @@
 #include <linux/preempt.h>
 
 #include "cache/quarantine.h"
+#include "base/sample.h"
 #include "central/depot.h"
 
 enum kspan_context {
@@ -79,19 +80,45 @@ DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[]);
 /* The tops of the softirq and of the hardirq cache, KSPAN_NR_TOPS each. */
 extern struct kspan_slot * __percpu *kspan_irq_tops;
 
-/* KSPAN_NR_TOPS counts of the task cache; only their CPU writes them. */
+/**
+ * struct kspan_sampler - when a class of a cache is sampled next
+ *
+ * When the next sample falls into A, its object is MARKED, so that the fast path
+ * does not take it.  What F holds is counted when it becomes A, and what leaves A
+ * without being allocated is not any more, and loses its mark.  Written by their
+ * CPU alone.
+ *
+ * @left: objects to come into A before the one that will be marked; 0 while A
+ *	has a marked one
+ * @mark: the slot in A whose object is marked, 0 for none
+ * @sample: whether the next mark is for the profile
+ * @was: the state of the marked object, FREE or ZEROED
+ */
+struct kspan_sampler {
+	unsigned long left;
+	u8 mark;
+	bool sample;
+	u8 was;
+};
+
+/*
+ * KSPAN_NR_TOPS counts of the task cache, and KSPAN_NR_SC samplers behind them;
+ * only their CPU writes them.
+ */
 extern unsigned long __percpu *kspan_task_counts;
 
 /**
  * struct kspan_sc_cpu - the part of a dynamic span class in the caches of a CPU
  * @tops: by context; the @index of the class leads to those of the task cache
  * @counts: by context, see enum kspan_count; only their CPU writes them
+ * @samplers: by context
  * @spares: as those of struct kspan_cache_cpu
  * @aging: by context
  */
 struct kspan_sc_cpu {
 	struct kspan_slot *tops[KSPAN_NR_CTX][KSPAN_NR_ENDS];
 	unsigned long counts[KSPAN_NR_CTX][KSPAN_NR_COUNTS];
+	struct kspan_sampler samplers[KSPAN_NR_CTX];
 	struct kspan_spares spares;
 	struct kspan_aging aging[KSPAN_NR_CTX];
 };
@@ -277,16 +304,34 @@ static __always_inline unsigned long kspan_cache_diff(const struct kspan_slot *a
 #define KSPAN_COUNTS_BEHIND \
 	(offsetof(struct kspan_sc_cpu, counts) / sizeof(unsigned long))
 
-/* Add to both counts of a span class in the task cache; @a is the index of A. */
-static __always_inline void kspan_cache_count_swap(unsigned long a,
-						   unsigned long diff,
-						   bool is_static)
-{
-	unsigned long __percpu *counts = kspan_task_counts + a;
+/* And from these its sampler. */
+#define KSPAN_SAMPLER_BEHIND						\
+	((offsetof(struct kspan_sc_cpu, samplers) -			\
+	  offsetof(struct kspan_sc_cpu, counts)) / sizeof(unsigned long))
 
+/* The counts of the task cache, from the index of A. */
+static __always_inline unsigned long __percpu *
+kspan_cache_counts_at(unsigned long a, bool is_static)
+{
 	if (!is_static && a >= KSPAN_NR_TOPS)
-		counts = (unsigned long __percpu *)&kspan_tops[a] +
-			 KSPAN_COUNTS_BEHIND;
+		return (unsigned long __percpu *)&kspan_tops[a] +
+		       KSPAN_COUNTS_BEHIND;
+	return kspan_task_counts + a;
+}
+
+/* What is left of the distance to the next sample; see struct kspan_sampler. */
+static __always_inline unsigned long __percpu *
+kspan_cache_left_at(unsigned long __percpu *counts, unsigned long a,
+		    bool is_static)
+{
+	return counts + (!is_static && a >= KSPAN_NR_TOPS ? KSPAN_SAMPLER_BEHIND :
+							    KSPAN_NR_TOPS);
+}
+
+/* Count a swap of A and F; @diff is how many more objects A holds than before. */
+static __always_inline void kspan_cache_count_swap(unsigned long __percpu *counts,
+						   unsigned long diff)
+{
 	__this_cpu_add(counts[KSPAN_LOADED], diff);
 	__this_cpu_add(counts[KSPAN_UNLOADED], diff);
 }
@@ -303,27 +348,34 @@ static __always_inline void kspan_cache_count_swap(unsigned long a,
  * only this one: with few objects in its cache it swaps every few calls.
  *
  * Context: Task, with preemption off.
- * Return: false, without any change, if A is not empty or F is.
+ * Return: false, without any change, if A is not empty, F is, or there is a sample
+ * to be taken of what F holds.
  */
 static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 						 u8 *was, bool is_static)
 {
 	struct kspan_slot *drained = __this_cpu_read(kspan_tops[a]);
 	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a + 1]) - 1;
+	unsigned long __percpu *counts = kspan_cache_counts_at(a, is_static);
+	unsigned long __percpu *left = kspan_cache_left_at(counts, a, is_static);
 	unsigned long diff = kspan_cache_diff(drained, slot);
+	unsigned long distance = __this_cpu_read(*left);
 
 	/* With a quarantine what F holds has to wait. */
 	if (kspan_quarantine_on())
 		return false;
 	if (unlikely(drained->state != &kspan_none_state ||
-		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1]))
+		     drained == &kspan_no_mag.slot[KSPAN_MAG_SLOTS - 1] ||
+		     distance < diff))
 		return false;
 	if (unlikely(!kspan_slot_take(slot, was)))
 		return false;
 	*ptr = slot->ptr;
 	kspan_top_write(a, slot - 1);
 	kspan_top_write(a + 1, drained + 1);
-	kspan_cache_count_swap(a, diff, is_static);
+	distance -= diff;
+	__this_cpu_write(*left, distance);
+	kspan_cache_count_swap(counts, diff);
 	return true;
 }
 
@@ -389,6 +441,7 @@ void kspan_cache_set_budget(unsigned int nr_cpus);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
 void kspan_cache_drain_marked(void);
+void kspan_cache_resample(unsigned int cpu);
 bool kspan_cache_mark_idle(unsigned int cpu);
 bool kspan_cache_mark_all(unsigned int cpu);
 bool kspan_cache_holds(unsigned int cpu);

@@ -73,7 +73,8 @@ static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,
 			return "cache: state of another span";
 		if (kspan_span_addr(span, i) != (unsigned long)slot->ptr)
 			return "cache: state of another object";
-		if (*slot->state > KSPAN_OBJ_ZEROED)
+		if (*slot->state > KSPAN_OBJ_ZEROED &&
+		    *slot->state != KSPAN_OBJ_MARKED)
 			return "cache: object in a magazine is not free";
 		if (test_bit(i, kspan_span_bitmap(span)))
 			return "cache: object is in its span as well";

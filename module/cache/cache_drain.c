@@ -78,6 +78,7 @@ static bool detach_mag(struct kspan_ctx_cache *c, unsigned int sc,
 	leaving->nr = kspan_a_count(c, sc);
 	leaving->mag = kspan_a_mag(c, sc);
 	if (leaving->mag) {
+		kspan_sampler_unload(c, sc);
 		kspan_set_a(c, sc, NULL, 0);
 		kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], leaving->nr);
 	}

@@ -49,6 +49,8 @@ int kspan_sc_init_cpus(struct kspan_span_class *class)
 
 			tops[KSPAN_A] = KSPAN_NO_A;
 			tops[KSPAN_F] = KSPAN_NO_F;
+			kspan_sampler_arm(&per_cpu_ptr(cpus, cpu)->samplers[ctx],
+					  info->size);
 		}
 	}
 	class->spare_limit = kspan_spare_limit(info);
@@ -69,7 +71,8 @@ void kspan_sc_free_cpus(struct kspan_span_class *class)
 
 #define IRQ_TOPS_BYTES	(KSPAN_NR_IRQ_CTX * KSPAN_NR_TOPS * \
 			 sizeof(struct kspan_slot *))
-#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long))
+#define TASK_COUNTS_BYTES (KSPAN_NR_TOPS * sizeof(unsigned long) + \
+			   KSPAN_NR_SC * sizeof(struct kspan_sampler))
 
 static void free_memory(void)
 {
@@ -101,6 +104,8 @@ int kspan_cache_init(void)
 {
 	unsigned int cpu, ctx, sc;
 
+	BUILD_BUG_ON(sizeof(struct kspan_sampler) != 2 * sizeof(long));
+	BUILD_BUG_ON(offsetof(struct kspan_sampler, left));
 	BUILD_BUG_ON(2 * KSPAN_NR_CLASSES + 1 >= KSPAN_NR_SC);
 	kspan_irq_tops = kspan_meta_percpu(IRQ_TOPS_BYTES, KSPAN_SYS_MCACHE);
 	kspan_task_counts = kspan_meta_percpu(TASK_COUNTS_BYTES,
@@ -123,6 +128,9 @@ int kspan_cache_init(void)
 			for (sc = 0; sc < KSPAN_NR_SC; sc++) {
 				kspan_set_a(&c, sc, NULL, 0);
 				kspan_set_f(&c, sc, NULL, 0);
+				if (sc)
+					kspan_sampler_arm(kspan_sampler_of(&c, sc),
+							  kspan_sc_info(sc)->size);
 			}
 		}
 	}

@@ -13,6 +13,7 @@
 #include "base/counters.h"
 #include "base/kasan.h"
 #include "base/params.h"
+#include "base/sample.h"
 #include "cache/cache_tops.h"
 #include "cache/quarantine.h"
 #include "span/arena.h"
@@ -38,6 +39,7 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 	struct kspan_ctx_cache c;
 	struct kspan_span *span;
 	struct kspan_slot slot;
+	u8 tracked;
 
 	if (ctx == KSPAN_CTX_NMI)
 		return NULL;
@@ -57,8 +59,10 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		kspan_redzone_set(span, slot.ptr, size);
 		kspan_counter_add(kspan_counts_of(&c, sc)[KSPAN_LOADED], 1);
 		atomic64_add(size, &kspan_redzone_alloc_bytes);
+		tracked = kspan_sample_one(size) ?
+				  kspan_sampler_record(slot.ptr, size) : 0;
 		/* Its size first, for whoever looks it up. */
-		smp_store_release(slot.state, KSPAN_OBJ_REDZONED);
+		smp_store_release(slot.state, KSPAN_OBJ_REDZONED | tracked);
 		return slot.ptr;
 	}
 	return NULL;

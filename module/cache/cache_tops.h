@@ -25,6 +25,7 @@
 /**
  * struct kspan_cache_cpu - the remaining data of the caches of a CPU
  * @counts: counts for kspan_irq_tops, as kspan_task_counts for the task cache
+ * @samplers: samplers for kspan_irq_tops, by context and class
  * @spares: spare magazines of task context; only their CPU writes them
  * @aging: by context and class
  * @hand: the last class that kspan_cache_age() examined
@@ -35,6 +36,7 @@
  */
 struct kspan_cache_cpu {
 	unsigned long counts[KSPAN_NR_IRQ_CTX][KSPAN_NR_TOPS];
+	struct kspan_sampler samplers[KSPAN_NR_IRQ_CTX][KSPAN_NR_SC];
 	struct kspan_spares spares[KSPAN_NR_SC];
 	struct kspan_aging aging[KSPAN_NR_CTX][KSPAN_NR_SC];
 	unsigned int hand;
@@ -61,6 +63,7 @@ struct kspan_ctx_cache {
 	unsigned int ctx;
 	struct kspan_slot **tops;
 	unsigned long *counts;
+	struct kspan_sampler *samplers;
 	int node;
 	unsigned int moved;
 };
@@ -79,6 +82,9 @@ static inline __kspan_noprobe struct kspan_ctx_cache kspan_cache_of(unsigned int
 			      per_cpu_ptr(kspan_tops, cpu),
 		.counts = ctx ? cc->counts[ctx - 1] :
 				per_cpu_ptr(kspan_task_counts, cpu),
+		.samplers = ctx ? cc->samplers[ctx - 1] :
+			(void *)(per_cpu_ptr(kspan_task_counts, cpu) +
+				 KSPAN_NR_TOPS),
 		.node = cpu_to_mem(cpu),
 	};
 }
@@ -104,6 +110,14 @@ kspan_counts_of(const struct kspan_ctx_cache *c, unsigned int sc)
 	if (kspan_sc_is_static(sc))
 		return c->counts + KSPAN_A_INDEX(sc);
 	return kspan_sc_cpu_of(c, sc)->counts[c->ctx];
+}
+
+static inline __kspan_noprobe struct kspan_sampler *
+kspan_sampler_of(const struct kspan_ctx_cache *c, unsigned int sc)
+{
+	if (kspan_sc_is_static(sc))
+		return &c->samplers[sc];
+	return &kspan_sc_cpu_of(c, sc)->samplers[c->ctx];
 }
 
 static inline __kspan_noprobe struct kspan_spares *
@@ -238,6 +252,14 @@ static inline __kspan_noprobe void kspan_set_f(struct kspan_ctx_cache *c,
 		kspan_tick_watch();
 }
 
+/* cache_sample.c */
+void kspan_sampler_arm(struct kspan_sampler *sampler, size_t size);
+void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int sc);
+void kspan_sampler_unload(struct kspan_ctx_cache *c, unsigned int sc);
+void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was);
+u8 kspan_sampler_record(const void *ptr, size_t size);
+void kspan_sampler_one(const void *ptr, u8 *state, size_t size);
+
 /* Swap A and F with their objects. */
 static inline __kspan_noprobe void kspan_swap_mags(struct kspan_ctx_cache *c,
 						   unsigned int sc)
@@ -245,10 +267,12 @@ static inline __kspan_noprobe void kspan_swap_mags(struct kspan_ctx_cache *c,
 	unsigned long nr_a = kspan_a_count(c, sc), nr_f = kspan_f_count(c, sc);
 	struct kspan_mag *a = kspan_a_mag(c, sc);
 
+	kspan_sampler_unload(c, sc);
 	kspan_set_a(c, sc, kspan_f_mag(c, sc), nr_f);
 	kspan_set_f(c, sc, a, nr_a);
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr_f - nr_a);
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], nr_f - nr_a);
+	kspan_sampler_load(c, sc);
 }
 
 void kspan_cache_setup(void);

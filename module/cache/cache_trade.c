@@ -81,6 +81,7 @@ static bool load(struct kspan_ctx_cache *c, unsigned int sc,
 	}
 	kspan_set_a(c, sc, mag, nr);
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], nr);
+	kspan_sampler_load(c, sc);
 	if (unlikely(old))
 		kspan_mag_free(old);
 	return true;

@@ -27,6 +27,8 @@
 #include "base/kasan.h"
 #include "base/meta.h"
 #include "base/params.h"
+#include "base/profile.h"
+#include "base/sample.h"
 #include "heap/backing.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"
@@ -142,6 +144,8 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 		kspan_redzone_set(span, (void *)span->base, size);
 	span->data = false;
 	WRITE_ONCE(kspan_large_of(span)->shrunk, false);
+	kspan_large_of(span)->tracked = kspan_sample_one(usable_bytes(span)) &&
+		kspan_profile_alloc((void *)span->base, usable_bytes(span));
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(usable_bytes(span), &kspan_large_alloc_bytes);
 	/* The map may lead to it already: its measure first, then its life. */
@@ -406,6 +410,8 @@ bool kspan_large_fill(struct kspan_span *span)
 {
 	if (unlikely(span->sc))
 		leave(span);
+	if (unlikely(kspan_large_of(span)->tracked))
+		kspan_profile_free((void *)span->base);
 	if (kspan_redzone_on())
 		kspan_redzone_poison(span, (void *)span->base);
 	else if (want_init_on_free())

@@ -385,6 +385,8 @@ unsigned long kspan_scavenge_all(void)
 static void share_with_cpu(unsigned int cpu)
 {
 	kspan_cache_set_budget(num_online_cpus() + 1);
+	/* The rate of the profile may have changed while it was away. */
+	kspan_cache_resample(cpu);
 }
 
 static void drain_dead_cpu(unsigned int cpu)

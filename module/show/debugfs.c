@@ -166,6 +166,7 @@ void kspan_debugfs_init(void)
 	debugfs_create_file("release", 0200, debugfs_dir, NULL, &release_fops);
 	kspan_debugfs_add_callsites(debugfs_dir);
 	kspan_debugfs_add_maps(debugfs_dir);
+	kspan_debugfs_add_profile(debugfs_dir);
 }
 
 /* Remove the files and wait for their readers.  Context: module unload. */

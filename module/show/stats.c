@@ -14,6 +14,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
+#include "base/profile.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
 #include "cache/tiny.h"
@@ -167,6 +168,7 @@ static void read_memory(struct kspan_stats *out)
 	out->mspan_sys = count(&kspan_sys_bytes[KSPAN_SYS_MSPAN]);
 	out->mcache_inuse = count(&kspan_inuse_bytes[KSPAN_SYS_MCACHE]);
 	out->mcache_sys = count(&kspan_sys_bytes[KSPAN_SYS_MCACHE]);
+	out->buckhash_sys = count(&kspan_sys_bytes[KSPAN_SYS_BUCKHASH]);
 	out->gc_sys = count(&kspan_sys_bytes[KSPAN_SYS_GC]);
 	out->other_sys = count(&kspan_sys_bytes[KSPAN_SYS_OTHER]);
 	out->sys = out->heap_sys + out->mspan_sys + out->mcache_sys +
@@ -203,6 +205,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->shrink_runs = count(&kspan_nr_shrink);
 	out->corrupt = count(&kspan_nr_corrupt);
 	out->quarantine = kspan_quarantine_bytes();
+	kspan_profile_count(&out->samples, &out->samples_lost);
 	out->limit = READ_ONCE(kspan_params.memory_limit);
 }
 EXPORT_SYMBOL_GPL(kspan_read_stats);

@@ -83,7 +83,7 @@ static const char *verify_node(int node)
 /* One on its way back is counted as free when it is there. */
 static bool is_counted(u8 state)
 {
-	return kspan_obj_is_live(state) || state == KSPAN_OBJ_DEFERRED;
+	return kspan_obj_is_live(state) || kspan_obj_untracked(state) == KSPAN_OBJ_DEFERRED;
 }
 
 /* Whether the redzone of each live object is sound, or known not to be. */
@@ -91,17 +91,20 @@ static bool check_live_objects(struct kspan_span *span)
 {
 	bool sound = true;
 	unsigned int i;
+	u8 tracked;
 
 	if (span->kind == KSPAN_LARGE)
 		return kspan_redzone_check_live(span, (void *)span->base,
 						&span->live, KSPAN_LIFE_LIVE,
 						KSPAN_LIFE_OVERRUN);
-	for (i = 0; i < span->nr_objs; i++)
+	for (i = 0; i < span->nr_objs; i++) {
+		tracked = READ_ONCE(span->state[i]) & KSPAN_OBJ_TRACKED;
 		sound &= kspan_redzone_check_live(span,
 						  (void *)kspan_span_addr(span, i),
 						  &span->state[i],
-						  KSPAN_OBJ_REDZONED,
-						  KSPAN_OBJ_OVERRUN);
+						  KSPAN_OBJ_REDZONED | tracked,
+						  KSPAN_OBJ_OVERRUN | tracked);
+	}
 	return sound;
 }
 

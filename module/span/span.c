@@ -293,7 +293,7 @@ __kspan_noprobe const char *kspan_span_check(const struct kspan_span *span)
 	if (bitmap_weight(bitmap, span->nr_objs) != span->nr_free)
 		return "span: free count differs from the bitmap";
 	for (i = 0; i < span->nr_objs; i++) {
-		u8 state = READ_ONCE(span->state[i]);
+		u8 state = kspan_obj_untracked(READ_ONCE(span->state[i]));
 
 		if (state > KSPAN_OBJ_QUARANTINED)
 			return "span: unknown object state";

@@ -19,6 +19,13 @@
  *	1		POISONED		the span
  *	0		REDZONED or OVERRUN	a client
  *
+ * A sample of the allocations (sample.h) is recorded in the heap profile:
+ *
+ *	0		MARKED			a magazine: its next alloc is sampled
+ *	0		any live | TRACKED	a client: its free is told to the profile
+ *
+ * The fast paths accept neither, so that they need no test for it.
+ *
  * States and bitmap lie outside the span, so an overrun of an object does not
  * reach them and a free does not touch the object.
  *
@@ -61,19 +68,30 @@ enum kspan_obj {
 	KSPAN_OBJ_OVERRUN,	/* live, its redzone found overwritten and reported */
 	KSPAN_OBJ_DEFERRED,
 	KSPAN_OBJ_POISONED,	/* free, all bytes are poison */
+	KSPAN_OBJ_MARKED,	/* free, in an A: the slow path has to see it */
 	KSPAN_OBJ_QUARANTINED,
+	/* Added to the state of an object that a table remembers by its address. */
+	KSPAN_OBJ_TRACKED = 0x40,
 	KSPAN_OBJ_NONE = 0xff,	/* no object: the tail of a span, a sentinel */
 };
+
+/* The state without KSPAN_OBJ_TRACKED. */
+static inline u8 kspan_obj_untracked(u8 state)
+{
+	return state == KSPAN_OBJ_NONE ? state : state & ~KSPAN_OBJ_TRACKED;
+}
 
 /* Whether a client holds an object of this state. */
 static inline bool kspan_obj_is_live(u8 state)
 {
+	state = kspan_obj_untracked(state);
 	return state >= KSPAN_OBJ_LIVE && state <= KSPAN_OBJ_OVERRUN;
 }
 
 /* Whether a client holds an object of this state and it has a redzone. */
 static inline bool kspan_obj_has_redzone(u8 state)
 {
+	state = kspan_obj_untracked(state);
 	return state == KSPAN_OBJ_REDZONED || state == KSPAN_OBJ_OVERRUN;
 }
 
@@ -191,6 +209,8 @@ struct kspan_span {
  * @fit_pages: region: heap pages of the largest object that it may serve; set once
  * @owned: bytes by which it counts in its client's heap; belongs to the owner of
  *	the object
+ * @tracked: the object was sampled; belongs to the owner of the object, and to who
+ *	frees it
  * @shrunk: the object was resized in place to less than its pages; belongs to the
  *	owner of the object
  * @tag: number of the call site of the object, see callsites.c; by xchg()
@@ -201,6 +221,7 @@ struct kspan_large {
 	u32 epoch;
 	u32 fit_pages;
 	unsigned long owned;
+	bool tracked;
 	bool shrunk;
 	u32 tag;
 } __aligned(64);

@@ -68,6 +68,8 @@
 	X(shrink_runs)		/* calls of the kernel's, short of memory */ \
 	X(corrupt)		/* structures retired by a self-check */ \
 	X(quarantine)		/* bytes freed that wait, quarantine_kb */ \
+	X(samples)		/* allocations sampled for the profile */ \
+	X(samples_lost)		/* without a stack or a record, tables full */ \
 	X(reserve)		/* bytes kept ready for atomic callers */ \
 	X(limit)		/* memory_limit, bytes; 0 is none */
 

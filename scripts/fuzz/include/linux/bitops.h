@@ -162,4 +162,22 @@ bitmap_find_next_zero_area_off(unsigned long *map, unsigned long size,
 	}
 }
 
+static inline unsigned int fls64(u64 word)
+{
+	return word ? 64 - __builtin_clzll(word) : 0;
+}
+
+/* <linux/hash.h>, <linux/jhash.h>: another hash does as well. */
+static inline u32 hash_long(unsigned long value, unsigned int bits)
+{
+	return value * 0x61c8864680b583ebULL >> (64 - bits);
+}
+
+static inline u32 jhash2(const u32 *words, u32 nr, u32 hash)
+{
+	while (nr--)
+		hash = hash_long(hash ^ *words++, 32);
+	return hash;
+}
+
 #endif /* SIM_BITOPS_H */

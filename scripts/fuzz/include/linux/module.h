@@ -11,6 +11,7 @@
 #define THIS_MODULE		NULL
 #define within_module(addr, module) ((void)(addr), true)
 #define _RET_IP_		((unsigned long)__builtin_return_address(0))
+#define filter_irq_stacks(frames, nr) ((void)(frames), (nr))
 #define stack_trace_save(frames, size, skip) ((void)(frames), 0U)
 
 int sim_module_init(void);

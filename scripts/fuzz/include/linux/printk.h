@@ -42,6 +42,11 @@ int vsnprintf(char *buf, size_t bytes, const char *format, va_list args);
 
 u32 get_random_u32(void);
 
+static inline u64 get_random_u64(void)
+{
+	return (u64)get_random_u32() << 32 | get_random_u32();
+}
+
 static inline void memzero_explicit(void *mem, size_t bytes)
 {
 	memset(mem, 0, bytes);

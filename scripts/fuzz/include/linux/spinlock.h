@@ -38,6 +38,7 @@ extern bool sim_irqs_off;
 
 #define preempt_count()		sim_preempt_count
 #define in_nmi()		(sim_preempt_count & NMI_MASK)
+#define in_serving_softirq()	(sim_preempt_count & SOFTIRQ_OFFSET)
 #define in_hardirq()		(sim_preempt_count & HARDIRQ_MASK)
 #define in_interrupt()		(sim_preempt_count & \
 				 (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK))

@@ -167,6 +167,8 @@ struct rcu_head {
 /* <linux/err.h> */
 #define IS_ERR_OR_NULL(ptr)	((unsigned long)(ptr) - 1 >= -4096UL)
 
+#define div64_ul(a, b)		((u64)(a) / (b))
+
 static inline bool is_power_of_2(unsigned long n)
 {
 	return n && !(n & (n - 1));
