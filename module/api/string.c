@@ -89,7 +89,8 @@ char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
 EXPORT_SYMBOL_GPL(kspan_memdup_nul);
 
 /* kspan_vasprintf() for the public function that was called from @ip. */
-static char *format(gfp_t gfp, const char *fmt, va_list args, unsigned long ip)
+static __printf(2, 0) char *format(gfp_t gfp, const char *fmt, va_list args,
+				   unsigned long ip)
 {
 	va_list again;
 	char *text;
