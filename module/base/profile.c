@@ -105,7 +105,7 @@ static __kspan_noprobe struct record **record_chain(unsigned long addr)
 }
 
 static __kspan_noprobe bool is_bucket(const struct kspan_bucket *bucket,
-		      const struct kspan_bucket *key)
+				      const struct kspan_bucket *key)
 {
 	unsigned int i;
 

@@ -29,7 +29,7 @@ static inline unsigned long kspan_fault_address(void)
 	return 0;
 }
 
-static const struct kspan_reg kspan_regs[] = {};
+static const struct kspan_reg kspan_regs[] __maybe_unused = {};
 
 #elif defined(CONFIG_X86_64)
 #include <asm/special_insns.h>
@@ -43,7 +43,7 @@ static inline unsigned long kspan_fault_address(void)
 	return native_read_cr2();
 }
 
-static const struct kspan_reg kspan_regs[] = {
+static const struct kspan_reg kspan_regs[] __maybe_unused = {
 	KSPAN_REG("RAX", ax), KSPAN_REG("RBX", bx), KSPAN_REG("RCX", cx),
 	KSPAN_REG("RDX", dx), KSPAN_REG("RSI", si), KSPAN_REG("RDI", di),
 	KSPAN_REG("RBP", bp), KSPAN_REG("R08", r8), KSPAN_REG("R09", r9),
@@ -59,7 +59,7 @@ static inline unsigned long kspan_fault_address(void)
 	return native_read_cr2();
 }
 
-static const struct kspan_reg kspan_regs[] = {
+static const struct kspan_reg kspan_regs[] __maybe_unused = {
 	KSPAN_REG("EAX", ax), KSPAN_REG("EBX", bx), KSPAN_REG("ECX", cx),
 	KSPAN_REG("EDX", dx), KSPAN_REG("ESI", si), KSPAN_REG("EDI", di),
 	KSPAN_REG("EBP", bp),
@@ -75,7 +75,7 @@ static inline unsigned long kspan_fault_address(void)
 
 #define KSPAN_X(n)	KSPAN_REG("x" #n, regs[n])
 
-static const struct kspan_reg kspan_regs[] = {
+static const struct kspan_reg kspan_regs[] __maybe_unused = {
 	KSPAN_X(0), KSPAN_X(1), KSPAN_X(2), KSPAN_X(3), KSPAN_X(4), KSPAN_X(5),
 	KSPAN_X(6), KSPAN_X(7), KSPAN_X(8), KSPAN_X(9), KSPAN_X(10),
 	KSPAN_X(11), KSPAN_X(12), KSPAN_X(13), KSPAN_X(14), KSPAN_X(15),
@@ -91,7 +91,7 @@ static inline unsigned long kspan_fault_address(void)
 	return 0;
 }
 
-static const struct kspan_reg kspan_regs[] = {};
+static const struct kspan_reg kspan_regs[] __maybe_unused = {};
 
 #endif
 

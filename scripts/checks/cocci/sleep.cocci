@@ -6,7 +6,7 @@
 virtual report
 
 @under exists@
-identifier fn =~ "^(might_sleep|cond_resched|msleep|schedule(_timeout)?|mutex_lock|wait_for_completion|flush_work|cancel_(delayed_)?work_sync|synchronize_rcu|rcu_barrier|__?vmalloc.*|vfree|kvfree|kv[mz]alloc|alloc_percpu|free_percpu|copy_(to|from)_user|kspan_vmalloc|kspan_meta_(alloc|free)|kspan_chunk_(get|put)|kspan_heap_(grow|trim|fill_reserve))$";
+identifier fn =~ "^(might_sleep|cond_resched|msleep|schedule(_timeout)?|mutex_lock|wait_for_completion|flush_work|cancel_(delayed_)?work_sync|synchronize_rcu|rcu_barrier|__?vmalloc.*|vfree|kvfree|kv[mz]alloc|alloc_percpu|free_percpu|copy_(to|from)_user|kspan_vmalloc|kspan_meta_(alloc|free)|kspan_chunk_(get|put)|kspan_page_heap_(grow|trim|fill_reserve))$";
 position p;
 @@
 
