@@ -17,6 +17,7 @@
 #include "cache/cache_tops.h"
 #include "central/central.h"
 #include "central/depot.h"
+#include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "show/stats.h"
 #include "show/verify.h"
@@ -231,6 +232,7 @@ static void surplus_goes_to_the_spans(struct kunit *test)
 {
 	/* For 2048 bytes a magazine holds 8 objects, a depot about 256 KiB. */
 	unsigned int nr = 400, sc = kspan_size_to_class(2048), i, in_depot;
+	const struct kspan_page_heap *heap;
 	struct kspan_stats before;
 	void **objs = work.obj;
 	unsigned long held;
@@ -250,7 +252,11 @@ static void surplus_goes_to_the_spans(struct kunit *test)
 	KUNIT_EXPECT_LE(test, in_depot * 2048UL, 256UL << 10);
 	KUNIT_EXPECT_LE(test, held * 2048, KSPAN_SPARE_BYTES +
 			2UL * kspan_classes[sc].mag_cap * 2048);
-	/* Empty spans returned to the page heap as well. */
+	/* Empty spans stay within their budget; a release returns them. */
+	heap = kspan_page_heap_of(numa_mem_id());
+	KUNIT_EXPECT_LE(test, atomic_long_read(&heap->empty_pages),
+			(long)heap->empty_budget);
+	kspan_release();
 	KUNIT_EXPECT_LT(test, kspan_central_of(numa_mem_id(), sc)->nr_spans,
 			nr / 4UL);
 }

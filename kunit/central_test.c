@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
+#include "api/grow.h"
 #include "central/central.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
@@ -230,22 +231,53 @@ static void flush_sorts(struct kunit *test)
 				    "a span that is gone");
 }
 
-/* Empty spans return to the page heap, except for one and an eighth. */
+/* Make many spans, and return all their objects. */
+static void make_empty(struct kunit *test, unsigned int nr)
+{
+	unsigned int i;
+
+	begin(test);
+	for (i = 0; i < nr; i++)
+		grow(test);
+	take(test, 0, nr * NR_OBJS);
+	put(0, nr * NR_OBJS);
+	KUNIT_EXPECT_EQ(test, central()->nr_spans, central()->nr_empty);
+}
+
+/* Empty spans wait for the next wave, and are counted. */
+static void empty_spans_wait(struct kunit *test)
+{
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
+	unsigned int nr = MAX_SPANS;
+	long empty;
+
+	begin(test);
+	empty = atomic_long_read(&heap->empty_pages);
+	make_empty(test, nr);
+	KUNIT_EXPECT_EQ(test, central()->nr_empty, (unsigned long)nr);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->empty_pages) - empty,
+			(long)nr * PAGES);
+	take(test, 0, 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->empty_pages) - empty,
+			(long)(nr - 1) * PAGES);
+	put(0, 1);
+	end(test);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->empty_pages), empty);
+}
+
+/* Beyond the budget they go back, except for one and an eighth. */
 static void empty_spans_go_back(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
-	unsigned int nr = MAX_SPANS, i;
-	unsigned long used, base;
+	long budget = heap->empty_budget;
+	unsigned int nr = MAX_SPANS;
+	unsigned long used;
 
 	begin(test);
 	used = heap->used_pages;
-	for (i = 0; i < nr; i++)
-		grow(test);
-	KUNIT_EXPECT_EQ(test, heap->used_pages - used, (unsigned long)nr * PAGES);
-	take(test, 0, nr * NR_OBJS);
-	base = span_of(0)->base;
-	put(0, nr * NR_OBJS);
-	KUNIT_EXPECT_EQ(test, central()->nr_spans, central()->nr_empty);
+	WRITE_ONCE(heap->empty_budget, 0);
+	make_empty(test, nr);
+	WRITE_ONCE(heap->empty_budget, budget);
 	KUNIT_EXPECT_GE_MSG(test, central()->nr_spans, 1UL,
 			    "the next wave begins with a new span");
 	KUNIT_EXPECT_LE(test, central()->nr_empty, 1 + nr / 8UL);
@@ -254,8 +286,31 @@ static void empty_spans_go_back(struct kunit *test)
 	end(test);
 	KUNIT_EXPECT_EQ(test, heap->used_pages, used);
 	/* A late free of such an object is recognised as a double free. */
-	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span((void *)base),
+	KUNIT_EXPECT_PTR_EQ(test, kspan_test_span(slots[0].ptr),
 			    &kspan_idle_span);
+}
+
+/* Another class gets their pages before the heap grows. */
+static void empty_spans_are_taken_back(struct kunit *test)
+{
+	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
+	unsigned long reserve = heap->reserve_pages;
+	int node = numa_mem_id(), err;
+	struct kspan_stats before;
+
+	make_empty(test, MAX_SPANS);
+	KUNIT_EXPECT_EQ(test, kspan_central_take_back(node, 1, 1),
+			(unsigned long)PAGES);
+	KUNIT_EXPECT_EQ(test, central()->nr_empty, MAX_SPANS - 1UL);
+	kspan_read_stats(&before);
+	/* No page is anybody's but the reserve's. */
+	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
+	err = kspan_grow_class(kspan_size_to_class(64), &node, GFP_KERNEL);
+	WRITE_ONCE(heap->reserve_pages, reserve);
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
+	KUNIT_EXPECT_LT(test, central()->nr_empty, MAX_SPANS - 1UL);
+	end(test);
 }
 
 /* Draining keeps spans with an object in use. */
@@ -463,7 +518,9 @@ static struct kunit_case central_cases[] = {
 	KUNIT_CASE(fill_is_exact),
 	KUNIT_CASE(fill_from_the_fullest),
 	KUNIT_CASE(flush_sorts),
+	KUNIT_CASE(empty_spans_wait),
 	KUNIT_CASE(empty_spans_go_back),
+	KUNIT_CASE(empty_spans_are_taken_back),
 	KUNIT_CASE(drain_spares_used_spans),
 	KUNIT_CASE(growth_can_fail),
 	KUNIT_CASE(check_finds_wrong_figures),

@@ -355,7 +355,7 @@ void kspan_test_revive(struct kspan_span *span)
 	span->bucket = KSPAN_CENTRAL_EMPTY;
 	list_add(&span->list, &central->partial[KSPAN_CENTRAL_EMPTY]);
 	central->nr_partial++;
-	central->nr_empty++;
+	kspan_central_count_empty_locked(central, span, 1);
 	central->nr_free += span->nr_free;
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 }

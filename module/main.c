@@ -75,7 +75,8 @@
  *    under one lock.  It takes the fullest spans first, in address order.
  * 6. When no span has a free object, the page heap provides the pages of a new
  *    span, which is then entered in the arena map.
- * 7. When no chunk has a long enough run of free pages, a caller that may sleep
+ * 7. When no chunk has a long enough run of free pages, the empty spans of other
+ *    classes give theirs back.  If that is not enough, a caller that may sleep
  *    adds a chunk.  A caller that may not sleep uses the reserve of free pages
  *    in step 6, and a worker refills the reserve.  The last resort is the
  *    memory of other nodes.
@@ -94,7 +95,8 @@
  * 5. When F is full and A is at most half full, A and F swap.  Otherwise F
  *    becomes a spare magazine or goes to the depot.  When both have enough, its
  *    objects return to the bitmaps of their spans.  A span without live objects
- *    goes back to the page heap.
+ *    waits for the next allocations of its class, within a budget, or goes back
+ *    to the page heap.
  *
  * Objects above 32 KiB are large objects.  Each has memory of its own: a region
  * from vmalloc(), or a run of the page heap when the caller cannot sleep.

@@ -10,6 +10,8 @@
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/topology.h>
 
 #include "api/deferred.h"
@@ -37,6 +39,14 @@
 /* What a small request needs at most: a chunk. */
 #define GROW_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 
+/*
+ * Heap pages to take back from empty spans at a time: a chunk's worth, so that a
+ * wave of another class comes here seldom.  And spans at most, for who must be
+ * quick.
+ */
+#define TAKE_BACK_PAGES	256UL
+#define TAKE_BACK_QUICK	32U
+
 /**
  * struct effort - what is done for one request
  * @gfp: the caller's flags
@@ -46,6 +56,7 @@
  * @low: whether a heap fell below its reserve
  * @shrunk: whether idle memory was given back for it
  * @reclaimed: whether all idle memory was
+ * @took_back: whether, being unable to sleep, it took pages back from empty spans
  * @vain: whether it met the memory limit with no idle memory to give back
  */
 struct effort {
@@ -56,6 +67,7 @@ struct effort {
 	bool low;
 	bool shrunk;
 	bool reclaimed;
+	bool took_back;
 	bool vain;
 };
 
@@ -121,6 +133,24 @@ static bool try_again(struct effort *effort, int err)
 	return true;
 }
 
+/*
+ * Pages that other classes' empty spans have, before the heap grows.  Who may not
+ * sleep takes back a few, once.
+ */
+static bool take_back(struct effort *effort, unsigned long nr_pages)
+{
+	unsigned int most = UINT_MAX;
+
+	if (!effort->sleep) {
+		if (effort->took_back)
+			return false;
+		effort->took_back = true;
+		most = TAKE_BACK_QUICK;
+	}
+	return kspan_central_take_back(effort->node, max(nr_pages, TAKE_BACK_PAGES),
+				       most);
+}
+
 static int grow_class(unsigned int sc, struct effort *effort)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
@@ -132,6 +162,8 @@ static int grow_class(unsigned int sc, struct effort *effort)
 					 &effort->low);
 		if (err != -ENOSPC)
 			return err;
+		if (take_back(effort, info->nr_pages))
+			continue;
 		err = kspan_page_heap_grow(kspan_page_heap_of(effort->node),
 					   info->nr_pages, effort->gfp);
 		if (err)
@@ -275,7 +307,9 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	do {
 		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
 					&effort.low, &err);
-	} while (!ptr && try_again(&effort, err));
+	} while (!ptr && (try_again(&effort, err) ||
+			  (!effort.sleep && err != -EINVAL &&
+			   take_back(&effort, size >> KSPAN_PAGE_SHIFT))));
 	/* Who waits gets no less than who cannot. */
 	if (!ptr && effort.sleep && err != -EINVAL)
 		ptr = kspan_large_alloc_run(size, align, gfp, effort.node, zero,

@@ -3,10 +3,9 @@
  * The central lists.
  *
  * Objects leave in address order from the fullest span that has any, so that
- * the emptiest spans get the chance to empty altogether; a span that does
- * goes back to the page heap, but for one and an eighth of all spans, which
- * wait for the next wave until the scavenger comes.  Full spans are in no
- * list: their first returning object finds them through the arena map.
+ * the emptiest spans get the chance to empty altogether.  A span that does
+ * waits for the next wave of its class, see central_empty.c.  Full spans are in
+ * no list: their first returning object finds them through the arena map.
  *
  * Both directions move a magazine at a time.  A fill takes free bits by whole
  * words; a flush goes through runs of objects of one span and moves the span
@@ -30,11 +29,6 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 #include "span/report.h"
-
-/* One in this many spans of a class may wait empty. */
-#define EMPTY_SHARE	8
-/* Empty spans taken off a list at a time, with its lock held. */
-#define DRAIN_BATCH	32U
 
 atomic_long_t kspan_nr_refill;
 atomic_long_t kspan_nr_flush;
@@ -117,11 +111,11 @@ static __kspan_noprobe struct kspan_span *fullest_span_locked(struct kspan_centr
 /* Take up to @want free objects, lowest address first, to slots downwards. */
 static unsigned int __kspan_noprobe take_objects_locked(struct kspan_central *central,
 							struct kspan_span *span,
+							unsigned long size,
 							struct kspan_slot *end,
 							unsigned int want)
 {
 	unsigned long *bitmap = kspan_span_bitmap(span);
-	unsigned long size = kspan_span_size(span);
 	unsigned int word, taken = 0;
 
 	lockdep_assert_held(&central->lock);
@@ -171,9 +165,9 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 				struct kspan_slot *slots, unsigned int want)
 {
 	struct kspan_central *central = kspan_central_of(node, sc);
-	struct kspan_span *span;
-	unsigned int nr = 0;
-	unsigned long flags;
+	unsigned long size = kspan_sc_info(sc)->size, flags;
+	struct kspan_span *span = NULL, *last = NULL;
+	unsigned int nr = 0, nr_empty = 0;
 
 	if (!READ_ONCE(central->nr_free))
 		return 0;
@@ -183,12 +177,14 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 			kspan_central_quarantine_locked(central, span);
 			continue;
 		}
-		if (span->nr_free == span->nr_objs)
-			kspan_counter_sub(central->nr_empty, 1);
-		nr += take_objects_locked(central, span, slots + want - nr,
-					  want - nr);
+		nr_empty += span->nr_free == span->nr_objs;
+		nr += take_objects_locked(central, span, size,
+					  slots + want - nr, want - nr);
 		kspan_central_place_locked(central, span);
+		last = span;
 	}
+	if (nr_empty)
+		kspan_central_count_empty_locked(central, last, -(long)nr_empty);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	if (nr) {
 		atomic_long_inc(&kspan_nr_refill);
@@ -197,66 +193,17 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 	return nr;
 }
 
-/* Take an empty span out of its list, to be dropped without the lock. */
-static void __kspan_noprobe detach_empty_locked(struct kspan_central *central,
-						struct kspan_span *span,
-						struct list_head *to)
-{
-	lockdep_assert_held(&central->lock);
-	list_move(&span->list, to);
-	span->bucket = KSPAN_NO_BUCKET;
-	kspan_counter_sub(central->nr_empty, 1);
-	kspan_counter_sub(central->nr_partial, 1);
-	kspan_counter_sub(central->nr_spans, 1);
-	kspan_counter_sub(central->nr_free, span->nr_objs);
-}
-
-/* Enter a span in its list. */
-static void attach_span(struct kspan_central *central, struct kspan_span *span)
+/* Enter a span without objects outside in its list.  Context: Any but NMI. */
+void kspan_central_attach(struct kspan_central *central, struct kspan_span *span)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&central->lock, flags);
 	kspan_counter_add(central->nr_spans, 1);
-	kspan_counter_add(central->nr_empty, 1);
+	kspan_central_count_empty_locked(central, span, 1);
 	kspan_counter_add(central->nr_free, span->nr_free);
 	kspan_central_place_locked(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
-}
-
-/*
- * Give a span without live objects back to the page heap.  With check=2 its
- * objects are looked at for the last time, and it stays if one is retired.
- */
-static void drop_span(struct kspan_span *span)
-{
-	struct kspan_central *central;
-
-	if (kspan_redzone_on() &&
-	    kspan_redzone_next_overwritten(span, 0) < span->nr_objs) {
-		central = kspan_central_of(span->node, kspan_span_sc(span));
-		/* In its list it may end like any other. */
-		preempt_disable();
-		attach_span(central, span);
-		kspan_central_sweep(central, span);
-		preempt_enable();
-		return;
-	}
-	if (unlikely(kspan_sc_is_rcu(kspan_span_sc(span))))
-		kspan_central_hold(span);
-	else
-		kspan_central_drop(span);
-}
-
-static void drop_spans(struct list_head *empty)
-{
-	struct kspan_span *span;
-
-	while (!list_empty(empty)) {
-		span = list_first_entry(empty, struct kspan_span, list);
-		list_del(&span->list);
-		drop_span(span);
-	}
 }
 
 static void __kspan_noprobe report_twice_locked(struct kspan_central *central,
@@ -334,10 +281,9 @@ static unsigned int __kspan_noprobe flush_home_locked(struct kspan_central *cent
 		kspan_central_place_locked(central, span);
 		if (span->nr_free != span->nr_objs)
 			continue;
-		kspan_counter_add(central->nr_empty, 1);
-		if (central->nr_empty > 1 + central->nr_spans / EMPTY_SHARE &&
-		    !kspan_sc_is_heap(sc))
-			detach_empty_locked(central, span, empty);
+		kspan_central_count_empty_locked(central, span, 1);
+		if (!kspan_central_keeps_empty_locked(central, span))
+			kspan_central_detach_locked(central, span, empty);
 	}
 	return done;
 }
@@ -367,37 +313,8 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 		raw_spin_unlock_irqrestore(&central->lock, flags);
 	}
 	atomic_long_inc(&kspan_nr_flush);
-	drop_spans(&empty);
+	kspan_central_drop_all(&empty);
 	kspan_tick_watch();
-}
-
-/**
- * kspan_central_drain - return all empty spans to the page heap
- * @node: whose list
- * @sc: span class
- *
- * Context: Any but NMI.
- */
-void kspan_central_drain(int node, unsigned int sc)
-{
-	struct kspan_central *central = kspan_central_of(node, sc);
-	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
-	unsigned long flags;
-	unsigned int nr;
-	LIST_HEAD(empty);
-
-	if (!READ_ONCE(central->nr_empty))
-		return;
-	do {
-		raw_spin_lock_irqsave(&central->lock, flags);
-		for (nr = 0; nr < DRAIN_BATCH && !list_empty(list); nr++)
-			detach_empty_locked(central,
-					    list_first_entry(list, struct kspan_span,
-							     list),
-					    &empty);
-		raw_spin_unlock_irqrestore(&central->lock, flags);
-		drop_spans(&empty);
-	} while (nr == DRAIN_BATCH);
 }
 
 /**
@@ -439,6 +356,6 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		kspan_redzone_poison_span(span);
 
 	kspan_arena_publish(span);
-	attach_span(kspan_central_of(heap->node, sc), span);
+	kspan_central_attach(kspan_central_of(heap->node, sc), span);
 	return 0;
 }

@@ -67,7 +67,17 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 			 unsigned int nr);
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low);
+void kspan_central_attach(struct kspan_central *central, struct kspan_span *span);
+void kspan_central_count_empty_locked(struct kspan_central *central,
+				      const struct kspan_span *span, long by);
+bool kspan_central_keeps_empty_locked(const struct kspan_central *central,
+				      const struct kspan_span *span);
+void kspan_central_detach_locked(struct kspan_central *central,
+				 struct kspan_span *span, struct list_head *to);
+void kspan_central_drop_all(struct list_head *empty);
 void kspan_central_drain(int node, unsigned int sc);
+unsigned long kspan_central_take_back(int node, unsigned long nr_pages,
+				      unsigned int max_spans);
 void kspan_central_place_locked(struct kspan_central *central,
 				struct kspan_span *span);
 void kspan_central_quarantine_locked(struct kspan_central *central,

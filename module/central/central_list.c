@@ -61,7 +61,7 @@ void __kspan_noprobe kspan_central_quarantine_object_locked(struct kspan_central
 
 	lockdep_assert_held(&central->lock);
 	if (span->nr_free == span->nr_objs)
-		kspan_counter_sub(central->nr_empty, 1);
+		kspan_central_count_empty_locked(central, span, -1);
 	WRITE_ONCE(span->state[i], KSPAN_OBJ_QUARANTINED);
 	word = &kspan_span_bitmap(span)[BIT_WORD(i)];
 	WRITE_ONCE(*word, *word & ~BIT_MASK(i));
@@ -98,7 +98,7 @@ void __kspan_noprobe kspan_central_quarantine_locked(struct kspan_central *centr
 	kspan_report_corrupt("free count of a span, which is quarantined",
 			     kspan_span_sc(span));
 	if (span->bucket == KSPAN_CENTRAL_EMPTY)
-		kspan_counter_sub(central->nr_empty, 1);
+		kspan_central_count_empty_locked(central, span, -1);
 	list_del_init(&span->list);
 	kspan_counter_sub(central->nr_partial, 1);
 	span->bucket = KSPAN_QUARANTINED;

@@ -22,7 +22,9 @@
 #include <linux/lockdep.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/sizes.h>
 
 #include "base/counters.h"
 #include "base/meta.h"
@@ -35,6 +37,10 @@
 
 /* Chunks that are looked at for an aligned run, under the lock. */
 #define ALIGNED_LOOKS	8U
+
+/* Bytes of empty spans of a node at most, and the part of all memory. */
+#define EMPTY_BUDGET		SZ_64M
+#define EMPTY_PART		32U
 
 /* The bucket of a chunk that contradicted itself. */
 #define QUARANTINED		U16_MAX
@@ -100,6 +106,9 @@ void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 	heap->node = node;
 	heap->reserve_pages = reserve_pages;
 	heap->reserve_run = kspan_page_heap_longest_span();
+	heap->empty_budget = min(totalram_pages() / EMPTY_PART,
+				 EMPTY_BUDGET / PAGE_SIZE) *
+			     PAGE_SIZE >> KSPAN_PAGE_SHIFT;
 }
 
 /* Remember the run that an atomic caller did not get, for the worker. */

@@ -5,7 +5,9 @@
 #ifndef KSPAN_PAGE_HEAP_H
 #define KSPAN_PAGE_HEAP_H
 
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/numa.h>
 #include <linux/spinlock.h>
@@ -45,6 +47,9 @@
  * @reserve_run: as long a free run should be at hand for them; the longest
  *	that one of them lately asked for in vain, or what any class needs
  * @node: NUMA node; set once
+ * @empty_budget: heap pages that empty spans of the node may have; set once
+ * @empty_pages: those that they have.  The central lists' number, each of which
+ *	changes it under its own lock
  */
 struct kspan_page_heap {
 	raw_spinlock_t lock;
@@ -61,6 +66,8 @@ struct kspan_page_heap {
 	unsigned long reserve_pages;
 	unsigned int reserve_run;
 	int node;
+	long empty_budget;
+	atomic_long_t empty_pages ____cacheline_aligned_in_smp;
 };
 
 /**

@@ -17,6 +17,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -140,17 +141,18 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 static unsigned long surplus_pages(unsigned long *used)
 {
 	struct kspan_page_heap *heap;
-	unsigned long pages = 0, free, keep;
+	unsigned long pages = 0, free, keep, empty;
 	int node;
 
 	*used = 0;
 	for_each_kspan_node(node) {
 		heap = kspan_page_heap_of(node);
-		free = READ_ONCE(heap->free_pages);
+		empty = atomic_long_read(&heap->empty_pages);
+		free = READ_ONCE(heap->free_pages) + empty;
 		keep = kspan_page_heap_reserve(heap) +
 		       READ_ONCE(heap->peak_pages) / 10;
 		pages += free - min(free, keep);
-		*used += READ_ONCE(heap->used_pages);
+		*used += READ_ONCE(heap->used_pages) - empty;
 	}
 	return pages;
 }
@@ -231,9 +233,23 @@ static void queue_tick_if_needed(void)
 		queue_tick();
 }
 
+/* What empty spans have, before the reserves are filled with other memory. */
+static void fill_reserve(void)
+{
+	unsigned int lacks;
+	int node;
+
+	for_each_kspan_node(node)
+		while ((lacks = kspan_page_heap_lacks(kspan_page_heap_of(node))) &&
+		       kspan_central_take_back(node, max(lacks, KSPAN_CHUNK_PAGES),
+					       UINT_MAX))
+			cond_resched();
+	kspan_page_heap_fill_reserve();
+}
+
 static void fill_work_fn(struct work_struct *work)
 {
-	kspan_page_heap_fill_reserve();
+	fill_reserve();
 	kspan_pools_fill();
 }
 

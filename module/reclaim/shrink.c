@@ -55,6 +55,12 @@ static unsigned long surplus_pages(struct kspan_page_heap *heap)
 	return free - min(free, kspan_page_heap_reserve(heap));
 }
 
+static unsigned long empty_bytes(int node)
+{
+	return atomic_long_read(&kspan_page_heap_of(node)->empty_pages) *
+	       KSPAN_PAGE_SIZE;
+}
+
 static unsigned long depot_bytes(int node)
 {
 	unsigned long bytes = 0;
@@ -109,7 +115,7 @@ unsigned long kspan_shrink_count(void)
 
 	for_each_kspan_node(node)
 		bytes += surplus_pages(kspan_page_heap_of(node)) * KSPAN_PAGE_SIZE +
-			 depot_bytes(node);
+			 empty_bytes(node) + depot_bytes(node);
 	return bytes;
 }
 

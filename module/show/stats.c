@@ -154,7 +154,8 @@ static void read_memory(struct kspan_stats *out)
 
 	for_each_kspan_node(node) {
 		heap = kspan_page_heap_of(node);
-		used_pages += READ_ONCE(heap->used_pages);
+		used_pages += READ_ONCE(heap->used_pages) -
+			      atomic_long_read(&heap->empty_pages);
 		out->reserve += kspan_page_heap_reserve(heap) * KSPAN_PAGE_SIZE;
 	}
 	out->heap_sys = count(&kspan_heap_sys);

@@ -154,6 +154,7 @@ struct rcu_head {
 #define SZ_2M			0x200000UL
 #define SZ_4M		(4UL << 20)
 #define SZ_16M		(16UL << 20)
+#define SZ_64M		(64UL << 20)
 #define SZ_8M			0x800000UL
 #define SZ_256M			0x10000000UL
 

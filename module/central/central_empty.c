@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Empty spans: those without an object outside.
+ *
+ * What makes a span costs more than what fills a magazine from one, and objects
+ * come in waves.  So an empty span stays with its class, ready for the next
+ * wave, as long as all those of its node are within a budget.  Beyond it a class
+ * keeps one and an eighth of its spans; the rest go back to the page heap.  A
+ * client's heap keeps all of its spans until memory is short.
+ *
+ * Nobody has to go without because of them.  A class that finds no pages takes
+ * them back from the others before the heap grows, the scavenger's tick takes
+ * all of them, and so does everybody who collects idle memory.
+ */
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/limits.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+
+#include "base/counters.h"
+#include "base/noprobe.h"
+#include "central/central.h"
+#include "heap/page_heap.h"
+#include "span/redzone.h"
+
+/* One in this many spans of a class may wait empty, whatever the budget. */
+#define EMPTY_SHARE	8
+/* Empty spans taken off a list at a time, with its lock held. */
+#define DRAIN_BATCH	32U
+
+/**
+ * kspan_central_count_empty_locked - count spans as empty, or as empty no more
+ * @central: their central list
+ * @span: one of them
+ * @by: how many; negative for those that are empty no more
+ *
+ * Context: The list's lock is held.
+ */
+void __kspan_noprobe kspan_central_count_empty_locked(struct kspan_central *central,
+						      const struct kspan_span *span,
+						      long by)
+{
+	lockdep_assert_held(&central->lock);
+	kspan_counter_add(central->nr_empty, by);
+	/* Those of a client's heap are nobody else's to take. */
+	if (unlikely(kspan_sc_is_heap(kspan_span_sc(span))))
+		return;
+	atomic_long_add(by * (long)kspan_span_pages(span),
+			&kspan_page_heap_of(span->node)->empty_pages);
+}
+
+/**
+ * kspan_central_keeps_empty_locked - whether an empty span stays with its class
+ * @central: its central list
+ * @span: the span, counted as empty
+ *
+ * Context: The list's lock is held.
+ * Return: false if it is better off in the page heap.
+ */
+bool __kspan_noprobe kspan_central_keeps_empty_locked(const struct kspan_central *central,
+						      const struct kspan_span *span)
+{
+	const struct kspan_page_heap *heap = kspan_page_heap_of(span->node);
+
+	lockdep_assert_held(&central->lock);
+	return kspan_sc_is_heap(kspan_span_sc(span)) ||
+	       atomic_long_read(&heap->empty_pages) <= READ_ONCE(heap->empty_budget) ||
+	       central->nr_empty <= 1 + central->nr_spans / EMPTY_SHARE;
+}
+
+/* Take an empty span out of its list, to be dropped without the lock. */
+void __kspan_noprobe kspan_central_detach_locked(struct kspan_central *central,
+						 struct kspan_span *span,
+						 struct list_head *to)
+{
+	lockdep_assert_held(&central->lock);
+	list_move(&span->list, to);
+	span->bucket = KSPAN_NO_BUCKET;
+	kspan_central_count_empty_locked(central, span, -1);
+	kspan_counter_sub(central->nr_partial, 1);
+	kspan_counter_sub(central->nr_spans, 1);
+	kspan_counter_sub(central->nr_free, span->nr_objs);
+}
+
+/*
+ * Give a span without live objects back to the page heap.  With check=2 its
+ * objects are looked at for the last time, and it stays if one is retired.
+ */
+static void drop_span(struct kspan_span *span)
+{
+	struct kspan_central *central;
+
+	if (kspan_redzone_on() &&
+	    kspan_redzone_next_overwritten(span, 0) < span->nr_objs) {
+		central = kspan_central_of(span->node, kspan_span_sc(span));
+		/* In its list it may end like any other. */
+		preempt_disable();
+		kspan_central_attach(central, span);
+		kspan_central_sweep(central, span);
+		preempt_enable();
+		return;
+	}
+	if (unlikely(kspan_sc_is_rcu(kspan_span_sc(span))))
+		kspan_central_hold(span);
+	else
+		kspan_central_drop(span);
+}
+
+/* Give detached spans back to the page heap.  Context: Any but NMI. */
+void kspan_central_drop_all(struct list_head *empty)
+{
+	struct kspan_span *span;
+
+	while (!list_empty(empty)) {
+		span = list_first_entry(empty, struct kspan_span, list);
+		list_del(&span->list);
+		drop_span(span);
+	}
+}
+
+/* Return up to @most empty spans to the page heap.  Return: how many. */
+static unsigned int drain_some(struct kspan_central *central, unsigned int most)
+{
+	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
+	unsigned int nr, done = 0;
+	struct kspan_span *span;
+	unsigned long flags;
+	LIST_HEAD(empty);
+
+	if (!READ_ONCE(central->nr_empty))
+		return 0;
+	do {
+		raw_spin_lock_irqsave(&central->lock, flags);
+		for (nr = 0; nr < DRAIN_BATCH && done < most; nr++, done++) {
+			if (list_empty(list))
+				break;
+			span = list_first_entry(list, struct kspan_span, list);
+			kspan_central_detach_locked(central, span, &empty);
+		}
+		raw_spin_unlock_irqrestore(&central->lock, flags);
+		kspan_central_drop_all(&empty);
+	} while (nr == DRAIN_BATCH && done < most);
+	return done;
+}
+
+/**
+ * kspan_central_drain - return all empty spans to the page heap
+ * @node: whose list
+ * @sc: span class
+ *
+ * Context: Any but NMI.
+ */
+void kspan_central_drain(int node, unsigned int sc)
+{
+	drain_some(kspan_central_of(node, sc), UINT_MAX);
+}
+
+/**
+ * kspan_central_take_back - return empty spans of any class to the page heap
+ * @node: whose lists
+ * @nr_pages: heap pages that are wanted
+ * @max_spans: stop at so many spans, for callers that must be quick
+ *
+ * The classes take turns, so that no class loses its spans each time.
+ *
+ * Context: Any but NMI.
+ * Return: heap pages; those of spans that wait for a grace period among them.
+ */
+unsigned long kspan_central_take_back(int node, unsigned long nr_pages,
+				      unsigned int max_spans)
+{
+	static unsigned int hand;	/* a hint: races make it no worse */
+	unsigned int limit = READ_ONCE(kspan_sc_limit), at = READ_ONCE(hand);
+	unsigned int looks, nr, most, per_span;
+	unsigned long got = 0;
+
+	if (atomic_long_read(&kspan_page_heap_of(node)->empty_pages) <= 0)
+		return 0;
+	for (looks = 0; looks < limit && got < nr_pages && max_spans; looks++) {
+		at = at + 1 < limit ? at + 1 : 1;
+		if (!kspan_sc_enter(at))
+			continue;
+		per_span = kspan_sc_info(at)->nr_pages;
+		if (per_span && !kspan_sc_is_heap(at)) {
+			most = DIV_ROUND_UP(nr_pages - got, per_span);
+			nr = drain_some(kspan_central_of(node, at),
+					min(most, max_spans));
+			max_spans -= nr;
+			got += (unsigned long)nr * per_span;
+		}
+		kspan_sc_leave();
+	}
+	WRITE_ONCE(hand, at);
+	return got;
+}
