@@ -319,25 +319,6 @@ reclaims()
 	not_above 1 "$(cat /sys/module/kspan_reclaim/parameters/scans)"
 }
 
-# leaves_hotplug_alone: another CPU goes offline while verify waits for CPU 1,
-# which a real-time task occupies.
-leaves_hotplug_alone()
-{
-	hog_runtime=$(cat /proc/sys/kernel/sched_rt_runtime_us)
-	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
-	echo 15 >/sys/module/kspan_reclaim/parameters/hog
-	usleep 300000
-	cat "$DIR/verify" >/dev/null &
-	usleep 500000
-	echo 0 >/sys/devices/system/cpu/cpu2/online &&
-		echo 1 >/sys/devices/system/cpu/cpu2/online &&
-		is Y cat /sys/module/kspan_reclaim/parameters/hogging
-	hog_status=$?
-	wait
-	echo "$hog_runtime" >/proc/sys/kernel/sched_rt_runtime_us
-	return $hog_status
-}
-
 # reclaim: kspan_release() and what else waits, from a WQ_MEM_RECLAIM worker, a
 # task with PF_MEMALLOC and a client's shrinker.
 reclaim()
@@ -346,8 +327,6 @@ reclaim()
 	check "release from WQ_MEM_RECLAIM and PF_MEMALLOC" \
 		insmod /kspan_reclaim.ko
 	check "release from a client's shrinker" reclaims
-	[ ! -e /sys/devices/system/cpu/cpu2/online ] ||
-		check "verify does not keep CPUs online" leaves_hotplug_alone
 	check "unload kspan_reclaim" rmmod kspan_reclaim
 	check "nothing is left of it" is 0 kstat heap_objects
 	check "verify after it" is ok cat "$DIR/verify"

@@ -11,22 +11,14 @@
  * - by a shrinker of this module, which the guest calls by drop_caches.
  *
  * Loading the module does the first two.  A warning ends the guest.
- *
- * Writing a number of seconds to the parameter "hog" lets a real-time task occupy
- * CPU 1 for that time.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/atomic.h>
-#include <linux/cpumask.h>
-#include <linux/err.h>
 #include <linux/errno.h>
-#include <linux/jiffies.h>
 #include <linux/kspan.h>
-#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
@@ -40,59 +32,6 @@ module_param(scans, int, 0400);
 
 static struct workqueue_struct *queue;
 static bool failed;
-
-#define HOG_CPU		1U
-#define HOG_SECONDS	30U
-
-/* The hog; parameters are written one at a time. */
-static struct task_struct *hog;
-static unsigned int hog_seconds;
-/* Whether it occupies its CPU; the guest reads it. */
-static bool hogging;
-module_param(hogging, bool, 0400);
-
-/* Only tasks of a higher priority run on this CPU, such as the stopper's. */
-static int hog_fn(void *unused)
-{
-	unsigned long end = jiffies + hog_seconds * HZ;
-
-	sched_set_fifo(current);
-	while (time_before(jiffies, end) && !kthread_should_stop())
-		cond_resched();
-	WRITE_ONCE(hogging, false);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(HZ / 10);
-	return 0;
-}
-
-static void stop_hog(void)
-{
-	if (hog)
-		kthread_stop(hog);
-	hog = NULL;
-}
-
-static int hog_set(const char *val, const struct kernel_param *kp)
-{
-	int err = kstrtouint(val, 0, &hog_seconds);
-
-	if (err || hog_seconds > HOG_SECONDS || !cpu_online(HOG_CPU))
-		return err ? err : -EINVAL;
-	stop_hog();
-	hog = kthread_create(hog_fn, NULL, "kspan_hog");
-	if (IS_ERR(hog)) {
-		err = PTR_ERR(hog);
-		hog = NULL;
-		return err;
-	}
-	kthread_bind(hog, HOG_CPU);
-	hogging = true;
-	wake_up_process(hog);
-	return 0;
-}
-
-static const struct kernel_param_ops hog_ops = { .set = hog_set };
-module_param_cb(hog, &hog_ops, NULL, 0200);
 
 /* Allocate, free in every way, and give everything back. */
 static void use_and_release(void)
@@ -199,7 +138,6 @@ static int __init reclaim_init(void)
 
 static void __exit reclaim_exit(void)
 {
-	stop_hog();
 	remove_shrinker();
 	destroy_workqueue(queue);
 }
