@@ -33,69 +33,6 @@
 atomic_long_t kspan_nr_refill;
 atomic_long_t kspan_nr_flush;
 
-/* Central lists by node, one for each span class. */
-static struct kspan_central *centrals[MAX_NUMNODES];
-
-/* The central list of a node and span class.  Context: Any. */
-__kspan_noprobe struct kspan_central *kspan_central_of(int node, unsigned int sc)
-{
-	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
-
-	if (unlikely(!kspan_sc_is_static(sc)))
-		return &kspan_sc_find(sc)->homes[row ? node : kspan_first_node]->central;
-	return row ? &row[sc] : &centrals[kspan_first_node][sc];
-}
-
-/* Make a central list empty.  Context: nobody else sees it. */
-void kspan_central_setup(struct kspan_central *central)
-{
-	unsigned int i;
-
-	raw_spin_lock_init(&central->lock);
-	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
-		INIT_LIST_HEAD(&central->partial[i]);
-}
-
-/**
- * kspan_central_init - empty lists for every node
- *
- * Context: Module load.
- * Return: 0 or -ENOMEM.
- */
-int kspan_central_init(void)
-{
-	unsigned int sc;
-	int node;
-
-	for_each_kspan_node(node) {
-		struct kspan_central *row;
-
-		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
-				       KSPAN_SYS_OTHER, GFP_KERNEL);
-		if (!row) {
-			kspan_central_exit();
-			return -ENOMEM;
-		}
-		for (sc = 0; sc < KSPAN_NR_SC; sc++)
-			kspan_central_setup(&row[sc]);
-		centrals[node] = row;
-	}
-	return 0;
-}
-
-/* Context: module unload, after the caches and depots were drained. */
-void kspan_central_exit(void)
-{
-	int node;
-
-	for_each_kspan_node(node) {
-		kspan_meta_free(centrals[node],
-				sizeof(*centrals[node]) * KSPAN_NR_SC,
-				KSPAN_SYS_OTHER);
-		centrals[node] = NULL;
-	}
-}
-
 static __kspan_noprobe struct kspan_span *fullest_span_locked(struct kspan_central *central)
 {
 	unsigned int i;
@@ -191,19 +128,6 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 		trace_kspan_refill(kspan_sc_info(sc)->size, nr, node);
 	}
 	return nr;
-}
-
-/* Enter a span without objects outside in its list.  Context: Any but NMI. */
-void kspan_central_attach(struct kspan_central *central, struct kspan_span *span)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&central->lock, flags);
-	kspan_counter_add(central->nr_spans, 1);
-	kspan_central_count_empty_locked(central, span, 1);
-	kspan_counter_add(central->nr_free, span->nr_free);
-	kspan_central_place_locked(central, span);
-	raw_spin_unlock_irqrestore(&central->lock, flags);
 }
 
 static void __kspan_noprobe report_twice_locked(struct kspan_central *central,

@@ -32,27 +32,6 @@
 #define DRAIN_BATCH	32U
 
 /**
- * kspan_central_count_empty_locked - count spans as empty, or as empty no more
- * @central: their central list
- * @span: one of them
- * @by: how many; negative for those that are empty no more
- *
- * Context: The list's lock is held.
- */
-void __kspan_noprobe kspan_central_count_empty_locked(struct kspan_central *central,
-						      const struct kspan_span *span,
-						      long by)
-{
-	lockdep_assert_held(&central->lock);
-	kspan_counter_add(central->nr_empty, by);
-	/* Those of a client's heap are nobody else's to take. */
-	if (unlikely(kspan_sc_is_heap(kspan_span_sc(span))))
-		return;
-	atomic_long_add(by * (long)kspan_span_pages(span),
-			&kspan_page_heap_of(span->node)->empty_pages);
-}
-
-/**
  * kspan_central_keeps_empty_locked - whether an empty span stays with its class
  * @central: its central list
  * @span: the span, counted as empty

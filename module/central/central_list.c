@@ -1,18 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Central lists: the list that a span belongs into, and how objects and spans
- * that failed a check are taken out of the lists and quarantined.
+ * Central lists: the lists of all nodes, the list that a span belongs into, and how
+ * objects and spans that failed a check are taken out of the lists and quarantined.
  */
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
+#include <linux/spinlock.h>
 
 #include "base/counters.h"
+#include "base/meta.h"
+#include "base/node.h"
 #include "base/noprobe.h"
 #include "central/central.h"
+#include "central/depot.h"
+#include "heap/page_heap.h"
 #include "span/redzone.h"
 #include "span/report.h"
+
+/* Central lists by node, one for each span class. */
+static struct kspan_central *centrals[MAX_NUMNODES];
+
+/* The central list of a node and span class.  Context: Any. */
+__kspan_noprobe struct kspan_central *kspan_central_of(int node, unsigned int sc)
+{
+	struct kspan_central *row = node >= 0 ? centrals[node] : NULL;
+
+	if (unlikely(!kspan_sc_is_static(sc)))
+		return &kspan_sc_find(sc)->homes[row ? node : kspan_first_node]->central;
+	return row ? &row[sc] : &centrals[kspan_first_node][sc];
+}
+
+/* Make a central list empty.  Context: nobody else sees it. */
+void kspan_central_setup(struct kspan_central *central)
+{
+	unsigned int i;
+
+	raw_spin_lock_init(&central->lock);
+	for (i = 0; i < KSPAN_CENTRAL_BUCKETS; i++)
+		INIT_LIST_HEAD(&central->partial[i]);
+}
+
+/**
+ * kspan_central_init - empty lists for every node
+ *
+ * Context: Module load.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_central_init(void)
+{
+	unsigned int sc;
+	int node;
+
+	for_each_kspan_node(node) {
+		struct kspan_central *row;
+
+		row = kspan_meta_alloc(sizeof(*row) * KSPAN_NR_SC,
+				       KSPAN_SYS_OTHER, GFP_KERNEL);
+		if (!row) {
+			kspan_central_exit();
+			return -ENOMEM;
+		}
+		for (sc = 0; sc < KSPAN_NR_SC; sc++)
+			kspan_central_setup(&row[sc]);
+		centrals[node] = row;
+	}
+	return 0;
+}
+
+/* Context: module unload, after the caches and depots were drained. */
+void kspan_central_exit(void)
+{
+	int node;
+
+	for_each_kspan_node(node) {
+		kspan_meta_free(centrals[node],
+				sizeof(*centrals[node]) * KSPAN_NR_SC,
+				KSPAN_SYS_OTHER);
+		centrals[node] = NULL;
+	}
+}
 
 /**
  * kspan_central_place_locked - put a span into the list that its free count asks for
@@ -43,6 +113,40 @@ void __kspan_noprobe kspan_central_place_locked(struct kspan_central *central,
 		kspan_counter_add(central->nr_partial, 1);
 	}
 	span->bucket = bucket;
+}
+
+/**
+ * kspan_central_count_empty_locked - count spans as empty, or as empty no more
+ * @central: their central list
+ * @span: one of them
+ * @by: how many; negative for those that are empty no more
+ *
+ * Context: The list's lock is held.
+ */
+void __kspan_noprobe kspan_central_count_empty_locked(struct kspan_central *central,
+						      const struct kspan_span *span,
+						      long by)
+{
+	lockdep_assert_held(&central->lock);
+	kspan_counter_add(central->nr_empty, by);
+	/* Those of a client's heap are nobody else's to take. */
+	if (unlikely(kspan_sc_is_heap(kspan_span_sc(span))))
+		return;
+	atomic_long_add(by * (long)kspan_span_pages(span),
+			&kspan_page_heap_of(span->node)->empty_pages);
+}
+
+/* Enter a span without objects outside in its list.  Context: Any but NMI. */
+void kspan_central_attach(struct kspan_central *central, struct kspan_span *span)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	kspan_counter_add(central->nr_spans, 1);
+	kspan_central_count_empty_locked(central, span, 1);
+	kspan_counter_add(central->nr_free, span->nr_free);
+	kspan_central_place_locked(central, span);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
 }
 
 /**
