@@ -454,7 +454,7 @@ leg_icount()
 	say "icount: counting instructions"
 	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" \
 		--rig icount-6.12 --no-pictures \
-		--only pair,aligned,atomic,batch,bulk,cache,larson,large,rptest,run-live || return
+		--only pair,aligned,atomic,batch,bulk,cache,larson,large,rptest,run-live,wave-1k,wave-4k,wave-16k || return
 	judge_rows "$BUILD/bench/icount-6.12.rows" >"$LOGS/icount.rows" || return
 	while read -r verdict name rest; do
 		if [ "$verdict" = ok ]; then
