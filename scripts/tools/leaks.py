@@ -300,20 +300,20 @@ class Search:
     def reach(self):
         """Mark all objects that are found, beginning outside."""
         seen = self.objects.seen
-        todo = []
+        pending = []
 
         def mark(words):
             _, slots = self.objects.pointers(words)
             new = numpy.unique(slots[~seen[slots]])
             seen[new] = True
-            todo.extend(new.tolist())
+            pending.extend(new.tolist())
 
         for _, words in self.outside():
             mark(words)
         for words in self.registers():
             mark(words)
-        while todo:
-            batch, todo[-BATCH:] = todo[-BATCH:], []
+        while pending:
+            batch, pending[-BATCH:] = pending[-BATCH:], []
             for words in self.together(batch):
                 mark(words)
 
