@@ -19,8 +19,6 @@
 
 #include "base/counters.h"
 #include "base/kspan_trace.h"
-#include "base/meta.h"
-#include "base/node.h"
 #include "base/noprobe.h"
 #include "base/tick.h"
 #include "central/central.h"
