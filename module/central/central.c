@@ -2,14 +2,15 @@
 /*
  * The central lists.
  *
- * Objects leave in address order from the fullest span that has any, so that
- * the emptiest spans get the chance to empty altogether.  A span that does
- * waits for the next wave of its class, see central_empty.c.  Full spans are in
- * no list: their first returning object finds them through the arena map.
+ * A fill takes objects in address order from the fullest span that has free
+ * objects, so that the emptiest spans have a chance to become entirely free.  A
+ * span that does becomes an empty span and waits for the next wave of its
+ * class; see central_empty.c.  A full span is in no list.  When one of its
+ * objects returns, the arena map leads to the span.
  *
- * Both directions move a magazine at a time.  A fill takes free bits by whole
- * words; a flush goes through runs of objects of one span and moves the span
- * between lists once a run.
+ * Both directions move a magazine at a time.  A fill takes free bits word by
+ * word.  A flush handles each run of objects of the same span together and
+ * moves the span between lists once per run.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -43,7 +44,10 @@ static __kspan_noprobe struct kspan_span *fullest_span_locked(struct kspan_centr
 	return NULL;
 }
 
-/* Take up to @want free objects, lowest address first, to slots downwards. */
+/*
+ * Take up to @want free objects, lowest address first, and store them downwards
+ * from @end.
+ */
 static unsigned int __kspan_noprobe take_objects_locked(struct kspan_central *central,
 							struct kspan_span *span,
 							unsigned long size,
@@ -75,7 +79,9 @@ static unsigned int __kspan_noprobe take_objects_locked(struct kspan_central *ce
 	return taken;
 }
 
-/* Whether the bitmap holds as many objects as the span claims. */
+/*
+ * Whether the bitmap has as many free objects as the counter of the span says.
+ */
 static bool span_sane(const struct kspan_span *span)
 {
 	return span->nr_free <= span->nr_objs &&
@@ -87,14 +93,14 @@ static bool span_sane(const struct kspan_span *span)
  * kspan_central_fill - take free objects out of spans
  * @node: preferred node
  * @sc: span class
- * @slots: where they go
- * @want: how many, at most
+ * @slots: where to store them
+ * @want: maximum number of objects
  *
- * Objects fill the end of @slots, the lowest address last, so that a magazine
- * popped from the end hands them out in address order.
+ * The objects fill the end of @slots, the lowest address last.  A magazine is
+ * popped from its end, so it returns them in address order.
  *
  * Context: Any but NMI.
- * Return: how many there were; they are @slots[@want - n] … @slots[@want - 1].
+ * Return: the number n of objects, from @slots[@want - n] to the end of @slots.
  */
 unsigned int kspan_central_fill(int node, unsigned int sc,
 				struct kspan_slot *slots, unsigned int want)
@@ -136,7 +142,10 @@ static void __kspan_noprobe report_twice_locked(struct kspan_central *central,
 	kspan_report_corrupt("an object came back that nobody had", sc);
 }
 
-/* Return objects from slots[*done] on that lie in @span.  Return: how many. */
+/*
+ * Return the objects from slots[*done] on that lie in @span.  Returns their
+ * number.
+ */
 static unsigned int __kspan_noprobe put_objects_locked(struct kspan_central *central,
 						       struct kspan_span *span,
 						       const struct kspan_slot *slots,
@@ -148,7 +157,7 @@ static unsigned int __kspan_noprobe put_objects_locked(struct kspan_central *cen
 
 	lockdep_assert_held(&central->lock);
 	for (; *done < nr; ++*done) {
-		/* The state byte says which span and which object at once. */
+		/* The state byte identifies both the span and the object. */
 		unsigned long i = slots[*done].state - span->state;
 
 		if (i >= span->nr_objs)
@@ -161,7 +170,10 @@ static unsigned int __kspan_noprobe put_objects_locked(struct kspan_central *cen
 		WRITE_ONCE(*word, *word | BIT_MASK(i));
 		put++;
 	}
-	/* An object whose state is not its span's is nobody's any more. */
+	/*
+	 * The state byte of this object is not in its span: the object was
+	 * freed twice.
+	 */
 	if (unlikely(*done == first)) {
 		report_twice_locked(central, kspan_span_sc(span));
 		++*done;
@@ -171,7 +183,7 @@ static unsigned int __kspan_noprobe put_objects_locked(struct kspan_central *cen
 	return put;
 }
 
-/* Return objects at the beginning of @slots that lie in @central's spans. */
+/* Return the objects at the beginning of @slots that belong to @central. */
 static unsigned int __kspan_noprobe flush_home_locked(struct kspan_central *central,
 						      unsigned int sc,
 						      const struct kspan_slot *slots,
@@ -186,18 +198,24 @@ static unsigned int __kspan_noprobe flush_home_locked(struct kspan_central *cent
 		span = kspan_span_find(slots[done].ptr);
 		if (kspan_central_of(span->node, sc) != central)
 			break;
-		/* Its own has ended, and the page is another's, with other locks. */
+		/*
+		 * The span of the object is gone, and its page belongs to
+		 * another class.
+		 */
 		if (unlikely(kspan_span_sc(span) != sc)) {
 			report_twice_locked(central, sc);
 			done++;
 			continue;
 		}
-		/* Found corrupt: its objects are never used again. */
+		/* Objects of a quarantined span are never used again. */
 		if (unlikely(span->bucket == KSPAN_QUARANTINED)) {
 			done++;
 			continue;
 		}
-		/* A span that got nothing is filed, and counted if empty. */
+		/*
+		 * Nothing was put back, so the place and the counters of the
+		 * span are right.
+		 */
 		if (unlikely(!put_objects_locked(central, span, slots, nr, &done)))
 			continue;
 		kspan_central_place_locked(central, span);
@@ -212,9 +230,9 @@ static unsigned int __kspan_noprobe flush_home_locked(struct kspan_central *cent
 
 /**
  * kspan_central_flush - return free objects to their spans
- * @sc: their span class
- * @slots: the objects; states FREE or ZEROED
- * @nr: how many
+ * @sc: span class of the objects
+ * @slots: the objects, in state FREE or ZEROED
+ * @nr: number of objects
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -243,12 +261,13 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
  * kspan_central_grow - add a span from the page heap
  * @node: preferred node
  * @sc: span class
- * @gfp: how hard to try for metadata
+ * @gfp: flags for the allocation of metadata
  * @use_reserve: whether the pages may come from the reserve
- * @low: set when the heap fell below its reserve, or metadata is short
+ * @low: set if the page heap is below its reserve now, or metadata is short
  *
  * Context: Any but NMI.
- * Return: 0, -ENOSPC if the heap has no such run, -ENOMEM without metadata.
+ * Return: 0, -ENOSPC if the page heap has no such run, -ENOMEM without
+ * metadata.
  */
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * central.h - the central lists: the spans of each span class and node, and
- * the way objects go between them and magazines.
+ * central.h - the central lists: the spans of each span class and node, from
+ * which magazines are filled and to which they are flushed.
  */
 #ifndef KSPAN_CENTRAL_H
 #define KSPAN_CENTRAL_H
@@ -14,8 +14,8 @@
 #include "span/span.h"
 
 /*
- * Partial spans are kept by how full they are, 0 the fullest quarter; those
- * without an object outside are apart.
+ * Partial spans are listed by how full they are; bucket 0 has the fullest
+ * quarter.  Spans without allocated objects have a bucket of their own.
  */
 #define KSPAN_CENTRAL_QUARTERS	4
 #define KSPAN_CENTRAL_EMPTY	KSPAN_CENTRAL_QUARTERS
@@ -24,7 +24,7 @@
 /**
  * struct kspan_slot - a free object in a magazine
  * @ptr: the object
- * @state: its state byte, so that an alloc need not look for it
+ * @state: its state byte, stored here so that an allocation need not look it up
  */
 struct kspan_slot {
 	void *ptr;
@@ -33,14 +33,14 @@ struct kspan_slot {
 
 /**
  * struct kspan_central - the spans of one span class on one node
- * @lock: guards all below and nr_free, bucket, list and bitmap of the spans;
- *	any context but NMI
- * @partial: spans with free objects in them, by bucket
- * @nr_spans: all spans, full ones too
- * @nr_partial: spans in @partial
- * @nr_empty: those of them without an object outside
- * @nr_free: objects free in spans
- * @nr_twice: objects that came back when they were nobody's, ever
+ * @lock: protects the fields below, and nr_free, bucket, list and bitmap of the
+ *	spans; taken in any context but NMI
+ * @partial: spans with free objects, by bucket
+ * @nr_spans: number of all spans, including full ones
+ * @nr_partial: number of spans in @partial
+ * @nr_empty: number of spans in @partial without allocated objects
+ * @nr_free: number of free objects in the spans
+ * @nr_twice: number of objects returned although they were free, since load
  */
 struct kspan_central {
 	raw_spinlock_t lock;
@@ -52,7 +52,9 @@ struct kspan_central {
 	unsigned long nr_twice;
 } ____cacheline_aligned_in_smp;
 
-/* Magazines filled from and emptied into spans, ever. */
+/*
+ * How many magazines were filled from spans, and flushed to spans, since load.
+ */
 extern atomic_long_t kspan_nr_refill;
 extern atomic_long_t kspan_nr_flush;
 

@@ -12,16 +12,16 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Spans of a list that are looked at in one go, with the lock held. */
+/* Spans of a list that are checked while the lock is held. */
 #define LOOK_MAX	32U
 
 /**
- * kspan_central_check_span - whether a span is sound, and where it should be
- * @central: its list
+ * kspan_central_check_span - check a span and whether it is in the right list
+ * @central: its central list
  * @span: the span
  *
  * Context: The list's lock is held.
- * Return: NULL, or what is wrong.
+ * Return: NULL, or a description of the error.
  */
 __kspan_noprobe const char *kspan_central_check_span(const struct kspan_central *central,
 						     const struct kspan_span *span)
@@ -30,7 +30,7 @@ __kspan_noprobe const char *kspan_central_check_span(const struct kspan_central 
 	const char *wrong;
 
 	lockdep_assert_held(&central->lock);
-	/* Known to be wrong. */
+	/* Its error has been reported already. */
 	if (span->bucket == KSPAN_QUARANTINED)
 		return NULL;
 	wrong = kspan_span_check(span);
@@ -43,14 +43,16 @@ __kspan_noprobe const char *kspan_central_check_span(const struct kspan_central 
 	return NULL;
 }
 
-/* What a check has seen of a central list. */
+/* What a check has counted in a central list. */
 struct seen {
 	unsigned long nr_partial;
 	unsigned long nr_empty;
 	unsigned long nr_free;
 };
 
-/* Look at the spans of a list.  Return: whether those were all, in @all. */
+/*
+ * Check the spans of a list.  Clears *@all if the list has more than LOOK_MAX.
+ */
 static __kspan_noprobe const char *look_locked(const struct kspan_central *central,
 					       unsigned int bucket, struct seen *seen,
 					       bool *all)
@@ -78,14 +80,14 @@ static __kspan_noprobe const char *look_locked(const struct kspan_central *centr
 }
 
 /**
- * kspan_central_check - whether a central list and its spans are sound
+ * kspan_central_check - check a central list and its spans
  * @central: the list
  *
- * The walk of the arena map looks at each span, full ones and those far down a
- * long list too.
+ * This checks the first LOOK_MAX spans of each list.  The walk of the arena map
+ * checks every span, including full ones.
  *
  * Context: Any but NMI.
- * Return: NULL, or what is wrong.
+ * Return: NULL, or a description of the error.
  */
 const char *kspan_central_check(struct kspan_central *central)
 {

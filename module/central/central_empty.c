@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Empty spans: those without an object outside.
+ * Empty spans: those without allocated objects.
  *
- * What makes a span costs more than what fills a magazine from one, and objects
- * come in waves.  So an empty span stays with its class, ready for the next
- * wave, as long as all those of its node are within a budget.  Beyond it a class
- * keeps one and an eighth of its spans; the rest go back to the page heap.  A
- * client's heap keeps all of its spans until memory is short.
+ * Objects come in waves, and it costs more to make a span than to fill a
+ * magazine from an existing one.  So an empty span stays with its class, ready
+ * for the next wave, as long as all empty spans of the node are within a
+ * budget.  Beyond the budget, a class keeps one empty span plus an eighth of
+ * its spans; the others return to the page heap.  A client's heap keeps all its
+ * spans until memory is short.
  *
- * Nobody has to go without because of them.  A class that finds no pages takes
- * them back from the others before the heap grows, the scavenger's tick takes
- * all of them, and so does everybody who collects idle memory.
+ * Empty spans never make a request fail.  A class that finds no pages takes
+ * them from the empty spans of other classes before the page heap grows.  The
+ * tick of the scavenger, and every path that collects idle memory, returns all
+ * of them.
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>
@@ -26,9 +28,9 @@
 #include "heap/page_heap.h"
 #include "span/redzone.h"
 
-/* One in this many spans of a class may wait empty, whatever the budget. */
+/* One in this many spans of a class may stay empty, whatever the budget. */
 #define EMPTY_SHARE	8
-/* Empty spans taken off a list at a time, with its lock held. */
+/* Empty spans detached from a list while its lock is held. */
 #define DRAIN_BATCH	32U
 
 /**
@@ -37,7 +39,7 @@
  * @span: the span, counted as empty
  *
  * Context: The list's lock is held.
- * Return: false if it is better off in the page heap.
+ * Return: false if the span should return to the page heap.
  */
 bool __kspan_noprobe kspan_central_keeps_empty_locked(const struct kspan_central *central,
 						      const struct kspan_span *span)
@@ -50,7 +52,7 @@ bool __kspan_noprobe kspan_central_keeps_empty_locked(const struct kspan_central
 	       central->nr_empty <= 1 + central->nr_spans / EMPTY_SHARE;
 }
 
-/* Take an empty span out of its list, to be dropped without the lock. */
+/* Move an empty span out of its list to @to, to be dropped without the lock. */
 void __kspan_noprobe kspan_central_detach_locked(struct kspan_central *central,
 						 struct kspan_span *span,
 						 struct list_head *to)
@@ -65,8 +67,9 @@ void __kspan_noprobe kspan_central_detach_locked(struct kspan_central *central,
 }
 
 /*
- * Give a span without live objects back to the page heap.  With check=2 its
- * objects are looked at for the last time, and it stays if one is retired.
+ * Return a span without allocated objects to the page heap.  With check=2, this
+ * checks its objects a last time.  The span stays if one of them was
+ * overwritten, which quarantines that object.
  */
 static void drop_span(struct kspan_span *span)
 {
@@ -75,7 +78,7 @@ static void drop_span(struct kspan_span *span)
 	if (kspan_redzone_on() &&
 	    kspan_redzone_next_overwritten(span, 0) < span->nr_objs) {
 		central = kspan_central_of(span->node, kspan_span_sc(span));
-		/* In its list it may end like any other. */
+		/* Once attached, another CPU may detach and free the span. */
 		preempt_disable();
 		kspan_central_attach(central, span);
 		kspan_central_sweep(central, span);
@@ -88,7 +91,7 @@ static void drop_span(struct kspan_span *span)
 		kspan_central_drop(span);
 }
 
-/* Give detached spans back to the page heap.  Context: Any but NMI. */
+/* Return detached spans to the page heap.  Context: Any but NMI. */
 void kspan_central_drop_all(struct list_head *empty)
 {
 	struct kspan_span *span;
@@ -100,7 +103,7 @@ void kspan_central_drop_all(struct list_head *empty)
 	}
 }
 
-/* Return up to @most empty spans to the page heap.  Return: how many. */
+/* Return up to @most empty spans to the page heap.  Returns their number. */
 static unsigned int drain_some(struct kspan_central *central, unsigned int most)
 {
 	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
@@ -127,7 +130,7 @@ static unsigned int drain_some(struct kspan_central *central, unsigned int most)
 
 /**
  * kspan_central_drain - return all empty spans to the page heap
- * @node: whose list
+ * @node: node of the list
  * @sc: span class
  *
  * Context: Any but NMI.
@@ -139,19 +142,21 @@ void kspan_central_drain(int node, unsigned int sc)
 
 /**
  * kspan_central_take_back - return empty spans of any class to the page heap
- * @node: whose lists
- * @nr_pages: heap pages that are wanted
- * @max_spans: stop at so many spans, for callers that must be quick
+ * @node: node of the lists
+ * @nr_pages: number of heap pages wanted
+ * @max_spans: maximum number of spans, which bounds the time of the call
  *
- * The classes take turns, so that no class loses its spans each time.
+ * Each call starts at the class after the last one, so that no class always
+ * loses its spans first.
  *
  * Context: Any but NMI.
- * Return: heap pages; those of spans that wait for a grace period among them.
+ * Return: number of heap pages, including those of spans that wait for a grace
+ * period.
  */
 unsigned long kspan_central_take_back(int node, unsigned long nr_pages,
 				      unsigned int max_spans)
 {
-	static unsigned int hand;	/* a hint: races make it no worse */
+	static unsigned int hand;	/* only a hint, so races are harmless */
 	unsigned int limit = READ_ONCE(kspan_sc_limit), at = READ_ONCE(hand);
 	unsigned int looks, nr, most, per_span;
 	unsigned long got = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Central lists: the lists of all nodes, the list that a span belongs into, and how
- * objects and spans that failed a check are taken out of the lists and quarantined.
+ * Central lists: the lists of all nodes, the choice of the list for a span, and
+ * the quarantine of objects and spans that failed a check.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -34,7 +34,7 @@ __kspan_noprobe struct kspan_central *kspan_central_of(int node, unsigned int sc
 	return row ? &row[sc] : &centrals[kspan_first_node][sc];
 }
 
-/* Make a central list empty.  Context: nobody else sees it. */
+/* Set up an empty central list.  Context: No other CPU can see the list. */
 void kspan_central_setup(struct kspan_central *central)
 {
 	unsigned int i;
@@ -45,7 +45,7 @@ void kspan_central_setup(struct kspan_central *central)
 }
 
 /**
- * kspan_central_init - empty lists for every node
+ * kspan_central_init - set up empty lists for every node
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -85,9 +85,10 @@ void kspan_central_exit(void)
 }
 
 /**
- * kspan_central_place_locked - put a span into the list that its free count asks for
+ * kspan_central_place_locked - move a span to the list for its number of free
+ * objects
  * @central: its central list
- * @span: the span; one without free objects is in no list
+ * @span: the span; without free objects it is in no list
  *
  * Context: The lock of @central is held.
  */
@@ -116,10 +117,10 @@ void __kspan_noprobe kspan_central_place_locked(struct kspan_central *central,
 }
 
 /**
- * kspan_central_count_empty_locked - count spans as empty, or as empty no more
+ * kspan_central_count_empty_locked - add to the count of empty spans
  * @central: their central list
- * @span: one of them
- * @by: how many; negative for those that are empty no more
+ * @span: one of the spans
+ * @by: number of spans; negative for spans that are no longer empty
  *
  * Context: The list's lock is held.
  */
@@ -129,14 +130,14 @@ void __kspan_noprobe kspan_central_count_empty_locked(struct kspan_central *cent
 {
 	lockdep_assert_held(&central->lock);
 	kspan_counter_add(central->nr_empty, by);
-	/* Those of a client's heap are nobody else's to take. */
+	/* Other classes cannot take the empty spans of a client's heap. */
 	if (unlikely(kspan_sc_is_heap(kspan_span_sc(span))))
 		return;
 	atomic_long_add(by * (long)kspan_span_pages(span),
 			&kspan_page_heap_of(span->node)->empty_pages);
 }
 
-/* Enter a span without objects outside in its list.  Context: Any but NMI. */
+/* Add a span without allocated objects to its list.  Context: Any but NMI. */
 void kspan_central_attach(struct kspan_central *central, struct kspan_span *span)
 {
 	unsigned long flags;
@@ -150,10 +151,11 @@ void kspan_central_attach(struct kspan_central *central, struct kspan_span *span
 }
 
 /**
- * kspan_central_quarantine_object_locked - take a free object out of use, for good
- * @central: its list
- * @span: its span, in the list
- * @i: its index in the span
+ * kspan_central_quarantine_object_locked - withhold a free object from reuse
+ * for ever
+ * @central: its central list
+ * @span: its span, which is in a list
+ * @i: index of the object in the span
  *
  * Context: The list's lock is held.
  */
@@ -174,7 +176,9 @@ void __kspan_noprobe kspan_central_quarantine_object_locked(struct kspan_central
 	kspan_central_place_locked(central, span);
 }
 
-/* Count anew: what a span said it had may have been what was wrong with it. */
+/*
+ * Recount the free objects: the count of the corrupt span may have been wrong.
+ */
 static void __kspan_noprobe count_free_locked(struct kspan_central *central)
 {
 	struct kspan_span *span;
@@ -189,9 +193,9 @@ static void __kspan_noprobe count_free_locked(struct kspan_central *central)
 }
 
 /**
- * kspan_central_quarantine_locked - take a span out of use for good
- * @central: its list
- * @span: a span in the list whose free count is not that of its bitmap
+ * kspan_central_quarantine_locked - withhold a span from reuse for ever
+ * @central: its central list
+ * @span: a span in a list, whose free count differs from that of its bitmap
  *
  * Context: The list's lock is held.
  */
@@ -212,12 +216,12 @@ void __kspan_noprobe kspan_central_quarantine_locked(struct kspan_central *centr
 }
 
 /**
- * kspan_central_sweep - quarantine the free objects of a span that were written to
- * @central: its list
- * @span: a span that was found by the arena map
+ * kspan_central_sweep - quarantine the overwritten free objects of a span
+ * @central: its central list
+ * @span: a span found through the arena map
  *
  * Context: Any but NMI, with preemption off.
- * Return: how many there were; each was reported.
+ * Return: number of objects quarantined; each was reported.
  */
 unsigned int kspan_central_sweep(struct kspan_central *central,
 				 struct kspan_span *span)
@@ -227,7 +231,10 @@ unsigned int kspan_central_sweep(struct kspan_central *central,
 
 	lockdep_assert_preemption_disabled();
 	raw_spin_lock_irqsave(&central->lock, flags);
-	/* In no list: nothing is free in it, or it is on its way in or out. */
+	/*
+	 * A span in no list has no free objects, or is being attached or
+	 * detached.
+	 */
 	while (span->bucket < KSPAN_CENTRAL_BUCKETS) {
 		i = kspan_redzone_next_overwritten(span, i);
 		if (i >= span->nr_objs)

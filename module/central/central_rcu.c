@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans that have to wait for a grace period before their pages are anybody
- * else's: those of caches whose readers look at objects under rcu_read_lock()
- * alone, SLAB_TYPESAFE_BY_RCU.
+ * Spans that must wait for a grace period before their pages can be reused:
+ * those of SLAB_TYPESAFE_BY_RCU caches, whose readers access objects under
+ * rcu_read_lock() alone.
  *
- * Until then they stay in the arena map, with all of their objects free, so a
- * late free of one is found to be a second free.
+ * Until then such a span stays in the arena map with all its objects free.  So
+ * a late free of one of its objects is reported as a double free.
  */
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -17,16 +17,19 @@
 #include "heap/page_heap.h"
 #include "span/arena.h"
 
-/* Guards rcu_spans; a leaf, taken in any context but NMI. */
+/* Protects rcu_spans.  A leaf lock, taken in any context but NMI. */
 static DEFINE_RAW_SPINLOCK(rcu_spans_lock);
 static LIST_HEAD(rcu_spans);
 
-/* One that waits at a time, so that the next finds what he waits for gone. */
+/*
+ * Serialises kspan_central_drop_held().  When it returns, all spans held before
+ * the call are gone, including those that a concurrent call had taken.
+ */
 static DEFINE_MUTEX(rcu_spans_mutex);
 
 /**
  * kspan_central_hold - let a span wait for a grace period
- * @span: a span without live objects, in no list
+ * @span: a span without allocated objects, in no list
  *
  * Context: Any but NMI.
  */
@@ -40,8 +43,8 @@ void kspan_central_hold(struct kspan_span *span)
 }
 
 /**
- * kspan_central_drop - give the pages of a span back
- * @span: a span without live objects, in no list
+ * kspan_central_drop - return the pages of a span to the page heap
+ * @span: a span without allocated objects, in no list
  *
  * Context: Any but NMI.
  */
@@ -50,7 +53,10 @@ void kspan_central_drop(struct kspan_span *span)
 	unsigned long size = kspan_span_size(span);
 	unsigned int i;
 
-	/* Readers could look at them until now. */
+	/*
+	 * KASAN allowed the accesses of readers to these free objects until
+	 * now.
+	 */
 	if (unlikely(kspan_sc_is_rcu(kspan_span_sc(span))))
 		for (i = 0; i < span->nr_objs; i++)
 			kspan_kasan_poison_object((void *)kspan_span_addr(span, i),
@@ -62,7 +68,7 @@ void kspan_central_drop(struct kspan_span *span)
 }
 
 /**
- * kspan_central_drop_held - give back the spans that waited before this call
+ * kspan_central_drop_held - drop the spans that were held before this call
  *
  * Context: Process context that may sleep.
  */

@@ -2,10 +2,11 @@
 /*
  * Depots: a stack of full magazines for each node and span class.
  *
- * A CPU that allocates and one that frees meet here every magazine's worth of
- * objects, each for one short lock.  What a depot holds beyond need goes back
- * to the spans: above its limit at once, and what lay untouched from one
- * scavenger run to the next then.
+ * A CPU that mostly allocates and a CPU that mostly frees exchange objects
+ * here, a magazine at a time, each under one short lock.  A depot does not hold
+ * more than it needs: magazines above its limit are flushed to the spans at
+ * once, and magazines that stayed unused between two runs of the scavenger are
+ * flushed by the second run.
  */
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -19,11 +20,14 @@
 #include "central/depot.h"
 #include "span/arena.h"
 
-/* Bytes of objects a depot may hold, and the magazines it always may. */
+/*
+ * Maximum bytes of objects in a depot, and the bounds of its limit in
+ * magazines.
+ */
 #define DEPOT_BYTES	(256U << 10)
 #define DEPOT_MIN	4U
 #define DEPOT_MAX	64U
-/* Empty magazines of a depot at most. */
+/* Maximum number of empty magazines in a depot. */
 #define EMPTY_MAX	2U
 
 u8 kspan_none_state = KSPAN_OBJ_NONE;
@@ -54,7 +58,7 @@ static void init_depot(struct kspan_depot *depot, const struct kspan_class *info
 
 #define HOMES_BYTES	(nr_node_ids * sizeof(struct kspan_sc_home *))
 
-/* Context: Process; the class has been withdrawn, or was never published. */
+/* Context: Process; the class has been withdrawn or was never published. */
 void kspan_sc_free_homes(struct kspan_span_class *class)
 {
 	int node;
@@ -69,8 +73,8 @@ void kspan_sc_free_homes(struct kspan_span_class *class)
 }
 
 /**
- * kspan_sc_init_homes - empty central lists and depots for a dynamic span class
- * @class: the class, its figures set
+ * kspan_sc_init_homes - set up central lists and depots of a dynamic span class
+ * @class: the class; its sizes are set
  *
  * Context: Process context that may sleep.
  * Return: 0 or -ENOMEM.
@@ -98,7 +102,7 @@ int kspan_sc_init_homes(struct kspan_span_class *class)
 }
 
 /**
- * kspan_depot_init - empty depots for every node
+ * kspan_depot_init - set up empty depots for every node
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -143,9 +147,9 @@ void kspan_depot_exit(void)
 }
 
 /**
- * kspan_mag_alloc - an empty magazine
- * @sc: the span class it is for
- * @gfp: how hard to try
+ * kspan_mag_alloc - allocate an empty magazine
+ * @sc: the span class it will serve
+ * @gfp: flags for the allocation
  *
  * Context: Any but NMI.
  * Return: a magazine with its sentinel in place, or NULL.
@@ -166,13 +170,13 @@ void kspan_mag_free(struct kspan_mag *mag)
 }
 
 /**
- * kspan_depot_get - a full magazine for an empty one
- * @node: whose depot
+ * kspan_depot_get - exchange an empty magazine for a full one
+ * @node: node of the depot
  * @sc: span class
- * @empty: a magazine to leave there, or NULL
+ * @empty: an empty magazine to give away, or NULL
  *
  * Context: Any but NMI.
- * Return: a full magazine; or NULL, and @empty is still the caller's.
+ * Return: a full magazine, or NULL; in the latter case the caller keeps @empty.
  */
 struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 				  struct kspan_mag *empty)
@@ -202,14 +206,14 @@ struct kspan_mag *kspan_depot_get(int node, unsigned int sc,
 }
 
 /**
- * kspan_depot_put - leave a full magazine for an empty one
- * @node: whose depot
+ * kspan_depot_put - exchange a full magazine for an empty one
+ * @node: node of the depot
  * @sc: span class
- * @mag: the magazine
- * @empty: what the depot gives for it, if it has one; else NULL
+ * @mag: the full magazine
+ * @empty: set to an empty magazine, or to NULL if the depot has none
  *
  * Context: Any but NMI.
- * Return: false if the depot has enough.
+ * Return: false if the depot is at its limit; the caller keeps @mag.
  */
 bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 		     struct kspan_mag **empty)
@@ -235,10 +239,10 @@ bool kspan_depot_put(int node, unsigned int sc, struct kspan_mag *mag,
 }
 
 /**
- * kspan_depot_drain - return magazines of a depot to their spans
- * @node: whose depot
+ * kspan_depot_drain - flush magazines of a depot to their spans
+ * @node: node of the depot
  * @sc: span class
- * @all: all of them; else those that nobody needed since the last call
+ * @all: flush all magazines; otherwise only those unused since the last call
  *
  * Context: Any but NMI.
  */
@@ -269,7 +273,7 @@ void kspan_depot_drain(int node, unsigned int sc, bool all)
 		kspan_mag_free(kspan_mag_pop(&mag, sc));
 }
 
-/* Magazines that came to depots or went, ever.  Context: Any. */
+/* Number of exchanges at all depots since load.  Context: Any. */
 unsigned long kspan_depot_swaps(void)
 {
 	unsigned long nr = 0;
@@ -287,13 +291,16 @@ unsigned long kspan_depot_swaps(void)
 	return nr;
 }
 
-/* Full magazines a depot holds.  Context: Any. */
+/* Number of full magazines in a depot.  Context: Any. */
 unsigned int kspan_depot_count(int node, unsigned int sc)
 {
 	return READ_ONCE(depot_of(node, sc)->nr_full);
 }
 
-/* The sentinels, and their number.  Return: NULL, or what is wrong. */
+/*
+ * Check the sentinels and their number.  Returns NULL, or a description of the
+ * error.
+ */
 static __kspan_noprobe const char *check_links_locked(const struct kspan_depot *depot,
 						      unsigned int sc)
 {
@@ -310,7 +317,7 @@ static __kspan_noprobe const char *check_links_locked(const struct kspan_depot *
 	return nr == depot->nr_full ? NULL : "depot: number of magazines";
 }
 
-/* The objects of the @nr-th magazine.  Return: whether there is one. */
+/* Check the objects of the @nr-th magazine.  Returns false if there is none. */
 static bool __kspan_noprobe check_nth_locked(const struct kspan_depot *depot,
 					     unsigned int sc, unsigned int nr,
 					     const char **wrong)
@@ -331,14 +338,14 @@ static bool __kspan_noprobe check_nth_locked(const struct kspan_depot *depot,
 }
 
 /**
- * kspan_depot_check - whether the magazines of a depot are sound
- * @node: whose depot
+ * kspan_depot_check - check the magazines of a depot
+ * @node: node of the depot
  * @sc: span class
  *
- * The lock is held for a magazine at a time.
+ * The lock is held for one magazine at a time.
  *
  * Context: Any but NMI.
- * Return: NULL, or what is wrong.
+ * Return: NULL, or a description of the error.
  */
 const char *kspan_depot_check(int node, unsigned int sc)
 {

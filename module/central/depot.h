@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * depot.h - magazines, and the depots where CPUs trade full ones.
+ * depot.h - magazines, and the depots where CPUs exchange them.
  *
- * A magazine is an array of slots that is only ever filled or only ever
- * drained.  It is aligned to its own size, and its objects stand at the end:
- * a class that holds cap objects uses slots 64 - cap … 63.  So a full one is
- * known by the address behind its last object, which is aligned, and an empty
- * one by the slot below its first object, whose state byte is NONE.
+ * A magazine is an array of slots.  A cache only fills it or only drains it.  A
+ * magazine is aligned to its own size, and its objects stand at its end: a
+ * class whose magazines hold cap objects uses slots 64 - cap … 63.  A magazine
+ * is therefore full when the address of the next free slot is aligned.  It is
+ * empty when the top is the slot below its first object, whose state byte is
+ * NONE.
  *
  *	slot   0 …           63-cap      64-cap  …           63
  *	      (unused)       sentinel    first object        last object
  *	                     {link,NONE}
  *
- * The sentinel's pointer is never handed out and links the magazine while it
- * lies in a depot.
+ * The pointer of the sentinel is never returned to a caller.  While the
+ * magazine is in a depot, this pointer links it to the next one.
  */
 #ifndef KSPAN_DEPOT_H
 #define KSPAN_DEPOT_H
@@ -41,14 +42,16 @@ struct kspan_mag {
 
 /**
  * struct kspan_depot - magazines of one span class on one node
- * @lock: guards all below; any context but NMI; takes no other lock
- * @full: the full ones, linked by their sentinels
- * @empty: a few empty ones, likewise: who leaves the one takes the other
- * @nr_full: how many
- * @nr_empty: how many
- * @nr_low: fewest full ones since the scavenger last looked: these have idled
- * @nr_swap: magazines that came or went, ever
- * @limit: most full ones; set once
+ * @lock: protects the fields below; taken in any context but NMI; a leaf lock
+ * @full: full magazines, linked by their sentinels
+ * @empty: a few empty magazines, linked the same way; a CPU that leaves a full
+ *	magazine takes one of them
+ * @nr_full: number of magazines in @full
+ * @nr_empty: number of magazines in @empty
+ * @nr_low: minimum of @nr_full since the last run of the scavenger: that many
+ *	magazines were unused
+ * @nr_swap: number of magazines added or removed since load
+ * @limit: maximum of @nr_full; set once
  */
 struct kspan_depot {
 	raw_spinlock_t lock;
@@ -61,7 +64,7 @@ struct kspan_depot {
 	unsigned long nr_swap;
 } ____cacheline_aligned_in_smp;
 
-/* What a dynamic span class has on one node. */
+/* The central list and the depot of a dynamic span class on one node. */
 struct kspan_sc_home {
 	struct kspan_central central;
 	struct kspan_depot depot;
@@ -69,7 +72,7 @@ struct kspan_sc_home {
 
 /* The state byte of all sentinels. */
 extern u8 kspan_none_state;
-/* A magazine that is empty and full: what a cache without memory has. */
+/* Both an empty and a full magazine, for a cache that has no magazines. */
 extern struct kspan_mag kspan_no_mag;
 
 /* Index of the first object's slot in a magazine of @cap objects. */
@@ -85,19 +88,22 @@ static inline struct kspan_slot *kspan_mag_sentinel(struct kspan_mag *mag,
 	return &mag->slot[kspan_mag_first(kspan_sc_info(sc)->mag_cap) - 1];
 }
 
-/* Have allocs find the end of a magazine where it is. */
+/*
+ * Put the sentinel in place, which marks the end of the magazine for
+ * allocations.
+ */
 static inline void kspan_mag_close(struct kspan_mag *mag, unsigned int sc)
 {
 	kspan_mag_sentinel(mag, sc)->ptr = NULL;
 	kspan_mag_sentinel(mag, sc)->state = &kspan_none_state;
 }
 
-/* Magazines linked by their sentinels. */
+/* Lists of magazines, linked by their sentinels. */
 static inline void kspan_mag_push(struct kspan_mag **list,
 				  struct kspan_mag *mag, unsigned int sc)
 {
 	kspan_mag_sentinel(mag, sc)->ptr = *list;
-	/* Whether there is one is looked at without a lock. */
+	/* kspan_depot_get() reads this without the lock. */
 	WRITE_ONCE(*list, mag);
 }
 
