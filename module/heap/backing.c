@@ -59,35 +59,44 @@ static atomic_long_t asked;
 #define ASKED_MAX	SZ_4M
 
 /*
- * Memory is plentiful above PLENTY and the size of the request.  Below SPARE a
- * caller that can do without makes nobody reclaim any for it.  Neither grows with the
- * machine: the kernel's watermarks, which do, are no part of what it calls
- * available.
+ * Memory is plentiful if PLENTY_PAGES remain available after the request.  If
+ * fewer than SPARE_PAGES remain, a caller that is not urgent takes only memory
+ * that is free and starts no reclaim.  Neither number scales with the machine.
+ * The kernel's watermarks do scale, and the kernel excludes them from the
+ * memory it calls available.
  */
 #define PLENTY_PAGES	(SZ_8M / PAGE_SIZE)
 #define SPARE_PAGES	(SZ_2M / PAGE_SIZE)
 
-/* Reclaimable slab that the kernel may not get back when memory is small. */
+/*
+ * Reclaimable slab memory that the kernel may fail to reclaim on small
+ * machines.
+ */
 #define SLAB_PAGES	(SZ_16M / PAGE_SIZE)
 
-/* Blocks of pages that are obtained at a time where they are free: 32 KiB. */
+/*
+ * Single pages are first requested as free blocks of this order, which is 32
+ * KiB.
+ */
 #define BLOCK_ORDER	3U
 
 /*
- * On 64 bits a sleeping caller gets no larger block of the direct map, unless
- * there is little left: a smaller chunk in vmalloc space is better.
+ * On 64-bit machines, a caller that may sleep gets no larger block of the
+ * direct map unless little memory is left: a smaller chunk in vmalloc space is
+ * better.
  */
 #define SLEEPER_BLOCK	SZ_128K
 
 /*
- * Bytes that memory_limit counts although they are in no statistic yet: what is
- * being asked for.  The lock makes one step of comparing and adding, and of
- * moving bytes from here to heap_sys.  It is a leaf; any context but NMI.
+ * Bytes being requested from the kernel.  They are in no statistic yet, but
+ * memory_limit counts them. limit_lock makes it atomic to compare and add, and
+ * to move bytes from here to heap_sys.  It is a leaf lock, taken in any context
+ * but NMI.
  */
 static DEFINE_RAW_SPINLOCK(limit_lock);
 static unsigned long in_flight;
 
-/* Bytes obtained from the kernel for whatever purpose.  Context: Any. */
+/* Bytes obtained from the kernel for all purposes.  Context: Any. */
 unsigned long __kspan_noprobe kspan_sys_total(void)
 {
 	unsigned long total = atomic_long_read(&kspan_heap_sys);
@@ -98,7 +107,7 @@ unsigned long __kspan_noprobe kspan_sys_total(void)
 	return total;
 }
 
-/* Whether @bytes more, with all that is in flight, would pass the limit. */
+/* Whether @bytes more, with all bytes in flight, would exceed the limit. */
 static bool __kspan_noprobe is_above_limit_locked(unsigned long bytes, gfp_t gfp)
 {
 	unsigned long limit = READ_ONCE(kspan_params.memory_limit), used;
@@ -110,7 +119,7 @@ static bool __kspan_noprobe is_above_limit_locked(unsigned long bytes, gfp_t gfp
 	return used > limit || bytes > limit - used;
 }
 
-/* Count @bytes as in flight, unless that passes the limit. */
+/* Count @bytes as in flight.  Returns false if that would exceed the limit. */
 static bool begin_flight(unsigned long bytes, gfp_t gfp)
 {
 	unsigned long flags;
@@ -125,10 +134,10 @@ static bool begin_flight(unsigned long bytes, gfp_t gfp)
 }
 
 /*
- * Bytes in flight have arrived, or have not.  Metadata that was obtained
- * meanwhile may have used the rest of the limit: then they have to go back.
+ * Count @bytes as no longer in flight.  If they have arrived, count them in
+ * heap_sys, unless metadata that was obtained meanwhile has used up the limit.
  *
- * Return: whether they are counted in heap_sys now.
+ * Return: whether heap_sys counts them now; otherwise the caller frees them.
  */
 static bool end_flight(unsigned long bytes, gfp_t gfp, bool arrived)
 {
@@ -153,14 +162,14 @@ static long swappable_pages(void)
 	return min_t(long, get_nr_swap_pages(), anon / 2);
 }
 
-/* Pages that would be available to others after @bytes more; may be negative. */
+/* Pages that remain available to others after @bytes more; may be negative. */
 static long pages_left(unsigned long bytes)
 {
 	return si_mem_available() + swappable_pages() -
 	       (long)(bytes >> PAGE_SHIFT);
 }
 
-/* Whether memory is plentiful, with @left pages left to others. */
+/* Whether memory is plentiful when @left pages remain available to others. */
 static bool is_plentiful(long left)
 {
 	long slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
@@ -169,11 +178,11 @@ static bool is_plentiful(long left)
 }
 
 /**
- * kspan_memory_is_tight - whether nobody should ask for more than is needed
- * @bytes: what a caller would like to have
+ * kspan_memory_is_tight - whether callers should request only what they need
+ * @bytes: size that a caller would like to request
  *
  * Context: Any.
- * Return: true if the kernel has few bytes left beside @bytes.
+ * Return: true if the kernel has little memory left beside @bytes.
  */
 bool kspan_memory_is_tight(unsigned long bytes)
 {
@@ -181,9 +190,9 @@ bool kspan_memory_is_tight(unsigned long bytes)
 }
 
 /*
- * Whether the caller has to be served even from what the kernel keeps for
- * emergencies: it cannot fail, or is about to free memory, as who writes pages
- * out is.  The page allocator decides what such a caller gets.
+ * Whether the caller may use the kernel's emergency reserves: it cannot fail,
+ * or is about to free memory, for instance by writing pages out.  The page
+ * allocator decides how much such a caller gets.
  */
 static bool is_urgent(gfp_t gfp)
 {
@@ -202,8 +211,9 @@ static struct page *page_of(const void *mem)
  * @mem: the memory
  * @bytes: its size
  *
- * Context: Any; a look-up for each page where there are several nodes.
- * Return: the node that all of its pages are of, or NUMA_NO_NODE.
+ * Context: Any.  Where there are several nodes, this looks up each page.
+ * Return: the node of all its pages, or NUMA_NO_NODE if they are on several
+ * nodes.
  */
 int kspan_node_of(const void *mem, unsigned long bytes)
 {
@@ -221,12 +231,12 @@ int kspan_node_of(const void *mem, unsigned long bytes)
 }
 
 /**
- * kspan_is_on_node - whether all pages of a piece of heap memory are a node's
+ * kspan_is_on_node - whether all pages of a piece of heap memory are on a node
  * @mem: the memory
  * @bytes: its size
  * @node: the node
  *
- * Context: Any; a look-up for each page where there are several nodes.
+ * Context: Any.  Where there are several nodes, this looks up each page.
  * Return: whether they are.
  */
 bool kspan_is_on_node(const void *mem, unsigned long bytes, int node)
@@ -235,8 +245,8 @@ bool kspan_is_on_node(const void *mem, unsigned long bytes, int node)
 }
 
 /*
- * Flags for the page allocator.  The caller's modifiers for emergencies get
- * there; zones, zeroing and accounting are kspan's own business.
+ * Flags for the page allocator.  The caller's emergency modifiers are passed
+ * on. kspan handles zones, zeroing and accounting itself.
  */
 static gfp_t page_flags(gfp_t gfp)
 {
@@ -245,13 +255,15 @@ static gfp_t page_flags(gfp_t gfp)
 
 	if (kspan_may_sleep(gfp))
 		return flags | kspan_gentle(gfp);
-	/* What else says how to ask without sleeping differs by version. */
+	/*
+	 * The other flags that forbid sleeping differ between kernel versions.
+	 */
 	flags = gfp & ~(KSPAN_GFP_REFUSED | __GFP_ZERO | __GFP_DIRECT_RECLAIM |
 			__GFP_NOFAIL | __GFP_RETRY_MAYFAIL | __GFP_IO | __GFP_FS);
 	return flags | __GFP_NOWARN;
 }
 
-/* The same for who takes what lies free and leaves the rest to others. */
+/* Flags that take only free memory and leave the emergency reserves alone. */
 static gfp_t only_free(gfp_t flags)
 {
 	flags &= ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_RETRY_MAYFAIL |
@@ -259,7 +271,7 @@ static gfp_t only_free(gfp_t flags)
 	return flags | __GFP_NORETRY | __GFP_NOMEMALLOC;
 }
 
-/* Fill @pages with @nr single pages.  Return: how many there were. */
+/* Fill @pages with up to @nr single pages.  Returns the number obtained. */
 static unsigned long get_pages(struct page **pages, unsigned long nr,
 			       gfp_t flags, int node)
 {
@@ -285,7 +297,7 @@ static unsigned long get_pages(struct page **pages, unsigned long nr,
 	return got;
 }
 
-/* Memory from single pages, mapped by vmap(). */
+/* Allocate single pages and map them with vmap(). */
 static void *get_mapped(unsigned long bytes, gfp_t flags, int node)
 {
 	unsigned long nr = bytes >> PAGE_SHIFT, got;
@@ -298,12 +310,15 @@ static void *get_mapped(unsigned long bytes, gfp_t flags, int node)
 		return NULL;
 	got = get_pages(pages, nr, flags | __GFP_HIGHMEM, node);
 	if (got == nr) {
-		/* Page tables from the emergency reserve: no OOM killer. */
+		/*
+		 * Take page tables from the emergency reserve, to avoid the OOM
+		 * killer.
+		 */
 		scope = memalloc_noreclaim_save();
 		mem = vmap(pages, nr, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
 		memalloc_noreclaim_restore(scope);
 	}
-	/* Else both are vfree()'s. */
+	/* After success, vfree() frees both the pages and the array. */
 	if (!mem) {
 		while (got)
 			__free_page(pages[--got]);
@@ -312,7 +327,7 @@ static void *get_mapped(unsigned long bytes, gfp_t flags, int node)
 	return mem;
 }
 
-/* Memory of the direct map, in one block. */
+/* Allocate one block of the direct map. */
 static void *get_direct(unsigned long bytes, gfp_t flags, int node)
 {
 	unsigned int order = get_order(bytes);
@@ -321,7 +336,10 @@ static void *get_direct(unsigned long bytes, gfp_t flags, int node)
 
 	if (order > KSPAN_MAX_ORDER || (KSPAN_RT_RULES && !preemptible()))
 		return NULL;
-	/* The last try of who may sleep: it does not wait for compaction. */
+	/*
+	 * The last attempt of a caller that may sleep does not wait for
+	 * compaction.
+	 */
 	if (order && gfpflags_allow_blocking(flags) && !(flags & __GFP_NOFAIL))
 		flags = (flags & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	page = alloc_pages_node(node, flags, order);
@@ -333,7 +351,10 @@ static void *get_direct(unsigned long bytes, gfp_t flags, int node)
 	return page_address(page);
 }
 
-/* vmalloc() takes page tables with GFP_KERNEL: narrow that as @gfp says. */
+/*
+ * vmalloc() allocates page tables with GFP_KERNEL; restrict that to what @gfp
+ * allows.
+ */
 static void *get_huge(unsigned long bytes, gfp_t gfp, int node)
 {
 	gfp_t flags = (kspan_gentle(gfp) | GFP_KERNEL) & ~(__GFP_DIRECT_RECLAIM |
@@ -351,12 +372,15 @@ static void *get_huge(unsigned long bytes, gfp_t gfp, int node)
 	else if (!(gfp & __GFP_FS))
 		memalloc_nofs_restore(scope);
 	if (mem)
-		/* Its objects are what has users; kmemleak is told of each. */
+		/*
+		 * kmemleak tracks the objects in this memory, not the memory
+		 * itself.
+		 */
 		kmemleak_free(mem);
 	return mem;
 }
 
-/* Memory in vmalloc space for a caller that may sleep. */
+/* Allocate memory in vmalloc space for a caller that may sleep. */
 static void *get_virtual(unsigned long bytes, gfp_t gfp, int node, long left)
 {
 	gfp_t flags = page_flags(gfp);
@@ -364,7 +388,7 @@ static void *get_virtual(unsigned long bytes, gfp_t gfp, int node, long left)
 
 	if (is_plentiful(left) && !(gfp & __GFP_THISNODE))
 		mem = get_huge(bytes, gfp, node);
-	/* What lies free on the node, before others have to make room there. */
+	/* First take free memory of the node, without reclaim on it. */
 	if (!mem && nr_online_nodes > 1)
 		mem = get_mapped(bytes, only_free(flags) | __GFP_THISNODE, node);
 	if (!mem)
@@ -373,9 +397,9 @@ static void *get_virtual(unsigned long bytes, gfp_t gfp, int node, long left)
 }
 
 /*
- * Memory in whatever way.  A caller that can do without never costs a process
- * its life: when little is left it gets what lies free, as one that may not
- * sleep does, and nobody has to make room for it.
+ * Allocate memory in one of the three ways.  A caller that is not urgent never
+ * causes an OOM kill: when little memory is left it takes only what is free,
+ * like a caller that may not sleep, and starts no reclaim.
  */
 static void *get_memory(unsigned long bytes, gfp_t gfp, int node)
 {
@@ -411,12 +435,12 @@ static void free_memory(void *mem, unsigned long bytes)
 }
 
 /**
- * kspan_backing_get - heap memory from the kernel
+ * kspan_backing_get - get heap memory from the kernel
  * @bytes: size, a multiple of PAGE_SIZE
- * @gfp: the caller's flags; __GFP_ZERO is the caller's own business
- * @node: preferred NUMA node; on return the node that all of the memory is on,
- *	or NUMA_NO_NODE if it is on several, or on one kspan does not know
- * @err: 0, -EDQUOT at the memory limit or -ENOMEM
+ * @gfp: the caller's flags; the caller handles __GFP_ZERO itself
+ * @node: preferred NUMA node; set to the node of the memory, or to NUMA_NO_NODE
+ *	if it is on several nodes or on a node that kspan does not use
+ * @err: set to 0, -EDQUOT at the memory limit, or -ENOMEM
  *
  * The arena map covers the memory, and heap_sys counts it.
  *
@@ -456,10 +480,10 @@ void *kspan_backing_get(unsigned long bytes, gfp_t gfp, int *node, int *err)
 }
 
 /**
- * kspan_backing_put - give heap memory back to the kernel
- * @mem: what kspan_backing_get() gave
- * @bytes: what it was asked for
- * @heap_bytes: how much of it heap_sys still counts
+ * kspan_backing_put - return heap memory to the kernel
+ * @mem: memory from kspan_backing_get()
+ * @bytes: its size in that call
+ * @heap_bytes: number of its bytes that heap_sys still counts
  *
  * Context: Process context that may sleep.
  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * backing.h - heap memory from the kernel, and back.
- */
+/* backing.h - getting heap memory from the kernel and returning it. */
 #ifndef KSPAN_BACKING_H
 #define KSPAN_BACKING_H
 
@@ -10,15 +8,18 @@
 #include <linux/mm.h>
 #include <linux/types.h>
 
-/* Bytes of heap pages now; bytes ever given back; how often each way. */
+/*
+ * Bytes of heap memory now, bytes returned since load, and the number of calls
+ * that got and returned memory.
+ */
 extern atomic_long_t kspan_heap_sys;
 extern atomic64_t kspan_heap_released;
 extern atomic_long_t kspan_nr_grow;
 extern atomic_long_t kspan_nr_release;
 
 /*
- * Whether heap memory lies in the kernel's direct map instead of vmalloc space.
- * Such memory is one physical block.
+ * Whether heap memory is in the kernel's direct map rather than in vmalloc
+ * space.  Memory of the direct map is one physical block.
  */
 static inline bool kspan_is_direct(const void *mem)
 {

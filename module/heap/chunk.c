@@ -19,7 +19,10 @@
 
 static struct kspan_pool chunk_pool;
 
-/* vmalloc() aligns to PAGE_SIZE; what a heap page may lose to alignment. */
+/*
+ * vmalloc() aligns to PAGE_SIZE.  This is what aligning to a heap page may
+ * cost.
+ */
 #define ALIGN_SLACK \
 	(PAGE_SIZE < KSPAN_PAGE_SIZE ? KSPAN_PAGE_SIZE - PAGE_SIZE : 0)
 
@@ -30,23 +33,23 @@ int kspan_chunk_init(void)
 	return 0;
 }
 
-/* Context: module unload; every chunk is gone or lost to live objects. */
+/* Context: module unload.  Only chunks with live objects still exist. */
 void kspan_chunk_exit(void)
 {
 	kspan_pool_exit(&chunk_pool);
 }
 
 /**
- * kspan_chunk_get - a new chunk
+ * kspan_chunk_get - allocate a chunk
  * @node: preferred NUMA node
- * @nr_pages: heap pages it should have
- * @gfp: how hard to try
- * @err: why there is none
+ * @nr_pages: number of heap pages
+ * @gfp: flags for the allocation
+ * @err: set to the error if there is none
  *
- * The chunk is of the node where its memory is, which may be another one.
+ * The chunk belongs to the node of its memory, which may differ from @node.
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: a chunk without users that is in no list, or NULL.
+ * Return: an unused chunk that is in no list, or NULL.
  */
 struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 				    int *err)
@@ -57,7 +60,7 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	int where = node;
 
 	/*
-	 * A huge mapping is aligned by itself and must not grow a page, and a
+	 * A huge mapping is aligned already and must not grow by a page.  A
 	 * block of the direct map is aligned to its size.
 	 */
 	if (kspan_may_sleep(gfp) &&
@@ -73,7 +76,11 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	if (!chunk->mem)
 		goto free_chunk;
 
-	/* A node's heap should have no memory of others; a smaller chunk may. */
+	/*
+	 * A page heap should have only memory of its own node, so refuse a
+	 * mixed chunk.  The caller then tries a smaller one, which may be
+	 * mixed.
+	 */
 	if (where == NUMA_NO_NODE && kspan_nr_nodes > 1 &&
 	    nr_pages > KSPAN_CHUNK_SMALL && !(gfp & __GFP_NOFAIL))
 		goto free_mem;
@@ -82,19 +89,19 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	chunk->base = base;
 	chunk->bytes = bytes;
 	chunk->far = IS_ENABLED(CONFIG_64BIT) && kspan_is_direct(chunk->mem);
-	/* Memory of several nodes stays with the one it was meant for. */
+	/* A chunk on several nodes belongs to the node it was requested for. */
 	chunk->node = where == NUMA_NO_NODE ? node : where;
 	chunk->nr_pages = min_t(unsigned long, nr_pages,
 				((unsigned long)chunk->mem + bytes - base) >>
 				KSPAN_PAGE_SHIFT);
 	chunk->longest = chunk->nr_pages;
 	chunk->idle_since = jiffies;
-	/* With init_on_alloc the kernel has just zeroed all of it. */
+	/* With init_on_alloc, the kernel has just zeroed all of it. */
 	if (!want_init_on_alloc(GFP_KERNEL))
 		bitmap_fill(chunk->dirty, chunk->nr_pages);
 
 	kspan_arena_set(base, chunk->nr_pages, &kspan_fresh_span);
-	/* What alignment costs is no heap page. */
+	/* Count the bytes lost to alignment as metadata, not as heap pages. */
 	slack = bytes - chunk->nr_pages * KSPAN_PAGE_SIZE;
 	atomic_long_sub(slack, &kspan_heap_sys);
 	kspan_meta_account(KSPAN_SYS_OTHER, slack);
@@ -109,8 +116,8 @@ free_chunk:
 }
 
 /**
- * kspan_chunk_put - give a chunk back to the kernel
- * @chunk: a chunk without users, in no list
+ * kspan_chunk_put - return a chunk to the kernel
+ * @chunk: an unused chunk that is in no list
  *
  * Context: Process context that may sleep.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * chunk.h - memory from vmalloc(), the unit in which the heap grows and
+ * chunk.h - memory from vmalloc(), in the units by which the heap grows and
  * shrinks.
  *
- * No kernel export reserves vmalloc space and fills it page by page, so what
- * is given back is a whole chunk: 2 MiB where vmalloc_huge() can map that by
- * one entry, less where it cannot and on small address spaces.
+ * The kernel exports no function that reserves vmalloc space to be filled page
+ * by page.  So kspan returns whole chunks: 2 MiB where vmalloc_huge() can map
+ * them by one page table entry, and less elsewhere and on small address spaces.
  */
 #ifndef KSPAN_CHUNK_H
 #define KSPAN_CHUNK_H
@@ -18,7 +18,7 @@
 #include "base/compat.h"
 #include "base/sizeclass.h"
 
-/* Heap pages of a chunk: at most, and as a rule on this machine. */
+/* Heap pages of a chunk: the maximum, and the normal number on this machine. */
 #define KSPAN_CHUNK_MAX		256U
 #if KSPAN_HUGE_CHUNKS
 #define KSPAN_CHUNK_PAGES	256U
@@ -29,32 +29,32 @@
 #endif
 
 /*
- * Heap pages that a chunk should have where there is little memory, or where it
- * is obtained by a caller that may not sleep, who waits while all of it is
- * zeroed: 64 KiB.
+ * Heap pages of a chunk where memory is short, or where the caller may not
+ * sleep and has to wait until the whole chunk is zeroed: 64 KiB.
  */
 #define KSPAN_CHUNK_SMALL	8U
 
 /**
- * struct kspan_chunk - heap pages that come and go together
+ * struct kspan_chunk - heap pages that are obtained and returned together
  *
- * Everything below @list is guarded by the heap's lock.
+ * The lock of the page heap protects the fields from @list on.
  *
  * @base: address of the first heap page; set once
- * @mem: what the kernel gave, at or just below @base; set once
- * @bytes: what it was asked for; set once
- * @nr_pages: heap pages; set once
+ * @mem: memory from the kernel, at @base or just below it; set once
+ * @bytes: size of @mem; set once
+ * @nr_pages: number of heap pages; set once
  * @node: NUMA node; set once
- * @far: on 64-bit machines, memory of the direct map, which the window of the
- *	arena map does not reach; set once
- * @list: place in the heap's list for @bucket
- * @all: place in the list of all chunks
- * @bucket: index of that list, or U16_MAX for a chunk in none, see heap.c
- * @used: pages in spans
- * @longest: pages of the longest free run
+ * @far: true for memory of the direct map on 64-bit machines, which is outside
+ *	the window of the arena map; set once
+ * @list: node in the list of @bucket of the page heap
+ * @all: node in the list of all chunks
+ * @bucket: index of the list, or U16_MAX for a quarantined chunk, which is in
+ *	none; see page_heap.c
+ * @used: number of pages in spans
+ * @longest: number of pages in the longest free run
  * @idle_since: jiffies when @used fell to 0
- * @map: a bit for each page, set while it is in a span
- * @dirty: a bit for each page, set once it may hold other bytes than zeros
+ * @map: a bit for each page, set while the page is in a span
+ * @dirty: a bit for each page, set once the page may contain bytes other than 0
  */
 struct kspan_chunk {
 	unsigned long base;

@@ -2,18 +2,18 @@
 /*
  * Large objects.
  *
- * They are regions of their own from vmalloc(), so that each goes back to the
- * kernel by itself and a request of any size finds a kept one.  Who must not
- * sleep, or has no memory to ask for, gets a run of what the page heap has.
- * Both are kept for a while when they are freed, see large_cache.c.
+ * A large object has a region of its own from vmalloc(), so that each region
+ * can return to the kernel by itself, and so that a request of any size finds a
+ * cached one.  A caller that may not sleep, or for whom the kernel has no
+ * memory, gets a run of the page heap.  Freed regions and runs are both cached
+ * for a while; see large_cache.c.
  *
- * An alignment above a page's is what chunks have and regions have not, unless
- * they are mapped by huge pages: so an aligned object that is no more than half
- * a chunk is a run, whoever asks for it.
+ * Chunks are aligned beyond a page, but regions are not unless huge pages map
+ * them.  So for any caller, an aligned object of up to half a chunk is a run.
  *
- * A region enters all its pages in the arena map once, when it comes from the
- * kernel.  A large object's allocation from a region that was kept, its look-up
- * and its free cost the same at 64 KiB and at 64 MiB.
+ * A region is entered in the arena map once for all its pages, when it comes
+ * from the kernel.  Therefore allocation from a cached region, look-up and free
+ * cost the same at 64 KiB and at 64 MiB.
  */
 #include <linux/errno.h>
 #include <linux/limits.h>
@@ -37,7 +37,7 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* Heap pages; longer runs would break up what small objects need. */
+/* In heap pages.  Longer runs would break up the space for small objects. */
 #define RUN_MAX		(KSPAN_CHUNK_PAGES / 2)
 
 atomic_long_t kspan_large_nmalloc;
@@ -50,7 +50,7 @@ static unsigned long span_bytes(const struct kspan_span *span)
 	return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
 }
 
-/* A run of what the page heap has. */
+/* Allocate a run from the page heap. */
 static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 				  int node, bool use_reserve, bool *low)
 {
@@ -86,7 +86,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
-/* Bytes that an object counts with: what kspan_size() says. */
+/* The size of the object in the statistics, which is that of kspan_size(). */
 static unsigned long usable_bytes(const struct kspan_span *span)
 {
 	return kspan_redzone_on() ? kspan_redzone_asked(span, (void *)span->base) :
@@ -94,8 +94,8 @@ static unsigned long usable_bytes(const struct kspan_span *span)
 }
 
 /*
- * An aligned run, of a new chunk if the page heap has none.  That chunk stays
- * only if it is aligned well enough, which is up to vmalloc().
+ * Allocate an aligned run, from a new chunk if the page heap has none.  That
+ * chunk stays only if vmalloc() happened to align it well enough.
  */
 static struct kspan_span *get_aligned_run(unsigned long pages, size_t align,
 					  gfp_t gfp, int node, bool *low)
@@ -128,14 +128,14 @@ static struct kspan_span *get_aligned_run(unsigned long pages, size_t align,
 static struct kspan_span *get_region(unsigned long pages, size_t align,
 				     gfp_t gfp, int node, int *err)
 {
-	/* First what those who could not sleep left. */
+	/* First unmap the regions left over by callers that could not sleep. */
 	if (unlikely(atomic_long_read(&kspan_region_surplus)) &&
 	    kspan_may_sleep(gfp))
 		kspan_large_trim(KSPAN_LARGE_CACHE_SURPLUS, ULONG_MAX);
 	return kspan_region_get(pages, align, gfp, node, err);
 }
 
-/* Begin the life of a large object.  Return: its memory. */
+/* Begin the life of a large object.  Returns its memory. */
 static void *begin(struct kspan_span *span, size_t size, bool zero)
 {
 	if (zero && span->needzero)
@@ -148,7 +148,10 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 		kspan_profile_alloc((void *)span->base, usable_bytes(span));
 	atomic_long_inc(&kspan_large_nmalloc);
 	atomic64_add(usable_bytes(span), &kspan_large_alloc_bytes);
-	/* The map may lead to it already: its measure first, then its life. */
+	/*
+	 * The arena map may lead to the span already: set its size before its
+	 * life.
+	 */
 	smp_store_release(&span->live, KSPAN_LIFE_LIVE);
 	return (void *)span->base;
 }
@@ -162,9 +165,9 @@ static void free_run(struct kspan_span *span)
 }
 
 /*
- * Keep the span of an object that ended, and give back those for which there is
- * no room any more.  Who may not sleep leaves that to others.  Return: whether
- * the scavenger has something to do.
+ * Cache the span of an object that was freed, and return the spans that no
+ * longer fit in the cache.  A caller that may not sleep leaves regions to the
+ * scavenger.  Returns whether the scavenger has work to do.
  */
 static bool keep_span(struct kspan_span *span)
 {
@@ -189,8 +192,8 @@ static bool keep_span(struct kspan_span *span)
 }
 
 /*
- * vmalloc() may have given another node's memory when @span's had none.  Such a
- * span is put where who insists on a node does not meet it again.
+ * When the node of @span had no memory, vmalloc() may have used another node.
+ * File such a span where a request with __GFP_THISNODE does not find it again.
  */
 static bool is_elsewhere(struct kspan_span *span)
 {
@@ -210,15 +213,15 @@ static bool is_elsewhere(struct kspan_span *span)
 }
 
 /**
- * kspan_large_reuse - a large object from a span that was kept
+ * kspan_large_reuse - allocate a large object from a cached span
  * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
- * @node: the only node that will do, or NUMA_NO_NODE
- * @insist: whether all of its memory must be @node's
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for that of a page
+ * @node: the node that the span must belong to, or NUMA_NO_NODE
+ * @insist: whether all its memory must be on @node
  * @zero: whether to zero it
  *
  * Context: Any but NMI.
- * Return: the object, or NULL if no kept span will do.
+ * Return: the object, or NULL if no cached span fits.
  */
 void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 			bool zero)
@@ -226,7 +229,7 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
 
-	/* A spoilt one is in nobody's list any more, and stays there. */
+	/* An overwritten span is already out of all lists and stays out. */
 	do {
 		span = kspan_large_cache_take(pages, align, node);
 	} while (span && ((kspan_redzone_on() &&
@@ -241,7 +244,9 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 	return begin(span, size, zero);
 }
 
-/* The same with a span that nobody knows yet, or NULL. */
+/*
+ * Like begin(), for a new span that is not in the arena map yet, or for NULL.
+ */
 static void *begin_new(struct kspan_span *span, size_t size, bool zero)
 {
 	void *ptr;
@@ -254,14 +259,14 @@ static void *begin_new(struct kspan_span *span, size_t size, bool zero)
 }
 
 /**
- * kspan_large_alloc - a large object of memory that was not kept
+ * kspan_large_alloc - allocate a large object from memory that was not cached
  * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
- * @gfp: how hard to try
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for that of a page
+ * @gfp: flags for the allocation
  * @node: preferred node
  * @zero: whether to zero it
- * @low: set when the heap fell below its reserve, or metadata is short
- * @err: why there is none
+ * @low: set if the page heap is below its reserve now, or metadata is short
+ * @err: set to the error if there is none
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: the object, or NULL.
@@ -273,11 +278,17 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 	struct kspan_span *span;
 
 	*err = -EINVAL;
-	/* What vmalloc() would refuse anyway, and what a sum could overflow by. */
+	/*
+	 * Refuse what vmalloc() would refuse anyway, and what could overflow a
+	 * sum.
+	 */
 	if (size >> PAGE_SHIFT > totalram_pages() ||
 	    size > LONG_MAX / 2)
 		return NULL;
-	/* A run of the reserve is at hand, and cheaper to free than a block. */
+	/*
+	 * A run of the reserve is quick to get and cheaper to free than a
+	 * block.
+	 */
 	if (kspan_may_sleep(gfp)) {
 		span = get_aligned_run(pages, align, gfp, node, low);
 		if (!span)
@@ -293,14 +304,14 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 }
 
 /**
- * kspan_large_alloc_run - a large object of what a node's heap has
- * @size: bytes, not 0, and no more than can be
- * @align: power of two up to KSPAN_MAX_ALIGN; 0 for a page's
+ * kspan_large_alloc_run - allocate a large object from the page heap of a node
+ * @size: bytes, not 0, within the limits of kspan_large_alloc()
+ * @align: power of two up to KSPAN_MAX_ALIGN; 0 for that of a page
  * @gfp: flags for the descriptor
  * @node: the node
  * @zero: whether to zero it
  * @use_reserve: whether the caller may go below the reserve
- * @low: set when the heap fell below its reserve, or metadata is short
+ * @low: set if the page heap is below its reserve now, or metadata is short
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: the object, or NULL.
@@ -313,11 +324,11 @@ void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
 }
 
 /**
- * kspan_large_shrink - let a large object have less than its pages
- * @span: its span; the object is the caller's
+ * kspan_large_shrink - mark a large object as smaller than its pages
+ * @span: its span; the caller owns the object
  *
- * Its memory stays as it is, for lack of other.  Whoever gets that memory next
- * is held to his own size again.
+ * The object keeps its memory, because there was no other memory to move it to.
+ * The next user of the memory gets a size of its own.
  *
  * Context: Any.
  */
@@ -333,14 +344,14 @@ static void count_free(const struct kspan_span *span)
 }
 
 /**
- * kspan_large_claim - win the right to free a large object, and count that
+ * kspan_large_claim - win the right to free a large object, and count the free
  * @span: its span
  * @ptr: the object
  * @next: KSPAN_LIFE_NONE to free it now, KSPAN_LIFE_DEFERRED from NMI
- * @overrun: whether it was found overrun before
+ * @overrun: set to whether a check has already found the object overrun
  *
  * Context: Any.
- * Return: KSPAN_FAULT_NONE, or why @ptr is not to be freed.
+ * Return: KSPAN_FAULT_NONE, or the reason why @ptr cannot be freed.
  */
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next, bool *overrun)
@@ -349,7 +360,9 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 
 	if (unlikely(span->base != (unsigned long)ptr))
 		return kspan_not_first(span, ptr);
-	/* Verify may turn a live object into an overrun one, not back. */
+	/*
+	 * kspan_verify() may change LIVE to OVERRUN meanwhile, but never back.
+	 */
 	if (!try_cmpxchg(&span->live, &was, next) &&
 	    (was != KSPAN_LIFE_OVERRUN || !try_cmpxchg(&span->live, &was, next)))
 		return KSPAN_FAULT_DOUBLE;
@@ -360,9 +373,9 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 
 /**
  * kspan_large_quarantine - end a large object that was found damaged
- * @span: its span, claimed; its memory is never used again
+ * @span: its span, claimed by the caller; its memory is never used again
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_large_quarantine(struct kspan_span *span)
 {
@@ -370,9 +383,9 @@ void kspan_large_quarantine(struct kspan_span *span)
 }
 
 /**
- * kspan_large_enter - let a large object belong to a client's heap
- * @span: its span, the caller's
- * @class: the heap's span class for that
+ * kspan_large_enter - add a large object to a client's heap
+ * @span: its span; the caller owns the object
+ * @class: the span class of the heap for large objects
  *
  * Context: Any, with preemption off.
  */
@@ -385,7 +398,9 @@ void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class)
 	WRITE_ONCE(span->sc, class->sc);
 }
 
-/* The end of that.  Context: the span is claimed. */
+/*
+ * Remove a large object from its client's heap.  Context: the span is claimed.
+ */
 static void leave(struct kspan_span *span)
 {
 	struct kspan_span_class *class;
@@ -394,17 +409,17 @@ static void leave(struct kspan_span *span)
 	class = kspan_sc_find(span->sc);
 	atomic64_add(-(s64)kspan_large_of(span)->owned, &class->large_bytes);
 	WRITE_ONCE(span->sc, 0);
-	/* Last: without an object the heap may end. */
+	/* This comes last: a heap without objects may be destroyed. */
 	atomic_long_sub(1, &class->nr_large);
 	rcu_read_unlock();
 }
 
 /**
  * kspan_large_fill - fill a large object that was freed
- * @span: its span, claimed
+ * @span: its span, claimed by the caller
  *
  * Context: Any but NMI.
- * Return: false if nobody may use its memory again.
+ * Return: false if the memory must not be used again.
  */
 bool kspan_large_fill(struct kspan_span *span)
 {
@@ -424,11 +439,11 @@ bool kspan_large_fill(struct kspan_span *span)
 }
 
 /**
- * kspan_large_keep - keep the span of a large object, or give it back
+ * kspan_large_keep - cache the span of a large object, or return it
  * @span: its span, filled
  *
  * Context: Any but NMI.
- * Return: true if something waits for the scavenger: kick it.
+ * Return: true if the caller should kick the scavenger.
  */
 bool kspan_large_keep(struct kspan_span *span)
 {
@@ -436,12 +451,13 @@ bool kspan_large_keep(struct kspan_span *span)
 }
 
 /**
- * kspan_large_trim - give kept spans back, regions to the kernel
- * @age: those of that age and above; and what waits to be unmapped
- * @max_bytes: stop when so many were given back
+ * kspan_large_trim - return cached spans: regions to the kernel, runs to the
+ * page heap
+ * @age: minimum age; regions that wait to be unmapped go in any case
+ * @max_bytes: stop after this many bytes
  *
  * Context: Process context that may sleep.
- * Return: bytes the kernel got back; what the page heap got is its to give.
+ * Return: bytes returned to the kernel; those of runs do not count.
  */
 unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 {
@@ -463,12 +479,13 @@ unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 }
 
 /**
- * kspan_large_sweep - retire kept spans that were written to
+ * kspan_large_sweep - quarantine cached spans that were overwritten
  *
- * They are out of their lists meanwhile, since no lock could be held so long.
+ * The spans are out of their lists during the check, which takes too long to
+ * hold a lock.
  *
  * Context: Process context that may sleep; check=2.
- * Return: how many there were; each was reported.
+ * Return: number of spans quarantined; each was reported.
  */
 unsigned int kspan_large_sweep(void)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * large.h - objects above KSPAN_SMALL_MAX: a span each.
- */
+/* large.h - objects above KSPAN_SMALL_MAX; each has a span of its own. */
 #ifndef KSPAN_LARGE_H
 #define KSPAN_LARGE_H
 
@@ -13,13 +11,13 @@
 #include "span/report.h"
 #include "span/span.h"
 
-/* Objects and bytes of objects, ever. */
+/* Numbers of objects, and their bytes, since load. */
 extern atomic_long_t kspan_large_nmalloc;
 extern atomic_long_t kspan_large_nfree;
 extern atomic64_t kspan_large_alloc_bytes;
 extern atomic64_t kspan_large_free_bytes;
 
-/* Heap pages of an object of @size bytes, not 0, and its redzone. */
+/* Heap pages for an object of @size bytes, not 0, and its redzone. */
 static inline unsigned long kspan_large_pages(size_t size)
 {
 	unsigned long pages = ((size - 1) >> KSPAN_PAGE_SHIFT) + 1;

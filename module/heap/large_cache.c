@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans of freed large objects, kept for the next request of their size.
+ * The large cache: spans of freed large objects, kept for requests of similar
+ * size.
  *
- * Mapping and unmapping is what vmalloc() is slow at, and finding and filing a
- * run is what the page heap is slow at; a kept span skips both, its descriptor
- * and its entry in the arena map included.
+ * Mapping and unmapping make vmalloc() slow, and searching and filing runs make
+ * the page heap slow.  A cached span avoids both and keeps its descriptor and
+ * its entry in the arena map.
  *
- * Kept spans are filed by size, four lists an octave, so that a look costs the
- * same at 64 KiB and at 64 MiB.  A run serves requests of its exact length, a
- * region those that use at least 3/4 of what it is meant for.  A region that is
- * larger than that, because an aligned object had to be found in it, is filed
- * without the excess, so that the same request finds it again.
+ * Cached spans are filed by size, four lists per octave, so that a search costs
+ * the same at 64 KiB and at 64 MiB.  A run serves requests of exactly its
+ * length.  A region serves requests that use at least 3/4 of the size it was
+ * made for.  A region may be larger than that, so that an aligned object fits
+ * in it.  The excess does not count for its list, so that the same request
+ * finds it again.
  *
- * What is kept never exceeds a budget: the oldest regions make room for the one
- * that was freed last, and runs beyond it return to the page heap.  All of it
- * goes when it has idled, or when memory is short.  A second list has the spans
- * in the order in which they were freed, each with the tick of that time.  A span
- * that is taken stays in it until it is freed again or met by who looks for the
- * oldest one, so that who allocates and frees in turn does not touch that list.
+ * Cached spans never exceed a budget: the oldest regions make room for the one
+ * that was freed last, and runs beyond the budget return to the page heap.  All
+ * of them go when they have idled, or when memory is short.  The LRU list has
+ * the spans in the order in which they were freed, each with the tick of its
+ * free.  A span that is taken stays in the LRU list until it is freed again or
+ * until a search for the oldest span removes it.  So a caller that allocates
+ * and frees in turn does not touch this list.
  *
- * The arena map leads to a kept span still: whoever frees it again finds its
- * life over, which is a double free.
+ * The arena map still leads to a cached span.  So a second free of its object
+ * finds that its life is over and reports a double free.
  */
 #include <linux/align.h>
 #include <linux/bitops.h>
@@ -34,13 +37,13 @@
 #include "base/noprobe.h"
 #include "heap/large_cache.h"
 
-/* Four lists an octave of heap pages. */
+/* Four lists per octave of heap pages. */
 #define NR_BUCKETS	(4 * (BITS_PER_LONG - KSPAN_PAGE_SHIFT + 1))
-/* A region 4/3 as large as the request is at most two lists on. */
+/* A region 4/3 as large as the request is at most two lists further. */
 #define BUCKETS_ON	2U
-/* Spans looked at in a list: the newest, whose memory is in caches. */
+/* Spans checked in a list: the newest ones, whose memory is in CPU caches. */
 #define LOOK_MAX	16U
-/* Spans looked at to find the oldest, at a stretch with interrupts off. */
+/* Spans checked in one search for the oldest, with interrupts off. */
 #define STEPS_MAX	32U
 
 #define REGION_BUDGET	SZ_256M
@@ -52,11 +55,11 @@ atomic_long_t kspan_region_surplus;
 atomic_long_t kspan_run_idle;
 
 /**
- * struct cached_spans - the kept spans of one sort
+ * struct cached_spans - the cached spans of one sort, regions or runs
  * @bucket: all of them by size, the newest first
- * @lru: all of them, the newest first, and such that were taken since
+ * @lru: all of them, the newest first, and spans that have been taken since
  * @idle: their bytes
- * @budget: the most that @idle may be; set at load
+ * @budget: maximum of @idle; set at load
  */
 struct cached_spans {
 	struct hlist_head bucket[NR_BUCKETS];
@@ -66,8 +69,8 @@ struct cached_spans {
 };
 
 /*
- * Guards all lists here, the epoch, and the changes of the byte counts; a leaf,
- * taken in any context but NMI.
+ * Protects all lists in this file, the epoch, and changes of the byte counts.
+ * A leaf lock, taken in any context but NMI.
  */
 static DEFINE_RAW_SPINLOCK(large_cache_lock);
 
@@ -81,17 +84,20 @@ static struct cached_spans runs = {
 	.idle = &kspan_run_idle,
 };
 
-/* Regions that had to go where nobody could sleep to unmap them. */
+/*
+ * Regions beyond the budget, freed by callers that could not sleep to unmap
+ * them.
+ */
 static HLIST_HEAD(surplus);
 
-/* Ticks so far; a span's age is the number since it was put here. */
+/* Number of ticks so far; the age of a span is their number since its free. */
 static u32 epoch;
 
 static unsigned int bucket_of(unsigned long pages)
 {
 	unsigned int order = __fls(pages);
 
-	/* The two bits below the first one. */
+	/* The two bits below the most significant one. */
 	return 4 * order + (((pages << 2) >> order) & 3);
 }
 
@@ -103,8 +109,9 @@ static unsigned long fit_pages(struct kspan_span *span)
 }
 
 /*
- * Its objects begin where the first one did: a late second free of that has
- * looked for it there, and must not end another's life.
+ * A span is reused only at the same base address: a racing double free of the
+ * old object has already looked up that address, and must not end another
+ * object.
  */
 static bool fits(struct kspan_span *span, unsigned long pages, size_t align,
 		 int node)
@@ -115,7 +122,7 @@ static bool fits(struct kspan_span *span, unsigned long pages, size_t align,
 		return false;
 	if (align && !IS_ALIGNED(span->base, align))
 		return false;
-	/* As the first request, most often. */
+	/* Most requests have the size of the first one. */
 	if (likely(most == pages))
 		return true;
 	return kspan_is_region(span) && pages < most && pages >= most - most / 4;
@@ -153,13 +160,16 @@ static __kspan_noprobe struct kspan_span *find_locked(unsigned long pages,
 	lockdep_assert_held(&large_cache_lock);
 	for (i = bucket; i < end && !span; i++)
 		span = look_in_locked(&regions.bucket[i], pages, align, node);
-	/* A run is as long as the request, so there is one list to look in. */
+	/*
+	 * A run has exactly the length of the request, so only one list can
+	 * have it.
+	 */
 	if (!span)
 		span = look_in_locked(&runs.bucket[bucket], pages, align, node);
 	return span;
 }
 
-/* Let @span be its taker's. */
+/* Take @span out of its bucket for the caller. */
 static __always_inline void take_locked(struct kspan_span *span)
 {
 	lockdep_assert_held(&large_cache_lock);
@@ -168,7 +178,7 @@ static __always_inline void take_locked(struct kspan_span *span)
 	atomic_long_sub(kspan_room_bytes(span), lists_of(span)->idle);
 }
 
-/* Let @span, which was taken, be one of those that the caller has to give back. */
+/* Move @span, which was taken, to the spans that the caller has to return. */
 static void __kspan_noprobe let_go_locked(struct kspan_span *span,
 					  struct hlist_head *gone)
 {
@@ -180,8 +190,8 @@ static void __kspan_noprobe let_go_locked(struct kspan_span *span,
 }
 
 /*
- * The oldest kept span of a sort.  Return: NULL if there is none, or if it takes
- * more than @steps, which are 0 then.
+ * Find the oldest cached span of a sort.  Returns NULL if there is none, or if
+ * the search takes more than *@steps, which is 0 then.
  */
 static __kspan_noprobe struct kspan_span *oldest_locked(struct cached_spans *lists,
 							unsigned int *steps)
@@ -200,13 +210,13 @@ static __kspan_noprobe struct kspan_span *oldest_locked(struct cached_spans *lis
 }
 
 /**
- * kspan_large_cache_take - a kept span that serves a request
+ * kspan_large_cache_take - take a cached span that fits a request
  * @pages: heap pages of the request
- * @align: its alignment, 0 for none beyond a page's
- * @node: the only node that will do, or NUMA_NO_NODE
+ * @align: its alignment, 0 for that of a page
+ * @node: the node that the span must belong to, or NUMA_NO_NODE
  *
  * Context: Any but NMI.
- * Return: a span that is the caller's, in the map at its base; or NULL.
+ * Return: a span that the caller owns, in the arena map at its base; or NULL.
  */
 struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int node)
 {
@@ -221,7 +231,7 @@ struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int
 	return span;
 }
 
-/* Whether so many bytes more would be within the budget. */
+/* Whether @bytes more would be within the budget. */
 static bool __kspan_noprobe has_room_locked(const struct cached_spans *lists,
 					    long bytes)
 {
@@ -229,7 +239,9 @@ static bool __kspan_noprobe has_room_locked(const struct cached_spans *lists,
 	return atomic_long_read(lists->idle) + bytes <= lists->budget;
 }
 
-/* Make room for @bytes, within bounds.  Return: false if it takes more. */
+/*
+ * Make room for @bytes.  Returns false after STEPS_MAX steps without success.
+ */
 static bool __kspan_noprobe make_room_locked(struct cached_spans *lists, long bytes,
 					     struct hlist_head *gone)
 {
@@ -261,13 +273,13 @@ static void __kspan_noprobe file_locked(struct kspan_span *span)
 }
 
 /**
- * kspan_large_cache_put - keep the span of an object that was freed
- * @span: the span, its life over
- * @gone: gets the spans that the caller has to give back for it, with @span
- *	among them if it is not kept
+ * kspan_large_cache_put - cache the span of an object that was freed
+ * @span: the span; its life is over
+ * @gone: gets the spans that the caller has to return, including @span if it is
+ *	not cached
  *
- * The budget is kept at every moment: the oldest regions go before a younger one
- * is added.
+ * The cache never exceeds its budget: the oldest regions go before a younger
+ * one is added.
  *
  * Context: Any but NMI.
  */
@@ -280,7 +292,10 @@ void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 
 	do {
 		raw_spin_lock_irqsave(&large_cache_lock, flags);
-		/* The page heap is no bad place for a run. */
+		/*
+		 * Runs do not displace older runs: the page heap serves them
+		 * well.
+		 */
 		if (!kspan_is_region(span) && !has_room_locked(lists, bytes))
 			keep = false;
 		done = !keep || make_room_locked(lists, bytes, gone);
@@ -293,8 +308,9 @@ void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 }
 
 /**
- * kspan_large_cache_defer - let a region wait for somebody who may unmap it
- * @span: one that kspan_large_cache_put() did not keep
+ * kspan_large_cache_defer - queue a region for a caller that may sleep to unmap
+ * it
+ * @span: a region that kspan_large_cache_put() did not cache
  *
  * Context: Any but NMI; the caller kicks the scavenger.
  */
@@ -309,8 +325,8 @@ void kspan_large_cache_defer(struct kspan_span *span)
 }
 
 /**
- * kspan_large_cache_drop - forget a span that was taken
- * @span: it ends, and was not given to kspan_large_cache_put()
+ * kspan_large_cache_drop - remove a span that was taken from the LRU list
+ * @span: the span, which ends without kspan_large_cache_put()
  *
  * Context: Any but NMI.
  */
@@ -323,13 +339,16 @@ void kspan_large_cache_drop(struct kspan_span *span)
 	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 }
 
-/* Count a new region that is in use.  Context: Any. */
+/* Count a new region as in use.  Context: Any. */
 void kspan_large_cache_add_region(struct kspan_span *span)
 {
 	atomic_long_add(kspan_room_bytes(span), &kspan_region_sys);
 }
 
-/* A span of that age or above for @gone, the oldest; or NULL. */
+/*
+ * Move the oldest span to @gone if it is at least @age old.  Returns NULL if
+ * not.
+ */
 static struct kspan_span *pop_old(struct cached_spans *lists, unsigned int age,
 				  struct hlist_head *gone)
 {
@@ -352,7 +371,10 @@ static struct kspan_span *pop_old(struct cached_spans *lists, unsigned int age,
 	return span;
 }
 
-/* A region that waits to be unmapped for @gone; or NULL. */
+/*
+ * Move a region that waits to be unmapped to @gone.  Returns NULL if there is
+ * none.
+ */
 static struct kspan_span *pop_surplus(struct hlist_head *gone)
 {
 	struct kspan_span *span = NULL;
@@ -370,18 +392,20 @@ static struct kspan_span *pop_surplus(struct hlist_head *gone)
 }
 
 /**
- * kspan_large_cache_collect - pick the kept spans that should go
- * @age: those of that age and above, the older first; and all regions that wait
- *	to be unmapped
- * @max_bytes: stop at so many
- * @gone: the list they are moved to, the caller's now
+ * kspan_large_cache_collect - pick cached spans to be returned
+ * @age: minimum age, the oldest first; all regions that wait to be unmapped go
+ *	too
+ * @max_bytes: stop after this many bytes
+ * @gone: list to move them to; the caller owns them then
  *
  * Context: Any but NMI.
  */
 void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
 			       struct hlist_head *gone)
 {
-	/* A run's chunk has yet to idle, so a run goes sooner. */
+	/*
+	 * Runs go one tick sooner, because their chunk has to idle afterwards.
+	 */
 	unsigned int run_age = age ? age - 1 : 0;
 	struct kspan_span *span;
 	unsigned long bytes = 0;
@@ -399,9 +423,9 @@ void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
 }
 
 /**
- * kspan_large_cache_age - let kept spans that stay be a tick older
+ * kspan_large_cache_age - make all cached spans one tick older
  *
- * The scavenger's, once a tick, after those of the last age have gone.
+ * The scavenger calls this once per tick, after it has returned the old spans.
  *
  * Context: Any but NMI.
  */
@@ -414,13 +438,16 @@ void kspan_large_cache_age(void)
 	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 }
 
-/* Budgets for this machine.  Context: module load. */
+/* Set the budgets for this machine.  Context: module load. */
 void kspan_large_cache_init(void)
 {
 	unsigned long pages = totalram_pages();
 
 	regions.budget = min(pages / 16, REGION_BUDGET / PAGE_SIZE) * PAGE_SIZE;
-	/* On 32 bits addresses are scarcer, and others' vmalloc() needs some. */
+	/*
+	 * On 32 bits, addresses are scarce and other users of vmalloc() need
+	 * them.
+	 */
 	regions.budget = min_t(unsigned long, regions.budget, VMALLOC_TOTAL / 16);
 	runs.budget = min(pages / 32, RUN_BUDGET / PAGE_SIZE) * PAGE_SIZE;
 }

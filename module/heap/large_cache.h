@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * large_cache.h - spans of freed large objects, kept for the next request.
- */
+/* large_cache.h - spans of freed large objects, cached for later requests. */
 #ifndef KSPAN_LARGE_CACHE_H
 #define KSPAN_LARGE_CACHE_H
 
@@ -13,8 +11,8 @@
 #include "span/span.h"
 
 /*
- * Bytes of regions that are in use or kept; of kept ones; of those that are
- * neither, since they wait to be unmapped; and of kept runs of the page heap.
+ * Bytes of regions that are in use or cached; of cached regions; of regions
+ * that wait to be unmapped; and of cached runs of the page heap.
  */
 extern atomic_long_t kspan_region_sys;
 extern atomic_long_t kspan_region_idle;
@@ -22,10 +20,10 @@ extern atomic_long_t kspan_region_surplus;
 extern atomic_long_t kspan_run_idle;
 
 /*
- * Ages of kept spans, in ticks, two of which are scavenge_ms: one of age
- * KSPAN_LARGE_CACHE_OLD has idled at least that long at the next tick.  No kept
- * span ever has age KSPAN_LARGE_CACHE_SURPLUS; who collects by that gets only
- * the regions that wait to be unmapped.
+ * Ages of cached spans, in ticks of half of scavenge_ms.  A span of age
+ * KSPAN_LARGE_CACHE_OLD has idled for at least scavenge_ms at the next tick.
+ * No cached span reaches age KSPAN_LARGE_CACHE_SURPLUS, so a collection with
+ * that age gets only the regions that wait to be unmapped.
  */
 #define KSPAN_LARGE_CACHE_OLD		2U
 #define KSPAN_LARGE_CACHE_SURPLUS	UINT_MAX

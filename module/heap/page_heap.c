@@ -3,16 +3,17 @@
  * The page heap.
  *
  * A request takes the chunk whose longest free run is the shortest that fits,
- * and among those the fullest (the rule of TCMalloc's hugepage filler): long
- * runs stay whole and chunks that empty are left alone, so that they can go
- * back to the kernel.  The chunks are filed so that this chunk is one search
- * of a fixed bitmap away, whatever the number of chunks; the run in it is a
- * first fit over 256 bits.  Neighbouring free runs are one run by nature of a
- * bitmap, so that there is no coalescing to get wrong.
+ * and among those the fullest chunk.  This is the rule of TCMalloc's hugepage
+ * filler: long runs stay whole, and chunks that are nearly free are left alone
+ * so that they can return to the kernel.  One search of a fixed bitmap finds
+ * the list of such chunks, whatever their number.  The run in the chunk is a
+ * first fit over up to 256 bits.  In a bitmap, adjacent free runs are one run,
+ * so there is no coalescing.
  *
- * Limit: a run lies in one chunk.  Large objects own regions, see large.c.
+ * Limit: a run lies within one chunk.  Large objects have regions; see large.c.
  *
- * scripts/model/heap.pml is a model of this, searched exhaustively; change it along.
+ * scripts/model/heap.pml is a model of this algorithm that is searched
+ * exhaustively.  Change both together.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,20 +36,20 @@
 #include "heap/page_heap.h"
 #include "span/report.h"
 
-/* Chunks that are looked at for an aligned run, under the lock. */
+/* Chunks searched for an aligned run while the lock is held. */
 #define ALIGNED_LOOKS	8U
 
-/* Bytes of empty spans of a node at most, and the part of all memory. */
+/* Maximum bytes of empty spans on a node, and their share of all memory. */
 #define EMPTY_BUDGET		SZ_64M
 #define EMPTY_PART		32U
 
-/* The bucket of a chunk that contradicted itself. */
+/* The bucket of a chunk that failed a check. */
 #define QUARANTINED		U16_MAX
 
-/* By node; set at load and at unload only. */
+/* Page heaps by node; set only at load and unload. */
 struct kspan_page_heap *kspan_page_heaps[MAX_NUMNODES];
 
-/* The heap of a node.  Context: Any.  Return: never NULL for an online node. */
+/* The page heap of a node, never NULL for an online node.  Context: Any. */
 struct kspan_page_heap *kspan_page_heap_of(int node)
 {
 	struct kspan_page_heap *heap = node >= 0 ? kspan_page_heaps[node] : NULL;
@@ -67,13 +68,15 @@ unsigned int __kspan_noprobe kspan_page_heap_longest_span(void)
 }
 
 /**
- * kspan_page_heap_reserve - free pages of a heap that are for atomic callers alone
- * @heap: the heap
+ * kspan_page_heap_reserve - free pages of a page heap that only atomic callers
+ * may use
+ * @heap: the page heap
  *
- * At most half of what a memory_limit allows, or nobody else would get any.
+ * With a memory_limit, the reserve is at most half of it, so that other callers
+ * can get memory too.
  *
  * Context: Any.
- * Return: heap pages.
+ * Return: number of heap pages.
  */
 unsigned long __kspan_noprobe kspan_page_heap_reserve(const struct kspan_page_heap *heap)
 {
@@ -86,12 +89,12 @@ unsigned long __kspan_noprobe kspan_page_heap_reserve(const struct kspan_page_he
 }
 
 /**
- * kspan_page_heap_setup - an empty heap
+ * kspan_page_heap_setup - set up an empty page heap
  * @heap: zeroed memory for it
- * @node: NUMA node its chunks should come from
- * @reserve_pages: free pages kept for atomic callers
+ * @node: NUMA node of its chunks
+ * @reserve_pages: free pages reserved for atomic callers
  *
- * Context: nobody uses the heap yet.
+ * Context: No other CPU uses the page heap yet.
  */
 void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 			   unsigned long reserve_pages)
@@ -111,7 +114,10 @@ void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
 			     PAGE_SIZE >> KSPAN_PAGE_SHIFT;
 }
 
-/* Remember the run that an atomic caller did not get, for the worker. */
+/*
+ * Record the length of the run that an atomic caller did not get, for the
+ * worker.
+ */
 static void __kspan_noprobe want_run_locked(struct kspan_page_heap *heap,
 					    unsigned int nr_pages)
 {
@@ -119,7 +125,9 @@ static void __kspan_noprobe want_run_locked(struct kspan_page_heap *heap,
 	heap->reserve_run = clamp(nr_pages, heap->reserve_run, KSPAN_CHUNK_PAGES);
 }
 
-/* In no list any more, for what was free in it is not to be trusted. */
+/*
+ * A quarantined chunk is in no list, because its free pages cannot be trusted.
+ */
 static bool is_quarantined(const struct kspan_chunk *chunk)
 {
 	return chunk->bucket == QUARANTINED;
@@ -136,7 +144,7 @@ static unsigned int bucket_of(const struct kspan_chunk *chunk)
 	return chunk->longest * KSPAN_PAGE_HEAP_FILL + fill;
 }
 
-/* Count @nr_pages of @chunk as free, or as free no more. */
+/* Count @nr_pages of @chunk as free, or as used if negative. */
 static void __kspan_noprobe add_free_locked(struct kspan_page_heap *heap,
 					    const struct kspan_chunk *chunk,
 					    long nr_pages)
@@ -166,9 +174,9 @@ static void __kspan_noprobe unfile_chunk_locked(struct kspan_page_heap *heap,
 }
 
 /**
- * kspan_page_heap_remove_locked - let an idle chunk go
- * @heap: the heap
- * @chunk: the chunk; the caller's from now on
+ * kspan_page_heap_remove_locked - take an idle chunk out of a page heap
+ * @heap: the page heap
+ * @chunk: the chunk, which the caller owns from now on
  *
  * Context: The heap's lock is held.
  */
@@ -204,7 +212,7 @@ static unsigned int __kspan_noprobe longest_run(const struct kspan_chunk *chunk)
 	return longest;
 }
 
-/* The free run around free page @at, as [@start, @end). */
+/* The free run around free page @at, from *@start to before *@end. */
 static void __kspan_noprobe run_around(const struct kspan_chunk *chunk,
 				       unsigned int at, unsigned int *start,
 				       unsigned int *end)
@@ -215,7 +223,10 @@ static void __kspan_noprobe run_around(const struct kspan_chunk *chunk,
 	*end = find_next_bit(chunk->map, chunk->nr_pages, at);
 }
 
-/* Where in @chunk an aligned run of free pages begins; nr_pages: nowhere. */
+/*
+ * Index of an aligned run of free pages in @chunk; chunk->nr_pages if there is
+ * none.
+ */
 static unsigned int find_run(const struct kspan_chunk *chunk,
 			     unsigned int nr_pages, unsigned int align_pages)
 {
@@ -228,7 +239,7 @@ static unsigned int find_run(const struct kspan_chunk *chunk,
 	return min_t(unsigned long, at, chunk->nr_pages);
 }
 
-/* Take a chunk that contradicts itself out of use, but for what is in spans. */
+/* Quarantine a chunk that failed a check; the spans in it live on. */
 static void __kspan_noprobe quarantine_chunk_locked(struct kspan_page_heap *heap,
 						    struct kspan_chunk *chunk)
 {
@@ -240,7 +251,10 @@ static void __kspan_noprobe quarantine_chunk_locked(struct kspan_page_heap *heap
 	add_free_locked(heap, chunk, (long)chunk->used - chunk->nr_pages);
 }
 
-/* The first bucket with chunks that have such a run; KSPAN_PAGE_HEAP_LISTS: none. */
+/*
+ * The first bucket of chunks that have a run of @need pages, or
+ * KSPAN_PAGE_HEAP_LISTS.
+ */
 static unsigned int __kspan_noprobe find_bucket_locked(struct kspan_page_heap *heap,
 						       unsigned int need,
 						       bool use_far)
@@ -257,14 +271,17 @@ static unsigned int __kspan_noprobe find_bucket_locked(struct kspan_page_heap *h
 			     KSPAN_PAGE_HEAP_BUCKETS + first);
 }
 
-/* A chunk with a run of that length, and where.  Return: NULL for none. */
+/*
+ * Find a chunk with a run of this length, and set *@at to the run.  NULL if
+ * none.
+ */
 static __kspan_noprobe struct kspan_chunk *find_chunk_locked(struct kspan_page_heap *heap,
 							     unsigned int nr_pages,
 							     unsigned int align_pages,
 							     bool use_far,
 							     unsigned int *at)
 {
-	/* A run of this length holds an aligned one wherever it begins. */
+	/* A run of this length contains an aligned one wherever it begins. */
 	unsigned int need = nr_pages + align_pages - 1, bucket;
 	struct kspan_chunk *chunk;
 
@@ -313,12 +330,11 @@ static void __kspan_noprobe take_run_locked(struct kspan_page_heap *heap,
 }
 
 /**
- * kspan_page_heap_alloc - a run of heap pages
- * @heap: where from
+ * kspan_page_heap_alloc - allocate a run of heap pages
+ * @heap: the page heap
  * @nr_pages: its length, at most KSPAN_CHUNK_MAX
  * @align_pages: power of two; alignment of its address in heap pages
- * @use_reserve: whether the caller may go below the reserve, and into far
- *	chunks
+ * @use_reserve: whether the caller may use the reserve and far chunks
  * @run: the result
  *
  * Context: Any but NMI.
@@ -350,9 +366,9 @@ unlock:
 }
 
 /*
- * A chunk with an aligned run in a free run that need not hold one, and where
- * it begins.  Looks at a chunk of each of the shortest lengths, and at an empty
- * one.  Return: NULL for none.
+ * Find a chunk with an aligned run in a free run that is not long enough to
+ * guarantee one, and set *@at to the run.  This searches one chunk of each of
+ * the shortest lengths, and an empty chunk.  Returns NULL if there is none.
  */
 static __kspan_noprobe struct kspan_chunk *find_aligned_locked(struct kspan_page_heap *heap,
 							       unsigned int nr_pages,
@@ -380,16 +396,17 @@ static __kspan_noprobe struct kspan_chunk *find_aligned_locked(struct kspan_page
 }
 
 /**
- * kspan_page_heap_alloc_aligned - an aligned run, wherever one happens to be
- * @heap: where from
+ * kspan_page_heap_alloc_aligned - allocate an aligned run wherever there is one
+ * @heap: the page heap
  * @nr_pages: its length, at most KSPAN_CHUNK_MAX
  * @align_pages: power of two; alignment of its address in heap pages
  * @use_reserve: whether the caller may go below the reserve
  * @run: the result
  *
- * kspan_page_heap_alloc() takes a free run that is so long that there must be
- * an aligned one in it.  Chunks are aligned as a rule, so that runs just as long
- * as the request may do as well; they are tried first.
+ * kspan_page_heap_alloc() takes a free run that is long enough to contain an
+ * aligned one wherever it begins.  Most chunks are aligned, so a run just as
+ * long as the request may be aligned as well.  This function tries such runs
+ * first.
  *
  * Context: Any but NMI.
  * Return: whether there was one.
@@ -417,10 +434,10 @@ bool kspan_page_heap_alloc_aligned(struct kspan_page_heap *heap,
 }
 
 /**
- * kspan_page_heap_free - take a run of pages back
- * @heap: where it is from
- * @chunk: its chunk
- * @addr: its first byte
+ * kspan_page_heap_free - free a run of heap pages
+ * @heap: the page heap
+ * @chunk: the chunk of the run
+ * @addr: address of its first byte
  * @nr_pages: its length
  *
  * Context: Any but NMI.
@@ -451,7 +468,7 @@ void kspan_page_heap_free(struct kspan_page_heap *heap, struct kspan_chunk *chun
 		kspan_tick_watch();
 }
 
-/* Make @chunk part of @heap.  Context: Any but NMI. */
+/* Add @chunk to @heap.  Context: Any but NMI. */
 void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk)
 {
 	unsigned long flags;
@@ -465,7 +482,7 @@ void kspan_page_heap_add(struct kspan_page_heap *heap, struct kspan_chunk *chunk
 	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
-/* What a check has seen of a heap. */
+/* What a check has counted in a page heap. */
 struct seen {
 	unsigned long nr;
 	unsigned long used;
@@ -494,13 +511,13 @@ static void check_chunk(const struct kspan_chunk *chunk, void *arg)
 }
 
 /**
- * kspan_page_heap_check - whether a heap agrees with itself
- * @heap: the heap
+ * kspan_page_heap_check - check a page heap and its chunks
+ * @heap: the page heap
  *
- * Sums are compared if nothing moved while the chunks were looked at.
+ * The sums are compared only if nothing changed during the walk.
  *
  * Context: Process context that may sleep.
- * Return: NULL, or what is wrong.
+ * Return: NULL, or a description of the error.
  */
 const char *kspan_page_heap_check(struct kspan_page_heap *heap)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * heap.h - the page heap: runs of heap pages out of chunks, a heap a node.
+ * page_heap.h - the page heap: runs of heap pages in chunks, one heap per node.
  */
 #ifndef KSPAN_PAGE_HEAP_H
 #define KSPAN_PAGE_HEAP_H
@@ -16,40 +16,42 @@
 #include "heap/chunk.h"
 
 /*
- * A chunk is filed under the length of its longest free run and, within one
- * length, under how full it is: 0 for the fullest third, 2 for the emptiest, 3
- * for one without any user.
+ * A chunk is filed by the length of its longest free run and, within one
+ * length, by how full it is: 0 for the fullest third, 2 for the emptiest, 3 for
+ * an unused chunk.
  */
 #define KSPAN_PAGE_HEAP_FILL		4
 #define KSPAN_PAGE_HEAP_BUCKETS	((KSPAN_CHUNK_MAX + 1) * KSPAN_PAGE_HEAP_FILL)
 
 /*
- * Far chunks, where a free takes longer, are filed the same way in as many
- * buckets behind the others.  Only callers that may not sleep look there.
+ * Far chunks, in which a free takes longer, are filed the same way in as many
+ * further buckets.  Only callers that may not sleep use them.
  */
 #define KSPAN_PAGE_HEAP_LISTS	(2 * KSPAN_PAGE_HEAP_BUCKETS)
 
 /**
  * struct kspan_page_heap - the chunks of a NUMA node
- * @lock: guards all below and the chunks; may be taken under a central lock
- *	and takes none itself; any context but NMI
+ * @lock: protects the fields below and the chunks; taken in any context but
+ *	NMI, also under a central lock; no other lock is taken under it
  * @lists: chunks by bucket
- * @filled: a bit for each list, set while it has a chunk
+ * @filled: a bit for each list, set while the list is not empty
  * @chunks: all chunks
- * @walk_next: the one a walk goes on with, or the head
- * @nr_chunks: how many
- * @nr_moves: runs taken and given back, chunks that came and went, ever
- * @free_pages: pages in no span
- * @far_pages: those of them that are in far chunks
- * @used_pages: pages in spans
- * @peak_pages: most used_pages lately; the scavenger lets it decay
- * @reserve_pages: free pages only atomic callers may take; set once
- * @reserve_run: as long a free run should be at hand for them; the longest
- *	that one of them lately asked for in vain, or what any class needs
+ * @walk_next: the next chunk of a walk, or the list head
+ * @nr_chunks: number of chunks
+ * @nr_moves: number of runs allocated and freed, and of chunks added and
+ *	removed, since load
+ * @free_pages: number of pages in no span
+ * @far_pages: number of pages among them that are in far chunks
+ * @used_pages: number of pages in spans
+ * @peak_pages: recent maximum of @used_pages; the scavenger lets it decay
+ * @reserve_pages: free pages that only atomic callers may use; set once
+ * @reserve_run: length of the free run to keep ready for them: the longest that
+ *	one of them recently failed to get, at least the longest span of any
+ *	class
  * @node: NUMA node; set once
- * @empty_budget: heap pages that empty spans of the node may have; set once
- * @empty_pages: those that they have.  The central lists' number, each of which
- *	changes it under its own lock
+ * @empty_budget: maximum number of heap pages in empty spans; set once
+ * @empty_pages: number of heap pages in empty spans of the node; each central
+ *	list changes it under its own lock
  */
 struct kspan_page_heap {
 	raw_spinlock_t lock;
@@ -72,10 +74,10 @@ struct kspan_page_heap {
 
 /**
  * struct kspan_run - a run of heap pages
- * @addr: its first byte
- * @chunk: where it is from
- * @dirty: whether it may hold other bytes than zeros
- * @low: whether the heap has less than its reserve left
+ * @addr: address of its first byte
+ * @chunk: its chunk
+ * @dirty: whether it may contain bytes other than 0
+ * @low: whether the page heap is below its reserve now
  */
 struct kspan_run {
 	unsigned long addr;
@@ -84,7 +86,9 @@ struct kspan_run {
 	bool low;
 };
 
-/* Whether a near chunk has a free run of that length.  Context: the lock is held. */
+/*
+ * Whether a near chunk has a free run of @nr_pages.  Context: The lock is held.
+ */
 static inline bool kspan_page_heap_has_run(const struct kspan_page_heap *heap,
 					   unsigned int nr_pages)
 {
@@ -92,13 +96,18 @@ static inline bool kspan_page_heap_has_run(const struct kspan_page_heap *heap,
 			     nr_pages * KSPAN_PAGE_HEAP_FILL) < KSPAN_PAGE_HEAP_BUCKETS;
 }
 
-/* Free pages that any caller may have, but for the reserve. */
+/*
+ * Free pages in near chunks, including the reserve; any caller may use those
+ * chunks.
+ */
 static inline unsigned long kspan_page_heap_near(const struct kspan_page_heap *heap)
 {
 	return heap->free_pages - heap->far_pages;
 }
 
-/* By node, NULL without structures; written at load and at unload only. */
+/*
+ * By node, NULL for nodes without a page heap; written only at load and unload.
+ */
 extern struct kspan_page_heap *kspan_page_heaps[MAX_NUMNODES];
 
 void kspan_page_heap_setup(struct kspan_page_heap *heap, int node,
@@ -130,7 +139,7 @@ bool kspan_page_heap_is_settled(struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap);
 const char *kspan_page_heap_check(struct kspan_page_heap *heap);
 
-/* Called for each chunk with the heap's lock held. */
+/* Called for each chunk, with the lock of the page heap held. */
 typedef void (*kspan_chunk_fn)(const struct kspan_chunk *chunk, void *arg);
 
 unsigned long kspan_page_heap_walk(struct kspan_page_heap *heap, kspan_chunk_fn fn,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * How a page heap grows: by a chunk for a caller, and back to its reserve.
- */
+/* Growth of a page heap: by a chunk for a caller, and back to its reserve. */
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -12,12 +10,12 @@
 #include "heap/page_heap.h"
 
 /*
- * Held by whoever fills the reserves, who sleeps for memory meanwhile: two who
- * find the same lack would each add a chunk.
+ * Serialises filling of the reserves, which sleeps for memory.  Two tasks that
+ * see the same shortage would each add a chunk.
  */
 static DEFINE_MUTEX(fill_mutex);
 
-/* Heap pages to ask for first when a run of @nr_pages is needed. */
+/* Heap pages to request first when a run of @nr_pages is needed. */
 static unsigned int first_try(unsigned int nr_pages, gfp_t gfp)
 {
 	if (kspan_may_sleep(gfp) &&
@@ -28,16 +26,16 @@ static unsigned int first_try(unsigned int nr_pages, gfp_t gfp)
 
 /**
  * kspan_page_heap_grow - add a chunk
- * @heap: the heap
- * @nr_pages: the run the caller is after
- * @gfp: how hard to try
+ * @heap: the page heap
+ * @nr_pages: length of the run that the caller needs
+ * @gfp: flags for the allocation
  *
- * Where the kernel cannot give a whole chunk a small one is better than none.
- * Memory of another node goes to that node's heap.
+ * If the kernel cannot give a whole chunk, this adds a smaller one.  Memory of
+ * another node goes to the page heap of that node.
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: 0, -EXDEV if another heap has the chunk now, -EDQUOT at the memory
- * limit, -ENOMEM.
+ * Return: 0, -EXDEV if the chunk went to another page heap, -EDQUOT at the
+ * memory limit, or -ENOMEM.
  */
 int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gfp_t gfp)
 {
@@ -46,7 +44,10 @@ int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gf
 	int err;
 
 	for (;;) {
-		/* Never loop in vmalloc() for a size that could be smaller. */
+		/*
+		 * With __GFP_NOFAIL, insist only on the smallest size that will
+		 * do.
+		 */
 		gfp_t flags = pages > nr_pages ? gfp & ~__GFP_NOFAIL : gfp;
 
 		chunk = kspan_chunk_get(heap->node, pages, flags, &err);
@@ -65,11 +66,12 @@ int kspan_page_heap_grow(struct kspan_page_heap *heap, unsigned int nr_pages, gf
 }
 
 /**
- * kspan_page_heap_lacks - what it takes to bring a heap back to its reserve
- * @heap: the heap
+ * kspan_page_heap_lacks - what a page heap lacks to have its reserve
+ * @heap: the page heap
  *
  * Context: Any but NMI.
- * Return: heap pages in a run that should be added; 0 if it is as it should be.
+ * Return: length of the run that should be added, in heap pages; 0 if it lacks
+ * none.
  */
 unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
 {
@@ -87,10 +89,10 @@ unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
 }
 
 /**
- * kspan_page_heap_fill_reserve - bring every heap back to its reserve
+ * kspan_page_heap_fill_reserve - fill the reserves of all page heaps
  *
  * Context: Process context that may sleep for memory.
- * Return: 0 or the error that stopped it.
+ * Return: 0, or the error that stopped it.
  */
 int kspan_page_heap_fill_reserve(void)
 {

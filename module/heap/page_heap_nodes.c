@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The page heaps of all nodes: which one is a node's, how they begin and end.
- */
+/* The page heaps of all nodes: setup at load and removal at unload. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/errno.h>
@@ -27,10 +25,10 @@ static void heap_destroy(int node)
 }
 
 /**
- * kspan_page_heap_init - a heap for every node, the reserve in it
+ * kspan_page_heap_init - set up a page heap with its reserve for every node
  *
  * Context: Module load.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -EINVAL for a reserve_kb above a quarter of memory, or -ENOMEM.
  */
 int kspan_page_heap_init(void)
 {
@@ -55,7 +53,10 @@ int kspan_page_heap_init(void)
 		kspan_page_heaps[node] = heap;
 	}
 	err = kspan_page_heap_fill_reserve();
-	/* A limit below the reserve is obeyed: less is kept ready. */
+	/*
+	 * A memory_limit below the reserve is obeyed; the reserve is smaller
+	 * then.
+	 */
 	if (!err || err == -EDQUOT)
 		return 0;
 undo:
@@ -63,7 +64,7 @@ undo:
 	return err;
 }
 
-/* Give back all chunks without live objects.  Context: module unload. */
+/* Return all chunks without live objects.  Context: module unload. */
 void kspan_page_heap_exit(void)
 {
 	int node;

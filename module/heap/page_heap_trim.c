@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a page heap keeps and what it gives back: the reserve for callers that
- * cannot sleep, a tenth of the recent peak, and idle chunks beyond.
+ * What a page heap keeps and what it returns: it keeps the reserve for callers
+ * that cannot sleep and a tenth of the recent peak, and returns idle chunks
+ * beyond that.
  *
- * The reserve is a number of free pages, and one run among them which is as
- * long as such callers need: pages alone may be holes between spans.
+ * The reserve is a number of free pages, of which one run is as long as such
+ * callers need: single free pages may be scattered between spans.
  */
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
@@ -16,10 +17,13 @@
 #include "base/params.h"
 #include "heap/page_heap.h"
 
-/* Chunks taken off a heap at a time, with its lock held. */
+/* Chunks removed from a page heap while its lock is held. */
 #define TRIM_BATCH	16U
 
-/* Whether @chunk, an idle one, is what the reserve has its long run from. */
+/*
+ * Whether the idle chunk @chunk is the only one with a run as long as the
+ * reserve needs.
+ */
 static bool __kspan_noprobe is_last_run(const struct kspan_page_heap *heap,
 					const struct kspan_chunk *chunk)
 {
@@ -34,11 +38,11 @@ static bool __kspan_noprobe is_last_run(const struct kspan_page_heap *heap,
 }
 
 /*
- * Move chunks without users that have idled long enough to @gone, TRIM_BATCH at
- * most.  A list has those on top that idle since lately, so what is below one
- * that may not go need not be looked at.
+ * Move up to TRIM_BATCH unused chunks that have idled long enough to @gone.
+ * The chunk that became idle last is first in its list.  So the search from the
+ * end of a list stops at the first chunk that has to stay.
  *
- * Return: how many.
+ * Return: number of chunks moved.
  */
 static unsigned int __kspan_noprobe collect_idle_locked(struct kspan_page_heap *heap,
 							unsigned long keep,
@@ -56,11 +60,14 @@ static unsigned int __kspan_noprobe collect_idle_locked(struct kspan_page_heap *
 						 &heap->lists[bucket], list) {
 			if (nr == TRIM_BATCH)
 				return nr;
-			/* Nothing of what is to stay is in far chunks. */
+			/* Far chunks do not count for what has to stay. */
 			if (!chunk->far && kspan_page_heap_near(heap) <
 					   keep + chunk->nr_pages)
 				break;
-			/* No time_before(): on 32 bits that fails after months. */
+			/*
+			 * time_before() fails on 32 bits for a chunk that has
+			 * idled for weeks.
+			 */
 			if (jiffies - chunk->idle_since < idle_jiffies)
 				break;
 			if (keep && is_last_run(heap, chunk))
@@ -74,13 +81,13 @@ static unsigned int __kspan_noprobe collect_idle_locked(struct kspan_page_heap *
 }
 
 /**
- * kspan_page_heap_trim - give idle chunks back to the kernel
- * @heap: the heap
+ * kspan_page_heap_trim - return idle chunks to the kernel
+ * @heap: the page heap
  * @keep_pages: free pages to keep
- * @idle_jiffies: how long a chunk must have been without users
+ * @idle_jiffies: how long a chunk must have been unused
  *
  * Context: Process context that may sleep.
- * Return: bytes given back.
+ * Return: bytes returned.
  */
 unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long keep_pages,
 				   unsigned long idle_jiffies)
@@ -104,14 +111,14 @@ unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long k
 }
 
 /**
- * kspan_page_heap_is_settled - whether no tick will give back any more of a heap
- * @heap: the heap
+ * kspan_page_heap_is_settled - whether later ticks would return nothing more
+ * @heap: the page heap
  *
- * Live objects do not matter: what is in use goes nowhere.
+ * Live objects do not matter, because a tick never returns what is in use.
  *
  * Context: Any but NMI.
- * Return: true if the recent peak has decayed to what is in use and each idle
- * chunk is one that a tick keeps.
+ * Return: true if the recent peak has decayed to what is in use and ticks keep
+ * each chunk that is idle now.
  */
 bool kspan_page_heap_is_settled(struct kspan_page_heap *heap)
 {
@@ -126,7 +133,10 @@ bool kspan_page_heap_is_settled(struct kspan_page_heap *heap)
 	for_each_set_bit(bucket, heap->filled, KSPAN_PAGE_HEAP_BUCKETS) {
 		if (bucket % KSPAN_PAGE_HEAP_FILL != KSPAN_PAGE_HEAP_FILL - 1)
 			continue;
-		/* Those that are kept are no more than a reserve's chunks. */
+		/*
+		 * The idle chunks that are kept are at most as many as the
+		 * reserve needs.
+		 */
 		list_for_each_entry(chunk, &heap->lists[bucket], list) {
 			if (!settled)
 				break;
@@ -140,15 +150,15 @@ bool kspan_page_heap_is_settled(struct kspan_page_heap *heap)
 }
 
 /**
- * kspan_page_heap_keep - free pages a heap should keep when it is trimmed
- * @heap: the heap
+ * kspan_page_heap_keep - free pages that a trim should keep
+ * @heap: the page heap
  *
- * A tenth of the recent peak above the reserve, so that the next wave does
- * not begin with vmalloc().  Each call lets the peak decay by half its
- * distance from what is in use, and the length of the reserve's run by half.
+ * These are the reserve and a tenth of the recent peak, so that the next wave
+ * need not begin with vmalloc().  Each call halves the distance of the recent
+ * peak from what is in use, and the length of the run in the reserve.
  *
- * Context: Any but NMI; the scavenger only.
- * Return: heap pages that a tick should leave in the heap.
+ * Context: Any but NMI; only the scavenger calls it.
+ * Return: number of heap pages that a tick should keep.
  */
 unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page heap: walks through its chunks, which let go of its lock now and
- * then.  The heap knows the chunk that a walk goes on with, and who takes that
- * one away puts the next in its place.
+ * The page heap: walks over all chunks.  A walk drops the lock from time to
+ * time.  The page heap stores the chunk with which the walk continues.  When
+ * that chunk is removed, the next one takes its place.
  */
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -10,13 +10,13 @@
 
 #include "heap/page_heap.h"
 
-/* Chunks that a walk visits before it lets others have the lock. */
+/* Chunks that a walk visits before it drops the lock. */
 #define WALK_BATCH	32U
 
-/* One walk at a time: it owns walk_next. */
+/* Only one walk runs at a time: it owns walk_next. */
 static DEFINE_MUTEX(walk_lock);
 
-/* Visit the next chunks of a walk.  Return: whether there are more. */
+/* Visit the next chunks of a walk.  Returns whether there are more. */
 static bool walk_batch(struct kspan_page_heap *heap, kspan_chunk_fn fn, void *arg)
 {
 	struct kspan_chunk *chunk;
@@ -36,13 +36,13 @@ static bool walk_batch(struct kspan_page_heap *heap, kspan_chunk_fn fn, void *ar
 }
 
 /**
- * kspan_page_heap_walk - visit every chunk that is there all the time
- * @heap: the heap
- * @fn: called with the lock held, for WALK_BATCH chunks at a stretch
- * @arg: for @fn
+ * kspan_page_heap_walk - visit every chunk that exists during the whole walk
+ * @heap: the page heap
+ * @fn: function to call, with the lock held for WALK_BATCH chunks at a time
+ * @arg: argument for @fn
  *
  * Context: Process context that may sleep.
- * Return: heap->nr_moves when it began.
+ * Return: value of heap->nr_moves at the beginning.
  */
 unsigned long kspan_page_heap_walk(struct kspan_page_heap *heap, kspan_chunk_fn fn,
 				   void *arg)

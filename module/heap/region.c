@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Regions: the memory of a large object, from the kernel for it alone.
- */
+/* Regions: memory from the kernel for one large object each. */
 #include <linux/align.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
@@ -15,25 +13,30 @@
 #include "span/arena.h"
 
 /*
- * What to ask vmalloc() for.  With @slack there is room to align the object in
- * it.  Without, it is aligned by itself or not at all, as what is mapped by huge
- * pages is.
+ * Bytes to request from vmalloc().  With @slack there is room to align the
+ * object.  Without, the memory is aligned only if huge pages map it.
  */
 static unsigned long region_bytes(unsigned long pages, size_t align, bool slack)
 {
-	/* A heap page may be less than one of the kernel's. */
+	/* A heap page may be smaller than a page of the kernel. */
 	unsigned long bytes = PAGE_ALIGN(pages << KSPAN_PAGE_SHIFT);
 
 	if (align <= PAGE_SIZE)
 		return kspan_vmalloc_round(bytes);
 	if (!slack)
 		return ALIGN(bytes, PMD_SIZE);
-	/* Room is counted in heap pages from mem, so that all of it is heap. */
+	/*
+	 * Room is counted in heap pages from span->mem, so that all of it is
+	 * heap memory.
+	 */
 	bytes = ALIGN(bytes + align - PAGE_SIZE, KSPAN_PAGE_SIZE);
 	return kspan_vmalloc_round(bytes);
 }
 
-/* Memory for an aligned object.  Return: NULL for none, else @bytes of it. */
+/*
+ * Get memory for an aligned object.  Returns NULL, or the memory and its
+ * *@bytes.
+ */
 static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int *node,
 			 unsigned long *bytes, int *err)
 {
@@ -54,34 +57,36 @@ static void *get_aligned(unsigned long pages, size_t align, gfp_t gfp, int *node
 }
 
 /*
- * Heap pages of the largest object that a region will serve: all that there is
- * behind its base, unless that is much more than it was made for.
+ * Heap pages of the largest object that a region will serve: all pages from its
+ * base on, unless that is much more than it was made for.
  */
 static unsigned long region_fit(const struct kspan_span *span)
 {
 	unsigned long end = (unsigned long)span->mem + kspan_room_bytes(span);
 	unsigned long pages = span->nr_pages;
 
-	/* The end may be that of the address space, but not the difference. */
+	/*
+	 * The end may be that of the address space, so use the difference only.
+	 */
 	return min((end - span->base) >> KSPAN_PAGE_SHIFT, pages + pages / 3);
 }
 
 /**
- * kspan_region_get - a region from the kernel
+ * kspan_region_get - get a region from the kernel
  * @pages: heap pages of the object
- * @align: its alignment, 0 for a page's
- * @gfp: how hard to try
+ * @align: its alignment, 0 for that of a page
+ * @gfp: flags for the allocation
  * @node: preferred node
- * @err: why there is none
+ * @err: set to the error if there is none
  *
- * It begins where vmalloc() says, in the middle of a heap page if need be.
- * That page is its alone all the same, as is its last: the areas on both
- * sides are a guard page away, which is half a heap page or more.  A block of
+ * A region begins where vmalloc() puts it, even in the middle of a heap page.
+ * No other region uses its first and last heap page all the same: a guard page,
+ * of at least half a heap page, separates the areas of vmalloc().  A block of
  * the direct map, for a caller that may not sleep, begins and ends with a heap
  * page.
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: a span that nobody can see yet, or NULL.
+ * Return: a span that is not in the arena map yet, or NULL.
  */
 struct kspan_span *kspan_region_get(unsigned long pages, size_t align,
 				    gfp_t gfp, int node, int *err)
@@ -116,8 +121,8 @@ free_span:
 }
 
 /**
- * kspan_region_put - give a region back to the kernel
- * @span: one that is neither in use nor kept
+ * kspan_region_put - return a region to the kernel
+ * @span: a region that is neither in use nor cached
  *
  * Context: Process context that may sleep.
  */
