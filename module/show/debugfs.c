@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The debugfs directory: numbers and switches.  The two files that show where
- * memory lies are in debugfs_map.c.
+ * The debugfs directory: statistics and switches.  The two files that map the
+ * memory are in debugfs_map.c.
  *
- * Documentation/debugfs.rst explains every column.  All files are for root.
+ * Documentation/debugfs.rst explains every column.  Only root can open the
+ * files.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>
@@ -126,7 +127,7 @@ static int memory_limit_set(void *data, u64 value)
 	if (value > ULONG_MAX)
 		return -EINVAL;
 	WRITE_ONCE(kspan_params.memory_limit, value);
-	/* What lies above the limit and idle goes now. */
+	/* Return idle memory at once if more than the new limit is in use. */
 	if (value && kspan_sys_total() > value)
 		kspan_scavenge_all();
 	return 0;
@@ -148,8 +149,8 @@ static const struct file_operations release_fops = {
 };
 
 /*
- * Make the files.  A kernel without debugfs has none, and kspan works as well
- * without; so nothing here fails.  Context: module load.
+ * Create the files.  This never fails: kspan works without them, for instance
+ * on a kernel without debugfs.  Context: module load.
  */
 void kspan_debugfs_init(void)
 {

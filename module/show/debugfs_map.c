@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The debugfs files that show where memory lies: arenas and spans.
- */
+/* The debugfs files that map the memory: arenas and spans. */
 #include <linux/align.h>
 #include <linux/bitmap.h>
 #include <linux/debugfs.h>
@@ -21,11 +19,16 @@
 #include "show/debugfs.h"
 #include "span/arena.h"
 
-/* A frame's map string has this many characters, each for so many pages. */
+/*
+ * A map string has this many characters per frame, each for MAP_GROUP heap
+ * pages.
+ */
 #define MAP_CHARS	64U
 #define MAP_GROUP	(KSPAN_FRAME_PAGES / MAP_CHARS)
 
-/* What chunks and regions cover of a frame; a bit for each heap page. */
+/*
+ * The parts of a frame that chunks and regions cover; a bit for each heap page.
+ */
 struct frame_map {
 	unsigned long base;
 	unsigned int nr_chunks;
@@ -33,7 +36,7 @@ struct frame_map {
 	DECLARE_BITMAP(used, KSPAN_FRAME_PAGES);
 };
 
-/* Cut the pages from @addr on to those in the frame; false if there are none. */
+/* Clip a range of heap pages to the frame.  Returns false if none are in it. */
 static bool clip(const struct frame_map *map, unsigned long addr,
 		 unsigned long nr_pages, unsigned long *first,
 		 unsigned long *skip, unsigned long *nr)
@@ -52,8 +55,8 @@ static bool clip(const struct frame_map *map, unsigned long addr,
 }
 
 /*
- * The chunks of all nodes, copied in one walk and sorted by address.  A walk for
- * each frame would take a time that grows with the square of the heap.
+ * The chunks of all nodes, copied in one walk and sorted by address.  One walk
+ * per frame would take time proportional to the square of the heap.
  */
 struct chunk_copy {
 	unsigned long base;
@@ -67,7 +70,7 @@ struct chunk_list {
 	struct chunk_copy *chunk;
 };
 
-/* Chunks beyond the room that was allocated are left out. */
+/* Chunks beyond list->max are left out. */
 static void copy_chunk(const struct kspan_chunk *chunk, void *arg)
 {
 	struct chunk_list *list = arg;
@@ -97,7 +100,7 @@ static int copy_chunks(struct chunk_list *list)
 	list->max = 0;
 	for_each_kspan_node(node)
 		list->max += READ_ONCE(kspan_page_heap_of(node)->nr_chunks);
-	/* Room for those that are added meanwhile. */
+	/* Leave room for chunks that are added meanwhile. */
 	list->max += list->max / 16 + 16;
 	list->chunk = kvmalloc_array(list->max, sizeof(*list->chunk), GFP_KERNEL);
 	if (!list->chunk)
@@ -121,14 +124,14 @@ static void map_chunk(const struct chunk_copy *chunk, struct frame_map *map)
 			__set_bit(first + i, map->used);
 }
 
-/* A large object's memory; that of a run lies in a chunk. */
+/* Map the memory of a large object; that of a run lies in a chunk. */
 static void map_large(const struct kspan_span *span, struct frame_map *map)
 {
 	bool is_kept = READ_ONCE(span->live) == KSPAN_LIFE_NONE;
 	unsigned long first, skip, nr;
 
 	if (!kspan_is_region(span)) {
-		/* map_chunk() took a kept run for one in use. */
+		/* map_chunk() counted a cached run as in use. */
 		if (is_kept && clip(map, span->base, READ_ONCE(span->nr_pages),
 				    &first, &skip, &nr))
 			bitmap_clear(map->used, first, nr);
@@ -143,14 +146,14 @@ static void map_large(const struct kspan_span *span, struct frame_map *map)
 		bitmap_set(map->used, first, nr);
 }
 
-/* All large objects in a frame, by its part of the arena map. */
+/* Map all large objects of a frame, found through the arena map. */
 static void map_larges(struct kspan_span **table, struct frame_map *map)
 {
 	const struct kspan_span *span, *last = NULL;
 	unsigned int i;
 
 	for (i = 0; i < KSPAN_FRAME_PAGES; i++) {
-		/* Spans are recycled after a grace period only. */
+		/* Spans are reused only after a grace period. */
 		preempt_disable();
 		span = READ_ONCE(table[i]);
 		if (span->kind == KSPAN_LARGE && span != last)
@@ -185,7 +188,7 @@ static unsigned int weight_of(const unsigned long *bits, unsigned int first)
 	return weight;
 }
 
-/* '.' no memory, '-' idle, '+' in use in part, '#' all in use. */
+/* '.' no memory, '-' idle, '+' partly in use, '#' all in use. */
 static void show_map(struct seq_file *m, const struct frame_map *map)
 {
 	unsigned int i;
@@ -203,7 +206,10 @@ static void show_map(struct seq_file *m, const struct frame_map *map)
 	}
 }
 
-/* Frames come in ascending order; @next is the first chunk for this one. */
+/*
+ * Frames come in ascending order; *@next is the first chunk that can be in this
+ * one.
+ */
 static void show_frame(struct seq_file *m, struct frame_map *map,
 		       struct kspan_span **table, unsigned long base,
 		       const struct chunk_list *list, unsigned long *next)
@@ -261,8 +267,8 @@ static int arenas_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(arenas);
 
 /*
- * The file "spans" is read a span at a time; a position in it is the number
- * of a heap page in the address space, and 0 is the header.
+ * The file "spans" is read one span at a time.  A position in the file is the
+ * number of a heap page in the address space; position 0 is the header.
  */
 static unsigned long span_page(unsigned long page)
 {
@@ -351,7 +357,7 @@ static int spans_show(struct seq_file *m, void *v)
 	}
 	preempt_disable();
 	span = kspan_span_find((void *)((unsigned long)*(loff_t *)v << KSPAN_PAGE_SHIFT));
-	/* It may have ended since it was found. */
+	/* The span may have ended since it was found. */
 	if (span->kind == KSPAN_NONE)
 		goto unlock;
 	if (span->kind == KSPAN_LARGE) {
@@ -377,7 +383,7 @@ static const struct seq_operations spans_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(spans);
 
-/* Add the files to kspan's directory.  Context: module load. */
+/* Create the files in kspan's directory.  Context: module load. */
 void kspan_debugfs_add_maps(struct dentry *dir)
 {
 	debugfs_create_file("arenas", 0400, dir, NULL, &arenas_fops);

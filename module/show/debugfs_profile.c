@@ -20,7 +20,7 @@
 /* Serialises changes of the rate; protects profile_of. */
 static DEFINE_MUTEX(rate_mutex);
 
-/* The rate that the samples in the profile were taken at. */
+/* The rate at which the samples in the profile were taken. */
 static unsigned long profile_of;
 
 static void add_up(const struct kspan_bucket *bucket, void *arg)
@@ -38,7 +38,9 @@ static void show_numbers(struct seq_file *m, const struct kspan_bucket *bucket)
 	u64 live_objects = READ_ONCE(bucket->live_objects);
 	u64 live_bytes = READ_ONCE(bucket->live_bytes);
 
-	/* While one is counted: pprof refuses bytes without an object. */
+	/*
+	 * A sample may be half counted; pprof rejects bytes without an object.
+	 */
 	if (!live_objects)
 		live_bytes = 0;
 	seq_printf(m, "%llu: %llu [%llu: %llu] @", live_objects, live_bytes,
@@ -56,7 +58,10 @@ static void show_bucket(const struct kspan_bucket *bucket, void *arg)
 	seq_putc(m, '\n');
 }
 
-/* What pprof's legacy parser reads; file for root, so addresses are as they are. */
+/*
+ * The legacy format of pprof.  Addresses are not hashed, as only root reads the
+ * file.
+ */
 static int profile_show(struct seq_file *m, void *unused)
 {
 	struct kspan_bucket sum = {};
@@ -83,7 +88,7 @@ static void resample_this_cpu(void)
 	kspan_cache_resample(raw_smp_processor_id());
 }
 
-/* Let every CPU draw its distances for a rate. */
+/* Let every CPU draw its distance to the next sample for a new rate. */
 static void set_rate(unsigned long rate)
 {
 	WRITE_ONCE(kspan_sample_rate, rate);
@@ -91,10 +96,10 @@ static void set_rate(unsigned long rate)
 }
 
 /**
- * kspan_set_profile_rate - sample at another rate, or no more
- * @value: mean bytes between samples, 0 for none
+ * kspan_set_profile_rate - change the sampling rate, or stop sampling
+ * @value: mean bytes between samples, 0 to stop
  *
- * A rate other than that of the profile begins a new one.
+ * A rate other than that of the profile starts a new profile.
  *
  * Context: Process context that may sleep.
  * Return: 0, or -EINVAL for a rate out of range.
@@ -106,7 +111,7 @@ int kspan_set_profile_rate(u64 value)
 	mutex_lock(&rate_mutex);
 	if (value != kspan_sample_rate) {
 		set_rate(0);
-		/* Samples of two rates cannot be in one profile. */
+		/* One profile cannot have samples of two rates. */
 		if (value && value != profile_of) {
 			kspan_profile_reset();
 			profile_of = value;
@@ -128,7 +133,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(profile_rate_fops, profile_rate_get, profile_rate_set,
 /* Context: module load. */
 void kspan_debugfs_add_profile(struct dentry *dir)
 {
-	/* A profile without a sample has a rate as well. */
+	/* The header has a rate even before the first sample. */
 	profile_of = READ_ONCE(kspan_sample_rate) ?: 512 << 10;
 	debugfs_create_file("profile", 0400, dir, NULL, &profile_fops);
 	debugfs_create_file("profile_rate", 0600, dir, NULL, &profile_rate_fops);

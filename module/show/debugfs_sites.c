@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The debugfs file callsites: a switch when it is written, a table when it is
- * read.
+ * The debugfs file callsites: writing switches the accounting, reading shows
+ * the table.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -13,7 +13,7 @@
 #include "base/symbol.h"
 #include "show/debugfs.h"
 
-/* The next place, from *@pos on, where something was allocated. */
+/* Find the next call site, from *@pos on, that has allocated. */
 static void *find_row(loff_t *pos)
 {
 	struct kspan_site_row row;
@@ -89,7 +89,7 @@ static const struct file_operations callsites_fops = {
 	.release = seq_release,
 };
 
-/* Add the file to kspan's directory.  Context: module load. */
+/* Create the file in kspan's directory.  Context: module load. */
 void kspan_debugfs_add_callsites(struct dentry *dir)
 {
 	debugfs_create_file("callsites", 0600, dir, NULL, &callsites_fops);

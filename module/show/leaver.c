@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Modules that are unloaded: what they leave behind is reported while the kernel
- * still knows their symbols.
+ * Unloading of modules: kspan reports what a module leaves behind while the
+ * kernel still has its symbols.
  *
- * The kernel tells of a module that goes after its exit function has run.  What it
- * gave to kspan_free_rcu() or freed in NMI context is on its way then, and is
- * waited for.
+ * The kernel calls the notifier after the exit function of the module.  At that
+ * time, objects that the module gave to kspan_free_rcu() or freed in NMI
+ * context may not be freed yet, so kspan waits for them first.
  */
 #include <linux/kspan.h>
 #include <linux/module.h>
@@ -24,7 +24,7 @@ static int module_changes(struct notifier_block *nb, unsigned long state,
 
 	switch (state) {
 	case MODULE_STATE_LIVE:
-		/* Its init functions end. */
+		/* The kernel is about to free the module's init functions. */
 		kspan_callsites_name(mod, mod->name, false);
 		break;
 	case MODULE_STATE_GOING:

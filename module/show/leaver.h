@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * leaver.h - modules that are unloaded, and what they leave behind.
- */
+/* leaver.h - reports of what unloaded modules leave behind. */
 #ifndef KSPAN_LEAVER_H
 #define KSPAN_LEAVER_H
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Oopses: if the address of the fault, or a register, points into kspan's memory,
- * kspan adds to the kernel's report what lies there.
+ * Oopses: if the address of the fault or a register points into kspan's memory,
+ * kspan adds a description of that memory to the kernel's report.
  *
  * A freed small object stays mapped, so a pointer to it does not fault.  What
- * faults is what was read out of it; the register beside often holds the pointer.
+ * faults is a pointer that was read from the freed object; another register
+ * often still points to the object.
  *
- * The kernel calls with interrupts off, in any context, while other CPUs run.  So
- * nothing here takes a lock or allocates, and kspan's structures are looked at with
- * care: they may be what is damaged.  Where kspan has nothing to say it is silent.
+ * The kernel calls this with interrupts off, in any context, while other CPUs
+ * run.  So nothing here takes a lock or allocates. kspan's own structures may
+ * be the damaged ones, so they are checked before they are used.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,16 +26,16 @@
 #include "show/oops.h"
 #include "show/oops_regs.h"
 
-/* Objects that one oops is told of. */
+/* Maximum number of objects described in one oops. */
 #define MAX_REPORTS	8U
 
-/* The objects that this oops has been told of. */
+/* The objects that this oops has described. */
 struct reports {
 	unsigned int nr;
 	unsigned long first[MAX_REPORTS];
 };
 
-/* Say what is at @value, unless that has been said. */
+/* Describe the memory at @value, unless this oops has described it already. */
 static void report(struct reports *reports, const char *what, const char *how,
 		   unsigned long value)
 {
@@ -53,12 +54,12 @@ static void report(struct reports *reports, const char *what, const char *how,
 }
 
 /**
- * kspan_oops_report - say what an oops has to do with kspan's memory
+ * kspan_oops_report - describe kspan's memory that an oops refers to
  * @addr: the address of the fault, or any other value
  * @regs: the registers, or NULL
  *
- * Context: Any, NMI too.
- * Return: of how many objects there was something to say.
+ * Context: Any, including NMI.
+ * Return: number of objects described.
  */
 unsigned int kspan_oops_report(unsigned long addr, const struct pt_regs *regs)
 {
@@ -67,7 +68,7 @@ unsigned int kspan_oops_report(unsigned long addr, const struct pt_regs *regs)
 
 	preempt_disable();
 	report(&reports, "the faulting address", "is in", addr);
-	/* A large object has a page behind it that faults. */
+	/* The page behind a large object faults. */
 	report(&reports, "the faulting address", "is behind",
 	       (addr & PAGE_MASK) - 1);
 	for (i = 0; regs && i < ARRAY_SIZE(kspan_regs); i++)
@@ -90,7 +91,9 @@ static struct notifier_block die_block = {
 	.notifier_call = on_die,
 };
 
-/* The whole, where the machine stops.  Statistics are not for NMIs. */
+/*
+ * Log a summary when the kernel panics. kspan_read_stats() may not run in NMI.
+ */
 static int on_panic(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct kspan_stats stats;

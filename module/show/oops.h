@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * oops.h - what kspan adds to the kernel's report of an oops.
- */
+/* oops.h - descriptions of kspan's memory in the kernel's report of an oops. */
 #ifndef KSPAN_OOPS_H
 #define KSPAN_OOPS_H
 

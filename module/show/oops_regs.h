@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * oops_regs.h - where an architecture keeps the address of a fault, and its
- * registers by name.
+ * oops_regs.h - for each architecture, the address of a fault and the names of
+ * the registers.
  */
 #ifndef KSPAN_OOPS_REGS_H
 #define KSPAN_OOPS_REGS_H
@@ -12,8 +12,8 @@
 
 /**
  * struct kspan_reg - a register that may hold a pointer
- * @name: as the kernel's oops has it
- * @offset: its place in struct pt_regs
+ * @name: its name in the kernel's oops
+ * @offset: its offset in struct pt_regs
  */
 struct kspan_reg {
 	const char *name;
@@ -35,8 +35,8 @@ static const struct kspan_reg kspan_regs[] __maybe_unused = {};
 #include <asm/special_insns.h>
 
 /*
- * That of the last fault, which is another one if the kernel has meanwhile failed
- * to read the code around the fault, for its dump.
+ * The address of the last fault.  That is another fault if the kernel has
+ * meanwhile failed to read the code around the first one for its dump.
  */
 static inline unsigned long kspan_fault_address(void)
 {

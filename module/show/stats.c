@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Statistics.  Nothing here is counted on a fast path: what was allocated and
- * freed follows from where the tops of the caches stand (cache.h), the rest
- * is counted where memory moves.
+ * Statistics.  The fast paths count nothing: the numbers of allocations and
+ * frees follow from the tops of the caches (cache.h).  All else is counted
+ * where memory moves between the parts of the allocator.
  */
 #include <linux/export.h>
 #include <linux/kspan.h>
@@ -31,7 +31,7 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Read the numbers of a span class.  Context: Any. */
+/* Read the statistics of a span class.  Context: Any. */
 void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
 {
 	const struct kspan_central *central;
@@ -39,7 +39,7 @@ void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
 	int node;
 
 	*out = (struct kspan_class_stats){};
-	/* A tiny block that is current and holds nothing is not allocated. */
+	/* An empty current tiny block does not count as allocated. */
 	if (sc == KSPAN_SC_TINY)
 		kspan_tiny_read(&out->nmalloc, &out->nfree, &combined);
 	else
@@ -48,12 +48,14 @@ void kspan_read_sc(unsigned int sc, struct kspan_class_stats *out)
 		central = kspan_central_of(node, sc);
 		out->nr_spans += READ_ONCE(central->nr_spans);
 		out->nr_partial += READ_ONCE(central->nr_partial);
-		/* Each was freed by two who raced, and counted by both. */
+		/*
+		 * Each was freed twice in a race, and both frees were counted.
+		 */
 		out->nfree -= READ_ONCE(central->nr_twice);
 	}
 }
 
-/* Read the numbers of a size class.  Context: Any. */
+/* Read the statistics of a size class.  Context: Any. */
 void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 {
 	struct kspan_class_stats one;
@@ -77,13 +79,15 @@ void kspan_read_class(unsigned int class, struct kspan_class_stats *out)
 	}
 }
 
-/* Of 32 bits it counts to 2^32 and begins anew. */
+/* On 32 bits, counters wrap at 2^32. */
 static u64 count(const atomic_long_t *counter)
 {
 	return (unsigned long)atomic_long_read(counter);
 }
 
-/* Add the objects of named caches, and their bytes as far as they count. */
+/*
+ * Add the objects of named caches, and their bytes unless check=2 counts them.
+ */
 static void read_caches(struct kspan_stats *out, u64 *freed_bytes)
 {
 	u64 gone = atomic64_read(&kspan_sc_gone_bytes);
@@ -119,7 +123,7 @@ static void read_objects(struct kspan_stats *out)
 	kspan_pair_counts(count(&kspan_large_nmalloc),
 			  count(&kspan_large_nfree), &out->large_nmalloc,
 			  &out->large_nfree);
-	/* What has ended first, so that no more has than was begun. */
+	/* Read the frees first, so that they never exceed the allocations. */
 	freed_bytes = atomic64_read(&kspan_large_free_bytes);
 	out->total_alloc = atomic64_read(&kspan_large_alloc_bytes);
 	out->large_alloc = out->total_alloc - freed_bytes;
@@ -127,14 +131,20 @@ static void read_objects(struct kspan_stats *out)
 		freed_bytes += atomic64_read(&kspan_redzone_free_bytes);
 		out->total_alloc += atomic64_read(&kspan_redzone_alloc_bytes);
 	}
-	/* A tiny object beside a live one ends with its block. */
+	/*
+	 * A tiny object that shares a block counts as freed together with the
+	 * block.
+	 */
 	out->nmalloc = out->large_nmalloc + out->tinyallocs;
 	out->nfree = out->large_nfree + out->tinyallocs;
 	for (class = 1; class <= KSPAN_NR_CLASSES; class++) {
 		kspan_read_class(class, &one);
 		out->nmalloc += one.nmalloc;
 		out->nfree += one.nfree;
-		/* Each counted by itself. */
+		/*
+		 * With check=2 the bytes of each object are counted when it is
+		 * allocated.
+		 */
 		if (kspan_redzone_on())
 			continue;
 		out->total_alloc += one.nmalloc * kspan_classes[class].size;
@@ -177,8 +187,8 @@ static void read_memory(struct kspan_stats *out)
 }
 
 /**
- * kspan_read_stats - read all numbers
- * @out: where they go
+ * kspan_read_stats - read all statistics
+ * @out: set to the statistics
  *
  * Context: Any but NMI.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parameter trap_kfree: code that was not moved to kspan may hand one of its
- * objects to kfree() or vfree(), which damages the kernel's memory or ends in an
- * oops far from the cause.  Probes at the entry of both say whose object it is,
- * and who does that, before it happens.
+ * The parameter trap_kfree.  Code that was not moved to kspan may pass an
+ * object of kspan to kfree() or vfree(), which damages the kernel's memory or
+ * causes an oops far from the mistake.  Probes at the entry of both functions
+ * report the object and the caller before that happens.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,7 +29,7 @@ static int on_free(struct kprobe *probe, struct pt_regs *regs)
 
 	if (likely(!kspan_contains(ptr)) || !__ratelimit(&trap_limit))
 		return 0;
-	/* Preemption is off in a probe. */
+	/* Preemption is off in a probe, as kspan_describe_text() requires. */
 	kspan_describe_text(text, ptr, &first);
 	pr_err("%s() of kspan's memory, which takes kspan_free(): %s\n",
 	       probe->symbol_name, text);
@@ -44,7 +44,10 @@ static struct kprobe probes[] = {
 
 static unsigned int nr_probes;
 
-/* Set the probes, if they are asked for.  Context: module load.  Return: 0. */
+/*
+ * Set the probes if the parameter asks for them.  Context: module load.
+ * Return: 0.
+ */
 int kspan_trap_init(void)
 {
 	int err;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * trap.h - frees of kspan's objects by the kernel's own functions.
- */
+/* trap.h - reports of kspan's objects that are passed to kfree() or vfree(). */
 #ifndef KSPAN_TRAP_H
 #define KSPAN_TRAP_H
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Verification: each structure against itself, and against the others where
- * two of them know the same thing.  Safe at any time; sums across structures
- * are compared only if nothing was allocated or freed during the walk.
+ * Verification: checks each structure for itself, and against other structures
+ * that hold the same information.  It is safe at any time.  Sums of several
+ * structures are compared only if nothing was allocated or freed during the
+ * walk.
  */
 #include <linux/align.h>
 #include <linux/delay.h>
@@ -28,23 +29,28 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* What the arena map was seen to hold. */
+/* What the walk of the arena map has counted. */
 struct tally {
 	u64 live_small;		/* objects of pointer and data spans */
 	u64 live_large;
 	u64 run_pages;		/* heap pages of spans that lie in chunks */
-	const char *damage;	/* what was written to an object, or NULL */
+	const char *damage;	/* the damage found in an object, or NULL */
 };
 
-/* How often a sum has to be found wrong, and the time in between. */
+/*
+ * A wrong sum is reported if it was found this often, with pauses in between.
+ */
 #define SUM_TRIES	3U
 #define SUM_PAUSE_MS	10U
 
-/* check=2: each such object is in the log, too. */
+/* With check=2, the log describes each such object. */
 static const char spoilt[] = "redzone: a free object was written to";
 static const char overrun[] = "redzone: a live object was written behind";
 
-/* What a CPU's own check found; one verify at a time, see kspan_on_each_cpu(). */
+/*
+ * The result of the checks on all CPUs. verify_lock allows one verify at a
+ * time.
+ */
 static const char *cache_wrong;
 static DEFINE_MUTEX(verify_lock);
 
@@ -80,13 +86,16 @@ static const char *verify_node(int node)
 	return wrong;
 }
 
-/* One on its way back is counted as free when it is there. */
+/* A deferred object counts as live until it is freed. */
 static bool is_counted(u8 state)
 {
 	return kspan_obj_is_live(state) || kspan_obj_untracked(state) == KSPAN_OBJ_DEFERRED;
 }
 
-/* Whether the redzone of each live object is sound, or known not to be. */
+/*
+ * Check the redzone of each live object; one found overrun before does not
+ * count.
+ */
 static bool check_live_objects(struct kspan_span *span)
 {
 	bool sound = true;
@@ -119,7 +128,10 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	raw_spin_lock_irqsave(&central->lock, flags);
 	wrong = kspan_central_check_span(central, span);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
-	/* Its end takes no lock: after that nothing of it is wrong. */
+	/*
+	 * Ending a span takes no lock; if it has ended meanwhile, nothing is
+	 * wrong.
+	 */
 	if (span->kind != KSPAN_TINY && !READ_ONCE(span->magic))
 		wrong = NULL;
 	if (wrong)
@@ -135,7 +147,9 @@ static const char *tally_small(struct kspan_span *span, struct tally *tally)
 	return NULL;
 }
 
-/* Whether a heap page is one of a span's; of a region's, in part perhaps. */
+/*
+ * Whether a heap page belongs to a span.  A region may cover only a part of it.
+ */
 static bool touches(const struct kspan_span *span, unsigned long addr)
 {
 	if (span->kind != KSPAN_LARGE)
@@ -144,7 +158,7 @@ static bool touches(const struct kspan_span *span, unsigned long addr)
 	       kspan_room_has(span, addr + KSPAN_PAGE_SIZE - 1);
 }
 
-/* The entry of page @addr. */
+/* Check the entry of page @addr. */
 static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 				struct tally *tally)
 {
@@ -162,7 +176,7 @@ static const char *verify_entry(struct kspan_span *span, unsigned long addr,
 	if (kspan_redzone_on() && !check_live_objects(span))
 		tally->damage = overrun;
 	tally->live_large += kspan_life_is_live(READ_ONCE(span->live));
-	/* The page heap counts a kept run as in use. */
+	/* The page heap counts a cached run as in use. */
 	if (!kspan_is_region(span))
 		tally->run_pages += READ_ONCE(span->nr_pages);
 	return NULL;
@@ -176,7 +190,7 @@ static const char *verify_arenas(struct tally *tally)
 
 	while (!wrong && (table = kspan_arena_frame(&addr))) {
 		for (i = 0; i < KSPAN_FRAME_PAGES && !wrong; i++) {
-			/* Spans are recycled after a grace period only. */
+			/* Spans are reused only after a grace period. */
 			preempt_disable();
 			wrong = verify_entry(READ_ONCE(table[i]),
 					     addr + (i << KSPAN_PAGE_SHIFT),
@@ -191,7 +205,7 @@ static const char *verify_arenas(struct tally *tally)
 	return wrong;
 }
 
-/* Heap pages in spans and kept runs. */
+/* Heap pages in spans and cached runs. */
 static unsigned long used_pages(void)
 {
 	unsigned long pages = 0;
@@ -223,7 +237,7 @@ static const char *compare_sums(const struct kspan_stats *stats,
 	return NULL;
 }
 
-/* Whether nothing moved between two readings. */
+/* Whether nothing changed between two readings. */
 static bool was_quiet(const struct kspan_stats *a, const struct kspan_stats *b)
 {
 	return a->nmalloc == b->nmalloc && a->nfree == b->nfree &&
@@ -231,7 +245,10 @@ static bool was_quiet(const struct kspan_stats *a, const struct kspan_stats *b)
 	       a->refill == b->refill && a->flush == b->flush;
 }
 
-/* One walk.  Return: NULL, or what is wrong; in @sums, whether only a sum is. */
+/*
+ * One walk.  Returns NULL or the error, and whether only a sum is wrong in
+ * *@sums.
+ */
 static const char *walk(bool *sums)
 {
 	struct kspan_stats before, after;
@@ -260,7 +277,7 @@ static const char *walk(bool *sums)
 	if (!wrong)
 		wrong = tally.damage;
 	kspan_read_stats(&after);
-	/* A kept run that goes is seen in the pages alone. */
+	/* When a cached run goes, only the number of pages changes. */
 	*sums = !wrong && pages == used_pages() && was_quiet(&before, &after);
 	return *sums ? compare_sums(&after, &tally) : wrong;
 }
@@ -268,11 +285,11 @@ static const char *walk(bool *sums)
 /**
  * kspan_verify - check every structure
  *
- * Who was interrupted in the midst of an allocation may have counted it
- * already, so sums are wrong only if they remain so.
+ * An interrupted allocation may have been counted before it is complete.  So a
+ * wrong sum is reported only if it stays wrong.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
- * Return: NULL, or the first inconsistency.
+ * Return: NULL, or a description of the first error.
  */
 const char *kspan_verify(void)
 {
@@ -281,7 +298,10 @@ const char *kspan_verify(void)
 	bool sums;
 
 	mutex_lock(&verify_lock);
-	/* A tick that saw no kept region meanwhile may have been the last. */
+	/*
+	 * The walk hid cached regions from a tick, which may have stopped the
+	 * ticks.
+	 */
 	kspan_tick_watch();
 	for (tries = 0; tries < SUM_TRIES; tries++) {
 		if (tries)

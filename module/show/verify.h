@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * verify.h - a walk of every structure.
- */
+/* verify.h - verification of every structure. */
 #ifndef KSPAN_VERIFY_H
 #define KSPAN_VERIFY_H
 
