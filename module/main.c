@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The module: its overview, its locking, its beginning and its end.
- */
+/* The module: overview, locking, load and unload. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/init.h>
@@ -43,8 +41,8 @@
  * DOC: Overview
  *
  * kspan is a per-CPU memory allocator modelled on the allocator of the Go
- * runtime, with an explicit free.  A folder of module/ is a layer.  From the
- * front to the back of the allocator these are:
+ * runtime, with an explicit free.  Each folder of module/ is a layer.  From the
+ * front to the back of the allocator, the main layers are:
  *
  * - **cache**: each CPU has a cache for each context.  For each class a cache
  *   holds two magazines of free objects, A and F.  Task context also has a few
@@ -69,17 +67,17 @@
  *    LIVE.
  * 3. When A is empty, A and F swap, still without a lock.  Objects that were
  *    freed on this CPU are allocated there next.
- * 4. When F is empty as well, a spare magazine of this CPU becomes A, or else a
- *    full magazine from the depot, which costs one short lock.
+ * 4. When F is empty as well, a spare magazine of this CPU becomes A.  Without a
+ *    spare, a full magazine comes from the depot, which costs one short lock.
  * 5. When the depot is empty, the central list fills A with up to 63 objects
  *    under one lock.  It takes the fullest spans first, in address order.
  * 6. When no span has a free object, the page heap provides the pages of a new
  *    span, which is then entered in the arena map.
  * 7. When no chunk has a long enough run of free pages, the empty spans of other
- *    classes give theirs back.  If that is not enough, a caller that may sleep
- *    adds a chunk.  A caller that may not sleep uses the reserve of free pages
- *    in step 6, and a worker refills the reserve.  The last resort is the
- *    memory of other nodes.
+ *    classes return theirs.  If that is not enough, a caller that may sleep adds
+ *    a chunk.  A caller that may not sleep uses the reserve of free pages in
+ *    step 6, and a worker refills the reserve.  The last resort is the memory of
+ *    other nodes.
  *
  * kspan_free() of a small object takes these steps:
  *
@@ -95,39 +93,40 @@
  * 5. When F is full and A is at most half full, A and F swap.  Otherwise F
  *    becomes a spare magazine or goes to the depot.  When both have enough, its
  *    objects return to the bitmaps of their spans.  A span without live objects
- *    waits for the next allocations of its class, within a budget, or goes back
- *    to the page heap.
+ *    stays for the next allocations of its class, within a budget, or returns to
+ *    the page heap.
  *
  * Objects above 32 KiB are large objects.  Each has memory of its own: a region
  * from vmalloc(), or a run of the page heap when the caller cannot sleep.
  * Freed large objects are cached for reuse.
  *
- * While somebody watches, that is with a tracepoint or the accounting by call site
- * switched on, static keys take the public functions off their fast paths, and
- * each object is told of when it comes and when it goes.  See api/watch.h.
+ * While a tracepoint or the accounting by call site is switched on, static keys
+ * take the public functions off their fast paths, and every allocation and free
+ * is reported to them.  See api/watch.h.
  *
- * kspan knows which memory is still zero, because the kernel zeroed it and
- * nobody has used it since: heap pages by a bit, free objects by the state
+ * kspan records which memory is still zero, because the kernel zeroed it and no
+ * object has used it since: heap pages by a bit, free objects by the state
  * ZEROED.  Such memory is not zeroed again.
  *
  * With check=2 every object comes directly from its span and returns directly
  * to it.  A live object is followed by a redzone and a free one is filled with
  * poison.  See redzone.c and cache_redzone.c.
  *
- * An allocation that finds no memory has idle memory collected and tries again
+ * An allocation that finds no memory collects idle memory and tries again
  * before it returns NULL.  See grow.c.
  */
 
 /**
  * DOC: Sampling
  *
- * A few allocations are sampled: a stack and the size are recorded (profile.c),
- * and the record goes when the object is freed.  Which ones is drawn at random
- * by bytes (sample.h).  Neither fast path tests for it.  The object that is to
- * be sampled has the state MARKED while it lies in A, and a state with the flag
- * TRACKED while it is live.  To the fast paths the one looks like the end of A
- * and the other like an object that is not a plain one, and they leave both to
- * the slow paths.  See cache_sample.c.
+ * A few allocations are sampled: kspan records their stack and size
+ * (profile.c), and drops the record when the object is freed.  Which
+ * allocations are sampled is drawn at random, by bytes (sample.h).  The fast
+ * paths have no test for it.  The next object to be sampled has the state
+ * MARKED while it is in A, and a state with the flag TRACKED while it is live.
+ * To the fast paths, a MARKED object looks like the end of A and a TRACKED one
+ * like an object that is not plain.  So the slow paths handle both.  See
+ * cache_sample.c.
  */
 
 /**
@@ -137,13 +136,14 @@
  * but NMI, unless stated otherwise.  The order, outermost first:
  *
  * 0. ``moved_mutex`` (moved_heap.c), ``buckets_mutex`` (moved_alloc.c) and
- *    ``caches_mutex`` (moved_cache.c) protect the lists of what modules have that
- *    use kspan_slab.h; heaps and named caches begin and end inside them.
+ *    ``caches_mutex`` (moved_cache.c) protect the lists of heaps, buckets and
+ *    caches of modules that use kspan_slab.h.  Heaps and named caches are
+ *    created and destroyed inside them.
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
- *    ``callsites_mutex`` (callsites.c), a mutex, serialises who switches the
- *    accounting by call site, reads it or names its places.
- *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the rate of
- *    the profile, and ``walk_mutex`` (profile.c) is taken inside it.
+ *    ``callsites_mutex`` (callsites.c), a mutex, serialises switching the
+ *    accounting by call site, reading it and naming its call sites.
+ *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the rate
+ *    of the profile, and ``walk_mutex`` (profile.c) is taken inside it.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
  *    each CPU; cpus_read_lock() is taken inside it.
  *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
@@ -159,14 +159,15 @@
  *    ``profile_lock`` the records of sampled objects,
  *    ``dead_spans_lock`` the descriptors of spans that have ended,
  *    ``rest_lock`` the list of objects that were freed in NMI context,
- *    ``rcu_cpu.lock`` and ``heads_lock`` the objects that wait for a grace period,
+ *    ``rcu_cpu.lock`` and ``heads_lock`` the objects that wait for a grace
+ *    period,
  *    ``span_locks`` the redzones of live objects with check=2,
  *    ``kspan_queue_lock`` the queue of freed memory that waits, with
  *    quarantine_kb,
  *    ``wipe_lock`` and ``nmi_wipe_lock`` the wiping of tiny objects, and
  *    ``arena_lock`` the installation of tables, in task context only.
  *
- * No lock is held while kspan asks the kernel for memory or gives memory back.
+ * No lock is held while kspan requests memory from the kernel or returns it.
  *
  * Data that is accessed without a lock:
  *
@@ -178,29 +179,31 @@
  *   after the CPU has gone offline.  Any CPU may mark a class of another CPU's
  *   cache to be drained; the CPU itself clears the mark and drains.
  * - A probe (the handler of a tracepoint, a kprobe or ftrace) may use kspan in
- *   the page allocator, at the entry of any function of kspan's that the kernel
- *   lets it probe, and when kspan begins to wait for a lock.  Code of kspan's that
- *   calls out takes the magazine in question out of the cache before, and looks
- *   at the cache again afterwards.  Functions that run while a lock is held or a
- *   magazine is being changed are marked __kspan_noprobe, and the kernel refuses
- *   probes there.  A probe must not use kspan in two other places.  One is an
- *   instruction in the middle of a function of kspan's: the fast paths may have
- *   read a top and not yet written it, and the probe would get the same object.
- *   The other is code of the kernel's that runs while kspan holds a lock, such as
- *   the tracepoint contention_end of that lock.  There the probe would wait for
- *   the lock for ever.
+ *   three places: in the page allocator, at the entry of any function of kspan
+ *   that the kernel allows it to probe, and when kspan begins to wait for a
+ *   lock.  Code of kspan that calls out first takes the magazine in question
+ *   out of the cache, and reads the cache again afterwards.  Functions that run
+ *   while a lock is held or a magazine is being changed are marked
+ *   __kspan_noprobe, and the kernel refuses probes there.  A probe must not use
+ *   kspan in two other places.  One is an instruction in the middle of a
+ *   function of kspan: the fast path may have read a top and not yet written
+ *   it, and the probe would get the same object.  The other is code of the
+ *   kernel that runs while kspan holds a lock, such as the tracepoint
+ *   contention_end of that lock.  There the probe would wait for the lock for
+ *   ever.
  * - The state byte of a live object changes by compare-and-exchange only, since
  *   any CPU may free it.  The state byte of a free object belongs to the owner
  *   of the magazine that holds it, or is protected by the central lock while
- *   the object is in its span.  With check=2 the asked size and the redzone
+ *   the object is in its span.  With check=2 the requested size and the redzone
  *   belong to the owner of the object.
  * - The arena map is read with preemption off.  Its tables and entries are
  *   published with release semantics and never become NULL.  A span descriptor
- *   and its state bytes are reused only after an RCU grace period, and the map's
- *   window, when a larger one has replaced it, is freed after one.
- * - The table of call sites is found with preemption off and freed after a grace
- *   period.  Its entries are taken by compare-and-exchange.  The tag of an object
- *   changes by exchange, so that whoever frees it, one counts the free.
+ *   and its state bytes are reused only after an RCU grace period.  When a
+ *   larger window replaces the window of the map, the old one is freed after a
+ *   grace period.
+ * - The table of call sites is read with preemption off and freed after a grace
+ *   period.  Its entries are claimed by compare-and-exchange.  The tag of an
+ *   object changes by exchange, so that exactly one caller counts its free.
  * - Counters for the statistics, and hints, are written by their owner or under
  *   their lock with WRITE_ONCE(), and read with READ_ONCE().  See counters.h.
  *
@@ -208,13 +211,13 @@
  * a magazine of objects, by the bitmap of a chunk, or by one batch of a list.
  * With preemption or interrupts off, one call moves at most 64 objects between
  * magazines and spans, and fills at most 64 KiB; with check=2 also the bytes of
- * a span.  Code that drains a cache takes one magazine at a time.  A large object
- * that has to be filled when it is freed is left to a worker if the caller cannot
- * be preempted.  The exception to these bounds is a span that fails a
- * self-check: its class has its free objects counted anew, once.
+ * a span.  Code that drains a cache takes one magazine at a time.  If a large
+ * object has to be filled when it is freed and the caller cannot be preempted, a
+ * worker fills it.  The exception to these bounds is a span that fails a
+ * self-check: the free objects of its class are then recounted, once.
  */
 
-/* What clients forgot; its memory stays mapped. */
+/* Report the objects that clients have not freed; their memory stays mapped. */
 static void report_live(void)
 {
 	struct kspan_class_stats row;
@@ -239,14 +242,14 @@ static void report_live(void)
 			stats.large_alloc);
 }
 
-/* One part of the allocator: how it begins and how it ends. */
+/* A part of the allocator, with its setup and its removal. */
 struct part {
 	const char *name;
 	int (*init)(void);
 	void (*exit)(void);
 };
 
-/* Begun in this order, ended in the reverse. */
+/* Set up in this order, removed in the reverse order. */
 static const struct part parts[] = {
 	{ "heap profile", kspan_profile_init, kspan_profile_exit },
 	{ "span classes", kspan_sc_init, kspan_sc_exit },
@@ -294,7 +297,9 @@ static int __init kspan_init(void)
 			return err;
 		}
 	}
-	/* Whoever cannot wait for metadata should find some. */
+	/*
+	 * Fill the pools of metadata for callers that cannot wait for memory.
+	 */
 	kspan_pools_fill();
 	kspan_alloc_init();
 	kspan_debugfs_init();
@@ -311,7 +316,7 @@ static void __exit kspan_exit(void)
 	end_parts(ARRAY_SIZE(parts));
 }
 
-/* Built in, before the drivers that may be its clients. */
+/* When built in, kspan starts before the drivers that may be its clients. */
 subsys_initcall(kspan_init);
 module_exit(kspan_exit);
 

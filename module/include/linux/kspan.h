@@ -2,8 +2,9 @@
 /*
  * kspan: a per-CPU, span-based memory allocator in a loadable module.
  *
- * The only header a client needs.  Every function is exported to GPL modules
- * without a symbol namespace; Documentation/api.rst is the guided tour.
+ * This is the only header that a client needs.  Every function is exported to
+ * GPL modules, without a symbol namespace.  Documentation/api.rst is a guided
+ * tour.
  */
 #ifndef _LINUX_KSPAN_H
 #define _LINUX_KSPAN_H
@@ -16,28 +17,28 @@
 #include <linux/slab.h>		/* ZERO_SIZE_PTR */
 #include <linux/types.h>
 
-/* Bytes of the largest object that a named cache can have. */
+/* Size in bytes of the largest object that a named cache can have. */
 #define KSPAN_CACHE_MAX_SIZE	(1UL << 20)
 
-/* Largest alignment kspan_alloc_aligned() gives, in bytes. */
+/* Largest alignment of kspan_alloc_aligned(), in bytes. */
 #define KSPAN_MAX_ALIGN		(2UL << 20)
 
 /*
- * The numbers of the debugfs file "stats", in its order.  The first block
- * carries the names of the Go runtime's memstats.
+ * The lines of the debugfs file "stats", in its order.  The first block has the
+ * names of the Go runtime's memstats.
  */
 #define KSPAN_STATS(X)							\
 	X(alloc)		/* bytes of live objects */		\
-	X(total_alloc)		/* bytes ever allocated */		\
+	X(total_alloc)		/* bytes allocated since load */	\
 	X(sys)			/* bytes obtained from the kernel */	\
-	X(nlookup)		/* pointer look-ups off the fast path */ \
-	X(nmalloc)		/* objects ever allocated */		\
-	X(nfree)		/* objects ever freed */		\
+	X(nlookup)		/* look-ups off the fast path */	\
+	X(nmalloc)		/* objects allocated since load */	\
+	X(nfree)		/* objects freed since load */		\
 	X(heap_alloc)		/* as alloc */				\
 	X(heap_sys)		/* bytes of heap pages */		\
 	X(heap_idle)		/* bytes of heap pages in no span */	\
 	X(heap_inuse)		/* bytes of heap pages in spans */	\
-	X(heap_released)	/* bytes ever given back */		\
+	X(heap_released)	/* bytes returned since load */		\
 	X(heap_objects)		/* live objects */			\
 	X(mspan_inuse)		/* bytes of span descriptors in use */	\
 	X(mspan_sys)							\
@@ -46,39 +47,39 @@
 	X(buckhash_sys)		/* profiling tables */			\
 	X(gc_sys)		/* arena map, bitmaps, object states */	\
 	X(other_sys)		/* everything else */			\
-	X(tinyallocs)		/* tiny objects put beside a live one */ \
+	X(tinyallocs)		/* tiny objects beside a live one */	\
 	X(large_nmalloc)						\
 	X(large_nfree)							\
 	X(large_alloc)		/* bytes of live large objects */	\
-	X(bad_free)		/* wild, interior, mis-sized frees */	\
+	X(bad_free)		/* wild, interior or mis-sized frees */	\
 	X(double_free)							\
-	X(bad_copy)		/* refused copies to and from user space */ \
+	X(bad_copy)		/* refused user space copies */		\
 	X(overrun)		/* check=2: writes behind an object */	\
 	X(use_after_free)	/* check=2: writes to a free object */	\
-	X(linked_free)		/* check=2: frees of objects in a list */ \
-	X(atomic_fail)		/* NULL: memory at hand was used up */	\
+	X(linked_free)		/* check=2: frees while in a list */	\
+	X(atomic_fail)		/* NULL: ready memory used up */	\
 	X(oom_fail)		/* NULL: the kernel had none */		\
 	X(limit_fail)		/* NULL: memory_limit */		\
 	X(refill)		/* magazines filled from spans */	\
 	X(flush)		/* magazines emptied into spans */	\
-	X(swap)			/* magazines traded at a depot */	\
+	X(swap)			/* exchanges at a depot */		\
 	X(grow)			/* chunks obtained */			\
-	X(release)		/* chunks and regions given back */	\
+	X(release)		/* chunks and regions returned */	\
 	X(scavenge_runs)						\
-	X(shrink_runs)		/* calls of the kernel's, short of memory */ \
-	X(corrupt)		/* structures retired by a self-check */ \
-	X(quarantine)		/* bytes freed that wait, quarantine_kb */ \
-	X(samples)		/* allocations sampled for the profile */ \
-	X(samples_lost)		/* without a stack or a record, tables full */ \
-	X(reserve)		/* bytes kept ready for atomic callers */ \
-	X(limit)		/* memory_limit, bytes; 0 is none */
+	X(shrink_runs)		/* calls under memory pressure */	\
+	X(corrupt)		/* quarantined by a self-check */	\
+	X(quarantine)		/* bytes held by quarantine_kb */	\
+	X(samples)		/* allocations sampled */		\
+	X(samples_lost)		/* not recorded, tables full */		\
+	X(reserve)		/* bytes kept for atomic callers */	\
+	X(limit)		/* memory_limit, bytes; 0: none */
 
 /*
- * struct kspan_stats - a snapshot of the allocator's numbers
+ * struct kspan_stats - a snapshot of the statistics
  *
- * One u64 a line of the debugfs file ``stats``, under the same name.  Exact
- * while nothing allocates or frees; under load each number is right for some
- * moment of the read, but not all for the same one.
+ * One u64 for each line of the debugfs file ``stats``, with the same name.  The
+ * values are exact while nothing is allocated or freed.  Under load, each value
+ * is right for some moment of the call, but not all for the same moment.
  */
 struct kspan_stats {
 #define KSPAN_STATS_FIELD(name) u64 name;
@@ -87,14 +88,14 @@ struct kspan_stats {
 };
 
 /*
- * What the compiler may know of an object's size.
+ * What the compiler is told about the size of an object.
  *
- * The kernel's fortified string functions stop the machine when they are asked
- * to write beyond the size that __alloc_size tells the compiler.  An object may
- * be used up to kspan_size(), which is more than was asked for unless the size
- * fills its class; so no function that may give more carries __alloc_size.
- * Where the compiler knows the size and the size fills its class, the macros
- * below call the same function by a declaration that does carry it.
+ * The kernel's fortified string functions panic on a write beyond the size that
+ * __alloc_size declares.  A client may use an object up to kspan_size(), which
+ * exceeds the requested size unless that size fills its class.  So a function
+ * that may return more than requested has no __alloc_size.  Where the compiler
+ * knows that the size fills its class, the macros below call the same function
+ * through a declaration with __alloc_size.
  */
 void kspan_free(const void *ptr);
 void kspan_free_sized(const void *ptr, size_t size);
@@ -109,13 +110,13 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	__malloc __must_check;
 void *kspan_alloc_data(size_t size, gfp_t gfp) __malloc __must_check;
 void *kspan_alloc_tiny(size_t size, gfp_t gfp) __malloc __must_check;
-/* Not __malloc: what they give may be an object that others point to. */
+/* Not __malloc: the result may be an object to which other pointers exist. */
 void *kspan_realloc(const void *ptr, size_t new_size, gfp_t gfp) __must_check;
 size_t kspan_size(const void *ptr);
 size_t kspan_size_roundup(size_t size);
 bool kspan_owns(const void *ptr);
 
-/* whose pointer is it */
+/* for pointers of unknown origin */
 bool kspan_contains(const void *ptr);
 void kspan_free_any(const void *ptr);
 size_t kspan_size_any(const void *ptr);
@@ -135,7 +136,7 @@ void *kspan_calloc_node(size_t n, size_t size, gfp_t gfp, int node)
 	__malloc __must_check;
 void *kspan_realloc_array(void *ptr, size_t n, size_t size, gfp_t gfp)
 	__must_check;
-/* Not __malloc: the copy may hold pointers to what others use. */
+/* Not __malloc: the copy may hold pointers to other objects. */
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __must_check;
 char *kspan_strdup(const char *s, gfp_t gfp) __malloc __must_check;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc __must_check;
@@ -160,14 +161,14 @@ size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 	__must_check;
 void kspan_free_bulk(size_t n, void **objs);
 
-/* after a grace period; never kfree_rcu() */
+/* after a grace period; never pass an object to kfree_rcu() */
 void __kspan_free_rcu(struct rcu_head *head, const void *ptr);
 void kspan_rcu_barrier(void);
 
 /**
  * kspan_free_rcu - free an object after a grace period
  * @ptr: the object, or NULL
- * @rcu_head_member: the name of a struct rcu_head in it
+ * @rcu_head_member: name of the struct rcu_head in the object
  *
  * Context: Any but NMI.
  */
@@ -184,13 +185,14 @@ do {									\
  * period
  * @ptr: the object, or NULL
  *
- * Waits for the grace period only if there is no memory to remember the object.
+ * This waits for the grace period only if there is no memory to queue the
+ * object.
  *
  * Context: Process context that may sleep, outside RCU read sections.
  */
 #define kspan_free_rcu_mightsleep(ptr)	__kspan_free_rcu(NULL, ptr)
 
-/* with a device, in a mempool */
+/* bound to a device, or in a mempool */
 struct device;
 void *devm_kspan_alloc(struct device *dev, size_t size, gfp_t gfp)
 	__malloc __must_check;
@@ -200,9 +202,7 @@ void devm_kspan_free(struct device *dev, const void *ptr);
 void *kspan_mempool_alloc(gfp_t gfp, void *pool_data);
 void kspan_mempool_free(void *element, void *pool_data);
 
-/*
- * With the scope of a variable: char *buf __free(kspan) = kspan_alloc(...);
- */
+/* Free at the end of a scope: char *buf __free(kspan) = kspan_alloc(...); */
 #ifdef __has_include
 #if __has_include("linux/cleanup.h")
 #include <linux/cleanup.h>
@@ -225,14 +225,15 @@ static __always_inline void __free_kspan(void *var)
 #endif
 
 /*
- * By type: of a type's or a variable's size, several of them, or a structure
- * with @count elements of its flexible array @fam.  As kmalloc_obj() and its
- * like of Linux 7.0; gfp may be left out and is GFP_KERNEL then.
+ * By type: an object of the size of a type or variable, an array of them, or a
+ * structure with @count elements of its flexible array @fam.  These work like
+ * kmalloc_obj() and its relatives of Linux 7.0.  If gfp is omitted, it is
+ * GFP_KERNEL.
  */
 #define KSPAN_GFP_OF_(none, gfp, ...)	((void)(none), (gfp))
 #define KSPAN_GFP_(...)	KSPAN_GFP_OF_(0, ##__VA_ARGS__, GFP_KERNEL, 0)
 
-/* Newer kernels have a counter that __counted_by() names set. */
+/* Newer kernels set a counter that __counted_by() names. */
 #ifdef __set_flex_counter
 #define KSPAN_SET_COUNTER_(fam, count)	__set_flex_counter(fam, count)
 #else
@@ -290,7 +291,7 @@ void kspan_cache_free_bulk(struct kspan_cache *c, size_t n, void **objs);
 unsigned int kspan_cache_size(const struct kspan_cache *c);
 void kspan_cache_destroy(struct kspan_cache *c);
 
-/* heaps: a client's own set of size classes, apart from all others */
+/* heaps: a client's own set of spans, shared with no other client */
 struct kspan_heap;
 struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 	__must_check;
@@ -301,11 +302,11 @@ void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
 void kspan_heap_destroy(struct kspan_heap *h);
 size_t kspan_heap_destroy_all(struct kspan_heap *h);
 
-/* control and numbers */
+/* control and statistics */
 size_t kspan_release(void);
 void kspan_read_stats(struct kspan_stats *out);
 
-/* Whether an object of @size bytes has no byte more.  For constants only. */
+/* Whether kspan_size() of @size bytes is @size.  For constants only. */
 static __always_inline bool kspan_size_is_exact(size_t size)
 {
 	switch (size) {
@@ -322,14 +323,14 @@ static __always_inline bool kspan_size_is_exact(size_t size)
 	case 20480: case 24576: case 28672: case 32768:
 		return true;
 	default:
-		/* A large object has whole heap pages of 8 KiB. */
+		/* A large object consists of whole heap pages of 8 KiB. */
 		return size > 32768 && !(size & 8191);
 	}
 }
 
 /*
- * The module itself defines these functions and its tests compare what they
- * give with what they were asked for.
+ * Not for the module itself, which defines these functions, nor for its tests,
+ * which compare the size of objects with the requested size.
  */
 #ifndef KSPAN_BUILDING_KSPAN
 

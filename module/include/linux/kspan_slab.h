@@ -7,13 +7,13 @@
  *	make -C KDIR M=DIR KCFLAGS="-include FILE" \
  *		KBUILD_EXTRA_SYMBOLS=KSPAN/Module.symvers modules
  *
- * scripts/port does this and checks the result; Documentation/porting.rst tells
- * which modules cannot be moved.
+ * scripts/port does this and checks the result.  Documentation/porting.rst
+ * tells which modules cannot be moved.
  *
  * The kernel's headers stay as they are.  A pragma gives each function of slab
  * another name for the linker, so that inline functions of the kernel's headers,
  * alloc_hooks(), __free(kfree) and the addresses of these functions lead to
- * kspan as well.  A name that a kernel does not have does no harm, so the same
+ * kspan as well.  Names that a kernel does not have are harmless, so the same
  * list serves every version.
  *
  * Functions that allocate need the heap of the module.  For them the header
@@ -21,8 +21,8 @@
  * linker keeps one.  They add the address of the module's struct kspan_moved to
  * the arguments.  The other functions lead to kspan directly.
  *
- * There are no kernel types here yet, so gfp_t and slab_flags_t are unsigned int
- * and size_t is __SIZE_TYPE__, which is how they are passed.
+ * No kernel types are defined here yet, so gfp_t and slab_flags_t are unsigned
+ * int and size_t is __SIZE_TYPE__, which is how they are passed.
  */
 #ifndef _LINUX_KSPAN_SLAB_H
 #define _LINUX_KSPAN_SLAB_H
@@ -43,10 +43,10 @@ struct rcu_head;
 #endif
 
 /**
- * struct kspan_moved - a module that allocates from kspan by this header
+ * struct kspan_moved - a module that allocates from kspan through this header
  * @owner: the module; set by the linker
- * @heap: its heap; set while kspan attaches the module, before its init
- *	function runs or at its first allocation, and then read without a lock
+ * @heap: its heap; set when kspan attaches the module, before its init function
+ *	runs or at its first allocation, and read without a lock afterwards
  * @reserved: 0
  */
 struct kspan_moved {
@@ -55,7 +55,7 @@ struct kspan_moved {
 	void *reserved[2];
 };
 
-/* the way out, for one allocation: the kernel's kmalloc() */
+/* allocates with the kernel's own kmalloc() after all */
 void *kspan_kernel_kmalloc(__SIZE_TYPE__ size, KSPAN_SLAB_GFP gfp);
 
 /* moved_alloc.c */
@@ -152,7 +152,7 @@ __printf(2, 0)
 char *kspan_slab_vasprintf(KSPAN_SLAB_GFP gfp, const char *fmt,
 			   __builtin_va_list args, struct kspan_moved *m);
 
-/* Sparse knows no such pragma, and parts of the kernel itself are not moved. */
+/* Sparse does not support the pragma.  Code that is built in is not moved. */
 #if defined(MODULE) && !defined(KSPAN_BUILDING_KSPAN) && !defined(__CHECKER__)
 
 #include <linux/version.h>
@@ -164,8 +164,8 @@ char *kspan_slab_vasprintf(KSPAN_SLAB_GFP gfp, const char *fmt,
 extern struct module __this_module;
 
 /*
- * The functions of the module that pass their arguments on to kspan.  Nothing
- * declares them; calls arrive by their linker names.
+ * The functions of the module that pass their arguments on to kspan.  They have
+ * no declarations: calls reach them through their linker names.
  */
 #pragma GCC visibility push(hidden)
 #pragma GCC diagnostic push
@@ -176,7 +176,7 @@ extern struct module __this_module;
 extern struct kspan_moved kspan_moved_module;
 __weak struct kspan_moved kspan_moved_module = { .owner = &__this_module };
 
-/* Arguments that kernels have only with these options. */
+/* Arguments that exist only in kernels with these options. */
 #ifdef CONFIG_KMALLOC_PARTITION_CACHES
 struct kspan_moved_token {
 	unsigned long v;
@@ -434,7 +434,7 @@ KSPAN_MOVED char *kspan_moved_asprintf(unsigned int gfp, const char *fmt, ...)
 #pragma GCC diagnostic pop
 #pragma GCC visibility pop
 
-/* kmalloc() and its like */
+/* kmalloc() and its relatives */
 #pragma redefine_extname __kmalloc kspan_moved_alloc
 #pragma redefine_extname __kmalloc_noprof kspan_moved_alloc
 #pragma redefine_extname kmalloc_large kspan_moved_alloc_large
@@ -459,7 +459,7 @@ KSPAN_MOVED char *kspan_moved_asprintf(unsigned int gfp, const char *fmt, ...)
 #pragma redefine_extname kvrealloc_node_align_noprof kspan_moved_kvrealloc_align
 #pragma redefine_extname kmem_buckets_create kspan_moved_buckets_create
 
-/* kfree() and its like, sizes */
+/* kfree() and its relatives, sizes */
 #pragma redefine_extname kfree kspan_slab_free
 #pragma redefine_extname kfree_const kspan_slab_free_const
 #pragma redefine_extname kfree_link kspan_slab_free_link
@@ -519,8 +519,9 @@ KSPAN_MOVED char *kspan_moved_asprintf(unsigned int gfp, const char *fmt, ...)
 #pragma redefine_extname kasprintf kspan_moved_asprintf
 
 /*
- * With CONFIG_FORTIFY_SOURCE kmemdup() is inline and names the kernel's function
- * by an __asm__ label, which no pragma changes.  So the assembler renames it.
+ * With CONFIG_FORTIFY_SOURCE, kmemdup() is inline and names the kernel's
+ * function by an __asm__ label, which a pragma does not change.  So the
+ * assembler renames it.
  */
 __asm__(".set kmemdup, kspan_moved_memdup\n\t"
 	".set kmemdup_noprof, kspan_moved_memdup");
