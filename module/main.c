@@ -67,17 +67,17 @@
  *    LIVE.
  * 3. When A is empty, A and F swap, still without a lock.  Objects that were
  *    freed on this CPU are allocated there next.
- * 4. When F is empty as well, a spare magazine of this CPU becomes A.  Without a
- *    spare, a full magazine comes from the depot, which costs one short lock.
+ * 4. When F is empty as well, a spare magazine of this CPU becomes A.  Without
+ *    a spare, a full magazine comes from the depot, which costs one short lock.
  * 5. When the depot is empty, the central list fills A with up to 63 objects
  *    under one lock.  It takes the fullest spans first, in address order.
  * 6. When no span has a free object, the page heap provides the pages of a new
  *    span, which is then entered in the arena map.
- * 7. When no chunk has a long enough run of free pages, the empty spans of other
- *    classes return theirs.  If that is not enough, a caller that may sleep adds
- *    a chunk.  A caller that may not sleep uses the reserve of free pages in
- *    step 6, and a worker refills the reserve.  The last resort is the memory of
- *    other nodes.
+ * 7. When no chunk has a long enough run of free pages, the empty spans of
+ *    other classes return theirs.  If that is not enough, a caller that may
+ *    sleep adds a chunk.  A caller that may not sleep uses the reserve of free
+ *    pages in step 6, and a worker refills the reserve.  The last resort is the
+ *    memory of other nodes.
  *
  * kspan_free() of a small object takes these steps:
  *
@@ -93,8 +93,8 @@
  * 5. When F is full and A is at most half full, A and F swap.  Otherwise F
  *    becomes a spare magazine or goes to the depot.  When both have enough, its
  *    objects return to the bitmaps of their spans.  A span without live objects
- *    stays for the next allocations of its class, within a budget, or returns to
- *    the page heap.
+ *    stays for the next allocations of its class, within a budget, or returns
+ *    to the page heap.
  *
  * Objects above 32 KiB are large objects.  Each has memory of its own: a region
  * from vmalloc(), or a run of the page heap when the caller cannot sleep.
@@ -142,8 +142,8 @@
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
  *    ``callsites_mutex`` (callsites.c), a mutex, serialises switching the
  *    accounting by call site, reading it and naming its call sites.
- *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the rate
- *    of the profile, and ``walk_mutex`` (profile.c) is taken inside it.
+ *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the
+ *    rate of the profile, and ``walk_mutex`` (profile.c) is taken inside it.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
  *    each CPU; cpus_read_lock() is taken inside it.
  *    ``walk_lock`` (page_heap_walk.c), a mutex, serialises walks through the
@@ -212,8 +212,8 @@
  * With preemption or interrupts off, one call moves at most 64 objects between
  * magazines and spans, and fills at most 64 KiB; with check=2 also the bytes of
  * a span.  Code that drains a cache takes one magazine at a time.  If a large
- * object has to be filled when it is freed and the caller cannot be preempted, a
- * worker fills it.  The exception to these bounds is a span that fails a
+ * object has to be filled when it is freed and the caller cannot be preempted,
+ * a worker fills it.  The exception to these bounds is a span that fails a
  * self-check: the free objects of its class are then recounted, once.
  */
 

@@ -5,7 +5,7 @@
  * A fast path consists of a test of the flags, a table look-up and
  * kspan_cache_pop().  Everything else is in noinline functions, which are called
  * last, so that the machine code of the common case is a straight line without
- * a stack frame.  Who calls whom, from the common case to the rare ones:
+ * a stack frame.  The calls, from the common case to the rare ones:
  *
  *	kspan_alloc(), kspan_alloc_data()
  *	  alloc_plain()			no special flags
@@ -13,8 +13,8 @@
  *	    alloc_swap()		A is empty: swaps A and F, pops
  *	    alloc_in_irq()		softirq or hardirq: their own caches
  *	    alloc_special()		special flags, or memory must be zero
- *	      alloc_special_swap()	as alloc_swap() and alloc_in_irq()
- *	  alloc_watched()		somebody watches: tells them
+ *	      alloc_special_swap()	like alloc_swap() and alloc_in_irq()
+ *	  alloc_watched()		reports the allocation to the watchers
  *	kspan_zalloc()
  *	  alloc_special()
  *
@@ -54,11 +54,11 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* From class to the offset of its tops, by kind. */
+/* The offset from the index of a class to that of its tops, by kind. */
 #define PTR_INDEX	0U
 #define DATA_INDEX	(2 * KSPAN_SC_DATA)
 
-/* Alignment that spans have and classes therefore can give. */
+/* Alignment of spans, and therefore the largest alignment of a class. */
 #define CLASS_ALIGN_MAX	KSPAN_PAGE_SIZE
 
 static __always_inline unsigned int index_of(size_t size)
@@ -75,7 +75,7 @@ static noinline void mark_data(void *ptr)
 	preempt_enable();
 }
 
-/* A large object, which remembers whether it may hold pointers. */
+/* A large object; its span records whether it may hold pointers. */
 static __always_inline void *alloc_large(size_t size, size_t align, gfp_t gfp,
 					 int node, unsigned int tops)
 {
@@ -90,7 +90,7 @@ static __always_inline void *alloc_large(size_t size, size_t align, gfp_t gfp,
 	return ptr;
 }
 
-/* With check=2: an object and its redzone. */
+/* With check=2: an object with its redzone. */
 static noinline void *alloc_redzoned(size_t size, size_t align, gfp_t gfp,
 				     int node, unsigned int tops)
 {
@@ -114,8 +114,8 @@ static __always_inline void *alloc_any(size_t size, size_t align, gfp_t gfp,
 }
 
 /*
- * With __GFP_THISNODE.  What vmalloc() gave for a node may be another's when
- * that one had no more; whoever insists gets none of it.
+ * With __GFP_THISNODE.  If the node was short of memory, vmalloc() may have
+ * used pages of another node; such an object does not satisfy the request.
  */
 static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 				    int node, unsigned int tops)
@@ -136,7 +136,7 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 	return NULL;
 }
 
-/* Everything the fast paths leave out; @align is 0 for a size's own. */
+/* Everything that the fast paths leave out.  @align is 0 for the default. */
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
 {
@@ -154,8 +154,9 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 }
 
 /*
- * The top of a size that the fast path serves, or 0: nothing is ever there,
- * nor is it asked for, since size 0 has top 0 in the tables.
+ * The index of the top for a size.  Returns 0 for sizes that the fast path does
+ * not serve, including 0.  The slot of index 0 is always empty, so such a
+ * request continues on the slow path.
  */
 static __always_inline unsigned long fast_index(size_t size, unsigned int tops)
 {
@@ -167,11 +168,14 @@ static __always_inline unsigned long fast_index(size_t size, unsigned int tops)
 		top = kspan_index128[(size - KSPAN_SIZE8_MAX + 127) >> 7];
 	else
 		return 0;
-	/* Behind another kind's top 0 lies a class of the kind before it. */
+	/*
+	 * With another kind, top 0 plus the offset would be a class of the
+	 * previous kind.
+	 */
 	return tops && !top ? 0 : top + tops;
 }
 
-/* Take an object of the task cache.  Return: false where that does not do. */
+/* Pop an object off the task cache.  Returns false if that is not possible. */
 static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 {
 	bool done;
@@ -182,7 +186,7 @@ static __always_inline bool alloc_fast(unsigned long top, void **ptr, u8 *was)
 	return done;
 }
 
-/* What helps against a drained A. */
+/* The remedy for an empty A. */
 static __always_inline bool swap_and_pop(unsigned long top, void **ptr, u8 *was)
 {
 	bool done;
@@ -193,7 +197,7 @@ static __always_inline bool swap_and_pop(unsigned long top, void **ptr, u8 *was)
 	return done;
 }
 
-/* The fast path of interrupts, in which nothing preempts. */
+/* The fast path of interrupts, which cannot be preempted. */
 static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
 				   unsigned int tops)
 {
@@ -207,8 +211,8 @@ static noinline void *alloc_in_irq(size_t size, gfp_t gfp, unsigned long top,
 }
 
 /*
- * The fast path after its commonest failure.  Apart from it, and called last,
- * so that neither needs a stack frame.
+ * The fast path after its most common failure.  It is a separate function,
+ * called last, so that neither needs a stack frame.
  */
 static noinline void *alloc_swap(size_t size, gfp_t gfp, unsigned long top,
 				 unsigned int tops)
@@ -221,7 +225,7 @@ static noinline void *alloc_swap(size_t size, gfp_t gfp, unsigned long top,
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
-/* All of an object, so that growing it in place with __GFP_ZERO works. */
+/* Zero the whole object, so that it can grow in place with __GFP_ZERO. */
 static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 {
 	if (was == KSPAN_OBJ_ZEROED)
@@ -229,7 +233,7 @@ static __always_inline void *zero_object(void *ptr, unsigned long top, u8 was)
 	return kspan_fill_object(ptr, 0, kspan_classes[top / 2].size);
 }
 
-/* alloc_special() with a drained A or in an interrupt. */
+/* alloc_special() with an empty A or in an interrupt. */
 static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
 					 unsigned long top, unsigned int tops)
 {
@@ -246,7 +250,7 @@ static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
-/* Requests with KSPAN_GFP_SPECIAL or in a kernel that zeroes everything. */
+/* Requests with KSPAN_GFP_SPECIAL, or in a kernel that zeroes all memory. */
 static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 {
 	unsigned long top = fast_index(size, tops);
@@ -260,7 +264,7 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 	return alloc_special_swap(size, gfp, top, tops);
 }
 
-/* Requests without special flags, where memory need not be zero. */
+/* Requests without special flags whose memory need not be zero. */
 static __always_inline void *alloc_common(size_t size, gfp_t gfp,
 					  unsigned int tops)
 {
@@ -275,7 +279,9 @@ static __always_inline void *alloc_common(size_t size, gfp_t gfp,
 	return alloc_swap(size, gfp, top, tops);
 }
 
-/* An object that the caller tells the watchers of, if there are any. */
+/*
+ * Allocate an object; the caller reports it to the watchers if there are any.
+ */
 static __always_inline void *alloc_unwatched(size_t size, gfp_t gfp,
 					     unsigned int tops)
 {
@@ -287,7 +293,7 @@ static __always_inline void *alloc_unwatched(size_t size, gfp_t gfp,
 	return alloc_common(size, gfp, tops);
 }
 
-/* alloc_plain() while somebody watches. */
+/* alloc_plain() with watchers. */
 static noinline void *alloc_watched(size_t size, gfp_t gfp, unsigned int tops,
 				    unsigned long ip)
 {
@@ -297,7 +303,7 @@ static noinline void *alloc_watched(size_t size, gfp_t gfp, unsigned int tops,
 	return ptr;
 }
 
-/* The address read in here is that to which the public function returns. */
+/* _RET_IP_ in here is the return address of the public function. */
 static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
 					 unsigned int tops)
 {
@@ -316,11 +322,11 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * At least 8-byte aligned; a power of two up to 8 KiB is aligned to itself,
- * anything larger than 32 KiB to a page.  The memory is virtually contiguous,
- * as kvmalloc()'s.
+ * The object is at least 8-byte aligned.  A size that is a power of two up to 8
+ * KiB is aligned to itself, and a size above 32 KiB to a page.  The memory is
+ * virtually contiguous, like that of kvmalloc().
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc(size_t size, gfp_t gfp)
@@ -334,10 +340,11 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * As kspan_alloc(), but the object never shares a span with one that may hold
- * pointers: the Go runtime's noscan spans, here for isolation.
+ * Like kspan_alloc(), but the object never shares a span with objects that may
+ * hold pointers.  The Go runtime has such spans (noscan) for its garbage
+ * collector; here they isolate data from pointers.
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_data(size_t size, gfp_t gfp)
@@ -351,10 +358,10 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * Memory known to be zero, because nobody has used it since the kernel
+ * Memory that is still zero, because no object has used it since the kernel
  * zeroed it, is not zeroed again.
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_zalloc(size_t size, gfp_t gfp)
@@ -368,7 +375,7 @@ void *kspan_zalloc(size_t size, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc);
 
-/* Whether any node will do, or there is but one. */
+/* Whether the request is for any node, or for the only node. */
 static bool is_any_node(int node)
 {
 	return node == NUMA_NO_NODE ||
@@ -376,15 +383,15 @@ static bool is_any_node(int node)
 }
 
 /**
- * kspan_alloc_watched - allocate, and tell the watchers
+ * kspan_alloc_watched - allocate an object and report it to the watchers
  * @size: bytes
  * @gfp: as for kmalloc()
  * @node: preferred node, or NUMA_NO_NODE
  * @data: whether the object will hold no pointers
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
- * Return: as kspan_alloc().
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Return: as for kspan_alloc().
  */
 void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
 			  unsigned long ip)
@@ -403,10 +410,10 @@ void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
 /**
  * kspan_alloc_node - allocate an object on a NUMA node
  * @size: bytes
- * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
@@ -424,10 +431,10 @@ EXPORT_SYMBOL_GPL(kspan_alloc_node);
 /**
  * kspan_zalloc_node - allocate a zeroed object on a NUMA node
  * @size: bytes
- * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
@@ -436,7 +443,10 @@ void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_GPL(kspan_zalloc_node);
 
-/* Let free and kspan_free_sized() know that the class is not the size's own. */
+/*
+ * Mark an object whose class is larger than that of its size, for kspan_free()
+ * and kspan_free_sized().
+ */
 static void mark_aligned(void *ptr)
 {
 	struct kspan_span *span;
@@ -470,7 +480,7 @@ static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	return ptr;
 }
 
-/* kspan_alloc_aligned() while somebody watches. */
+/* kspan_alloc_aligned() with watchers. */
 static noinline void *alloc_aligned_watched(size_t size, size_t align, gfp_t gfp,
 					    unsigned long ip)
 {
@@ -481,17 +491,17 @@ static noinline void *alloc_aligned_watched(size_t size, size_t align, gfp_t gfp
 }
 
 /**
- * kspan_alloc_aligned - allocate an object with an alignment of its own
+ * kspan_alloc_aligned - allocate an object with a given alignment
  * @size: bytes
  * @align: bytes, a power of two up to KSPAN_MAX_ALIGN
  * @gfp: as for kmalloc()
  *
- * Up to 8 KiB it is a matter of a fitting size class; above that the object
- * takes whole heap pages.
+ * A size up to 32 KiB with an alignment up to 8 KiB uses a size class that has
+ * the alignment.  Any other object takes whole heap pages.
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
- * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for
- * an @align that is none.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for an
+ * invalid @align.
  */
 void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
@@ -502,12 +512,12 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
 
 /**
- * kspan_size_roundup - what a request really gets
+ * kspan_size_roundup - the usable size that a request gets
  * @size: bytes
  *
  * Context: Any.
- * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if that is
- * too much to be allocated, or with check=2.
+ * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if it is too
+ * large to be allocated, or with check=2.
  */
 size_t kspan_size_roundup(size_t size)
 {
@@ -521,7 +531,7 @@ size_t kspan_size_roundup(size_t size)
 }
 EXPORT_SYMBOL_GPL(kspan_size_roundup);
 
-/* Learn whether the kernel wants all memory zeroed.  Context: module load. */
+/* Check whether the kernel wants all memory zeroed.  Context: module load. */
 void kspan_alloc_init(void)
 {
 	if (want_init_on_alloc(0))

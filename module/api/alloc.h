@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * alloc.h - allocation by span class, for the callers inside kspan.
- */
+/* alloc.h - allocation by span class, for other files of kspan. */
 #ifndef KSPAN_ALLOC_H
 #define KSPAN_ALLOC_H
 

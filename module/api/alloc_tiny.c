@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Allocation of tiny objects: the blocks of tiny.c, and where they do not do.
- */
+/* Allocation of tiny objects from the blocks of tiny.c, or as data objects. */
 #include <linux/compiler.h>
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
@@ -41,7 +39,7 @@ static void *alloc_part(size_t size, gfp_t gfp)
 	return ptr;
 }
 
-/* kspan_alloc_tiny() while somebody watches. */
+/* kspan_alloc_tiny() with watchers. */
 static noinline void *alloc_tiny_watched(size_t size, gfp_t gfp, unsigned long ip)
 {
 	void *ptr = alloc_part(size, gfp);
@@ -52,21 +50,23 @@ static noinline void *alloc_tiny_watched(size_t size, gfp_t gfp, unsigned long i
 
 /**
  * kspan_alloc_tiny - allocate a few bytes
- * @size: bytes; from 16 on the same as kspan_alloc_data()
+ * @size: bytes; from 16 on this is kspan_alloc_data()
  * @gfp: as for kmalloc()
  *
- * Several objects share a block of 16 bytes, which is used again when all of
- * them are freed; so they should live about equally long.  Aligned by the low
- * bits of @size: to 8, 4, 2 or 1.  The Go runtime's tiny allocator, with frees.
+ * Several objects share a block of 16 bytes, which is reused when all of them
+ * have been freed.  So objects with about the same lifetime fit best.  The low
+ * bits of @size determine the alignment: 8, 4, 2 or 1.  This is the tiny
+ * allocator of the Go runtime, with frees.
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_tiny(size_t size, gfp_t gfp)
 {
 	/*
-	 * With check=2 it has a slot of its own, for its redzone, and so it has
-	 * for its tag while call sites are accounted.  A block may be any node's.
+	 * With check=2 the object needs a slot of its own for its redzone, and
+	 * with the accounting by call site for its tag.  A block may be on any
+	 * node, so it cannot serve __GFP_THISNODE.
 	 */
 	if (size >= KSPAN_TINY_MAX || kspan_redzone_on() ||
 	    kspan_callsites_are_on() || (gfp & __GFP_THISNODE))

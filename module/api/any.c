@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whose pointer is it: calls for code that has objects of kspan and of the
- * kernel's own allocators, and does not know which it holds.
+ * Pointers of unknown origin: calls for code that has objects of kspan and of
+ * the kernel's own allocators, and cannot tell them apart.
  *
- * The arena map answers, by the address alone: memory that kspan holds for
- * objects is kspan's, whether an object lives there or not.  So a second free
- * of an object is reported by kspan, where kvfree() would unmap the whole chunk
- * around it.  An object stays with the allocator it is from.
+ * The arena map decides by the address alone: memory that kspan holds for
+ * objects belongs to kspan, whether or not there is a live object.  So kspan
+ * reports a second free of its object, where kvfree() would unmap the whole
+ * chunk around it.  An object stays with the allocator that it came from.
  */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
@@ -21,18 +21,19 @@
 #include "span/arena.h"
 
 /**
- * kspan_contains - whether an address lies in memory that kspan holds for objects
+ * kspan_contains - whether an address is in memory that kspan holds for objects
  * @ptr: any value
  *
- * That is every byte of a chunk's pages and of a large object's region, whether
- * it is part of a live object, of a freed one or was never used.  It is not
- * memory that went back to the kernel, nor kspan's own structures.
+ * This is the case for every byte of a chunk's pages and of a large object's
+ * region, whether it belongs to a live object, to a freed one, or was never
+ * used.  It is not the case for memory that kspan has returned to the kernel,
+ * nor for kspan's own data structures.
  *
- * The answer stays true as long as an object of the caller's lives there; for
- * other memory it may be out of date when it arrives.
+ * The result stays true as long as the caller has an object there.  For other
+ * memory it may be out of date when the function returns.
  *
- * Context: Any, NMI too.
- * Return: whether it does.
+ * Context: Any, including NMI.
+ * Return: whether it is.
  */
 bool kspan_contains(const void *ptr)
 {
@@ -49,7 +50,7 @@ EXPORT_SYMBOL_GPL(kspan_contains);
  * kspan_free_any - free an object of kspan, kmalloc(), kvmalloc() or vmalloc()
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  *
- * Context: For kspan's memory any; for other memory as kvfree().
+ * Context: Any for kspan's memory; as for kvfree() for other memory.
  */
 void kspan_free_any(const void *ptr)
 {
@@ -63,8 +64,9 @@ void kspan_free_any(const void *ptr)
 EXPORT_SYMBOL_GPL(kspan_free_any);
 
 /*
- * Bytes from an address to the end of its vmalloc() area.  Nothing that modules
- * may call tells it; but each area has an unmapped guard page behind it.
+ * Bytes from an address to the end of its vmalloc() area.  No function that
+ * modules may call returns them, but each area ends with an unmapped guard
+ * page.
  */
 static size_t area_size(const void *ptr)
 {
@@ -79,12 +81,12 @@ static size_t area_size(const void *ptr)
  * kspan_size_any - usable bytes of an object of any of these allocators
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  *
- * For an area of vmalloc() the size is that of its pages; it is found by a walk
- * of its page table, page by page.
+ * For an area of vmalloc() this is the size of its pages. kspan finds it with
+ * one page table walk per page.
  *
- * Context: For kspan's memory any; for other memory any but NMI.
- * Return: bytes; 0 for NULL, ZERO_SIZE_PTR and for kspan's memory where no live
- * object begins.
+ * Context: Any for kspan's memory; any but NMI for other memory.
+ * Return: bytes; 0 for NULL, for ZERO_SIZE_PTR, and for kspan's memory where no
+ * live object begins.
  */
 size_t kspan_size_any(const void *ptr)
 {
@@ -101,13 +103,13 @@ EXPORT_SYMBOL_GPL(kspan_size_any);
 /**
  * kspan_realloc_any - change the size of an object of any of these allocators
  * @ptr: the object; NULL or ZERO_SIZE_PTR to allocate one from kspan
- * @new_size: bytes; 0 frees it
+ * @new_size: bytes; 0 frees the object
  * @gfp: as for kmalloc(); for an area of vmalloc() as for kvmalloc()
  *
- * Context: For kspan's memory any but NMI; for other memory as kvrealloc(),
+ * Context: Any but NMI for kspan's memory; as for kvrealloc() for other memory,
  * which may sleep for an area of vmalloc().
- * Return: the object, moved or not, from the allocator it was from;
- * ZERO_SIZE_PTR for 0 bytes; NULL, and the object as it was, without memory.
+ * Return: the object, moved or not, from the same allocator; ZERO_SIZE_PTR for
+ * 0 bytes; NULL without memory, in which case the object is unchanged.
  */
 void *kspan_realloc_any(const void *ptr, size_t new_size, gfp_t gfp)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Arrays: a product that overflows gives NULL.
- */
+/* Arrays: these functions return NULL if the size in bytes overflows. */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
@@ -11,7 +9,7 @@
 
 /**
  * kspan_alloc_array - allocate an array
- * @n: elements
+ * @n: number of elements
  * @size: bytes of an element
  * @gfp: as for kmalloc()
  *
@@ -30,7 +28,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc_array);
 
 /**
  * kspan_calloc - allocate a zeroed array
- * @n: elements
+ * @n: number of elements
  * @size: bytes of an element
  * @gfp: as for kmalloc()
  *
@@ -49,9 +47,9 @@ EXPORT_SYMBOL_GPL(kspan_calloc);
 
 /**
  * kspan_alloc_array_node - allocate an array on a NUMA node
- * @n: elements
+ * @n: number of elements
  * @size: bytes of an element
- * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
@@ -69,9 +67,9 @@ EXPORT_SYMBOL_GPL(kspan_alloc_array_node);
 
 /**
  * kspan_calloc_node - allocate a zeroed array on a NUMA node
- * @n: elements
+ * @n: number of elements
  * @size: bytes of an element
- * @gfp: as for kmalloc(); with __GFP_THISNODE no other node will do
+ * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
@@ -90,7 +88,7 @@ EXPORT_SYMBOL_GPL(kspan_calloc_node);
 /**
  * kspan_realloc_array - change the length of an array
  * @ptr: the array, or NULL
- * @n: elements
+ * @n: number of elements
  * @size: bytes of an element
  * @gfp: as for kmalloc()
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Bulk allocation: objects leave a magazine one after the other, without the
- * steps between that single calls repeat.  kspan_free_bulk() is in free.c.
+ * Bulk allocation: objects are popped off a magazine in one loop, without the
+ * steps that single calls repeat. kspan_free_bulk() is in free.c.
  */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
@@ -18,11 +18,13 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Objects taken, and bytes zeroed, with preemption off at a stretch. */
+/*
+ * Maximum of objects taken, and of bytes zeroed, in one go with preemption off.
+ */
 #define ALLOC_BATCH	64U
 #define ZERO_BATCH	(64U << 10)
 
-/* As many small objects as are at hand. */
+/* Take as many small objects as the caches, depot and spans have ready. */
 static size_t take_batches(unsigned int class, void **objs, size_t n, bool zero)
 {
 	unsigned int batch = ALLOC_BATCH, want, got;
@@ -52,7 +54,10 @@ static size_t alloc_small_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 		done += got;
 		if (done == n)
 			return n;
-		/* One from the slow path, which finds memory or reports. */
+		/*
+		 * The slow path finds memory for one object, or reports the
+		 * failure.
+		 */
 		objs[done] = kspan_alloc(size, gfp);
 		if (!objs[done])
 			return done;
@@ -73,7 +78,7 @@ static size_t alloc_each(size_t size, gfp_t gfp, size_t n, void **objs)
 	return done;
 }
 
-/* kspan_alloc_bulk() while somebody watches. */
+/* kspan_alloc_bulk() with watchers. */
 static noinline size_t alloc_bulk_watched(size_t size, gfp_t gfp, size_t n,
 					  void **objs, unsigned long ip)
 {
@@ -93,11 +98,11 @@ static noinline size_t alloc_bulk_watched(size_t size, gfp_t gfp, size_t n,
  * kspan_alloc_bulk - allocate several objects of one size
  * @size: bytes of an object
  * @gfp: as for kmalloc()
- * @n: how many
- * @objs: where they go
+ * @n: number of objects
+ * @objs: array for the objects
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: @n; or 0, and nothing is allocated, without memory for all.
+ * Return: @n, or 0 without memory for all of them; nothing is allocated then.
  */
 size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 {

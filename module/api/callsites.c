@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exact accounting by the places that allocate.
+ * Exact accounting by call site.
  *
- * While it is on, each object that is allocated gets a tag: the number of the
- * place that called kspan.  The free of an object takes the tag away, and whoever
- * gets the tag counts the free; so an object is counted once, whoever frees it and
- * however often.  Objects from before have no tag and are not counted.
+ * While it is on, each allocated object gets a tag, which is the number of the
+ * call site.  A free removes the tag with an exchange, and the caller that gets
+ * it counts the free.  So an object is counted once even if several callers
+ * free it.  Objects that were allocated before have no tag and are not counted.
  *
- * Places are found by address in a table of a fixed size, without a lock: a free
- * entry is taken by compare-and-exchange, and an entry never moves.  A place that
- * finds none is counted in the entry "other".  An object that finds no memory for
- * its tag is counted as "untracked": its end will not be seen.
+ * Call sites are found by address in a table of fixed size, without a lock.  A
+ * free entry is claimed by compare-and-exchange, and an entry never moves.  A
+ * call site that finds no entry is counted in the entry "other".  An object
+ * without memory for its tag is counted in "untracked", because its free cannot
+ * be counted.
  *
- * A place in a module is known by its address as long as the module is there.
- * Before the kernel forgets the symbols of the module, or of its init functions,
- * the place gets its name as a text, and its address is taken out of the table: the
- * next module may have other code there.
+ * The address of a call site in a module is valid only while the module is
+ * loaded.  Before the kernel discards the symbols of the module, or of its init
+ * functions, kspan stores the name of the call site as text and removes its
+ * address from the table, because another module may have other code there
+ * later.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,25 +37,25 @@
 #include "base/symbol.h"
 #include "base/tags.h"
 
-/* Entries of the table, and how many of them an address is looked for in. */
+/* Entries of the table, and how many of them are searched for an address. */
 #define SITE_BITS	13
 #define NR_SITES	(1U << SITE_BITS)
 #define MAX_PROBES	32U
 
-/* Entries behind those of the table. */
+/* Special entries after those of the table. */
 #define OTHER		NR_SITES
 #define UNTRACKED	(NR_SITES + 1)
 #define NR_ENTRIES	(NR_SITES + 2)
 #define TABLE_BYTES	(NR_ENTRIES * sizeof(struct site))
 
-/* The address of a place that has a text instead; no code is there. */
+/* The address in an entry that has a text instead; there is no code at 1. */
 #define NAMED		1UL
 
 /**
- * struct site_name - a place whose symbol the kernel forgets
- * @left: whether its module has been unloaded, and the objects reported
- * @module: the name of the module
- * @text: the name of the place
+ * struct site_name - a call site whose symbol the kernel discards
+ * @left: whether its module has been unloaded and its objects reported
+ * @module: name of the module
+ * @text: name of the call site
  */
 struct site_name {
 	bool left;
@@ -62,15 +64,15 @@ struct site_name {
 };
 
 /**
- * struct site - a place that allocates
- * @addr: where its call of kspan returns to, NAMED, or 0 for none; set by
- *	cmpxchg() in any context, and to NAMED under callsites_mutex
- * @name: set once, under callsites_mutex, before @addr is NAMED
- * @total_bytes: usable bytes of the objects allocated; this and the next ones in
- *	any context
- * @total_objects: objects allocated
- * @freed_bytes: usable bytes of those of them that were freed
- * @freed_objects: how many of them were freed
+ * struct site - a call site
+ * @addr: return address of its call of kspan, NAMED, or 0 for a free entry; set
+ *	by cmpxchg() in any context, and to NAMED under callsites_mutex
+ * @name: set once, under callsites_mutex, before @addr becomes NAMED
+ * @total_bytes: usable bytes of the objects allocated; any context changes this
+ *	and the following counts
+ * @total_objects: number of objects allocated
+ * @freed_bytes: usable bytes of the objects among them that were freed
+ * @freed_objects: number of objects among them that were freed
  */
 struct site {
 	unsigned long addr;
@@ -81,20 +83,21 @@ struct site {
 	atomic64_t freed_objects;
 };
 
-/* Held by who switches the accounting, reads the table or names places. */
+/* Held to switch the accounting, read the table, or name call sites. */
 static DEFINE_MUTEX(callsites_mutex);
 
 bool kspan_callsites_on;
 
 /*
- * The table, or NULL; read with preemption off by who counts, and freed after a
- * grace period.
+ * The table, or NULL.  Code that counts reads it with preemption off.  It is
+ * freed after a grace period.
  */
 static struct site *table;
 
 /*
- * Which time the accounting is on, of large objects' tags: those of an earlier
- * time are none.  Changed under callsites_mutex while it is off.
+ * The number of the current period of accounting, for the tags of large
+ * objects: tags of earlier periods are void.  Changed under callsites_mutex
+ * while it is off.
  */
 static u16 epoch;
 
@@ -103,7 +106,7 @@ static unsigned int site_index(const struct site *sites, const struct site *site
 	return site - sites;
 }
 
-/* The place with an address.  Context: Any. */
+/* The entry of a call site.  Context: Any. */
 static struct site *find_site(struct site *sites, unsigned long addr)
 {
 	unsigned int i = hash_long(addr, SITE_BITS), probes;
@@ -122,8 +125,8 @@ static struct site *find_site(struct site *sites, unsigned long addr)
 }
 
 /*
- * Give an object another tag, 0 for none.  Return: false if it cannot have one;
- * the old one is in @tag.
+ * Exchange the tag of an object for *@tag, 0 for none, and store the old one in
+ * *@tag.  Returns false if the object cannot have a tag.
  */
 static bool swap_tag(const struct kspan_object *object, u16 *tag)
 {
@@ -153,7 +156,7 @@ static void count_free(struct site *site, size_t bytes)
 /**
  * kspan_callsite_prepare - make sure that an object can have a tag
  * @object: the object, live
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  */
@@ -165,8 +168,8 @@ void kspan_callsite_prepare(const struct kspan_object *object, gfp_t gfp)
 
 /**
  * kspan_callsite_alloc - count an allocation
- * @object: the object, its client's since a moment ago
- * @ip: where its client called
+ * @object: the object, just allocated
+ * @ip: return address of the client's call
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -183,7 +186,10 @@ void kspan_callsite_alloc(const struct kspan_object *object, unsigned long ip)
 		count_alloc(&sites[UNTRACKED], object->size);
 		return;
 	}
-	/* One whose end nobody told of: it has ended by now. */
+	/*
+	 * The tag of an object whose free was not reported; that object is
+	 * gone.
+	 */
 	if (unlikely(tag))
 		count_free(&sites[tag - 1], object->size);
 	count_alloc(site, object->size);
@@ -193,7 +199,7 @@ void kspan_callsite_alloc(const struct kspan_object *object, unsigned long ip)
  * kspan_callsite_free - count a free
  * @object: the object, live
  *
- * Context: Any, NMI too, with preemption off.
+ * Context: Any, including NMI, with preemption off.
  */
 void kspan_callsite_free(const struct kspan_object *object)
 {
@@ -205,11 +211,11 @@ void kspan_callsite_free(const struct kspan_object *object)
 }
 
 /**
- * kspan_callsite_resize - count that an object has another size where it is
- * @object: the object, with the size that it had
+ * kspan_callsite_resize - count that an object changed its size in place
+ * @object: the object, with its old size
  * @size: usable bytes from now on
  *
- * Context: Any but NMI; the object is the caller's.
+ * Context: Any but NMI; the caller owns the object.
  */
 void kspan_callsite_resize(const struct kspan_object *object, size_t size)
 {
@@ -247,10 +253,10 @@ static void name_site(const struct site *sites, const struct site *site, char *t
 /**
  * kspan_callsite_of - where an object was allocated
  * @object: the object, live
- * @text: the name of the place, KSPAN_SYMBOL_LEN bytes
+ * @text: set to the name of the call site, KSPAN_SYMBOL_LEN bytes
  *
- * Context: Any, NMI too, with preemption off.
- * Return: false if that is not accounted.
+ * Context: Any, including NMI, with preemption off.
+ * Return: false if the object has no tag.
  */
 bool kspan_callsite_of(const struct kspan_object *object, char *text)
 {
@@ -273,7 +279,7 @@ bool kspan_callsite_of(const struct kspan_object *object, char *text)
 }
 
 /**
- * kspan_callsites_begin - begin the accounting, if it is off
+ * kspan_callsites_begin - switch the accounting on, if it is off
  *
  * Context: Process context that may sleep.
  * Return: 0 or -ENOMEM.
@@ -296,7 +302,7 @@ int kspan_callsites_begin(void)
 		goto unlock;
 	}
 	epoch++;
-	/* An empty table, before who may find it. */
+	/* The table must be complete before other CPUs can find it. */
 	smp_store_release(&table, sites);
 	WRITE_ONCE(kspan_callsites_on, true);
 	kspan_watch_begin();
@@ -312,7 +318,8 @@ static size_t name_bytes(const struct site_name *name)
 }
 
 /**
- * kspan_callsites_end - end the accounting, if it is on, and forget its numbers
+ * kspan_callsites_end - switch the accounting off, if it is on, and drop its
+ * counts
  *
  * Context: Process context that may sleep.
  */
@@ -327,7 +334,7 @@ void kspan_callsites_end(void)
 		kspan_watch_end();
 		WRITE_ONCE(kspan_callsites_on, false);
 		WRITE_ONCE(table, NULL);
-		/* Who counts does so with preemption off. */
+		/* Code that counts uses the table with preemption off. */
 		synchronize_rcu();
 		kspan_tags_end();
 		for (i = 0; i < NR_SITES; i++)
@@ -340,13 +347,13 @@ void kspan_callsites_end(void)
 	mutex_unlock(&callsites_mutex);
 }
 
-/* Begin to read.  Context: Process context that may sleep. */
+/* Begin reading.  Context: Process context that may sleep. */
 void kspan_callsites_lock(void)
 {
 	mutex_lock(&callsites_mutex);
 }
 
-/* End it. */
+/* End reading. */
 void kspan_callsites_unlock(void)
 {
 	mutex_unlock(&callsites_mutex);
@@ -354,11 +361,14 @@ void kspan_callsites_unlock(void)
 
 static void read_site(struct site *site, struct kspan_site_row *row)
 {
-	/* What has ended first, so that no more has than was begun. */
+	/* Read the frees first, so that they never exceed the allocations. */
 	u64 freed_bytes = atomic64_read(&site->freed_bytes);
 	u64 freed_objects = atomic64_read(&site->freed_objects);
 
-	/* Those who count write in any order: an object that ends was begun. */
+	/*
+	 * Order these reads: each object is counted as allocated before it is
+	 * freed.
+	 */
 	smp_rmb();
 	row->total_bytes = atomic64_read(&site->total_bytes);
 	row->total_objects = atomic64_read(&site->total_objects);
@@ -367,13 +377,13 @@ static void read_site(struct site *site, struct kspan_site_row *row)
 }
 
 /**
- * kspan_callsites_row - the numbers of a place
- * @i: which one, from 0 on
- * @row: its numbers, all 0 for a place that there is not
- * @text: its name, KSPAN_SYMBOL_LEN bytes, or NULL if nobody wants it
+ * kspan_callsites_row - read the counts of a call site
+ * @i: index, from 0 on
+ * @row: set to the counts, all 0 for an unused entry
+ * @text: set to the name, KSPAN_SYMBOL_LEN bytes, or NULL
  *
  * Context: Between kspan_callsites_lock() and kspan_callsites_unlock().
- * Return: false if there are no more.
+ * Return: false if there are no more entries.
  */
 bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text)
 {
@@ -385,7 +395,7 @@ bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text)
 	return true;
 }
 
-/* Let a place be known by its name from now on. */
+/* Store the name of a call site, which replaces its address from now on. */
 static void keep_name(struct site *site, const char *module)
 {
 	char text[KSPAN_SYMBOL_LEN];
@@ -399,15 +409,16 @@ static void keep_name(struct site *site, const char *module)
 	strscpy(name->module, module, MODULE_NAME_LEN);
 	memcpy(name->text, text, strlen(text) + 1);
 	site->name = name;
-	/* The name before the word of it; pairs with that in name_site(). */
+	/* The name must be visible before NAMED; pairs with name_site(). */
 	smp_store_release(&site->addr, NAMED);
 }
 
 /**
- * kspan_callsites_name - name places before the kernel forgets their symbols
- * @mod: the module that they are in
+ * kspan_callsites_name - name call sites before the kernel discards their
+ * symbols
+ * @mod: the module that contains them
  * @module: its name
- * @leaves: all of them, since the module goes; else those in its init functions
+ * @leaves: whether the module is unloaded; if not, only its init functions go
  *
  * Context: A module notifier.
  */
@@ -430,11 +441,12 @@ void kspan_callsites_name(const struct module *mod, const char *module,
 }
 
 /**
- * kspan_callsites_left - report what a module that goes leaves behind
- * @module: its name; its places have names
+ * kspan_callsites_left - report the objects that an unloaded module leaves
+ * behind
+ * @module: its name; its call sites have names
  *
  * Context: A module notifier.
- * Return: whether it has left something.
+ * Return: whether it has left any.
  */
 bool kspan_callsites_left(const char *module)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * callsites.h - exact accounting by the places that allocate.
- */
+/* callsites.h - exact accounting by call site. */
 #ifndef KSPAN_CALLSITES_H
 #define KSPAN_CALLSITES_H
 
@@ -15,11 +13,11 @@ struct kspan_object;
 struct module;
 
 /**
- * struct kspan_site_row - the numbers of a place
+ * struct kspan_site_row - the counts of a call site
  * @bytes: usable bytes of its live objects
- * @objects: its live objects
- * @total_bytes: usable bytes ever allocated there since the accounting began
- * @total_objects: objects ever allocated there
+ * @objects: number of its live objects
+ * @total_bytes: usable bytes allocated there since the accounting began
+ * @total_objects: number of objects allocated there since the accounting began
  */
 struct kspan_site_row {
 	u64 bytes;
@@ -28,7 +26,7 @@ struct kspan_site_row {
 	u64 total_objects;
 };
 
-/* Whether the accounting is on; a hint outside of a section without preemption. */
+/* Whether the accounting is on.  Only a hint if preemption is on. */
 extern bool kspan_callsites_on;
 
 static __always_inline bool kspan_callsites_are_on(void)
@@ -39,7 +37,7 @@ static __always_inline bool kspan_callsites_are_on(void)
 int kspan_callsites_begin(void);
 void kspan_callsites_end(void);
 
-/* The watchers' part; see watch.c. */
+/* Called for the watchers; see watch.c. */
 void kspan_callsite_prepare(const struct kspan_object *object, gfp_t gfp);
 void kspan_callsite_alloc(const struct kspan_object *object, unsigned long ip);
 void kspan_callsite_free(const struct kspan_object *object);
@@ -47,12 +45,12 @@ void kspan_callsite_resize(const struct kspan_object *object, size_t size);
 
 bool kspan_callsite_of(const struct kspan_object *object, char *text);
 
-/* Reading; between a lock and an unlock. */
+/* Reading the table, between lock and unlock. */
 void kspan_callsites_lock(void);
 void kspan_callsites_unlock(void);
 bool kspan_callsites_row(unsigned int i, struct kspan_site_row *row, char *text);
 
-/* What becomes of the places in a module. */
+/* Unloading of modules. */
 void kspan_callsites_name(const struct module *mod, const char *module,
 			  bool leaves);
 bool kspan_callsites_left(const char *module);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps of clients: how they begin and end, and what they hold.
+ * Heaps of clients: creation, destruction and statistics.
  *
- * A heap has a span class of its own for each size class, so its spans hold
- * objects of nobody else, and all its numbers follow from those that its span
- * classes have anyway.  One that is destroyed with live objects stays for the
- * frees that may come; the next heap that is made or destroyed removes it when
- * they are gone.
+ * A heap has a span class of its own for each size class.  So no other objects
+ * share its spans, and its statistics follow from those of its span classes.  A
+ * heap that is destroyed with live objects stays until they are freed.  The
+ * next heap that is created or destroyed then removes it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -32,7 +31,7 @@
 #include "reclaim/drain.h"
 #include "span/arena.h"
 
-/* All heaps; the list changes, and heaps end, under the mutex. */
+/* All heaps.  The mutex protects the list and the end of heaps. */
 static DEFINE_MUTEX(heaps_mutex);
 static LIST_HEAD(heaps);
 
@@ -43,7 +42,7 @@ static size_t heap_bytes(const char *name)
 
 static void copy_name(char *to, const char *name)
 {
-	/* It is a word of a line in debugfs. */
+	/* The name must be a single word of a line in debugfs. */
 	for (; *name; name++)
 		*to++ = *name > ' ' && *name < 0x7f ? *name : '_';
 	*to = '\0';
@@ -55,7 +54,7 @@ static void free_heap(struct kspan_heap *h)
 	kspan_meta_free(h, heap_bytes(h->name), KSPAN_SYS_OTHER);
 }
 
-/* Whether no object of a heap is live; large ones count as well. */
+/* Whether a heap has no live objects, small or large. */
 static bool is_unused(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
@@ -64,7 +63,7 @@ static bool is_unused(struct kspan_heap *h)
 	return !stats.objects;
 }
 
-/* Remove a heap that is in no use any more.  Return: whether it has gone. */
+/* Remove a heap that is no longer in use.  Returns whether it is gone. */
 static bool try_to_free(struct kspan_heap *h)
 {
 	if (!is_unused(h) || !kspan_drain_classes(h->class, ARRAY_SIZE(h->class)))
@@ -108,12 +107,12 @@ static struct kspan_heap *make_heap(const char *name)
 }
 
 /**
- * kspan_heap_create - make a heap for a client
- * @name: its name, copied; names need not differ
+ * kspan_heap_create - create a heap for a client
+ * @name: its name, copied; several heaps may have the same name
  * @flags: 0
  *
  * Context: Process context that may sleep.
- * Return: the heap; or NULL, with a warning.
+ * Return: the heap, or NULL after a warning.
  */
 struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 {
@@ -140,14 +139,14 @@ struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(kspan_heap_create);
 
-/* Wait for all frees of a heap's objects that have been asked for. */
+/* Wait for all frees of objects that are still pending. */
 static void settle(void)
 {
 	kspan_rcu_barrier();
 	kspan_deferred_flush();
 }
 
-/* What the client has left, by class: the size often tells what it is. */
+/* Report the objects left, by class: the size often identifies them. */
 static void report_left(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
@@ -181,11 +180,11 @@ static void end_heap(struct kspan_heap *h)
 }
 
 /**
- * kspan_heap_destroy - end a client's heap
+ * kspan_heap_destroy - destroy a client's heap
  * @h: the heap, or NULL
  *
- * Objects that are left are reported with their number and bytes.  Their memory
- * stays theirs, and kspan_free() still takes them.
+ * The number and bytes of objects that are left are reported.  Such objects
+ * keep their memory, and kspan_free() still accepts them.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
  */
@@ -198,7 +197,7 @@ void kspan_heap_destroy(struct kspan_heap *h)
 }
 EXPORT_SYMBOL_GPL(kspan_heap_destroy);
 
-/* Free the object at an address if it is live.  Return: whether it was. */
+/* Free the object at an address if it is live.  Returns whether it was. */
 static bool free_left(unsigned long addr, unsigned long ip)
 {
 	void *ptr = (void *)addr;
@@ -209,7 +208,7 @@ static bool free_left(unsigned long addr, unsigned long ip)
 	return true;
 }
 
-/* Free what is live of a span.  Return: how many objects. */
+/* Free the live objects of a span.  Returns their number. */
 static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long ip)
 {
 	unsigned int i, nr, sc;
@@ -227,7 +226,9 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
 		size = kspan_span_size(span);
 	}
 	preempt_enable();
-	/* It stays the heap's for as long as one of its objects lives. */
+	/*
+	 * The span belongs to the heap as long as one of its objects is live.
+	 */
 	for (i = 0; base && i < nr; i++)
 		freed += free_left(base + i * size, ip);
 	cond_resched();
@@ -235,14 +236,15 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
 }
 
 /**
- * kspan_heap_destroy_all - end a client's heap with all that is in it
+ * kspan_heap_destroy_all - destroy a client's heap together with its objects
  * @h: the heap, or NULL
  *
- * Nobody allocates from the heap any more, nor frees any of its objects.  A free
- * of one later is a bad or a double free.
+ * The caller makes sure that no other code allocates from the heap or frees one
+ * of its objects any more.  A later free of one of them is a bad or a double
+ * free.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
- * Return: how many objects were left, and are free now.
+ * Return: number of objects that were left, and have been freed.
  */
 size_t kspan_heap_destroy_all(struct kspan_heap *h)
 {
@@ -266,8 +268,8 @@ size_t kspan_heap_destroy_all(struct kspan_heap *h)
 EXPORT_SYMBOL_GPL(kspan_heap_destroy_all);
 
 /**
- * kspan_client_heap_read - read the numbers of a heap
- * @h: the heap, which stays
+ * kspan_client_heap_read - read the statistics of a heap
+ * @h: the heap, which the caller keeps from being destroyed
  * @out: the result
  *
  * Context: Any but NMI.
@@ -298,7 +300,7 @@ void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out)
 	out->peak = peak;
 }
 
-/* Look at the peak, once a jiffy at most.  Context: Any but NMI. */
+/* Update the peak, at most once per jiffy.  Context: Any but NMI. */
 void kspan_client_heap_sample(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
@@ -311,11 +313,11 @@ void kspan_client_heap_sample(struct kspan_heap *h)
 }
 
 /**
- * kspan_client_heap_of - the heap that an object is from
+ * kspan_client_heap_of - the heap that an object comes from
  * @ptr: a live object
  *
  * Context: Any.
- * Return: the heap, or NULL if it is from none.
+ * Return: the heap, or NULL if the object comes from no heap.
  */
 struct kspan_heap *kspan_client_heap_of(const void *ptr)
 {
@@ -333,7 +335,7 @@ struct kspan_heap *kspan_client_heap_of(const void *ptr)
 /**
  * kspan_client_heap_walk - call a function for each heap
  * @fn: the function; may sleep
- * @arg: handed on
+ * @arg: argument for @fn
  *
  * Context: Process context that may sleep.
  */
@@ -362,7 +364,7 @@ void kspan_client_heap_left(const char *module)
 	list_for_each_entry(h, &heaps, list) {
 		if (h->destroyed || strcmp(h->module, module))
 			continue;
-		/* Another one of the same name has nothing to do with it. */
+		/* A later module of the same name did not create this heap. */
 		*h->module = '\0';
 		kspan_client_heap_read(h, &stats);
 		pr_warn("module %s left %llu objects (%llu bytes) in heap %s\n",
@@ -378,8 +380,8 @@ int kspan_client_heap_init(void)
 }
 
 /*
- * Report the heaps that no client has destroyed, and remove all.  Context:
- * module unload; the per-CPU caches and depots are empty.
+ * Report the heaps that no client has destroyed, and remove all heaps.
+ * Context: module unload; the per-CPU caches and depots are empty.
  */
 void kspan_client_heap_exit(void)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * client_heap.h - the heaps of clients: what kspan's own files need of them.
- */
+/* client_heap.h - the heaps of clients, for other files of kspan. */
 #ifndef KSPAN_CLIENT_HEAP_H
 #define KSPAN_CLIENT_HEAP_H
 
@@ -15,14 +13,14 @@
 /**
  * struct kspan_heap - a client's heap
  * @class: its span classes by size class; the fast path reads their index.
- *	That of class 0 has no spans: large objects carry its number
- * @list: place in the list of all, under heaps_mutex
- * @destroyed: whether its client has destroyed it, with objects left; under
- *	heaps_mutex
- * @peak: most live bytes that were seen
- * @sampled: jiffies when they were last looked at for @peak
- * @module: the module that made it, or ""; under heaps_mutex
- * @name: as given; set once
+ *	Entry 0 has no spans; its number marks the large objects of the heap
+ * @list: node in the list of all heaps, under heaps_mutex
+ * @destroyed: whether its client has destroyed it while objects were left;
+ *	under heaps_mutex
+ * @peak: maximum of live bytes observed
+ * @sampled: jiffies of the last update of @peak
+ * @module: the module that created it, or ""; under heaps_mutex
+ * @name: its name; set once
  */
 struct kspan_heap {
 	struct kspan_span_class class[KSPAN_NR_CLASSES + 1];
@@ -35,12 +33,12 @@ struct kspan_heap {
 };
 
 /**
- * struct kspan_heap_stats - the numbers of a heap
+ * struct kspan_heap_stats - the statistics of a heap
  * @bytes: usable bytes of live objects
- * @objects: live objects
- * @peak: most bytes seen
- * @asked: usable bytes ever allocated
- * @spans: spans, one for each large object
+ * @objects: number of live objects
+ * @peak: maximum of @bytes observed
+ * @asked: usable bytes allocated since creation
+ * @spans: number of spans; each large object has one
  */
 struct kspan_heap_stats {
 	u64 bytes;
@@ -50,7 +48,7 @@ struct kspan_heap_stats {
 	u64 spans;
 };
 
-/* Called for each heap, in the order in which they were made. */
+/* Called for each heap, in the order of creation. */
 typedef void (*kspan_client_heap_fn)(struct kspan_heap *h, void *arg);
 
 void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocation from a client's heap: the fast path of kspan_alloc(), with the
- * index of the heap's own tops for the size class.
+ * Allocation from a client's heap.  The fast path is that of kspan_alloc(),
+ * with the index of the heap's own tops for the size class.
  */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
@@ -27,7 +27,7 @@ static unsigned long a_of(const struct kspan_span_class *class)
 	return class->index - KSPAN_F + KSPAN_A;
 }
 
-/* A large object, which carries the number of the heap until it is freed. */
+/* A large object, whose span has the number of the heap until it is freed. */
 static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
 	void *ptr;
@@ -43,7 +43,7 @@ static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return ptr;
 }
 
-/* Everything the fast path leaves out. */
+/* Everything that the fast path leaves out. */
 static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
 	bool zero = kspan_want_zero(gfp), done = false;
@@ -77,7 +77,7 @@ static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return ptr;
 }
 
-/* alloc_plain() while somebody watches. */
+/* alloc_plain() with watchers. */
 static noinline void *alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp,
 				    unsigned long ip)
 {
@@ -88,14 +88,14 @@ static noinline void *alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp
 }
 
 /**
- * kspan_heap_alloc_watched - kspan_heap_alloc() while somebody watches
+ * kspan_heap_alloc_watched - kspan_heap_alloc() with watchers
  * @h: the heap
  * @size: bytes
  * @gfp: as for kmalloc()
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
- * Return: as kspan_heap_alloc().
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Return: as for kspan_heap_alloc().
  */
 void *kspan_heap_alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp,
 			       unsigned long ip)
@@ -133,10 +133,10 @@ static __always_inline void *alloc_plain(struct kspan_heap *h, size_t size,
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * Sizes, alignment and contents are those of kspan_alloc(); kspan_free() and
- * every other function takes the object.
+ * Sizes, alignment and contents are those of kspan_alloc(). kspan_free() and
+ * all other functions accept the object.
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_heap_alloc(struct kspan_heap *h, size_t size, gfp_t gfp)
@@ -151,7 +151,7 @@ EXPORT_SYMBOL_GPL(kspan_heap_alloc);
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
@@ -167,7 +167,7 @@ EXPORT_SYMBOL_GPL(kspan_heap_zalloc);
  * @gfp: as for kmalloc()
  * @node: preferred node
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,

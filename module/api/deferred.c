@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects freed in NMI: claimed there, and given back a moment later by an
- * irq_work, large ones by a worker.
+ * Objects freed in NMI.  The free claims the object.  An irq_work frees small
+ * objects a moment later, and a worker frees large ones.
  *
- * Small ones are linked through their own first bytes, for the moment from an
- * NMI to the interrupt behind it.  Who writes to such a free object breaks the
- * list; so a link is followed only where it leads to an object on its way back.
+ * Small objects are linked through their own first bytes, from the NMI until
+ * the interrupt that follows it.  A client that writes to such a freed object
+ * breaks the list.  So a link is followed only if it leads to a deferred
+ * object.
  */
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
@@ -30,7 +31,10 @@
 #include "span/arena.h"
 #include "span/report.h"
 
-/* Objects given back by one interrupt, and their bytes: some are filled. */
+/*
+ * Maximum of objects freed by one interrupt, and of their bytes: some are
+ * filled.
+ */
 #define BATCH		64U
 #define BATCH_BYTES	KSPAN_SMALL_MAX
 
@@ -38,40 +42,42 @@ static void free_deferred(struct irq_work *work);
 static void free_deferred_large(struct work_struct *work);
 
 /*
- * Small objects and tiny blocks; pushed by any CPU's NMIs, emptied by
- * free_deferred.  Hard, as PREEMPT_RT leaves other irq_works to a thread of the
- * CPU, which is parked with the work in its hands when the CPU goes offline.
+ * Small objects and tiny blocks.  NMIs on any CPU push them, and
+ * free_deferred() takes them.  The irq_work is a hard one, because PREEMPT_RT
+ * runs other irq_works in a per-CPU thread, which is parked with pending work
+ * when the CPU goes offline.
  */
 static LLIST_HEAD(deferred);
 static struct irq_work deferred_irq = IRQ_WORK_INIT_HARD(free_deferred);
 
 /*
- * What an irq_work took off that list and left to the next, under the lock; a
- * leaf, taken in hardirq.  Its first node may be anything.
+ * The part of the list that an irq_work took and left for the next one.  The
+ * lock is a leaf, taken in hardirq.  The first node may be invalid.
  */
 static DEFINE_RAW_SPINLOCK(rest_lock);
 static struct llist_node *rest;
 
 /*
- * Spans of large ones.  They go by a worker: filling one takes long, and who
- * still writes to it must not meet a link there all that time.
+ * Spans of large objects.  A worker frees them, because filling takes long, and
+ * they are not linked through their memory, to which a client might still
+ * write.
  */
 static LLIST_HEAD(deferred_large);
 static DECLARE_WORK(deferred_work, free_deferred_large);
 
 /*
- * Held by whoever frees the spans of that list, until they are free.  So who
- * takes it after an object was deferred finds that object free.  Nobody who
- * holds it allocates memory.
+ * Held while the spans of that list are freed.  A task that gets it after an
+ * object was deferred therefore finds the object freed.  No memory is allocated
+ * under it.
  */
 static DEFINE_MUTEX(large_mutex);
 
 atomic_long_t kspan_deferred_bytes;
 
 /*
- * Have an interrupt give them back, behind this NMI or soon.  A CPU that has just
- * gone offline gets none any more: its last few wait for the next free in NMI, or
- * for kspan_release().
+ * Request an interrupt to free the objects, after this NMI or soon.  A CPU that
+ * has just gone offline gets no more interrupts: its last few objects wait for
+ * the next free in NMI, or for kspan_release().
  */
 static void ask_for_interrupt(void)
 {
@@ -80,7 +86,7 @@ static void ask_for_interrupt(void)
 }
 
 /**
- * kspan_defer - give an object back later
+ * kspan_defer - free an object later
  * @mem: a small object that was claimed, or a tiny block without objects
  *
  * Context: NMI.
@@ -94,8 +100,8 @@ void kspan_defer(void *mem)
 }
 
 /**
- * kspan_defer_large - give a large object back later
- * @span: its span, claimed
+ * kspan_defer_large - free a large object later
+ * @span: its span, claimed by the caller
  *
  * Context: Any.
  */
@@ -107,8 +113,8 @@ void kspan_defer_large(struct kspan_span *span)
 }
 
 /*
- * Whether a link leads where it should.  An object on its way back is nobody's
- * but the list's, so what this says remains true until it is freed.
+ * Whether a link leads to a deferred object.  Such an object belongs to the
+ * list alone, so the result stays true until it is freed.
  */
 static bool is_deferred(const void *mem)
 {
@@ -124,7 +130,10 @@ static bool is_deferred(const void *mem)
 	return state == KSPAN_OBJ_DEFERRED || state == KSPAN_OBJ_QUARANTINED;
 }
 
-/* The next one, which may be NULL.  Return: false if the list was broken. */
+/*
+ * Take the next object, which may be NULL.  Returns false if the list was
+ * broken.
+ */
 static bool take(struct llist_node **node)
 {
 	unsigned long flags;
@@ -142,7 +151,7 @@ static bool take(struct llist_node **node)
 	return sound;
 }
 
-/* Context: Any but NMI, with preemption off.  Return: the next one or NULL. */
+/* Take the next object or NULL.  Context: Any but NMI, with preemption off. */
 static struct llist_node *take_deferred(void)
 {
 	struct llist_node *node;
@@ -153,7 +162,7 @@ static struct llist_node *take_deferred(void)
 	return node;
 }
 
-/* Return: bytes of its slot. */
+/* Free one object.  Returns the bytes of its slot. */
 static unsigned long free_deferred_one(struct llist_node *node)
 {
 	struct kspan_span *span = kspan_span_find(node);
@@ -171,8 +180,9 @@ static unsigned long free_deferred_one(struct llist_node *node)
 }
 
 /*
- * A batch; the rest waits for the next interrupt, so that none is long.  Not so
- * on a CPU that goes: its next interrupt is when it has come back.
+ * Free a batch and leave the rest to the next interrupt, to keep interrupts
+ * short.  A CPU that goes offline frees all, because its next interrupt comes
+ * only when it is online again.
  */
 static void free_deferred(struct irq_work *work)
 {
@@ -197,7 +207,7 @@ static void free_deferred(struct irq_work *work)
 /**
  * kspan_deferred_free_large - free the large objects that were deferred before
  *
- * Waits for a worker that is filling some of them.
+ * This waits for a worker that is filling some of them.
  *
  * Context: Process context that may sleep.
  */
@@ -224,7 +234,7 @@ static void free_deferred_large(struct work_struct *work)
 }
 
 /**
- * kspan_deferred_flush - wait until what was freed in NMI before is free
+ * kspan_deferred_flush - wait until all objects that were freed in NMI are free
  *
  * Context: Process context that may sleep.
  */
@@ -236,7 +246,9 @@ void kspan_deferred_flush(void)
 	kspan_deferred_free_large();
 }
 
-/* Wait for objects freed in NMI.  Context: module unload; may sleep. */
+/*
+ * Free all objects that were freed in NMI.  Context: module unload; may sleep.
+ */
 void kspan_deferred_exit(void)
 {
 	struct llist_node *node;

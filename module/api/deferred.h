@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * deferred.h - objects freed in NMI, on their way back.
- */
+/* deferred.h - objects freed in NMI that are not free yet. */
 #ifndef KSPAN_DEFERRED_H
 #define KSPAN_DEFERRED_H
 
@@ -10,8 +8,8 @@
 #include "span/span.h"
 
 /*
- * Bytes of the large objects that were freed and are not free yet, for a worker
- * has to fill them.  Changed in any context, without a lock.
+ * Bytes of freed large objects that a worker still has to fill.  Changed in any
+ * context, without a lock.
  */
 extern atomic_long_t kspan_deferred_bytes;
 

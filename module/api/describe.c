@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What kspan knows of an address, in words: for the log of whoever looks for the
- * owner of a pointer, and for the log of an oops.
+ * Descriptions of addresses in words, for kspan_describe() and for the log of
+ * an oops.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -33,8 +33,8 @@ struct words {
 				   __VA_ARGS__))
 
 /*
- * Whether the object with state @state has had an owner.  Memory that was used
- * before its span began keeps no record of by whom.
+ * Describe a free object with state @state.  For memory that was used before
+ * its span began, kspan has no record of the objects there.
  */
 static const char *free_words(const struct kspan_span *span, u8 state)
 {
@@ -50,7 +50,7 @@ static const char *free_words(const struct kspan_span *span, u8 state)
 	return "freed";
 }
 
-/* Whose memory it is: what a class, a named cache or a heap has its spans for. */
+/* Describe the class, named cache or heap to which the span belongs. */
 static void say_owner(struct words *w, const struct kspan_span *span)
 {
 	const struct kspan_span_class *class;
@@ -65,7 +65,7 @@ static void say_owner(struct words *w, const struct kspan_span *span)
 	SAY(w, ", %s %s", class->heap ? "heap" : "cache", class->name);
 }
 
-/* Where the object was allocated, if that is accounted. */
+/* Name the call site that allocated the object, if it is accounted. */
 static void say_site(struct words *w, const struct kspan_object *object)
 {
 	char text[KSPAN_SYMBOL_LEN];
@@ -97,7 +97,7 @@ static void describe_small(struct words *w, const void *ptr,
 	}
 	state = READ_ONCE(span->state[i]);
 	if (kspan_obj_is_live(state))
-		/* A tiny block's rest, or redzone. */
+		/* The rest of a tiny block, or a redzone. */
 		SAY(w, "in no object, beside a live one");
 	else
 		SAY(w, "byte %lu of an object of %lu bytes, %s",
@@ -124,7 +124,7 @@ static void describe_large(struct words *w, const void *ptr,
 		say_owner(w, span);
 		say_site(w, &object);
 	} else if (kspan_life_is_live(READ_ONCE(span->live))) {
-		/* Its redzone. */
+		/* The redzone of a large object. */
 		SAY(w, "in no object, behind a live one, large, of %u pages",
 		    kspan_span_pages(span));
 		say_owner(w, span);
@@ -137,14 +137,14 @@ static void describe_large(struct words *w, const void *ptr,
 }
 
 /**
- * kspan_describe_text - say what kspan knows of an address
- * @text: where the words go, KSPAN_DESCRIPTION_LEN bytes
+ * kspan_describe_text - describe an address
+ * @text: set to the description, KSPAN_DESCRIPTION_LEN bytes
  * @ptr: any value
- * @first: where its object begins, or what else is the same for addresses of
- *	which there is the same to say
+ * @first: set to the first byte of its object, or else to a value that is the
+ *	same for all addresses with the same description
  *
- * Context: Any, NMI too, with preemption off.
- * Return: whether it is kspan's.
+ * Context: Any, including NMI, with preemption off.
+ * Return: whether the address is in kspan's memory.
  */
 bool kspan_describe_text(char *text, const void *ptr, unsigned long *first)
 {
@@ -167,7 +167,7 @@ bool kspan_describe_text(char *text, const void *ptr, unsigned long *first)
 	return true;
 }
 
-/* Whether the first and the last of some bytes can be read. */
+/* Whether the first and the last byte of a range can be read. */
 static bool can_read(const void *mem, size_t bytes)
 {
 	u8 byte;
@@ -176,7 +176,9 @@ static bool can_read(const void *mem, size_t bytes)
 	       !copy_from_kernel_nofault(&byte, mem + bytes - 1, 1);
 }
 
-/* The span of an address in the window, or NULL if the way to it is damaged. */
+/*
+ * The span of an address in the window, or NULL if the path to it is damaged.
+ */
 static const struct kspan_span *find_safely(const void *ptr)
 {
 	const struct kspan_window *window = READ_ONCE(kspan_window);
@@ -186,7 +188,7 @@ static const struct kspan_span *find_safely(const void *ptr)
 	if (!can_read(window, sizeof(*window)))
 		return NULL;
 	frame = ((unsigned long)ptr - window->base) >> KSPAN_FRAME_SHIFT;
-	/* Memory outside of the window is rare, and so far not of interest. */
+	/* Memory outside of the window is rare; it is not described. */
 	if (frame >= window->nr_frames)
 		return &kspan_null_span;
 	if (copy_from_kernel_nofault(&origin, &window->origin[frame], sizeof(origin)))
@@ -197,7 +199,7 @@ static const struct kspan_span *find_safely(const void *ptr)
 	return can_read(span, sizeof(*span)) ? span : NULL;
 }
 
-/* Whether what a description reads of a span class can be read. */
+/* Whether all that a description reads of a span class can be read. */
 static bool is_class_sound(unsigned int sc)
 {
 	struct kspan_span_class **block, *class;
@@ -212,16 +214,16 @@ static bool is_class_sound(unsigned int sc)
 }
 
 /**
- * kspan_describe_safely - kspan_describe_text() where kspan may be damaged
- * @text: where the words go, KSPAN_DESCRIPTION_LEN bytes
+ * kspan_describe_safely - kspan_describe_text() when kspan may be damaged
+ * @text: set to the description, KSPAN_DESCRIPTION_LEN bytes
  * @ptr: any value
  * @first: as for kspan_describe_text()
  *
- * It looks before it reads, so that it does not fault a second time in an oops
- * that is about kspan's own structures.
+ * This checks kspan's own structures before it reads them, so that an oops
+ * caused by damage to them is not followed by a second fault.
  *
- * Context: Any, NMI too, with preemption off.
- * Return: whether it is kspan's, and can be described.
+ * Context: Any, including NMI, with preemption off.
+ * Return: whether the address is in kspan's memory and could be described.
  */
 bool kspan_describe_safely(char *text, const void *ptr, unsigned long *first)
 {
@@ -238,14 +240,14 @@ bool kspan_describe_safely(char *text, const void *ptr, unsigned long *first)
 }
 
 /**
- * kspan_describe - say in the log what kspan knows of an address
+ * kspan_describe - log what kspan knows about an address
  * @ptr: any value
  *
- * One line at level info that begins with "kspan: ": whether the address is
- * kspan's, and if so which byte of a live, freed or never used object it is, of
- * which size and class, and of which named cache or heap.  While call sites are
- * accounted it also says where a live object was allocated.  The pointer is
- * printed as %p prints it, hashed.
+ * This logs one line at level info that begins with "kspan: ".  It tells
+ * whether the address is in kspan's memory.  If so, it tells which byte of a
+ * live, freed or never used object it is, the size and class of the object, and
+ * its named cache or heap.  While call sites are accounted, it also tells where
+ * a live object was allocated.  The pointer is hashed, as %p prints it.
  *
  * Context: Any.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that end with a device, and objects for the kernel's mempools.
+ * Objects that are freed with a device, and objects for the kernel's mempools.
  */
 #include <linux/device.h>
 #include <linux/export.h>
@@ -10,7 +10,7 @@
 
 #include "api/watch.h"
 
-/* What devres keeps of an object. */
+/* The devres entry of an object. */
 struct managed {
 	void *ptr;
 };
@@ -55,8 +55,8 @@ static void *alloc_managed(struct device *dev, size_t size, gfp_t gfp,
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * Context: Any but NMI and, on PREEMPT_RT, only where one may be preempted;
- * may sleep if @gfp allows it.
+ * Context: Any but NMI and, on PREEMPT_RT, non-preemptible context; may sleep
+ * if @gfp allows it.
  * Return: the object, which devm_kspan_free() can free earlier; ZERO_SIZE_PTR
  * for 0 bytes; NULL without memory.
  */
@@ -72,8 +72,8 @@ EXPORT_SYMBOL_GPL(devm_kspan_alloc);
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * Context: As devm_kspan_alloc().
- * Return: as devm_kspan_alloc().
+ * Context: As for devm_kspan_alloc().
+ * Return: as for devm_kspan_alloc().
  */
 void *devm_kspan_zalloc(struct device *dev, size_t size, gfp_t gfp)
 {
@@ -82,13 +82,14 @@ void *devm_kspan_zalloc(struct device *dev, size_t size, gfp_t gfp)
 EXPORT_SYMBOL_GPL(devm_kspan_zalloc);
 
 /**
- * devm_kspan_free - free an object of devm_kspan_alloc() before its device goes
+ * devm_kspan_free - free an object of devm_kspan_alloc() before its device is
+ * removed
  * @dev: the device
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  *
- * Warns if the object is none of the device's.
+ * This warns if the object does not belong to the device.
  *
- * Context: As devm_kspan_alloc().
+ * Context: As for devm_kspan_alloc().
  */
 void devm_kspan_free(struct device *dev, const void *ptr)
 {
@@ -101,13 +102,13 @@ EXPORT_SYMBOL_GPL(devm_kspan_free);
 /**
  * kspan_mempool_alloc - allocate an element of a mempool
  * @gfp: as for kmalloc()
- * @pool_data: bytes of an element, a size_t as a pointer
+ * @pool_data: size of an element in bytes, cast to a pointer
  *
- * For mempool_create(), together with kspan_mempool_free().  The data of the
- * pool is the size of an element, cast to a pointer.
+ * Pass this function to mempool_create(), together with kspan_mempool_free()
+ * and the size of an element as the pool's data.
  *
- * Context: As kspan_alloc().
- * Return: as kspan_alloc().
+ * Context: As for kspan_alloc().
+ * Return: as for kspan_alloc().
  */
 void *kspan_mempool_alloc(gfp_t gfp, void *pool_data)
 {
@@ -117,10 +118,10 @@ EXPORT_SYMBOL_GPL(kspan_mempool_alloc);
 
 /**
  * kspan_mempool_free - free an element of a mempool
- * @element: what kspan_mempool_alloc() gave
- * @pool_data: as there
+ * @element: an element from kspan_mempool_alloc()
+ * @pool_data: ignored
  *
- * Context: As kspan_free().
+ * Context: As for kspan_free().
  */
 void kspan_mempool_free(void *element, void *pool_data)
 {

@@ -2,15 +2,15 @@
 /*
  * Frees.  DOC: Overview in main.c describes the steps.
  *
- * Who calls whom, from the common case to the rare ones:
+ * The calls, from the common case to the rare ones:
  *
  *	kspan_free(), each object of kspan_free_bulk()
  *	  kspan_free_to()		claims the object, pushes it on F
- *	  free_swap()			F is full, or the object is not a plain one
- *	    free_plain()		swaps A and F, or spare, depot, central list
+ *	  free_swap()			F is full, or the object is not plain
+ *	    free_plain()		swaps, or spare, depot, central list
  *	    claim_large(), free_claimed_large()
  *	  free_in_irq()			softirq or hardirq: their own caches
- *	  free_watched()		somebody watches: tells them, then as above
+ *	  free_watched()		reports to the watchers, then as above
  *
  * What these cannot free, in the order of the tests:
  *
@@ -18,9 +18,9 @@
  *	  kspan_report_free()		a bad or a double free
  *	  claim_large(), free_claimed_large()
  *	  free_tiny_slow()
- *	  free_small_slow()		claims the object, whatever live state it has
- *	    kspan_defer()		NMI: an irq_work goes on (deferred.c)
- *	    kspan_cache_free()
+ *	  free_small_slow()		claims the object in any live state
+ *	    kspan_defer()		NMI: an irq_work continues (deferred.c)
+ *	    kspan_cache_put()
  *
  * An NMI may have interrupted any code on its CPU, so a free in NMI context
  * claims the object and leaves the rest to an interrupt that follows.
@@ -45,19 +45,21 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Objects of a bulk free that are told of at a stretch. */
+/* Objects of a bulk free that are reported to the sanitizers in one go. */
 #define FREE_BATCH	64U
-/* Bytes of a large object that are filled where nothing may preempt. */
+/*
+ * Maximum of bytes of a large object that are filled while preemption is off.
+ */
 #define FILL_MAX	(64U << 10)
 
-/* Bytes of an object that its owner may have written to. */
+/* Bytes of an object that its owner may have written. */
 static size_t usable_size(const struct kspan_span *span, const void *ptr)
 {
 	return kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
 				    kspan_span_size(span);
 }
 
-/* Whether the free of a large object fills more than is bearable in one go. */
+/* Whether freeing a large object fills more than FILL_MAX bytes. */
 static bool is_long_fill(const struct kspan_span *span)
 {
 	return (kspan_redzone_on() || want_init_on_free()) &&
@@ -65,11 +67,11 @@ static bool is_long_fill(const struct kspan_span *span)
 }
 
 /*
- * Claim a large object.  @overrun tells whether its redzone was found
- * overwritten before, and reported.
+ * Claim a large object. *@overrun is set to whether its redzone was already
+ * found overwritten, and reported.
  *
  * Context: Any, with preemption off.
- * Return: whether @ptr may be freed; if not, that was reported.
+ * Return: whether @ptr may be freed; if not, the reason has been reported.
  */
 static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 {
@@ -83,9 +85,9 @@ static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
 }
 
 /*
- * Whether nothing may preempt the caller.  A kernel that does not count
- * preemption is not preemptible in the kernel at all, and then only interrupts
- * and sections without them count.
+ * Whether the caller cannot be preempted.  A kernel without
+ * CONFIG_PREEMPT_COUNT never preempts kernel code, so there only interrupt
+ * context and disabled interrupts count as atomic.
  */
 static bool is_atomic(void)
 {
@@ -95,9 +97,9 @@ static bool is_atomic(void)
 }
 
 /*
- * Free a large object that was claimed.  Its span is the caller's, so preemption
- * may be on while the object is filled with zeros or poison, which takes long.
- * If the caller cannot be preempted a worker fills a long one.
+ * Free a large object that was claimed.  The caller owns its span, so
+ * preemption may be on while the object is filled with zeros or poison, which
+ * takes long.  If the caller cannot be preempted, a worker fills a long object.
  */
 static noinline void free_claimed_large(struct kspan_span *span,
 					const void *ptr, bool wipe, bool overrun)
@@ -136,14 +138,20 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 {
 	u8 state = READ_ONCE(*object->state), tracked;
 
-	/* Of several who free it at the same time, one gets past this. */
+	/*
+	 * If several callers free it at the same time, only one leaves this
+	 * loop.
+	 */
 	do {
 		if (!kspan_obj_is_live(state)) {
 			kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
 			return;
 		}
 		tracked = state & KSPAN_OBJ_TRACKED;
-		/* Ordered: verify must not see what follows in a live object. */
+		/*
+		 * This orders the writes: verify must not see what follows in a
+		 * live object.
+		 */
 	} while (!try_cmpxchg(object->state, &state,
 			      KSPAN_OBJ_DEFERRED | tracked));
 	if (kspan_redzone_on() && !in_nmi())
@@ -151,7 +159,9 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0,
 				  usable_size(object->span, ptr));
-	/* What verify found is known, and counted. */
+	/*
+	 * An overrun that verify found has already been reported and counted.
+	 */
 	if (kspan_redzone_on() &&
 	    (kspan_obj_untracked(state) == KSPAN_OBJ_OVERRUN ||
 	     !kspan_redzone_check(object->span, ptr))) {
@@ -165,11 +175,11 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 }
 
 /*
- * Free anything, or report why not; with @wipe what it held goes first.  An
- * object is claimed before it is wiped: the loser of two frees must not write
- * to memory that may be another client's by then.
+ * Free any pointer, or report why not.  With @wipe the object is zeroed first.
+ * An object is claimed before it is wiped: of two racing frees, the loser must
+ * not write to memory that may belong to another client by then.
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 static noinline void free_slow(const void *ptr, bool wipe)
 {
@@ -198,24 +208,28 @@ static noinline void free_slow(const void *ptr, bool wipe)
 }
 
 /**
- * kspan_free_slow - free anything, or report why not
+ * kspan_free_slow - free any pointer, or report why not
  * @ptr: any value
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_free_slow(const void *ptr)
 {
 	free_slow(ptr, false);
 }
 
-/* Many descriptors wait for a grace period, which only workers wait for. */
+/*
+ * Kick the worker that waits for a grace period if many descriptors need one.
+ */
 static void kick_if_many_ended(void)
 {
 	if (unlikely(kspan_span_nr_dead() > KSPAN_DEAD_KICK))
 		kspan_kick();
 }
 
-/* Free a plain small object past a full F.  Return: false if it is not LIVE. */
+/*
+ * Free a plain small object when F is full.  Returns false if it is not LIVE.
+ */
 static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 {
 	if (kspan_cache_swap_free(span) &&
@@ -228,8 +242,9 @@ static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 }
 
 /*
- * The fast path after its commoner failures: a full F, a large object.  Apart
- * from it, and called last, so that the fast path needs no stack frame.
+ * The fast path after its more common failures: a full F or a large object.  It
+ * is a separate function, called last, so that the fast path needs no stack
+ * frame.
  */
 static noinline void free_swap(const void *ptr)
 {
@@ -255,7 +270,7 @@ static noinline void free_swap(const void *ptr)
 	}
 }
 
-/* The fast path of interrupts, in which nothing preempts. */
+/* The fast path of interrupts, which cannot be preempted. */
 static noinline void free_in_irq(const void *ptr)
 {
 	struct kspan_span *span = kspan_span_of(ptr);
@@ -271,7 +286,7 @@ static noinline void free_in_irq(const void *ptr)
 }
 
 /**
- * kspan_free_on - free an object that the fast path did not
+ * kspan_free_on - free an object when the fast path failed
  * @ptr: any value
  *
  * Context: Any.
@@ -285,7 +300,7 @@ void kspan_free_on(const void *ptr)
 }
 
 /**
- * kspan_free_unwatched - free an object that the watchers have been told of
+ * kspan_free_unwatched - free an object without a report to the watchers
  * @ptr: any value
  *
  * Context: Any.
@@ -303,7 +318,7 @@ void kspan_free_unwatched(const void *ptr)
 		kspan_free_on(ptr);
 }
 
-/* kspan_free() while somebody watches, after the debug options were told. */
+/* kspan_free() with watchers, after the report to the sanitizers. */
 static noinline void free_watched(const void *ptr, unsigned long ip)
 {
 	kspan_watch_free(ptr, ip);
@@ -311,11 +326,11 @@ static noinline void free_watched(const void *ptr, unsigned long ip)
 }
 
 /**
- * kspan_free_watched - tell the watchers, and free an object
+ * kspan_free_watched - free an object and report that to the watchers
  * @ptr: any value
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_free_watched(const void *ptr, unsigned long ip)
 {
@@ -324,12 +339,13 @@ void kspan_free_watched(const void *ptr, unsigned long ip)
 }
 
 /**
- * kspan_free_bulk_watched - tell the watchers, and free several objects
- * @n: how many
+ * kspan_free_bulk_watched - free several objects and report that to the
+ * watchers
+ * @n: number of objects
  * @objs: any values
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_free_bulk_watched(size_t n, void **objs, unsigned long ip)
 {
@@ -339,12 +355,12 @@ void kspan_free_bulk_watched(size_t n, void **objs, unsigned long ip)
 
 /**
  * kspan_free - free an object
- * @ptr: what one of the allocating functions gave, NULL or ZERO_SIZE_PTR
+ * @ptr: an object of any allocating function, NULL or ZERO_SIZE_PTR
  *
- * A pointer that is not a live object's first byte is reported and counted,
- * and nothing else happens.
+ * A pointer that is not the first byte of a live object is reported and
+ * counted, and has no other effect.
  *
- * Context: Any, from any CPU; in NMI the object is free a moment later.
+ * Context: Any, on any CPU; in NMI the object is freed a moment later.
  */
 void kspan_free(const void *ptr)
 {
@@ -370,11 +386,12 @@ EXPORT_SYMBOL_GPL(kspan_free);
 /**
  * kspan_free_sized - free an object and check its size
  * @ptr: the object, NULL or ZERO_SIZE_PTR
- * @size: bytes it was asked for with
+ * @size: bytes that were requested for it
  *
- * A size of another class is a bad free: reported, and the object lives on.
+ * A size of another class is a bad free: it is reported, and the object stays
+ * live.
  *
- * Context: Any, from any CPU.
+ * Context: Any, on any CPU.
  */
 void kspan_free_sized(const void *ptr, size_t size)
 {
@@ -384,7 +401,7 @@ void kspan_free_sized(const void *ptr, size_t size)
 	if (ZERO_OR_NULL_PTR(ptr))
 		return;
 	preempt_disable();
-	/* A bad pointer is kspan_free()'s to report. */
+	/* kspan_free() reports a bad pointer. */
 	if (!kspan_lookup(ptr, &object))
 		fits = kspan_size_fits(&object, size);
 	if (unlikely(!fits))
@@ -399,7 +416,7 @@ EXPORT_SYMBOL_GPL(kspan_free_sized);
  * kspan_free_sensitive - wipe an object, then free it
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  *
- * Context: Any, from any CPU.
+ * Context: Any, on any CPU.
  */
 void kspan_free_sensitive(const void *ptr)
 {
@@ -414,14 +431,14 @@ EXPORT_SYMBOL_GPL(kspan_free_sensitive);
  * kspan_size - usable bytes of an object
  * @ptr: the object
  *
- * The caller may use all of them.  The kernel's fortified string functions do
- * not object, since the compiler is not told that an object has fewer bytes:
- * only a size that the compiler knows and that fills its class is known to it.
+ * The caller may use all of them.  The kernel's fortified string functions
+ * accept that, because the compiler is told the size of an object only if it is
+ * known at compile time and fills its class.
  *
  * Context: Any.
- * Return: bytes, at least as many as were asked for, and with check=2 exactly
- * as many; 0 for NULL,
- * ZERO_SIZE_PTR and anything else that is not a live object's first byte.
+ * Return: bytes, at least as many as were requested, and exactly as many with
+ * check=2; 0 for NULL, ZERO_SIZE_PTR and anything else that is not the first
+ * byte of a live object.
  */
 size_t kspan_size(const void *ptr)
 {
@@ -441,11 +458,11 @@ size_t kspan_size(const void *ptr)
 EXPORT_SYMBOL_GPL(kspan_size);
 
 /**
- * kspan_owns - whether a pointer is a live object of kspan's
+ * kspan_owns - whether a pointer is a live object of kspan
  * @ptr: any value
  *
  * Context: Any.
- * Return: true for a live object's first byte.
+ * Return: true for the first byte of a live object.
  */
 bool kspan_owns(const void *ptr)
 {
@@ -454,7 +471,10 @@ bool kspan_owns(const void *ptr)
 
 	if (ZERO_OR_NULL_PTR(ptr))
 		return false;
-	/* Not by its size: asking for that is a promise to use it. */
+	/*
+	 * Not kspan_size(), which tells the sanitizers that all bytes are in
+	 * use.
+	 */
 	preempt_disable();
 	live = kspan_lookup_live(ptr, &object);
 	preempt_enable();
@@ -462,18 +482,20 @@ bool kspan_owns(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_owns);
 
-/* Context: Task, with preemption off.  Return: how many were freed. */
+/* Context: Task, with preemption off.  Returns the number of objects freed. */
 static __always_inline unsigned int free_row(void **objs, unsigned int nr)
 {
 	struct kspan_span *span = kspan_span_of(objs[0]);
 
-	/* A large object's has no index. */
+	/* The span of a large object has no index. */
 	if (unlikely(!READ_ONCE(span->magic)))
 		return 0;
 	return kspan_free_row(span, span->index, objs, nr);
 }
 
-/* Free objects by rows; preemption is on before what may take long. */
+/*
+ * Free objects by rows, with preemption on before anything that may take long.
+ */
 static void free_batch(void **objs, unsigned int nr)
 {
 	void **end = objs + nr;
@@ -486,7 +508,7 @@ static void free_batch(void **objs, unsigned int nr)
 			objs += done;
 		} while (done && objs != end);
 		preempt_enable();
-		/* A full F, or anything but a plain small object. */
+		/* F is full, or this is not a plain small object. */
 		if (objs != end)
 			free_swap(*objs++);
 	}
@@ -500,10 +522,10 @@ static void free_batch_in_irq(void **objs, unsigned int nr)
 
 /**
  * kspan_free_bulk - free several objects
- * @n: how many
- * @objs: the objects; NULL among them is skipped
+ * @n: number of objects
+ * @objs: the objects; NULL entries are skipped
  *
- * Context: Any, from any CPU.
+ * Context: Any, on any CPU.
  */
 void kspan_free_bulk(size_t n, void **objs)
 {

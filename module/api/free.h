@@ -13,14 +13,13 @@
 
 /**
  * kspan_is_plain - whether a pointer is the first byte of a plain small object
- * @span: what the arena map has for @ptr
+ * @span: the entry of the arena map for @ptr
  * @ptr: any value
- * @state: its state byte, if it is
+ * @state: set to the address of its state byte, if it is
  *
- * The product tells everything about the pointer at once: its upper half is
- * the object's index, its lower half is below the divisor for an object's
- * first byte only.  A marker span, a tiny or a large one has divisor 0, which
- * nothing is below.
+ * One product decides: its upper half is the index of the object, and its lower
+ * half is below the divisor only for the first byte of an object.  The divisor
+ * of marker spans, tiny spans and large objects is 0, and nothing is below 0.
  *
  * Context: Preemption off.
  * Return: whether it is.
@@ -39,7 +38,7 @@ static __always_inline bool kspan_is_plain(const struct kspan_span *span,
 
 /**
  * kspan_is_live - whether a pointer is a live plain small object
- * @span: what the arena map has for @ptr
+ * @span: the entry of the arena map for @ptr
  * @ptr: any value
  *
  * Context: Preemption off.
@@ -55,12 +54,12 @@ static __always_inline bool kspan_is_live(const struct kspan_span *span,
 }
 
 /**
- * kspan_free_to - put a plain small object into the task cache
- * @span: what the arena map has for @ptr
+ * kspan_free_to - push a plain small object on F of the task cache
+ * @span: the entry of the arena map for @ptr
  * @ptr: any value
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if it takes more than that.
+ * Return: false, and nothing is done, if the fast path cannot free @ptr.
  */
 static __always_inline bool kspan_free_to(struct kspan_span *span,
 					  const void *ptr)
@@ -72,16 +71,17 @@ static __always_inline bool kspan_free_to(struct kspan_span *span,
 }
 
 /**
- * kspan_free_row - put plain small objects of one class into the task cache
- * @span: what the arena map has for the first of them
+ * kspan_free_row - push plain small objects of one class on F of the task cache
+ * @span: the entry of the arena map for the first of them
  * @f: the index of the class's F
  * @objs: any values
- * @nr: how many, not 0
+ * @nr: number of values, not 0
  *
- * As many as come in a row and as F has room for, with F's top in a register.
+ * This stops at the first value that is not such an object, or when F is full.
+ * The top of F stays in a register meanwhile.
  *
  * Context: Task, with preemption off.
- * Return: how many.
+ * Return: number of objects freed.
  */
 static __always_inline unsigned int kspan_free_row(struct kspan_span *span,
 						   unsigned long f, void **objs,
@@ -94,7 +94,10 @@ static __always_inline unsigned int kspan_free_row(struct kspan_span *span,
 	u8 *state;
 
 	for (; obj != end; obj++) {
-		/* Neighbours, as bulk allocation gives them, share a span. */
+		/*
+		 * Adjacent objects, as bulk allocation returns them, often
+		 * share a span.
+		 */
 		if ((page ^ (unsigned long)*obj) >= KSPAN_PAGE_SIZE) {
 			page = (unsigned long)*obj & ~(KSPAN_PAGE_SIZE - 1);
 			span = kspan_span_of(*obj);

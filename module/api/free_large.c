@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of a large object that was freed: it waits in the quarantine, if
- * there is one, or its span is kept for the next object.
+ * The end of a large object that was freed: it waits in the quarantine if there
+ * is one, or its span is cached for the next object.
  */
 #include "api/free_large.h"
 #include "base/tick.h"
@@ -10,8 +10,8 @@
 #include "reclaim/worker.h"
 
 /**
- * kspan_free_large - take a large object back
- * @span: its span, claimed
+ * kspan_free_large - free a large object
+ * @span: its span, claimed by the caller
  *
  * Context: Any but NMI.
  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * free_large.h - what becomes of a large object that was freed.
- */
+/* free_large.h - the end of a large object that was freed. */
 #ifndef KSPAN_FREE_LARGE_H
 #define KSPAN_FREE_LARGE_H
 

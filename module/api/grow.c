@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From "nothing at hand" to memory or to a failure with a reason.
+ * What an allocation does when the caches and spans have no object: find
+ * memory, or fail with a reason.
  *
- * A caller that may sleep grows the heap, then, before it fails, has idle
- * memory collected, first about as much as it needs, then once all of it, and
- * tries again.  One that may not lives on the heap's reserve and has a worker
- * refill it.  The last resort of both is what other nodes have.  __GFP_NOFAIL
- * goes on for ever, past memory_limit and into the reserve, as its name says.
+ * A caller that may sleep grows the heap.  Before it fails, it collects idle
+ * memory, first about as much as it needs, then once all of it, and tries
+ * again.  A caller that may not sleep uses the reserve of the heap, and a
+ * worker refills the reserve.  The last resort of both is the memory of other
+ * nodes.  A request with __GFP_NOFAIL never stops trying, exceeds memory_limit
+ * and uses the reserve.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -31,33 +33,34 @@
 #include "span/report.h"
 
 /*
- * Objects to provide at once for classes up to a heap page: with one or two in
- * its cache a CPU trades magazines every call or two.
+ * Number of objects to add at once for classes up to a heap page.  With only
+ * one or two objects in its cache, a CPU would exchange magazines at almost
+ * every call.
  */
 #define MIN_OBJS	8U
 
-/* What a small request needs at most: a chunk. */
+/* The most that a small request needs: a chunk. */
 #define GROW_BYTES	(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE)
 
 /*
- * Heap pages to take back from empty spans at a time: a chunk's worth, so that a
- * wave of another class comes here seldom.  And spans at most, for who must be
- * quick.
+ * Heap pages to take from empty spans at once: as many as a chunk has, so that
+ * a wave of another class seldom comes here.  A caller that may not sleep takes
+ * no more than TAKE_BACK_QUICK spans.
  */
 #define TAKE_BACK_PAGES	256UL
 #define TAKE_BACK_QUICK	32U
 
 /**
- * struct effort - what is done for one request
+ * struct effort - the state of one request
  * @gfp: the caller's flags
- * @node: where it looks
- * @bytes: how much it is after
+ * @node: the node where it searches
+ * @bytes: the size that it needs
  * @sleep: whether it may sleep
- * @low: whether a heap fell below its reserve
- * @shrunk: whether idle memory was given back for it
- * @reclaimed: whether all idle memory was
- * @took_back: whether, being unable to sleep, it took pages back from empty spans
- * @vain: whether it met the memory limit with no idle memory to give back
+ * @low: whether a page heap fell below its reserve
+ * @shrunk: whether some idle memory was returned for it
+ * @reclaimed: whether all idle memory was returned for it
+ * @took_back: whether it took pages from empty spans although it cannot sleep
+ * @vain: whether it reached the memory limit without idle memory to return
  */
 struct effort {
 	gfp_t gfp;
@@ -75,7 +78,7 @@ static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
 {
 	return (struct effort){
 		.gfp = gfp,
-		/* The caches of this CPU look on its own node. */
+		/* The caches of this CPU use its own node. */
 		.node = node == NUMA_NO_NODE ? numa_mem_id() : node,
 		.bytes = bytes,
 		.sleep = kspan_may_sleep(gfp),
@@ -83,9 +86,10 @@ static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
 }
 
 /*
- * What a request that is over leaves to the worker.  One that failed at the memory
- * limit, where the worker cannot fill the reserve either, leaves nothing.  One
- * that failed has made no memory idle, so the tick need not hear of it.
+ * What a finished request leaves to the worker.  A request that failed at the
+ * memory limit leaves nothing, because the worker cannot fill the reserve
+ * either.  A failed request has made no memory idle, so the tick need not run
+ * for it.
  */
 static void end_effort(const struct effort *effort, bool failed)
 {
@@ -99,16 +103,16 @@ static void end_effort(const struct effort *effort, bool failed)
 }
 
 /*
- * Whether another attempt makes sense after @err.  First what nobody misses
- * goes, and about as much as is wanted; then all that idles, once.  Both are
- * skipped while it is known that nothing idles.
+ * Whether another attempt makes sense after @err.  The first time this returns
+ * about as much idle memory as is needed; the second time all of it.  Both
+ * steps are skipped while it is known that no memory is idle.
  */
 static bool try_again(struct effort *effort, int err)
 {
-	/* -EINVAL: no effort can meet the request. */
+	/* -EINVAL: the request can never succeed. */
 	if (err == -EINVAL || !effort->sleep)
 		return false;
-	/* What is freed here is idle. */
+	/* Freeing these makes their memory idle. */
 	if (!effort->shrunk && atomic_long_read(&kspan_deferred_bytes))
 		kspan_deferred_free_large();
 	if (!effort->shrunk && !kspan_may_collect()) {
@@ -128,14 +132,14 @@ static bool try_again(struct effort *effort, int err)
 	}
 	if (!(effort->gfp & __GFP_NOFAIL))
 		return false;
-	/* Memory that others have to free first: give them time. */
+	/* Other tasks have to free memory first, so wait for them. */
 	msleep(20);
 	return true;
 }
 
 /*
- * Pages that other classes' empty spans have, before the heap grows.  Who may not
- * sleep takes back a few, once.
+ * Take pages from the empty spans of other classes, before the heap grows.  A
+ * caller that may not sleep does so once, for a few spans.
  */
 static bool take_back(struct effort *effort, unsigned long nr_pages)
 {
@@ -168,12 +172,17 @@ static int grow_class(unsigned int sc, struct effort *effort)
 					   info->nr_pages, effort->gfp);
 		if (err)
 			return err;
-		/* It may have what it has brought. */
+		/*
+		 * The chunk was added for this request, so it may use all its
+		 * pages.
+		 */
 		reserve = true;
 	}
 }
 
-/* Bring a class that just grew to MIN_OBJS, if the heap has the pages. */
+/*
+ * Add spans to a class that just grew, up to MIN_OBJS objects, from free pages.
+ */
 static void grow_more(unsigned int sc, struct effort *effort)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
@@ -188,7 +197,7 @@ static void grow_more(unsigned int sc, struct effort *effort)
 			break;
 }
 
-/* The reserve, for a caller that nothing else serves.  Return: 0 or @err. */
+/* Use the reserve when all else failed.  Returns 0 or @err. */
 static int last_resort(unsigned int sc, struct effort *effort, int err)
 {
 	if (err == -EINVAL ||
@@ -197,7 +206,7 @@ static int last_resort(unsigned int sc, struct effort *effort, int err)
 	return 0;
 }
 
-/* Look at the other nodes.  Return: whether one has an object, in @node. */
+/* Search the other nodes.  Returns whether one has an object, in *@node. */
 static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 {
 	int other;
@@ -220,12 +229,13 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 /**
  * kspan_grow_class - add objects to the central list of a span class
  * @sc: span class
- * @node: preferred node, or NUMA_NO_NODE; another if only that has objects
- * @gfp: how hard to try
+ * @node: preferred node, or NUMA_NO_NODE; set to another node if only that has
+ *	objects
+ * @gfp: flags for the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: 0 if it is worth looking for an object again, -EDQUOT at the memory
- * limit, -ENOMEM otherwise.
+ * Return: 0 if the caller should search again, -EDQUOT at the memory limit,
+ * -ENOMEM otherwise.
  */
 int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 {
@@ -236,18 +246,24 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	if (!err)
 		grow_more(sc, &effort);
 	while (err && err != -EXDEV && try_again(&effort, err)) {
-		/* Reclaim may have brought objects of this very class. */
+		/* Reclaim may have freed objects of this very class. */
 		if (READ_ONCE(kspan_central_of(effort.node, sc)->nr_free))
 			err = 0;
 		else
 			err = grow_class(sc, &effort);
 	}
-	/* Who waits gets no less than who cannot. */
+	/*
+	 * A caller that may sleep gets at least what one that may not sleep
+	 * would get.
+	 */
 	if (err && err != -EXDEV && effort.sleep)
 		err = last_resort(sc, &effort, err);
 	if (err && look_elsewhere(sc, &effort, node))
 		err = 0;
-	/* Who cannot sleep has what waits as the last resort. */
+	/*
+	 * The last resort of a caller that cannot sleep is memory in the
+	 * quarantine.
+	 */
 	if (err && kspan_quarantine_on() && !effort.sleep &&
 	    (kspan_quarantine_release_some() || kspan_cache_reuse(sc)))
 		err = 0;
@@ -255,7 +271,7 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	return err == -EDQUOT && effort.sleep ? -EDQUOT : err ? -ENOMEM : 0;
 }
 
-/* A run of what the heaps of other nodes have. */
+/* Allocate a run from the page heaps of other nodes. */
 static void *large_elsewhere(size_t size, size_t align, bool zero,
 			     struct effort *effort)
 {
@@ -272,7 +288,10 @@ static void *large_elsewhere(size_t size, size_t align, bool zero,
 	return ptr;
 }
 
-/* The node a kept span must be of: remote memory is no bargain. */
+/*
+ * The node of a cached span to reuse: remote memory would cost more than it
+ * saves.
+ */
 static int reuse_node(int node)
 {
 	if (kspan_nr_nodes == 1)
@@ -280,7 +299,7 @@ static int reuse_node(int node)
 	return node == NUMA_NO_NODE ? numa_mem_id() : node;
 }
 
-/* A large object from a span that was kept, or NULL. */
+/* Allocate a large object from a cached span.  Returns NULL if none fits. */
 static void *reuse_large(size_t size, size_t align, gfp_t gfp, int node,
 			 bool zero)
 {
@@ -289,7 +308,9 @@ static void *reuse_large(size_t size, size_t align, gfp_t gfp, int node,
 	return kspan_large_reuse(size, align, reuse_node(node), insist, zero);
 }
 
-/* A large object when none is kept: grow, reclaim, or report the failure. */
+/*
+ * A large object without a cached span: grow, reclaim, or report the failure.
+ */
 static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 				      int node, bool zero)
 {
@@ -297,7 +318,7 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	void *ptr;
 	int err;
 
-	/* Freed objects that wait to be filled come before new memory. */
+	/* First finish freed objects that wait to be filled. */
 	if (effort.sleep && atomic_long_read(&kspan_deferred_bytes)) {
 		kspan_deferred_free_large();
 		ptr = reuse_large(size, align, gfp, node, zero);
@@ -310,13 +331,19 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	} while (!ptr && (try_again(&effort, err) ||
 			  (!effort.sleep && err != -EINVAL &&
 			   take_back(&effort, size >> KSPAN_PAGE_SHIFT))));
-	/* Who waits gets no less than who cannot. */
+	/*
+	 * A caller that may sleep gets at least what one that may not sleep
+	 * would get.
+	 */
 	if (!ptr && effort.sleep && err != -EINVAL)
 		ptr = kspan_large_alloc_run(size, align, gfp, effort.node, zero,
 					    true, &effort.low);
 	else if (!ptr && err == -EDQUOT)
 		err = -ENOMEM;
-	/* Who cannot sleep has what waits as the last resort. */
+	/*
+	 * The last resort of a caller that cannot sleep is memory in the
+	 * quarantine.
+	 */
 	if (!ptr && err != -EINVAL && !effort.sleep &&
 	    kspan_quarantine_release_some())
 		ptr = reuse_large(size, align, gfp, node, zero) ?:
@@ -331,10 +358,10 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 }
 
 /**
- * kspan_grow_large - a large object, or a report why there is none
+ * kspan_grow_large - allocate a large object, or report the failure
  * @size: bytes, not 0
  * @align: power of two up to KSPAN_MAX_ALIGN
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  * @node: preferred node, or NUMA_NO_NODE
  * @zero: whether to zero it
  *

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * provide.h - where memory comes from when none is at hand.
- */
+/* grow.h - memory for requests that find no free object. */
 #ifndef KSPAN_GROW_H
 #define KSPAN_GROW_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Looking pointers up off the fast path: a wrong one gets the name of what is
- * wrong with it here, the same for every caller.
+ * Look-up of pointers off the fast path.  For an invalid pointer it returns the
+ * kind of fault, the same for every caller.
  */
 #include <linux/align.h>
 #include <linux/cpumask.h>
@@ -15,9 +15,9 @@
 #include "span/redzone.h"
 
 /*
- * Pointers looked up, ever.  Written by its CPU, by a plain addition:
- * where that is more than an instruction, an interrupt in the middle may cost
- * a count, which no other number is derived from.
+ * Number of look-ups since load.  Each CPU changes its own count by a plain
+ * addition.  Where that takes several instructions, an interrupt in between may
+ * lose a count, which is harmless: no other number depends on it.
  */
 static DEFINE_PER_CPU(unsigned long, nr_lookup);
 
@@ -29,7 +29,7 @@ static enum kspan_fault lookup_small(const void *ptr,
 	u64 prod = (unsigned long)ptr - span->base;
 	u8 state;
 
-	/* The span ended between the look at the map and this one. */
+	/* The span ended after the map was read. */
 	if (!magic)
 		return KSPAN_FAULT_DOUBLE;
 	prod *= magic;
@@ -64,7 +64,7 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 							   KSPAN_FAULT_DOUBLE;
 }
 
-/* What is wrong with a pointer. */
+/* Find the object or the fault of a pointer. */
 static enum kspan_fault __kspan_noprobe look_up(const void *ptr,
 						struct kspan_object *object)
 {
@@ -84,11 +84,11 @@ static enum kspan_fault __kspan_noprobe look_up(const void *ptr,
 }
 
 /**
- * kspan_lookup_silent - find an object, and no statistics know of it
+ * kspan_lookup_silent - find an object without counting the look-up
  * @ptr: any value
- * @object: the result, if it is a live object's first byte
+ * @object: set to the result, if @ptr is the first byte of a live object
  *
- * Context: Any, NMI too, with preemption off.
+ * Context: Any, including NMI, with preemption off.
  * Return: whether it is.
  */
 bool __kspan_noprobe kspan_lookup_silent(const void *ptr, struct kspan_object *object)
@@ -96,7 +96,7 @@ bool __kspan_noprobe kspan_lookup_silent(const void *ptr, struct kspan_object *o
 	return look_up(ptr, object) == KSPAN_FAULT_NONE;
 }
 
-/* kspan_lookup_silent() that is counted.  Context: as there. */
+/* Like kspan_lookup_silent(), but counted.  Context: as there. */
 bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
 {
 	raw_cpu_inc(nr_lookup);
@@ -104,12 +104,12 @@ bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
 }
 
 /**
- * kspan_lookup - the object a pointer should be the first byte of
+ * kspan_lookup - find the object of which a pointer should be the first byte
  * @ptr: any value
- * @object: the result; its span is set in any case
+ * @object: set to the result; its span is set in any case
  *
- * Context: Any, NMI too, with preemption off.
- * Return: KSPAN_FAULT_NONE for a live object, or what is wrong with @ptr.
+ * Context: Any, including NMI, with preemption off.
+ * Return: KSPAN_FAULT_NONE for a live object, or the fault of @ptr.
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
@@ -117,7 +117,7 @@ enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 	return look_up(ptr, object);
 }
 
-/* The first byte of the tiny object around an address, or NULL. */
+/* The first byte of the tiny object that contains an address, or NULL. */
 static const void *tiny_around(const struct kspan_span *span, const void *ptr)
 {
 	const void *block = PTR_ALIGN_DOWN(ptr, KSPAN_TINY_MAX), *first;
@@ -129,12 +129,12 @@ static const void *tiny_around(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_lookup_around - find the live object that has an address
+ * kspan_lookup_around - find the live object that contains an address
  * @ptr: any value
- * @object: the result, if there is one; its span is set in any case
- * @first: the object's first byte, if there is one
+ * @object: set to the result, if there is one; its span is set in any case
+ * @first: set to the first byte of the object, if there is one
  *
- * Context: Any, NMI too, with preemption off.
+ * Context: Any, including NMI, with preemption off.
  * Return: whether @ptr is one of the object's usable bytes.
  */
 bool kspan_lookup_around(const void *ptr, struct kspan_object *object,
@@ -163,7 +163,7 @@ bool kspan_lookup_around(const void *ptr, struct kspan_object *object,
 	       (unsigned long)(ptr - *first) < object->size;
 }
 
-/* Pointers looked up off the fast path, ever.  Context: Any. */
+/* Number of look-ups off the fast path since load.  Context: Any. */
 unsigned long kspan_lookup_count(void)
 {
 	unsigned long nr = 0;
@@ -175,16 +175,17 @@ unsigned long kspan_lookup_count(void)
 }
 
 /**
- * kspan_size_fits - whether an object may have been asked for with a size
+ * kspan_size_fits - whether an object may have been requested with a size
  * @object: a live object
  * @size: bytes
  *
- * Exact up to the class.  An object of kspan_alloc_aligned() whose class is
- * above its size's own fits every size that it holds, and so does one that
- * kspan_realloc() shrank where it was.  With check=2 it must be the size itself.
+ * The size must belong to the class of the object.  Two kinds of objects accept
+ * every size up to their own: those of kspan_alloc_aligned() in a larger class,
+ * and those that kspan_realloc() shrank in place.  With check=2 the size must
+ * be exact.
  *
  * Context: Any.
- * Return: whether @size may be what the object was allocated with.
+ * Return: whether @size may be the requested size.
  */
 bool kspan_size_fits(const struct kspan_object *object, size_t size)
 {
@@ -201,7 +202,9 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 		return DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) == span->nr_pages ||
 		       kspan_is_shrunk(span);
 	default:
-		/* The size of a named cache's objects is no size class's. */
+		/*
+		 * The size of a named cache's objects belongs to no size class.
+		 */
 		if (!kspan_sc_class(kspan_span_sc(span)))
 			return true;
 		return kspan_obj_untracked(*object->state) == KSPAN_OBJ_ALIGNED ||

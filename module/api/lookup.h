@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * lookup.h - what a pointer is: everything about an object from its address.
- */
+/* lookup.h - the look-up of objects by address. */
 #ifndef KSPAN_LOOKUP_H
 #define KSPAN_LOOKUP_H
 
@@ -13,7 +11,7 @@
 /**
  * struct kspan_object - a live object
  * @span: its span
- * @state: its state byte; NULL for a large and a tiny one
+ * @state: its state byte; NULL for large and tiny objects
  * @size: usable bytes
  */
 struct kspan_object {

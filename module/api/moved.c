@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Modules that allocate from kspan by <linux/kspan_slab.h>: how they come and go.
+ * Modules that allocate from kspan through <linux/kspan_slab.h>: load and
+ * unload.
  *
- * Such a module has a variable, struct kspan_moved, which its calls pass on.  A
- * module notifier finds it in the symbol table of the module before the module's
- * init function runs, and creates a heap that has the name of the module.  When
- * the module has gone, its caches and its heap are destroyed, and what is left in
- * them is reported.
+ * Such a module has a variable of type struct kspan_moved, which its calls pass
+ * on.  Before the init function of the module runs, a module notifier finds
+ * this variable in the module's symbol table and creates a heap with the name
+ * of the module.  When the module is unloaded, its caches and its heap are
+ * destroyed, and objects left in them are reported.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,8 +23,8 @@
 #include "api/moved_fail.h"
 
 /**
- * kspan_moved_detach - end all that a module has
- * @owner: the module, whose code does not run any more
+ * kspan_moved_detach - destroy the caches and heaps of a module
+ * @owner: the module, whose code no longer runs
  *
  * Context: Process context that may sleep.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * moved.h - modules that allocate from kspan by <linux/kspan_slab.h>: what the
- * files that serve them share.
+ * moved.h - modules that allocate from kspan through <linux/kspan_slab.h>: what
+ * the files that serve them share.
  */
 #ifndef KSPAN_MOVED_H
 #define KSPAN_MOVED_H
@@ -19,15 +19,14 @@
 #include "span/span.h"
 
 /*
- * Flags of requests that the kernel's allocators serve, because kspan refuses
- * them.
+ * Flags that kspan refuses; the kernel's allocators serve requests with them.
  */
 #define KSPAN_MOVED_KERNEL	KSPAN_GFP_REFUSED
 
 /*
- * A pointer that a moved module takes for one of the kernel's and that is kspan's:
- * a struct kspan_moved_cache or a struct kspan_heap.  The module only passes it
- * on, so its lowest bit can tell.
+ * To a moved module, a struct kspan_moved_cache or a struct kspan_heap looks
+ * like an object of the kernel.  The module only passes the pointer on, so its
+ * lowest bit can mark it as kspan's.
  */
 #define KSPAN_MOVED_TAG		1UL
 
@@ -47,8 +46,8 @@ static __always_inline void *kspan_moved_untag(void *ptr)
 }
 
 /*
- * Whether a pointer that a moved module frees is kspan's: kspan_contains(), with
- * the commonest case first.  Context: Any.
+ * Like kspan_contains(), for a pointer that a moved module frees; the most
+ * common case comes first.  Context: Any.
  */
 static inline bool kspan_moved_owns(const void *ptr)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmalloc() and its like for modules that use <linux/kspan_slab.h>.
+ * kmalloc() and its relatives for modules that use <linux/kspan_slab.h>.
  *
  * Requests that kspan refuses go to the kernel: __GFP_ACCOUNT, zones, and
  * alignments above a page.
@@ -22,16 +22,16 @@
 #include "base/meta.h"
 #include "base/node.h"
 
-/* No more can be asked of kvmalloc(). */
+/* Maximum size of kvmalloc(). */
 #define KVMALLOC_MAX	((size_t)INT_MAX)
 
 /**
- * struct buckets - a heap that a module takes for kmem_buckets
- * @list: place in the list of all
+ * struct buckets - a heap that serves a module as kmem_buckets
+ * @list: node in the list of all buckets
  * @owner: the module
  * @heap: the heap
  *
- * All under buckets_mutex.
+ * buckets_mutex protects all of them.
  */
 struct buckets {
 	struct list_head list;
@@ -42,7 +42,7 @@ struct buckets {
 static DEFINE_MUTEX(buckets_mutex);
 static LIST_HEAD(all_buckets);
 
-/* What the compiler assumes of the kernel's kmalloc() in a module. */
+/* The alignment that the compiler assumes for the result of kmalloc(). */
 static __always_inline size_t aligned_size(size_t size)
 {
 	if (ARCH_KMALLOC_MINALIGN <= 8 || size > SIZE_MAX - ARCH_KMALLOC_MINALIGN)
@@ -55,7 +55,7 @@ static __always_inline size_t aligned_size(size_t size)
  * @m: the module's variable
  * @h: a heap, or NULL for that of the module
  * @size: bytes
- * @gfp: without flags that kspan refuses
+ * @gfp: as for kmalloc(), without flags that kspan refuses
  * @node: preferred node, or NUMA_NO_NODE
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
@@ -64,7 +64,10 @@ static __always_inline size_t aligned_size(size_t size)
 void *kspan_moved_object(struct kspan_moved *m, struct kspan_heap *h,
 			 size_t size, gfp_t gfp, int node)
 {
-	/* A hint to the kernel's caches; a flag of kspan's own here. */
+	/*
+	 * For the kernel's caches this flag is a hint; inside kspan it has
+	 * another meaning.
+	 */
 	gfp &= ~KSPAN_GFP_TRY;
 	size = aligned_size(size);
 	if (!h)
@@ -106,9 +109,10 @@ static struct kspan_heap *heap_of(void *buckets)
 }
 
 /**
- * kspan_slab_alloc_node - kmalloc_node(), kmem_buckets_alloc() of a moved module
+ * kspan_slab_alloc_node - kmalloc_node(), kmem_buckets_alloc() of a moved
+ * module
  * @size: bytes
- * @buckets: of kspan_slab_buckets_create(), or NULL
+ * @buckets: from kspan_slab_buckets_create(), or NULL
  * @gfp: as for kmalloc()
  * @node: preferred node, or NUMA_NO_NODE
  * @m: the module's variable
@@ -128,8 +132,8 @@ void *kspan_slab_alloc_node(size_t size, void *buckets, gfp_t gfp, int node,
 EXPORT_SYMBOL_GPL(kspan_slab_alloc_node);
 
 /*
- * A size whose object has an alignment, up to a page: powers of two are aligned
- * to themselves, and what is larger than 8 KiB to a page.
+ * A size whose object has an alignment of up to a page: powers of two are
+ * aligned to themselves, and sizes above 8 KiB to a page.
  */
 static size_t size_for_align(size_t size, unsigned long align)
 {
@@ -140,7 +144,7 @@ static size_t size_for_align(size_t size, unsigned long align)
 /**
  * kspan_slab_kvalloc - kvmalloc() of a moved module
  * @size: bytes
- * @buckets: of kspan_slab_buckets_create(), or NULL
+ * @buckets: from kspan_slab_buckets_create(), or NULL
  * @align: alignment in bytes, a power of two
  * @gfp: as for kvmalloc()
  * @node: preferred node, or NUMA_NO_NODE
@@ -167,7 +171,7 @@ void *kspan_slab_kvalloc(size_t size, void *buckets, unsigned long align,
 }
 EXPORT_SYMBOL_GPL(kspan_slab_kvalloc);
 
-/* Move an object of kspan's to memory that kspan_realloc() does not give. */
+/* Move an object of kspan to memory that kspan_realloc() cannot allocate. */
 static void *move_object(const void *ptr, size_t size, unsigned long align,
 			 gfp_t gfp, int node, struct kspan_moved *m)
 {
@@ -198,7 +202,7 @@ static void *realloc_own(const void *ptr, size_t size, unsigned long align,
  * @node: preferred node, or NUMA_NO_NODE
  * @m: the module's variable
  *
- * An object stays with the allocator it is from.
+ * An object stays with the allocator that it came from.
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
  * Return: the object, moved or not; ZERO_SIZE_PTR for 0 bytes; NULL without
@@ -248,9 +252,9 @@ EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc);
  * @size: bytes
  * @gfp: as for kmalloc()
  *
- * For memory that kspan's cannot be: what is handed to a device, to code that
- * asks for its page, or to code that frees it by the kernel's kfree().  kfree()
- * of a moved module takes it, too.
+ * Use this for memory that kspan cannot provide: memory that is passed to a
+ * device, to code that needs its struct page, or to code that frees it with the
+ * kernel's kfree(). kfree() of a moved module also accepts it.
  *
  * Context: As for kmalloc().
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
@@ -270,7 +274,7 @@ EXPORT_SYMBOL_GPL(kspan_kernel_kmalloc);
  * @ctor: NULL
  * @m: the module's variable
  *
- * The buckets are a heap, which ends with the module.
+ * The buckets are a heap, which is destroyed when the module is unloaded.
  *
  * Context: Process context that may sleep.
  * Return: the buckets, or NULL.
@@ -299,7 +303,9 @@ void *kspan_slab_buckets_create(const char *name, unsigned int flags,
 }
 EXPORT_SYMBOL_GPL(kspan_slab_buckets_create);
 
-/* Context: Process context that may sleep; @owner has gone. */
+/*
+ * Context: Process context that may sleep; the code of @owner no longer runs.
+ */
 void kspan_moved_end_buckets(struct module *owner)
 {
 	struct buckets *b, *next;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmem_cache_create() and its like for modules that use <linux/kspan_slab.h>.
+ * kmem_cache_create() and its relatives for modules that use
+ * <linux/kspan_slab.h>.
  *
- * A cache is a named cache of kspan.  The module sees a tagged pointer, which it
- * only passes on, so that a cache of the kernel's and one of kspan's are told
- * apart by a bit.  What kspan cannot be stays the kernel's: SLAB_ACCOUNT, zones,
- * large objects and alignments, unknown flags.
+ * Such a cache is a named cache of kspan.  The module gets a tagged pointer,
+ * which it only passes on, so one bit tells caches of kspan and of the kernel
+ * apart.  The kernel serves the caches that kspan cannot: those with
+ * SLAB_ACCOUNT, zones, large objects or alignments, or unknown flags.
  *
- * Single objects with __GFP_ACCOUNT come from a cache of the kernel's beside, the
- * twin.  It is created when it is needed first.
+ * Single objects with __GFP_ACCOUNT come from a second cache, of the kernel,
+ * which is called the twin.  It is created when it is first needed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -33,11 +34,11 @@
 /**
  * struct kspan_moved_cache - a cache of a moved module
  * @c: the named cache
- * @twin: a cache of the kernel's for objects with __GFP_ACCOUNT, or NULL; set
+ * @twin: a cache of the kernel for objects with __GFP_ACCOUNT, or NULL; set
  *	once under caches_mutex, read without it
  * @owner: the module
- * @list: place in the list of all, under caches_mutex
- * @args: how it was made; set once
+ * @list: node in the list of all, under caches_mutex
+ * @args: the arguments of its creation; set once
  * @flags: its flags, set once
  */
 struct kspan_moved_cache {
@@ -57,7 +58,7 @@ static struct kspan_moved_cache *moved(struct kmem_cache *s)
 	return kspan_moved_untag(s);
 }
 
-/* Whether a request to a cache of kspan's fails on purpose. */
+/* Whether the parameter fail makes a request to a cache of kspan fail. */
 static __always_inline bool fails(struct kmem_cache *s, gfp_t gfp)
 {
 	return kspan_moved_fails(moved(s)->owner, moved(s)->c->class.asked, gfp);
@@ -103,7 +104,7 @@ static struct kspan_moved_cache *make_cache(const char *name, unsigned int size,
  * @name: its name, copied
  * @size: bytes of an object
  * @args: struct kmem_cache_args, or NULL
- * @flags: of slab.h
+ * @flags: flags of slab.h
  * @m: the module's variable
  *
  * Context: Process context that may sleep.
@@ -135,9 +136,10 @@ EXPORT_SYMBOL_GPL(kspan_slab_cache_create_args);
  * @name: its name, copied
  * @size: bytes of an object
  * @align: alignment in bytes, or 0
- * @flags: of slab.h
- * @useroffset: where in an object user space may copy; for the kernel's caches
- * @usersize: bytes that it may copy there
+ * @flags: flags of slab.h
+ * @useroffset: offset of the part that may be copied to user space; only the
+ *	kernel's caches use it
+ * @usersize: bytes of that part
  * @ctor: constructor, or NULL
  * @m: the module's variable
  *
@@ -190,7 +192,9 @@ void kspan_slab_cache_destroy(struct kmem_cache *s)
 }
 EXPORT_SYMBOL_GPL(kspan_slab_cache_destroy);
 
-/* Context: Process context that may sleep; @owner has gone. */
+/*
+ * Context: Process context that may sleep; the code of @owner no longer runs.
+ */
 void kspan_moved_end_caches(struct module *owner)
 {
 	struct kspan_moved_cache *mc, *next;
@@ -210,10 +214,10 @@ void kspan_moved_end_caches(struct module *owner)
  * kspan_slab_cache_shrink - kmem_cache_shrink() of a moved module
  * @s: the cache
  *
- * kspan gives idle memory back by itself.
+ * For a cache of kspan this does nothing: kspan returns idle memory by itself.
  *
  * Context: Process context that may sleep.
- * Return: 0, or for a cache of the kernel's what kmem_cache_shrink() returns.
+ * Return: 0, or the result of kmem_cache_shrink() for a cache of the kernel.
  */
 int kspan_slab_cache_shrink(struct kmem_cache *s)
 {
@@ -235,7 +239,7 @@ unsigned int kspan_slab_cache_size(struct kmem_cache *s)
 }
 EXPORT_SYMBOL_GPL(kspan_slab_cache_size);
 
-/* The cache of the kernel's beside a named one.  Return: it, or NULL. */
+/* The cache of the kernel beside a named one, or NULL. */
 static struct kmem_cache *twin_of(struct kspan_moved_cache *mc, gfp_t gfp)
 {
 	/* Pairs with smp_store_release() below. */
@@ -254,7 +258,7 @@ static struct kmem_cache *twin_of(struct kspan_moved_cache *mc, gfp_t gfp)
 	return mc->twin;
 }
 
-/* An object that kspan does not give: from the twin. */
+/* Allocate an object that kspan refuses from the twin. */
 static noinline void *alloc_twin(struct kspan_moved_cache *mc, gfp_t gfp,
 				 int node)
 {
@@ -347,11 +351,12 @@ static size_t alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
  * kspan_slab_cache_alloc_bulk - kmem_cache_alloc_bulk() of a moved module
  * @s: the cache
  * @gfp: as for kmem_cache_alloc()
- * @n: how many
- * @objs: where they go
+ * @n: number of objects
+ * @objs: array for the objects
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: as kmem_cache_alloc_bulk() of this kernel; 0 without memory for all.
+ * Return: as for kmem_cache_alloc_bulk() of this kernel; 0 without memory for
+ * all.
  */
 int kspan_slab_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n,
 				void **objs)
@@ -369,7 +374,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_cache_alloc_bulk);
  * @s: the cache
  * @obj: the object or NULL
  *
- * Context: Any; NMI for kspan's objects only.
+ * Context: Any; NMI only for objects of kspan.
  */
 void kspan_slab_cache_free(struct kmem_cache *s, void *obj)
 {
@@ -387,7 +392,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_cache_free);
 /**
  * kspan_slab_cache_free_bulk - kmem_cache_free_bulk() of a moved module
  * @s: the cache, or NULL for kfree_bulk()
- * @n: how many
+ * @n: number of objects
  * @objs: the objects
  *
  * Context: Any but NMI.
@@ -418,7 +423,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_cache_free_bulk);
  * @obj: an object
  * @gfp: as for kmem_cache_charge()
  *
- * kspan charges no memory cgroup.
+ * kspan does not charge memory cgroups.
  *
  * Context: As for kmem_cache_charge().
  * Return: whether the object is charged.

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Failing allocations of a moved module, by the module parameter `fail`, so that
- * its error paths run.  Debian's kernels have failslab off.
+ * Fault injection for moved modules, by the module parameter `fail`, so that
+ * their error paths run.  Debian's kernels are built without failslab.
  *
- *	stack			each distinct call stack of any moved module fails
- *				exactly once
- *	stack:MODULE		those of this module do
- *	stack:MODULE:HASH	only the stack with this hash does: a failure is
- *				repeated
+ *	stack			each distinct call stack of any moved module
+ *				fails exactly once
+ *	stack:MODULE		each distinct call stack of this module does
+ *	stack:MODULE:HASH	only the stack with this hash does, to repeat a
+ *				failure
  *	off			none does
  *
- * Each failure is logged with the hash and the stack.  The hash is one of symbols
- * and offsets, so it stays the same when the module is loaded again or the machine
- * is booted again.  Setting the parameter forgets which stacks have failed.
+ * Each failure is logged with the hash and the stack.  The hash is computed from
+ * symbols and offsets, so it stays the same when the module is loaded again or
+ * the machine is booted again.  Setting the parameter forgets which stacks have
+ * failed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -36,31 +37,34 @@
 #define DEPTH		24U
 #define NR_SEEN		4096U
 #define NR_RECENT	256U
-/* Longer than any symbol with its offset and module; what is cut off is not hashed. */
+/*
+ * Longer than any symbol with offset and module; the rest would not be hashed.
+ */
 #define SYMBOL_MAX	160
 #define TEXT_MAX	(MODULE_NAME_LEN + 24)
 
 DEFINE_STATIC_KEY_FALSE(kspan_moved_fail_key);
 
-/* Changes of the parameter; outermost. */
+/* Serialises changes of the parameter; outermost. */
 static DEFINE_MUTEX(fail_mutex);
 
 /*
- * What shall fail.  All under the lock, a leaf that is taken in any context but
- * NMI; the name changes only while the key is off and nobody reads it.
+ * What is to fail.  The lock protects all of it.  It is a leaf, taken in any
+ * context but NMI.  The name changes only while the key is off and no CPU reads
+ * it.
  */
 static struct {
 	raw_spinlock_t lock;
 	char name[MODULE_NAME_LEN];	/* "": any moved module */
 	u32 only;			/* the only hash that fails, or 0 */
-	u32 *seen;			/* hashes that have failed, hashed; 0: none */
-	u32 recent[NR_RECENT];		/* stacks by address that need no look-up */
+	u32 *seen;			/* hash table of hashes that have failed; 0: none */
+	u32 recent[NR_RECENT];		/* address hashes of stacks already looked up */
 	unsigned int nr;		/* failures since the last setting */
 } plan = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(plan.lock),
 };
 
-/* The hash of a stack that is the same in each load; not 0. */
+/* The hash of a stack, the same in each load; not 0. */
 static u32 symbols_hash(const unsigned long *entries, unsigned int nr)
 {
 	char text[SYMBOL_MAX];
@@ -74,7 +78,7 @@ static u32 symbols_hash(const unsigned long *entries, unsigned int nr)
 	return hash ?: 1;
 }
 
-/* Enter a hash.  Return: whether it is new and there was room. */
+/* Add a hash.  Returns whether it is new and there was room. */
 static bool __kspan_noprobe enter_locked(u32 hash)
 {
 	unsigned int i, at;
@@ -111,7 +115,7 @@ static bool is_due(u32 hash, u32 raw)
 	return due;
 }
 
-/* Whether an address is code of kspan itself; never where that is built in. */
+/* Whether an address is code of kspan; always false if kspan is built in. */
 static bool is_own(unsigned long addr)
 {
 	const struct module *own = THIS_MODULE;
@@ -119,7 +123,7 @@ static bool is_own(unsigned long addr)
 	return own && within_module(addr, own);
 }
 
-/* The stack of whoever called kspan.  Return: the number of its entries. */
+/* The stack of the caller of kspan.  Returns the number of its entries. */
 static unsigned int save_stack(unsigned long *entries)
 {
 	unsigned int nr = stack_trace_save(entries, DEPTH, 1), skip = 0;
@@ -134,10 +138,10 @@ static unsigned int save_stack(unsigned long *entries)
  * kspan_moved_fail - whether a request of a moved module has to fail
  * @owner: the module
  * @size: bytes
- * @gfp: of the request
+ * @gfp: flags of the request
  *
  * Context: Any; false in NMI.
- * Return: whether to give NULL.
+ * Return: whether the caller has to return NULL.
  */
 bool kspan_moved_fail(const struct module *owner, size_t size, gfp_t gfp)
 {
@@ -162,7 +166,7 @@ bool kspan_moved_fail(const struct module *owner, size_t size, gfp_t gfp)
 	return true;
 }
 
-/* Addresses mean something else once a module has come. */
+/* Forget addresses when a module is loaded: other code may have them now. */
 void kspan_moved_fail_forget(void)
 {
 	unsigned int i;
@@ -214,10 +218,10 @@ static int set_plan(const char *name, u32 only)
 
 /**
  * kspan_moved_fail_set - choose what fails from now on
- * @text: as the parameter's; a newline at its end is ignored
+ * @text: the value of the parameter; a newline at its end is ignored
  *
  * Context: Process context that may sleep.
- * Return: 0; -EINVAL or -ENOMEM, and nothing is changed.
+ * Return: 0, or -EINVAL or -ENOMEM if nothing was changed.
  */
 int kspan_moved_fail_set(const char *text)
 {
@@ -238,7 +242,7 @@ int kspan_moved_fail_set(const char *text)
 	return err;
 }
 
-/* Failures since the last setting.  Context: Any. */
+/* Number of failures since the parameter was set.  Context: Any. */
 unsigned int kspan_moved_fail_count(void)
 {
 	return READ_ONCE(plan.nr);

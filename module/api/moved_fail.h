@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * moved_fail.h - requests of moved modules that fail because somebody wants to
- * see what happens then.
- */
+/* moved_fail.h - fault injection for moved modules. */
 #ifndef KSPAN_MOVED_FAIL_H
 #define KSPAN_MOVED_FAIL_H
 
@@ -21,7 +18,7 @@ int kspan_moved_fail_set(const char *text);
 unsigned int kspan_moved_fail_count(void);
 void kspan_moved_fail_exit(void);
 
-/* Whether a request fails on purpose.  Context: Any. */
+/* Whether a request has to fail on purpose.  Context: Any. */
 static __always_inline bool kspan_moved_fails(const struct module *owner,
 					      size_t size, gfp_t gfp)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kfree() and its like for modules that use <linux/kspan_slab.h>.
+ * kfree() and its relatives for modules that use <linux/kspan_slab.h>.
  *
- * Such a module frees memory that others have allocated, and the arena map tells
- * whose it is.  What lies in kspan's memory is kspan's, live or not, so that a
- * second free is reported and does no harm.
+ * Such a module also frees memory that other code has allocated.  The arena map
+ * decides which allocator an object came from.  All memory that kspan holds
+ * counts as kspan's, live or not, so a second free is reported and harmless.
  */
 #include <linux/export.h>
 #include <linux/fs.h>
@@ -25,7 +25,7 @@
  * kspan_slab_free - kfree() of a moved module
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  *
- * Context: Any; NMI for kspan's objects only.
+ * Context: Any; NMI only for objects of kspan.
  */
 void kspan_slab_free(const void *ptr)
 {
@@ -140,7 +140,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_kvfree_sensitive);
  * kspan_slab_vfree - vfree() of a moved module
  * @ptr: the area, an object of kvmalloc(), or NULL
  *
- * vmalloc() of a moved module is the kernel's.
+ * vmalloc() of a moved module is that of the kernel.
  *
  * Context: As for vfree().
  */

@@ -2,9 +2,9 @@
 /*
  * The heaps of modules that use <linux/kspan_slab.h>.
  *
- * A heap has the name of its module.  It is created before the module's init
- * function runs or, where that was not possible, by the first allocation that may
- * sleep.  Objects that were allocated before are in no heap.
+ * A heap has the name of its module.  It is created before the init function of
+ * the module runs.  If that fails, the first allocation that may sleep creates
+ * it.  Objects that were allocated earlier are in no heap.
  */
 #include <linux/kspan.h>
 #include <linux/list.h>
@@ -17,11 +17,11 @@
 
 /**
  * struct attached - a module with a heap
- * @list: place in the list of all
+ * @list: node in the list of all
  * @owner: the module
  * @m: the module's variable
  *
- * All under moved_mutex.
+ * moved_mutex protects all of them.
  */
 struct attached {
 	struct list_head list;
@@ -29,7 +29,7 @@ struct attached {
 	struct kspan_moved *m;
 };
 
-/* Heaps of modules begin and end under the mutex. */
+/* The mutex protects creation and destruction of the heaps of modules. */
 static DEFINE_MUTEX(moved_mutex);
 static LIST_HEAD(all_attached);
 
@@ -52,7 +52,7 @@ static bool attach_locked(struct kspan_moved *m)
 	new->owner = m->owner;
 	new->m = m;
 	list_add_tail(&new->list, &all_attached);
-	/* Pairs with READ_ONCE() where it is used; the heap is complete. */
+	/* The heap is complete.  Pairs with READ_ONCE() where it is used. */
 	smp_store_release(&m->heap, h);
 	return true;
 }
@@ -77,7 +77,7 @@ bool kspan_moved_attach_now(struct kspan_moved *m)
 /**
  * kspan_moved_attach - the heap of a moved module that has none yet
  * @m: the module's variable
- * @gfp: whether it may be created now
+ * @gfp: flags of the request; decide whether the heap can be created now
  *
  * Context: Any.
  * Return: the heap, or NULL.
@@ -92,7 +92,7 @@ struct kspan_heap *kspan_moved_attach(struct kspan_moved *m, gfp_t gfp)
 
 /**
  * kspan_moved_end_heap - destroy the heap of a module
- * @owner: the module, whose code does not run any more
+ * @owner: the module, whose code no longer runs
  *
  * Context: Process context that may sleep.
  */

@@ -13,7 +13,7 @@
 
 #define GFP_COPY	(GFP_USER | __GFP_NOWARN)
 
-/* The first @len characters of @s, ended by a 0 byte. */
+/* Copy the first @len characters of @s and append a 0 byte. */
 static char *dup_chars(const char *s, size_t len, gfp_t gfp,
 		       struct kspan_moved *m)
 {
@@ -44,7 +44,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_strdup);
 /**
  * kspan_slab_strndup - kstrndup() of a moved module
  * @s: the string or NULL
- * @max: characters to copy at most
+ * @max: maximum number of characters
  * @gfp: as for kmalloc()
  * @m: the module's variable
  *
@@ -60,13 +60,13 @@ EXPORT_SYMBOL_GPL(kspan_slab_strndup);
 
 /**
  * kspan_slab_memdup_nul - kmemdup_nul() of a moved module
- * @src: what to copy, or NULL
+ * @src: memory to copy, or NULL
  * @len: bytes
  * @gfp: as for kmalloc()
  * @m: the module's variable
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: the copy, ended by a 0 byte; NULL without memory or for NULL.
+ * Return: the copy with a 0 byte appended; NULL without memory or for NULL.
  */
 char *kspan_slab_memdup_nul(const char *src, size_t len, gfp_t gfp,
 			    struct kspan_moved *m)
@@ -99,8 +99,8 @@ EXPORT_SYMBOL_GPL(kspan_slab_memdup);
 /**
  * kspan_slab_memdup_array - kmemdup_array() of a moved module
  * @src: what to copy
- * @n: elements
- * @size: bytes of one
+ * @n: number of elements
+ * @size: bytes of an element
  * @gfp: as for kmalloc()
  * @m: the module's variable
  *
@@ -135,7 +135,7 @@ void *kspan_slab_kvmemdup(const void *src, size_t len, gfp_t gfp,
 }
 EXPORT_SYMBOL_GPL(kspan_slab_kvmemdup);
 
-/* Fill a new object from user space.  Return: it, or an error. */
+/* Fill a new object from user space.  Returns it or an ERR_PTR(). */
 static void *copy_in(char *copy, const void __user *src, size_t len)
 {
 	if (!copy)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: how they begin and end.  Their objects come and go in
- * named_cache_alloc.c.
+ * Named caches: creation and destruction. named_cache_alloc.c allocates and
+ * frees their objects.
  *
- * A cache is a span class of its own, so its spans hold objects of nobody
- * else.  One that is destroyed with live objects stays, as long as they do,
- * for the frees that may come; the next cache that is made or destroyed
- * removes it when they have gone.
+ * A cache is a span class of its own, so no other objects share its spans.  A
+ * cache that is destroyed with live objects stays until they are freed.  The
+ * next cache that is created or destroyed then removes it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -32,12 +31,12 @@
 
 #define FLAG(flag)	((__force unsigned long)(flag))
 
-/* Flags of slab.h that do what they say. */
+/* Flags of slab.h that have the same effect here. */
 #define OWN_FLAGS	(FLAG(SLAB_HWCACHE_ALIGN) | FLAG(SLAB_TYPESAFE_BY_RCU))
-/* Those that no cache of kspan's can be. */
+/* Flags that no cache of kspan can have. */
 #define REFUSED_FLAGS	(FLAG(SLAB_ACCOUNT) | FLAG(SLAB_CACHE_DMA) | \
 			 FLAG(SLAB_CACHE_DMA32))
-/* Those that are no more than hints here, or that check=2 stands for. */
+/* Flags that are only hints here, or for which there is check=2. */
 #define HINT_FLAGS	(FLAG(SLAB_PANIC) | FLAG(SLAB_RECLAIM_ACCOUNT) | \
 			 FLAG(SLAB_CONSISTENCY_CHECKS) | \
 			 FLAG(SLAB_RED_ZONE) | FLAG(SLAB_POISON) | \
@@ -45,11 +44,11 @@
 			 FLAG(SLAB_NOLEAKTRACE) | KSPAN_SLAB_NO_MERGE | \
 			 KSPAN_SLAB_MEM_SPREAD)
 
-/* All named caches; the list changes, and caches end, under the mutex. */
+/* All named caches.  The mutex protects the list and the end of caches. */
 static DEFINE_MUTEX(caches_mutex);
 static LIST_HEAD(caches);
 
-/* SLAB_HWCACHE_ALIGN as slab has it: small objects share a cache line. */
+/* SLAB_HWCACHE_ALIGN works as in slab: small objects share a cache line. */
 static size_t cache_line_align(size_t size)
 {
 	size_t align = cache_line_size();
@@ -59,7 +58,7 @@ static size_t cache_line_align(size_t size)
 	return align;
 }
 
-/* Why there can be no such cache, or NULL. */
+/* The reason why such a cache cannot exist, or NULL. */
 static const char *refusal(const char *name, size_t size, size_t align,
 			   unsigned long flags)
 {
@@ -79,14 +78,14 @@ static const char *refusal(const char *name, size_t size, size_t align,
 }
 
 /**
- * kspan_cache_can - whether there can be such a named cache
+ * kspan_cache_can - whether a named cache with these arguments can exist
  * @name: as for kspan_cache_create()
  * @size: bytes of an object
  * @align: alignment in bytes, or 0
- * @flags: of slab.h
+ * @flags: flags of slab.h
  *
  * Context: Any.
- * Return: whether kspan_cache_create() will only fail without memory.
+ * Return: whether kspan_cache_create() can fail only for lack of memory.
  */
 bool kspan_cache_can(const char *name, size_t size, size_t align,
 		     unsigned long flags)
@@ -96,7 +95,7 @@ bool kspan_cache_can(const char *name, size_t size, size_t align,
 
 static void copy_name(char *to, const char *name)
 {
-	/* It is a word of a line in debugfs. */
+	/* The name must be a single word of a line in debugfs. */
 	for (; *name; name++)
 		*to++ = *name > ' ' && *name < 0x7f ? *name : '_';
 	*to = '\0';
@@ -114,7 +113,10 @@ static void free_cache(struct kspan_cache *c)
 	kspan_meta_free(c, cache_bytes(c->name), KSPAN_SYS_OTHER);
 }
 
-/* Remove what was destroyed with objects left that have gone.  Under caches_mutex. */
+/*
+ * Remove destroyed caches whose objects have all been freed.  Under
+ * caches_mutex.
+ */
 static void free_destroyed(void)
 {
 	struct kspan_cache *c, *next;
@@ -159,23 +161,24 @@ static struct kspan_cache *make_cache(const char *name, size_t size,
 }
 
 /**
- * kspan_cache_create - make a named cache
- * @name: its name, copied; names need not differ
+ * kspan_cache_create - create a named cache
+ * @name: its name, copied; several caches may have the same name
  * @size: bytes of an object, up to KSPAN_CACHE_MAX_SIZE
  * @align: alignment in bytes, a power of two up to 8 KiB; 0 for 8
- * @flags: of slab.h; SLAB_HWCACHE_ALIGN and SLAB_TYPESAFE_BY_RCU do what they
- *	say there, hints and debug flags are ignored, SLAB_PANIC too, and
+ * @flags: flags of slab.h; SLAB_HWCACHE_ALIGN and SLAB_TYPESAFE_BY_RCU work as
+ *	there, hints and debug flags including SLAB_PANIC are ignored, and
  *	SLAB_ACCOUNT and zones are refused
- * @ctor: called once for each object when memory is obtained for it, as slab
- *	does, or NULL; what is in an object that is freed is there when it is
- *	allocated again, so the client frees it as constructed
+ * @ctor: constructor, or NULL; as in slab, it is called once for each object
+ *	when its memory is obtained; an object keeps its content from a free to
+ *	the next allocation, so the client frees objects in their constructed
+ *	state
  *
- * Objects have their own memory, shared with no other cache nor with
- * kspan_alloc(), and take up @size bytes, rounded up to their alignment.
+ * The objects share memory with no other cache and not with kspan_alloc().
+ * Each takes @size bytes, rounded up to its alignment.
  *
  * Context: Process context that may sleep.
- * Return: the cache; or NULL, with a warning, without memory or for what there
- * can be no cache for.
+ * Return: the cache, or NULL after a warning, without memory or if the
+ * arguments are refused.
  */
 struct kspan_cache *kspan_cache_create(const char *name, size_t size,
 				       size_t align, unsigned long flags,
@@ -204,11 +207,11 @@ struct kspan_cache *kspan_cache_create(const char *name, size_t size,
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
 /**
- * kspan_cache_destroy - end a named cache
+ * kspan_cache_destroy - destroy a named cache
  * @c: the cache, or NULL
  *
- * Objects that are left are reported with their number.  Their memory stays
- * theirs, and kspan_free() still takes them.
+ * The number of objects that are left is reported.  Such objects keep their
+ * memory, and kspan_free() still accepts them.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
  */
@@ -218,7 +221,7 @@ void kspan_cache_destroy(struct kspan_cache *c)
 
 	if (!c)
 		return;
-	/* What was freed after a grace period or in NMI is on its way. */
+	/* Finish frees that wait for a grace period or were made in NMI. */
 	kspan_rcu_barrier();
 	kspan_deferred_flush();
 	mutex_lock(&caches_mutex);
@@ -226,7 +229,7 @@ void kspan_cache_destroy(struct kspan_cache *c)
 	if (nmalloc != nfree)
 		pr_warn("cache %s destroyed with %llu live objects of %u bytes; their memory is kept\n",
 			c->name, nmalloc - nfree, c->class.asked);
-	/* It may be a function of a module that goes. */
+	/* The constructor may belong to a module that is being unloaded. */
 	WRITE_ONCE(c->class.ctor, NULL);
 	c->destroyed = true;
 	if (kspan_drain_classes(&c->class, 1))
@@ -238,7 +241,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_destroy);
 /**
  * kspan_named_cache_walk - call a function for each named cache
  * @fn: the function; may sleep
- * @arg: handed on
+ * @arg: argument for @fn
  *
  * Context: Process context that may sleep.
  */
@@ -267,7 +270,7 @@ void kspan_named_cache_left(const char *module)
 	list_for_each_entry(c, &caches, list) {
 		if (c->destroyed || strcmp(c->module, module))
 			continue;
-		/* Another one of the same name has nothing to do with it. */
+		/* A later module of the same name did not create this cache. */
 		*c->module = '\0';
 		WRITE_ONCE(c->class.ctor, NULL);
 		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
@@ -285,8 +288,8 @@ int kspan_named_cache_init(void)
 }
 
 /*
- * Report the caches that no client has destroyed, and remove all.  Context:
- * module unload; the per-CPU caches and depots are empty.
+ * Report the caches that no client has destroyed, and remove all caches.
+ * Context: module unload; the per-CPU caches and depots are empty.
  */
 void kspan_named_cache_exit(void)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * named_cache.h - the named caches: what kspan's own files need of them.
- */
+/* named_cache.h - named caches, for other files of kspan. */
 #ifndef KSPAN_NAMED_CACHE_H
 #define KSPAN_NAMED_CACHE_H
 
@@ -14,11 +12,11 @@
 /**
  * struct kspan_cache - a named cache
  * @class: its span class; the fast paths read its index
- * @list: place in the list of all, under caches_mutex
- * @destroyed: whether its client has destroyed it, with objects left; under
- *	caches_mutex
- * @module: the module that made it, or ""; under caches_mutex
- * @name: as given; set once
+ * @list: node in the list of all caches, under caches_mutex
+ * @destroyed: whether its client has destroyed it while objects were left;
+ *	under caches_mutex
+ * @module: the module that created it, or ""; under caches_mutex
+ * @name: its name; set once
  */
 struct kspan_cache {
 	struct kspan_span_class class;
@@ -28,7 +26,7 @@ struct kspan_cache {
 	char name[];
 };
 
-/* Called for each cache, in the order in which they were made. */
+/* Called for each cache, in the order of creation. */
 typedef void (*kspan_named_cache_fn)(const struct kspan_cache *c, void *arg);
 
 bool kspan_cache_can(const char *name, size_t size, size_t align,

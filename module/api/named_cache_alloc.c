@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named caches: how their objects come and go.
+ * Named caches: allocation and free of their objects.
  *
- * The fast paths are those of kspan_alloc() and kspan_free(), with the index
- * of the cache's own tops instead of one out of a table.
+ * The fast paths are those of kspan_alloc() and kspan_free(), with the index of
+ * the cache's own tops instead of one from a table.
  */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
@@ -25,7 +25,9 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Objects taken or freed, and bytes zeroed, with preemption off at a stretch. */
+/*
+ * Maximum of objects taken or freed, and of bytes zeroed, with preemption off.
+ */
 #define BATCH		64U
 #define ZERO_BATCH	(64U << 10)
 
@@ -34,13 +36,13 @@ static unsigned long a_of(const struct kspan_cache *c)
 	return c->class.index - KSPAN_F + KSPAN_A;
 }
 
-/* What is kept in an object is not zeroed for the kernel's sake. */
+/* Objects that keep their content are zeroed only for __GFP_ZERO. */
 static bool want_zero(const struct kspan_cache *c, gfp_t gfp)
 {
 	return c->class.keeps ? !!(gfp & __GFP_ZERO) : kspan_want_zero(gfp);
 }
 
-/* Everything the fast path leaves out. */
+/* Everything that the fast path leaves out. */
 static noinline void *alloc_slow(struct kspan_cache *c, gfp_t gfp)
 {
 	bool zero = want_zero(c, gfp), done = false;
@@ -68,7 +70,7 @@ static noinline void *alloc_slow(struct kspan_cache *c, gfp_t gfp)
 	return ptr;
 }
 
-/* alloc_plain() while somebody watches. */
+/* alloc_plain() with watchers. */
 static noinline void *alloc_watched(struct kspan_cache *c, gfp_t gfp,
 				    unsigned long ip)
 {
@@ -79,12 +81,12 @@ static noinline void *alloc_watched(struct kspan_cache *c, gfp_t gfp,
 }
 
 /**
- * kspan_cache_alloc_watched - kspan_cache_alloc() while somebody watches
+ * kspan_cache_alloc_watched - kspan_cache_alloc() with watchers
  * @c: the cache
  * @gfp: as for kmem_cache_alloc()
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; NULL without memory.
  */
 void *kspan_cache_alloc_watched(struct kspan_cache *c, gfp_t gfp,
@@ -120,7 +122,7 @@ static __always_inline void *alloc_plain(struct kspan_cache *c, gfp_t gfp)
  * @c: the cache
  * @gfp: as for kmem_cache_alloc()
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; NULL without memory.
  */
 void *kspan_cache_alloc(struct kspan_cache *c, gfp_t gfp)
@@ -134,7 +136,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc);
  * @c: the cache, one without a constructor
  * @gfp: as for kmem_cache_alloc()
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; NULL without memory.
  */
 void *kspan_cache_zalloc(struct kspan_cache *c, gfp_t gfp)
@@ -151,7 +153,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
  * @gfp: as for kmem_cache_alloc_node()
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object; NULL without memory.
  */
 void *kspan_cache_alloc_node(struct kspan_cache *c, gfp_t gfp, int node)
@@ -171,8 +173,9 @@ void *kspan_cache_alloc_node(struct kspan_cache *c, gfp_t gfp, int node)
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
 
 /*
- * Whether a pointer is one of the cache's objects, or none at all, which the
- * free will find; if not, that is reported.
+ * Whether a pointer may be freed: it is an object of the cache, or no object at
+ * all, which the free will report.  An object of another cache is reported
+ * here.
  */
 static noinline bool may_free(const struct kspan_cache *c, const void *obj)
 {
@@ -195,11 +198,14 @@ static noinline void free_slow(const struct kspan_cache *c, const void *obj)
 		kspan_free_on(obj);
 }
 
-/* kspan_cache_free() while somebody watches. */
+/* kspan_cache_free() with watchers. */
 static noinline void free_watched(const struct kspan_cache *c, void *obj,
 				  unsigned long ip)
 {
-	/* One that is not the cache's lives on, and nobody is told of its end. */
+	/*
+	 * An object of another cache stays live, so its free is not reported to
+	 * watchers.
+	 */
 	if (ZERO_OR_NULL_PTR(obj) || !may_free(c, obj))
 		return;
 	kspan_sanitize_free(obj);
@@ -207,7 +213,7 @@ static noinline void free_watched(const struct kspan_cache *c, void *obj,
 	kspan_free_unwatched(obj);
 }
 
-/* The fast path.  Return: false, and nothing done, if it takes more. */
+/* The fast path.  Returns false, and does nothing, if it cannot free @obj. */
 static __always_inline bool free_fast(const struct kspan_cache *c, void *obj)
 {
 	struct kspan_span *span = kspan_span_of(obj);
@@ -223,10 +229,10 @@ static __always_inline bool free_fast(const struct kspan_cache *c, void *obj)
  * @c: the cache
  * @obj: the object, or NULL
  *
- * What is no live object is a bad free, as for kspan_free(); so is an object
- * that is not the cache's, and that one lives on.
+ * A pointer that is not a live object is a bad free, as for kspan_free().  An
+ * object that does not belong to the cache is a bad free too, and stays live.
  *
- * Context: Any, from any CPU; in NMI the object is free a moment later.
+ * Context: Any, on any CPU; in NMI the object is freed a moment later.
  */
 void kspan_cache_free(struct kspan_cache *c, void *obj)
 {
@@ -237,7 +243,10 @@ void kspan_cache_free(struct kspan_cache *c, void *obj)
 		return;
 	}
 	if (KSPAN_SANITIZE && !ZERO_OR_NULL_PTR(obj)) {
-		/* Told of its end it could not live on. */
+		/*
+		 * An object of another cache stays live, so the sanitizers must
+		 * not forget it.
+		 */
 		if (!may_free(c, obj))
 			return;
 		kspan_sanitize_free(obj);
@@ -252,7 +261,7 @@ void kspan_cache_free(struct kspan_cache *c, void *obj)
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free);
 
-/* As many objects as are at hand. */
+/* Take as many objects as the caches, depot and spans have ready. */
 static size_t take_batches(struct kspan_cache *c, void **objs, size_t n, bool zero)
 {
 	unsigned int batch = BATCH, want, got;
@@ -270,7 +279,7 @@ static size_t take_batches(struct kspan_cache *c, void **objs, size_t n, bool ze
 	return done;
 }
 
-/* kspan_cache_alloc_bulk() while somebody watches. */
+/* kspan_cache_alloc_bulk() with watchers. */
 static noinline size_t alloc_bulk_watched(struct kspan_cache *c, gfp_t gfp,
 					  size_t n, void **objs, unsigned long ip)
 {
@@ -290,11 +299,11 @@ static noinline size_t alloc_bulk_watched(struct kspan_cache *c, gfp_t gfp,
  * kspan_cache_alloc_bulk - allocate several objects of a named cache
  * @c: the cache
  * @gfp: as for kmem_cache_alloc_bulk()
- * @n: how many
- * @objs: where they go
+ * @n: number of objects
+ * @objs: array for the objects
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: @n; or 0, and nothing is allocated, without memory for all.
+ * Return: @n, or 0 without memory for all of them; nothing is allocated then.
  */
 size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
 			      void **objs)
@@ -308,14 +317,17 @@ size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
 		return alloc_bulk_watched(c, gfp, n, objs, _RET_IP_);
 	while (done < n) {
 		got = 0;
-		/* With check=2 nothing is at hand. */
+		/* With check=2 the caches and depots are empty. */
 		if (!(gfp & __GFP_THISNODE) && !kspan_redzone_on())
 			got = take_batches(c, objs + done, n - done, zero);
 		kspan_sanitize_alloc_many(objs + done, got, c->class.asked, gfp);
 		done += got;
 		if (done == n)
 			break;
-		/* One from the slow path, which finds memory or reports. */
+		/*
+		 * The slow path finds memory for one object, or reports the
+		 * failure.
+		 */
 		objs[done] = kspan_cache_alloc(c, gfp);
 		if (!objs[done]) {
 			kspan_cache_free_bulk(c, done, objs);
@@ -327,7 +339,9 @@ size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
 
-/* Free objects by rows; preemption is on before what may take long. */
+/*
+ * Free objects by rows, with preemption on before anything that may take long.
+ */
 static void free_batch(struct kspan_cache *c, void **objs, unsigned int nr)
 {
 	void **end = objs + nr;
@@ -349,10 +363,10 @@ static void free_batch(struct kspan_cache *c, void **objs, unsigned int nr)
 /**
  * kspan_cache_free_bulk - free several objects of a named cache
  * @c: the cache
- * @n: how many
- * @objs: the objects; NULL among them is skipped
+ * @n: number of objects
+ * @objs: the objects; NULL entries are skipped
  *
- * Context: Any, from any CPU.
+ * Context: Any, on any CPU.
  */
 void kspan_cache_free_bulk(struct kspan_cache *c, size_t n, void **objs)
 {
@@ -378,7 +392,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
  * @c: the cache
  *
  * Context: Any.
- * Return: the size it was made with.
+ * Return: the size given to kspan_cache_create().
  */
 unsigned int kspan_cache_size(const struct kspan_cache *c)
 {

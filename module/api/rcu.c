@@ -2,15 +2,15 @@
 /*
  * Frees after a grace period.
  *
- * Pointers wait in blocks, per CPU; a worker collects the blocks of all CPUs,
- * waits for one grace period and frees what was in them, while the next objects
- * gather.  So the number of grace periods does not depend on that of objects,
- * and a free costs a lock of the CPU's own and a store.
+ * Pointers wait in blocks, per CPU.  A worker collects the blocks of all CPUs,
+ * waits for one grace period and frees their objects, while new blocks fill.
+ * So the number of grace periods does not depend on the number of objects, and
+ * a free costs one lock of its own CPU and a store.
  *
- * Where there is no block the object is linked through its rcu_head.  A list
- * through memory of clients is broken by a client that writes to it; so each
- * node carries a mark, the object around it must be live, and a node without
- * either ends the walk: the objects behind it are lost, and counted as corrupt.
+ * Without a block, the object is linked through its rcu_head.  A client that
+ * writes to such an object breaks the list.  So each node has a mark, and the
+ * object around it must be live.  The walk of the list ends at a node without
+ * either.  The objects after it are lost, and counted as corrupt.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -42,9 +42,9 @@
 
 /**
  * struct rcu_block - pointers that wait for a grace period
- * @next: the next block of the CPU's
- * @nr: how many
- * @objs: what is to be freed
+ * @next: the next block of the CPU
+ * @nr: number of pointers
+ * @objs: the objects to free
  */
 struct rcu_block {
 	struct rcu_block *next;
@@ -53,9 +53,9 @@ struct rcu_block {
 };
 
 /**
- * struct rcu_cpu - what gathers on a CPU
- * @lock: guards @blocks; a leaf, taken in any context but NMI
- * @blocks: the first one may have room
+ * struct rcu_cpu - the blocks of a CPU
+ * @lock: protects @blocks; a leaf, taken in any context but NMI
+ * @blocks: list of blocks; only the first one may have room
  */
 struct rcu_cpu {
 	raw_spinlock_t lock;
@@ -63,12 +63,12 @@ struct rcu_cpu {
 };
 
 static struct rcu_cpu __percpu *rcu_cpus;
-/* Blocks; the tests take all of them. */
+/* The pool of blocks.  Tests exhaust it. */
 struct kspan_pool kspan_rcu_blocks;
 
 /*
- * Objects that found no block, linked through their rcu_heads, newest first;
- * under the lock, a leaf, taken in any context but NMI.
+ * Objects that found no block, linked through their rcu_heads, newest first.
+ * heads_lock protects the list; it is a leaf, taken in any context but NMI.
  */
 static DEFINE_RAW_SPINLOCK(heads_lock);
 static struct rcu_head *heads;
@@ -77,20 +77,21 @@ static void free_waiting(struct work_struct *work);
 static DECLARE_WORK(rcu_work, free_waiting);
 
 /*
- * Whether the worker has been told to come and has not begun to collect.  Set by
- * those who queue it, cleared by the worker; no lock.
+ * Whether the worker is queued and has not begun to collect.  Set by the code
+ * that queues it and cleared by the worker, without a lock.
  */
 static bool is_told;
 
 /*
- * Rounds of the worker: begun before it collects, done when all that it
- * collected is free.  Written by the worker, of which there is one at a time.
+ * Numbers of rounds of the worker.  A round begins before the worker collects,
+ * and is done when all that it collected is free.  Only the worker writes them,
+ * and one worker runs at a time.
  */
 static unsigned long nr_begun;
 static unsigned long nr_done;
 static DECLARE_WAIT_QUEUE_HEAD(round_done);
 
-/* What a linked rcu_head says of itself, so that any other value does not. */
+/* The mark of a linked rcu_head, which differs for each address. */
 static void *mark_of(const struct rcu_head *head)
 {
 	return (void *)~(unsigned long)head;
@@ -98,7 +99,10 @@ static void *mark_of(const struct rcu_head *head)
 
 static void tell_worker(void)
 {
-	/* What was added before the look; pairs with that in free_waiting(). */
+	/*
+	 * Orders the addition of the object before this read; pairs with
+	 * free_waiting().
+	 */
 	smp_mb();
 	if (READ_ONCE(is_told))
 		return;
@@ -106,10 +110,10 @@ static void tell_worker(void)
 	kspan_queue_work(&rcu_work);
 }
 
-/* Put @ptr into a block of this CPU; into @block if there is no other room. */
+/* Add @ptr to a block of this CPU, or to *@block if the CPU has no room. */
 static bool add_to_block(const void *ptr, struct rcu_block **block)
 {
-	/* Any CPU's would do; the own one is nobody else's as a rule. */
+	/* Any CPU's block would do; that of this CPU is rarely contended. */
 	struct rcu_cpu *rc = per_cpu_ptr(rcu_cpus, raw_smp_processor_id());
 	unsigned long flags;
 	bool done = true;
@@ -137,18 +141,24 @@ static bool add_pointer(const void *ptr, gfp_t gfp)
 
 	if (add_to_block(ptr, &block))
 		return true;
-	/* Without a lock: the page allocator may be traced by who frees here. */
+	/*
+	 * No lock is held: a tracer of the page allocator may call this
+	 * function.
+	 */
 	block = kspan_pool_alloc(&kspan_rcu_blocks, gfp);
 	if (!block)
 		return false;
 	done = add_to_block(ptr, &block);
-	/* Another one came meanwhile, here or on the CPU we are on now. */
+	/*
+	 * Meanwhile another block was added here, or the task moved to another
+	 * CPU.
+	 */
 	if (block)
 		kspan_pool_free(&kspan_rcu_blocks, block);
 	return done;
 }
 
-/* Link an object.  Return: false if it is linked already. */
+/* Link an object.  Returns false if it is linked already. */
 static bool link_head(struct rcu_head *head)
 {
 	unsigned long flags;
@@ -165,7 +175,7 @@ static bool link_head(struct rcu_head *head)
 	return is_new;
 }
 
-/* There is no block: the object remembers itself, if it is one. */
+/* Without a block: link the object itself, if it is a live object. */
 static void add_head(struct rcu_head *head, const void *ptr)
 {
 	struct kspan_object object;
@@ -184,12 +194,12 @@ static void add_head(struct rcu_head *head, const void *ptr)
 
 /**
  * __kspan_free_rcu - free an object after a grace period
- * @head: an rcu_head in the object, or NULL from who may sleep
+ * @head: an rcu_head in the object, or NULL if the caller may sleep
  * @ptr: the object
  *
- * What kspan_free_rcu() and kspan_free_rcu_mightsleep() call.
+ * kspan_free_rcu() and kspan_free_rcu_mightsleep() call this function.
  *
- * Context: Any but NMI; without @head process context that may sleep.
+ * Context: Any but NMI; without @head, process context that may sleep.
  */
 void __kspan_free_rcu(struct rcu_head *head, const void *ptr)
 {
@@ -213,7 +223,7 @@ void __kspan_free_rcu(struct rcu_head *head, const void *ptr)
 }
 EXPORT_SYMBOL_GPL(__kspan_free_rcu);
 
-/* Whether something waits on some CPU.  Context: Any; a hint. */
+/* Whether an object waits on any CPU.  Context: Any; only a hint. */
 static bool anything_waits(void)
 {
 	unsigned int cpu;
@@ -231,8 +241,8 @@ static void free_block(struct rcu_block *block)
 }
 
 /*
- * Free the object around a linked rcu_head.  Return: false, and nothing done, if
- * there is none or it does not carry its mark.
+ * Free the object around a linked rcu_head.  Returns false, and does nothing,
+ * if there is no live object or the rcu_head has no mark.
  */
 static bool free_head(struct rcu_head *head, struct rcu_head **next)
 {
@@ -266,7 +276,7 @@ static void free_heads(struct rcu_head *head)
 	}
 }
 
-/* Take all blocks, each of which may be any CPU's. */
+/* Take the blocks of all CPUs. */
 static struct rcu_block *take_blocks(void)
 {
 	struct rcu_block *blocks = NULL, *mine, **end;
@@ -300,7 +310,7 @@ static struct rcu_head *take_heads(void)
 	return taken;
 }
 
-/* A round: what waits now is free afterwards. */
+/* One round: all objects that wait now are free afterwards. */
 static void free_waiting(struct work_struct *work)
 {
 	struct rcu_block *blocks, *next;
@@ -308,7 +318,10 @@ static void free_waiting(struct work_struct *work)
 
 	WRITE_ONCE(nr_begun, nr_begun + 1);
 	WRITE_ONCE(is_told, false);
-	/* Who adds something after the look is seen to; as in tell_worker(). */
+	/*
+	 * An object added after this queues the worker again; pairs with
+	 * tell_worker().
+	 */
 	smp_mb();
 	blocks = take_blocks();
 	linked = take_heads();
@@ -320,12 +333,12 @@ static void free_waiting(struct work_struct *work)
 		cond_resched();
 	}
 	free_heads(linked);
-	/* The frees before the number that says so. */
+	/* Orders the frees before the number of the round. */
 	smp_store_release(&nr_done, nr_begun);
 	wake_up_all(&round_done);
 }
 
-/* Whether a round has ended, of those that were begun since. */
+/* Whether a given round has ended. */
 static bool is_done(unsigned long round)
 {
 	/* Pairs with the release in free_waiting(). */
@@ -335,7 +348,8 @@ static bool is_done(unsigned long round)
 /**
  * kspan_rcu_barrier - wait until all objects given to kspan_free_rcu() are free
  *
- * Those that were given before the call; it waits for their grace period.
+ * This covers the objects that were given before the call, and waits for their
+ * grace period.
  *
  * Context: Process context that may sleep, outside RCU read sections.
  */
@@ -344,11 +358,14 @@ void kspan_rcu_barrier(void)
 	unsigned long round;
 
 	might_sleep();
-	/* What the caller gave, before the look; as in tell_worker(). */
+	/* Orders the caller's frees before the reads, as in tell_worker(). */
 	smp_mb();
 	if (!anything_waits() && is_done(READ_ONCE(nr_begun)))
 		return;
-	/* A round that is begun may have collected already, the next has not. */
+	/*
+	 * The current round may have collected already, but the next one has
+	 * not.
+	 */
 	round = READ_ONCE(nr_begun) + 1;
 	WRITE_ONCE(is_told, true);
 	kspan_queue_work(&rcu_work);
@@ -357,7 +374,7 @@ void kspan_rcu_barrier(void)
 EXPORT_SYMBOL_GPL(kspan_rcu_barrier);
 
 /**
- * kspan_rcu_init - nothing waits
+ * kspan_rcu_init - set up frees after a grace period
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * rcu.h - objects that are freed after a grace period.
- */
+/* rcu.h - frees after a grace period. */
 #ifndef KSPAN_RCU_H
 #define KSPAN_RCU_H
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Resizing.  An object stays where it is as long as its new size belongs to
- * its class, or to its number of pages if it is large; so a resized object is
- * always the size kspan_free_sized() expects.
+ * Resizing.  An object stays in place as long as its new size belongs to its
+ * class or, for a large object, to its number of pages.  So kspan_free_sized()
+ * accepts the new size.
  *
- * One that should move to smaller memory, and for which there is none, stays
- * too, marked so that kspan_free_sized() takes any size that it holds.
+ * If an object should move to smaller memory but there is none, it also stays
+ * in place.  It is marked, so that kspan_free_sized() accepts any size that
+ * fits.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -28,7 +29,7 @@
 #include "heap/large.h"
 #include "span/redzone.h"
 
-/* With check=2 an object counts with what it was asked for. */
+/* With check=2 the statistics count the requested size of an object. */
 static void count_resize(const struct kspan_object *object, size_t size)
 {
 	bool large = object->span->kind == KSPAN_LARGE;
@@ -44,8 +45,9 @@ static void count_resize(const struct kspan_object *object, size_t size)
 }
 
 /*
- * An object stays where it is, and @new_size is no more than it has.  Its state
- * says so; of a large one, which may be worth a move the next time, its span does.
+ * Shrink an object in place; @new_size is at most its current size.  The state
+ * byte records that.  For a large object the span does, because a later resize
+ * may move the object.
  */
 static void shrink_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
@@ -75,14 +77,14 @@ static void shrink_in_place(void *ptr, const struct kspan_object *object,
 		kspan_fill_object(ptr + new_size, 0, object->size - new_size);
 }
 
-/* Whether a large object could give pages back by a move. */
+/* Whether a large object would use fewer or more pages after a move. */
 static bool is_too_large(const struct kspan_object *object, size_t size)
 {
 	return object->span->kind == KSPAN_LARGE &&
 	       DIV_ROUND_UP(size, KSPAN_PAGE_SIZE) != object->span->nr_pages;
 }
 
-/* Whether an object stays where it is, and if so what has to be done to it. */
+/* Resize an object in place if that is possible.  Returns whether it was. */
 static bool resize_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
 {
@@ -101,9 +103,9 @@ static bool resize_in_place(void *ptr, const struct kspan_object *object,
 }
 
 /*
- * With __GFP_ZERO a grown object has zeros behind its old content.  How much
- * of the old size was asked for is not known, so that, as with krealloc(),
- * the caller has to have used __GFP_ZERO from the start.
+ * With __GFP_ZERO, the bytes behind the old content of a grown object are 0.
+ * The requested part of the old size is not recorded.  So the caller must have
+ * used __GFP_ZERO from the first allocation on, as with krealloc().
  */
 static void *realloc_move(const void *ptr, const struct kspan_object *old,
 			  size_t new_size, gfp_t gfp, unsigned long ip)
@@ -114,7 +116,7 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 	bool shrink = new_size <= old->size;
 	void *new;
 
-	/* It can be done without. */
+	/* The request may fail, since the object can stay in place. */
 	if (shrink)
 		gfp = (gfp | KSPAN_GFP_TRY) & ~__GFP_NOFAIL;
 	if (unlikely(!kspan_sc_is_static(span->sc) && kspan_client_heap_of(ptr)))
@@ -137,8 +139,9 @@ static void *realloc_move(const void *ptr, const struct kspan_object *old,
 }
 
 /*
- * Whether @ptr is a plain small object of the class that @size takes.  What
- * objects that grow by a little ask most often, so without a look-up.
+ * Whether @ptr is a plain small object of the class for @size.  This is the
+ * most common case for objects that grow in small steps, so it avoids a full
+ * look-up.
  *
  * Context: Any but NMI.
  */
@@ -184,13 +187,13 @@ static __always_inline void *resize(const void *ptr, size_t new_size, gfp_t gfp,
 
 /**
  * kspan_realloc_for - kspan_realloc() for another public function
- * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
- * @new_size: bytes; 0 frees it
+ * @ptr: the object; NULL or ZERO_SIZE_PTR to allocate one
+ * @new_size: bytes; 0 frees the object
  * @gfp: as for kmalloc()
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: as kspan_realloc().
+ * Return: as for kspan_realloc().
  */
 void *kspan_realloc_for(const void *ptr, size_t new_size, gfp_t gfp,
 			unsigned long ip)
@@ -200,13 +203,13 @@ void *kspan_realloc_for(const void *ptr, size_t new_size, gfp_t gfp,
 
 /**
  * kspan_realloc - change the size of an object
- * @ptr: the object, or NULL or ZERO_SIZE_PTR to allocate one
- * @new_size: bytes; 0 frees it
+ * @ptr: the object; NULL or ZERO_SIZE_PTR to allocate one
+ * @new_size: bytes; 0 frees the object
  * @gfp: as for kmalloc()
  *
- * The content up to the smaller of both sizes is kept.  A data object stays
- * a data object.  On failure the object stays as it is; a smaller size never
- * fails.  A @ptr that is not a live object is reported as a bad free and gives
+ * The content up to the smaller of both sizes is kept.  A data object stays a
+ * data object.  On failure the object is unchanged.  A smaller size never
+ * fails.  If @ptr is not a live object, this reports a bad free and returns
  * NULL.
  *
  * Context: Any but NMI; may sleep if @gfp allows it.

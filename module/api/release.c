@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * kspan_release(): idle memory goes back to the kernel at the user's word.
- */
+/* kspan_release() returns idle memory to the kernel on request. */
 #include <linux/export.h>
 #include <linux/kspan.h>
 
@@ -9,17 +7,17 @@
 #include "reclaim/scavenge.h"
 
 /**
- * kspan_release - give all idle memory back to the kernel
+ * kspan_release - return all idle memory to the kernel
  *
- * Waits for objects that were freed after a grace period or in NMI context,
- * empties the caches of all CPUs, and returns every chunk and region without live
- * objects.  A CPU that does not answer within a second, because a real-time task
- * keeps it busy, is left out.  The reserve stays.  If the caller is a worker or
- * reclaims memory, a worker refills the reserve a moment later.
+ * This waits for objects that were freed after a grace period or in NMI
+ * context, drains the caches of all CPUs, and returns every chunk and region
+ * without live objects.  A CPU that does not answer within a second, because a
+ * real-time task keeps it busy, is skipped.  The reserve stays.  If the caller
+ * is a worker or reclaims memory, a worker refills the reserve a moment later.
  *
- * Context: Process context that may sleep.  A worker that reclaim depends on, a
- * shrinker and a hotplug callback may call it, too.
- * Return: bytes given back.
+ * Context: Process context that may sleep, including a worker that reclaim
+ * depends on, a shrinker and a hotplug callback.
+ * Return: bytes returned.
  */
 size_t kspan_release(void)
 {

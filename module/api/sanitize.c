@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What KASAN, kmemleak and lockdep are told about objects.
+ * Reports of objects to KASAN, kmemleak and lockdep.
  *
- * A free tells before the object is anybody else's, so an object that the
- * next user has is never poisoned; two frees of one object at the same time
- * may be told twice, which harms nothing.
+ * A free is reported before the memory can belong to another client, so a live
+ * object of the next client is never poisoned.  Two racing frees of one object
+ * may both be reported, which is harmless.
  *
- * Tiny objects with check below 2 share 16-byte blocks, less than KASAN can
- * tell apart: they are poisoned by the block (tiny.c), and kmemleak, which
- * must not see two objects at one address, does not know them.
+ * With check below 2, tiny objects share 16-byte blocks, which KASAN cannot
+ * divide. tiny.c poisons whole blocks. kmemleak does not track tiny objects,
+ * because it must not see two objects at one address.
  */
 #include <linux/debug_locks.h>
 #include <linux/irqflags.h>
@@ -25,13 +25,15 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* Bytes of the slot of a small or large object; 0 for a part of a block. */
+/*
+ * Bytes of the slot of a small or large object; 0 for a tiny object in a block.
+ */
 static size_t room_of(const struct kspan_span *span)
 {
 	return span->kind == KSPAN_TINY ? 0 : kspan_span_size(span);
 }
 
-/* The span of a live object, which stays. */
+/* The span of a live object; it exists as long as the object does. */
 static const struct kspan_span *span_of_live(const void *ptr)
 {
 	const struct kspan_span *span;
@@ -43,8 +45,9 @@ static const struct kspan_span *span_of_live(const void *ptr)
 }
 
 /*
- * kmemleak takes memory for each object, under locks that sleep on PREEMPT_RT.
- * What it is not told of it does not know.
+ * kmemleak allocates memory for each object, under locks that sleep on
+ * PREEMPT_RT.  It does not track objects that are allocated where this returns
+ * false.
  */
 static bool may_tell_kmemleak(void)
 {
@@ -54,9 +57,9 @@ static bool may_tell_kmemleak(void)
 }
 
 /*
- * How many pointers to a live object there are at least.  What begins an area
- * of vmalloc() has one in the kernel's description of that, which would hide
- * that nobody else has any.
+ * The least number of pointers to a live object.  At the start of a vmalloc()
+ * area there is one more, in the kernel's description of the area.  It would
+ * hide a leak.
  */
 static int min_pointers(const struct kspan_span *span, const void *ptr)
 {
@@ -70,12 +73,12 @@ static int min_pointers(const struct kspan_span *span, const void *ptr)
 }
 
 /**
- * kspan_sanitize_object - an object goes to a client
+ * kspan_sanitize_object - report the allocation of an object
  * @ptr: the object, NULL or ZERO_SIZE_PTR
- * @size: bytes asked for
+ * @size: requested bytes
  * @gfp: the client's flags
  *
- * Context: Any but NMI; as @gfp.
+ * Context: Any but NMI, as @gfp allows.
  */
 void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 {
@@ -89,7 +92,7 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 	kspan_kasan_unpoison_object(ptr, size, room);
 	if (!room || !may_tell_kmemleak())
 		return;
-	/* All that kspan_size() would say may hold pointers. */
+	/* All bytes up to kspan_size() may hold pointers. */
 	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room,
 		       min_pointers(span, ptr), gfp);
 	if (span->kind == KSPAN_DATA || (span->kind == KSPAN_LARGE && span->data))
@@ -97,13 +100,13 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 }
 
 /**
- * kspan_sanitize_objects - objects go to a client
+ * kspan_sanitize_objects - report the allocation of several objects
  * @objs: the objects
- * @n: how many
- * @size: bytes asked for, of each
+ * @n: number of objects
+ * @size: requested bytes of each
  * @gfp: the client's flags
  *
- * Context: Any but NMI; as @gfp.
+ * Context: Any but NMI, as @gfp allows.
  */
 void kspan_sanitize_objects(void **objs, size_t n, size_t size, gfp_t gfp)
 {
@@ -112,7 +115,7 @@ void kspan_sanitize_objects(void **objs, size_t n, size_t size, gfp_t gfp)
 }
 
 /**
- * kspan_sanitize_forget - an object ends
+ * kspan_sanitize_forget - report the end of an object
  * @ptr: the object
  * @room: bytes of its slot
  *
@@ -122,17 +125,17 @@ void kspan_sanitize_forget(const void *ptr, size_t room)
 {
 	debug_check_no_locks_freed(ptr, room);
 	kmemleak_free(ptr);
-	/* Readers may look at it for as long as its span lasts. */
+	/* RCU readers may access it as long as its span exists. */
 	if (!kspan_sc_is_rcu(kspan_span_sc(kspan_span_find(ptr))))
 		kspan_kasan_poison_object(ptr, room);
 }
 
 /**
- * kspan_sanitize_free_object - a client frees something
- * @ptr: any value; what is no live object is left alone
+ * kspan_sanitize_free_object - report that a client frees something
+ * @ptr: any value; nothing is reported unless it is a live object
  *
- * In NMI nothing is told: that is done when the object leaves the list of
- * deferred frees, kspan_sanitize_forget().
+ * In NMI nothing is reported. kspan_sanitize_forget() does that when the object
+ * leaves the list of deferred frees.
  *
  * Context: Any.
  */
@@ -146,30 +149,32 @@ void kspan_sanitize_free_object(const void *ptr)
 	preempt_disable();
 	if (kspan_lookup_silent(ptr, &object))
 		room = room_of(object.span);
-	/* Not later: the span may end with somebody else's free of it. */
+	/* Not later: a concurrent free of the object may end the span. */
 	if (room)
 		kspan_sanitize_forget(ptr, room);
 	preempt_enable();
 }
 
 /**
- * kspan_sanitize_resize_object - an object has another size now
+ * kspan_sanitize_resize_object - report the new size of an object
  * @ptr: the object, live
  * @size: bytes
  * @gfp: the client's flags
  *
- * Context: Any but NMI; as @gfp.
+ * Context: Any but NMI, as @gfp allows.
  */
 void kspan_sanitize_resize_object(void *ptr, size_t size, gfp_t gfp)
 {
-	/* Where it could not be told again it stays as it was known. */
+	/*
+	 * kmemleak keeps the old size if the new one cannot be reported here.
+	 */
 	if (span_of_live(ptr)->kind != KSPAN_TINY && may_tell_kmemleak())
 		kmemleak_free(ptr);
 	kspan_sanitize_object(ptr, size, gfp);
 }
 
 /**
- * kspan_sanitize_whole - a client may use more of an object than it asked for
+ * kspan_sanitize_whole - report that a client may use more bytes than requested
  * @ptr: the object, live
  * @size: bytes
  *

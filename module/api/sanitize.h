@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sanitize.h - objects as the kernel's debug options see them.
+ * sanitize.h - reports of objects to the kernel's debug options.
  *
- * KASAN is told which bytes are whose, kmemleak what lives, lockdep what ends
- * with a lock in it.  Called where objects come from clients and go to them,
- * once each way.  In kernels without those options every function is empty;
- * with one of them the fast paths are as slow as others.
+ * KASAN gets the bytes that clients may use, kmemleak the live objects, and
+ * lockdep the objects that end, which may contain a lock.  These functions are
+ * called once where an object goes to a client and once where it returns.  In
+ * kernels without these options every function is empty; with one of them the
+ * fast paths are slow.
  */
 #ifndef KSPAN_SANITIZE_H
 #define KSPAN_SANITIZE_H
@@ -18,7 +19,7 @@
 
 #include "base/kasan.h"
 
-/* Whether there is anything to tell. */
+/* Whether any of these options is enabled. */
 #define KSPAN_SANITIZE	(KSPAN_KASAN || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || \
 			 IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 
@@ -29,7 +30,9 @@ void kspan_sanitize_resize_object(void *ptr, size_t size, gfp_t gfp);
 void kspan_sanitize_whole(const void *ptr, size_t size);
 void kspan_sanitize_forget(const void *ptr, size_t room);
 
-/* An object goes to a client: @size bytes, or NULL.  Return: @ptr. */
+/*
+ * Report the allocation of an object of @size bytes, or of NULL.  Returns @ptr.
+ */
 static __always_inline void *kspan_sanitize_alloc(void *ptr, size_t size,
 						  gfp_t gfp)
 {
@@ -38,7 +41,7 @@ static __always_inline void *kspan_sanitize_alloc(void *ptr, size_t size,
 	return ptr;
 }
 
-/* @n objects go to a client. */
+/* Report the allocation of @n objects. */
 static __always_inline void kspan_sanitize_alloc_many(void **objs, size_t n,
 						      size_t size, gfp_t gfp)
 {
@@ -46,21 +49,23 @@ static __always_inline void kspan_sanitize_alloc_many(void **objs, size_t n,
 		kspan_sanitize_objects(objs, n, size, gfp);
 }
 
-/* A client frees @ptr, whatever it is. */
+/* Report that a client frees @ptr, which may be any value. */
 static __always_inline void kspan_sanitize_free(const void *ptr)
 {
 	if (KSPAN_SANITIZE)
 		kspan_sanitize_free_object(ptr);
 }
 
-/* A client frees @n pointers, whatever they are. */
+/* Report that a client frees @n pointers, which may be any values. */
 static __always_inline void kspan_sanitize_free_many(void **objs, size_t n)
 {
 	while (KSPAN_SANITIZE && n--)
 		kspan_sanitize_free_object(*objs++);
 }
 
-/* An object stays where it is and has @size bytes now.  Return: @ptr. */
+/*
+ * Report that an object stays in place and has @size bytes now.  Returns @ptr.
+ */
 static __always_inline void *kspan_sanitize_resize(void *ptr, size_t size,
 						   gfp_t gfp)
 {
@@ -69,7 +74,7 @@ static __always_inline void *kspan_sanitize_resize(void *ptr, size_t size,
 	return ptr;
 }
 
-/* A client was told that it may use @size bytes of a live object. */
+/* Report that a client may use @size bytes of a live object. */
 static __always_inline void kspan_sanitize_size(const void *ptr, size_t size)
 {
 	if (KSPAN_KASAN)
@@ -77,7 +82,8 @@ static __always_inline void kspan_sanitize_size(const void *ptr, size_t size)
 }
 
 /*
- * An object waits where kmemleak does not look.  Context: Any but NMI.
+ * kmemleak must not report an object that waits where it does not scan.
+ * Context: Any but NMI.
  */
 static __always_inline void kspan_sanitize_pending(const void *ptr)
 {
@@ -85,7 +91,7 @@ static __always_inline void kspan_sanitize_pending(const void *ptr)
 		kmemleak_ignore(ptr);
 }
 
-/* An object freed in NMI, of a slot of @room bytes, is not linked any more. */
+/* Report the end of an object that was freed in NMI and is no longer linked. */
 static __always_inline void kspan_sanitize_deferred(const void *ptr, size_t room)
 {
 	if (KSPAN_SANITIZE)

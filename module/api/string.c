@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Copies and strings: what users of <linux/string.h> expect.  Strings are data
+ * Copies and strings, like those of <linux/string.h>.  Strings are data
  * objects, which hold no pointers.
  */
 #include <linux/bug.h>
@@ -13,8 +13,8 @@
 #include "api/watch.h"
 
 /**
- * kspan_memdup - copy memory into an object of its own
- * @src: what to copy
+ * kspan_memdup - copy memory into a new object
+ * @src: memory to copy
  * @len: bytes
  * @gfp: as for kmalloc()
  *
@@ -59,11 +59,11 @@ EXPORT_SYMBOL_GPL(kspan_strdup);
 /**
  * kspan_strndup - copy the beginning of a string into a data object
  * @s: the string, or NULL
- * @max: bytes to copy at most, without the end mark
+ * @max: maximum number of bytes, without the terminating 0
  * @gfp: as for kmalloc()
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: the copy, ended by a 0 byte; NULL without memory or for NULL.
+ * Return: the copy, 0-terminated; NULL without memory or for NULL.
  */
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
 {
@@ -72,9 +72,9 @@ char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
 EXPORT_SYMBOL_GPL(kspan_strndup);
 
 /**
- * kspan_memdup_nul - copy memory into a data object and end it by a 0 byte
- * @src: what to copy, or NULL
- * @len: bytes, without the end mark
+ * kspan_memdup_nul - copy memory into a data object and append a 0 byte
+ * @src: memory to copy, or NULL
+ * @len: bytes, without the terminating 0
  * @gfp: as for kmalloc()
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
@@ -88,7 +88,7 @@ char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kspan_memdup_nul);
 
-/* kspan_vasprintf() for the public function that was called from @ip. */
+/* kspan_vasprintf() for a public function with the return address @ip. */
 static __printf(2, 0) char *format(gfp_t gfp, const char *fmt, va_list args,
 				   unsigned long ip)
 {

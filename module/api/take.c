@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocation by span class, off the fast paths: what is at hand in the caches
- * and the central lists, and what is made for it.
+ * Allocation by span class, off the fast paths: an object from the caches and
+ * central lists, or from memory added for it.
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
@@ -20,15 +20,15 @@
 #include "span/report.h"
 
 /**
- * kspan_take_object - an object from any place but the fast path
+ * kspan_take_object - allocate a small object off the fast path
  * @sc: span class
- * @size: bytes asked for
+ * @size: requested bytes
  * @gfp: as for kmalloc()
  * @node: node that the request is bound to, or NUMA_NO_NODE
  * @zero: whether to zero it
  *
  * Context: Any but NMI; may sleep if @gfp allows it.
- * Return: the object; or NULL, and that is reported.
+ * Return: the object, or NULL after a report of the failure.
  */
 void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			bool zero)
@@ -48,7 +48,10 @@ void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 		preempt_enable();
 		if (likely(ptr || err))
 			break;
-		/* A last look follows a failure: others free meanwhile. */
+		/*
+		 * Search once more after a failure, because others free objects
+		 * meanwhile.
+		 */
 		err = kspan_grow_class(sc, &node, gfp);
 	}
 	if (unlikely(!ptr)) {
@@ -61,8 +64,9 @@ void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 }
 
 /*
- * The node a request is bound to, or NUMA_NO_NODE if any will do: also for one
- * that is none, or got memory after kspan was loaded.
+ * The node that a request is bound to, or NUMA_NO_NODE if any node will do.
+ * The latter includes invalid nodes and nodes that got memory after kspan was
+ * loaded.
  */
 int kspan_bound_node(int node)
 {
@@ -72,14 +76,14 @@ int kspan_bound_node(int node)
 }
 
 /**
- * kspan_alloc_sc - an object of a dynamic span class, if its fast path has none
+ * kspan_alloc_sc - allocate an object of a dynamic span class off its fast path
  * @sc: span class
- * @size: bytes asked for
+ * @size: requested bytes
  * @gfp: as for kmalloc()
  * @node: preferred node, or NUMA_NO_NODE
  * @zero: whether to zero it
  *
- * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
  * Return: the object, or NULL.
  */
 void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zero)

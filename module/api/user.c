@@ -2,12 +2,12 @@
 /*
  * Copies between objects and user space.
  *
- * The kernel's own check of copy_to_user() and copy_from_user()
- * (CONFIG_HARDENED_USERCOPY) bounds a copy of kmalloc()'s memory by the object,
- * but one of vmalloc()'s memory by the area, which here is a chunk with many
- * objects; and it looks the area up under a lock.  The functions here bound the
- * copy by the object, which the arena map tells without a lock, and then use
- * what the kernel's inline functions use after their check.
+ * The kernel's own check (CONFIG_HARDENED_USERCOPY) in copy_to_user() and
+ * copy_from_user() limits a copy of kmalloc() memory to the object.  For
+ * vmalloc() memory it limits the copy to the area, which is a chunk with many
+ * objects here, and it takes a lock to find the area.  The functions here limit
+ * the copy to the object, which the arena map gives without a lock.  Then they
+ * call the same functions as the kernel's inline functions after their check.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -22,7 +22,7 @@
 #include "base/compat.h"
 #include "span/report.h"
 
-/* Whether @n bytes at @ptr are bytes of one live object; reports if not. */
+/* Whether @n bytes at @ptr belong to one live object; reports if not. */
 static bool may_copy(const void *ptr, size_t n, bool to_user)
 {
 	struct kspan_object object;
@@ -44,16 +44,16 @@ static bool may_copy(const void *ptr, size_t n, bool to_user)
 
 /**
  * kspan_copy_to_user - copy bytes of an object to user space
- * @to: where they go
- * @from: an address in a live object of kspan's
+ * @to: destination in user space
+ * @from: an address in a live object of kspan
  * @n: bytes
  *
- * As copy_to_user(), but a copy that is not within one live object is refused,
- * reported with a stack trace and counted in bad_copy.  kspan_size() says how
- * many bytes an object has.
+ * This is like copy_to_user(), but refuses a copy that is not within one live
+ * object, reports it with a stack trace and counts it in bad_copy. kspan_size()
+ * returns the number of bytes of an object.
  *
  * Context: Process context that may sleep.
- * Return: bytes that were not copied; @n if the copy was refused.
+ * Return: number of bytes that were not copied; @n if the copy was refused.
  */
 unsigned long kspan_copy_to_user(void __user *to, const void *from,
 				 unsigned long n)
@@ -68,16 +68,16 @@ EXPORT_SYMBOL_GPL(kspan_copy_to_user);
 
 /**
  * kspan_copy_from_user - copy bytes from user space into an object
- * @to: an address in a live object of kspan's
- * @from: where they come from
+ * @to: an address in a live object of kspan
+ * @from: source in user space
  * @n: bytes
  *
- * As copy_from_user(), but a copy that is not within one live object is
- * refused, reported with a stack trace and counted in bad_copy; nothing is
- * written then.
+ * This is like copy_from_user(), but refuses a copy that is not within one live
+ * object, reports it with a stack trace and counts it in bad_copy.  It writes
+ * nothing then.
  *
  * Context: Process context that may sleep.
- * Return: bytes that were not copied; @n if the copy was refused.
+ * Return: number of bytes that were not copied; @n if the copy was refused.
  */
 unsigned long kspan_copy_from_user(void *to, const void __user *from,
 				   unsigned long n)
@@ -90,7 +90,10 @@ unsigned long kspan_copy_from_user(void *to, const void __user *from,
 }
 EXPORT_SYMBOL_GPL(kspan_copy_from_user);
 
-/* A copy of @len bytes, with room for @more behind; or an error pointer. */
+/*
+ * Copy @len bytes into an object with @more bytes behind.  Returns it or an
+ * ERR_PTR().
+ */
 static void *dup_user(const void __user *src, size_t len, size_t more, bool data,
 		      unsigned long ip)
 {
@@ -103,7 +106,10 @@ static void *dup_user(const void __user *src, size_t len, size_t more, bool data
 		      kspan_alloc_for(len + more, gfp, ip);
 	if (!copy)
 		return ERR_PTR(-ENOMEM);
-	/* A new object of that size: there is nothing to look up. */
+	/*
+	 * The object is new and has the right size, so there is no need to look
+	 * it up.
+	 */
 	if (len && kspan_unchecked_from_user(copy, src, len)) {
 		kspan_free_for(copy, ip);
 		return ERR_PTR(-EFAULT);
@@ -112,12 +118,12 @@ static void *dup_user(const void __user *src, size_t len, size_t more, bool data
 }
 
 /**
- * kspan_memdup_user - copy memory of user space into an object of its own
- * @src: what to copy
+ * kspan_memdup_user - copy memory of user space into a new object
+ * @src: memory to copy
  * @len: bytes
  *
  * Context: Process context that may sleep.
- * Return: the copy; ZERO_SIZE_PTR for 0 bytes; an error pointer: -ENOMEM, or
+ * Return: the copy; ZERO_SIZE_PTR for 0 bytes; or an error pointer: -ENOMEM, or
  * -EFAULT if @src is not readable.
  */
 void *kspan_memdup_user(const void __user *src, size_t len)
@@ -127,12 +133,12 @@ void *kspan_memdup_user(const void __user *src, size_t len)
 EXPORT_SYMBOL_GPL(kspan_memdup_user);
 
 /**
- * kspan_memdup_user_nul - copy memory of user space and end it by a 0 byte
- * @src: what to copy
- * @len: bytes, without the end mark
+ * kspan_memdup_user_nul - copy memory of user space and append a 0 byte
+ * @src: memory to copy
+ * @len: bytes, without the terminating 0
  *
  * Context: Process context that may sleep.
- * Return: the copy, a data object; an error pointer: -ENOMEM, or -EFAULT if
+ * Return: the copy, a data object; or an error pointer: -ENOMEM, or -EFAULT if
  * @src is not readable.
  */
 void *kspan_memdup_user_nul(const void __user *src, size_t len)
@@ -148,11 +154,11 @@ EXPORT_SYMBOL_GPL(kspan_memdup_user_nul);
 /**
  * kspan_strndup_user - copy a string of user space into a data object
  * @s: the string
- * @max: bytes that it may have, with its end mark
+ * @max: maximum number of bytes, with the terminating 0
  *
  * Context: Process context that may sleep.
- * Return: the copy; an error pointer: -EFAULT if @s is not readable, -EINVAL if
- * the string is longer, -ENOMEM.
+ * Return: the copy; or an error pointer: -EFAULT if @s is not readable, -EINVAL
+ * if the string is longer, or -ENOMEM.
  */
 char *kspan_strndup_user(const char __user *s, long max)
 {
@@ -164,7 +170,7 @@ char *kspan_strndup_user(const char __user *s, long max)
 	if (len > max)
 		return ERR_PTR(-EINVAL);
 	copy = dup_user(s, len, 0, true, _RET_IP_);
-	/* Somebody may have changed it meanwhile. */
+	/* User space may have changed the string meanwhile. */
 	if (!IS_ERR(copy))
 		copy[len - 1] = '\0';
 	return copy;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Telling those who watch objects of each that a client gets or gives back.
+ * Reports of allocations and frees to the watchers, which are the tracepoints
+ * and the accounting by call site.
  *
- * Nothing here runs while nobody watches.  An object is told of after it has
- * become its client's, and before its client's right to it ends; so it is live
- * here, and its size and owner can be looked up.  What is not live is no client's
- * to free: the free itself reports that.
+ * Nothing here runs while no watcher is switched on.  An allocation is reported
+ * after the client has got the object, and a free before the object ends.  So
+ * the object is live here, and its size and owner can be looked up.  A free of
+ * anything else is not reported here, because the free itself reports the
+ * error.
  */
 #include <linux/compiler.h>
 #include <linux/kconfig.h>
@@ -19,7 +21,7 @@
 #include "api/watch.h"
 #include "base/kspan_trace.h"
 
-/* The name of the named cache or heap that an object is of, or "". */
+/* The name of the object's named cache or heap, or "". */
 static const char *owner_of(const struct kspan_object *object)
 {
 	const struct kspan_span *span = object->span;
@@ -29,14 +31,14 @@ static const char *owner_of(const struct kspan_object *object)
 	return kspan_sc_find(span->sc)->name;
 }
 
-/* Frames of a stack in which the client's is looked for. */
+/* Maximum number of stack frames searched for the client. */
 #define CLIENT_DEPTH	16U
 
 bool kspan_watch_own;
 
 /*
- * The client's address, for a public function that called another one by its
- * public name, as those for kspan_slab.h do.
+ * Find the client's address when one public function called another one by its
+ * public name, as the functions for kspan_slab.h do.
  */
 static noinline unsigned long find_client(unsigned long ip)
 {
@@ -53,7 +55,7 @@ static noinline unsigned long find_client(unsigned long ip)
 
 static unsigned long client_of(unsigned long ip)
 {
-	/* Built into the kernel it is no module. */
+	/* When built in, kspan is not a module. */
 	if (!ip || READ_ONCE(kspan_watch_own) || !__is_defined(MODULE))
 		return ip;
 	if (likely(!within_module(ip, THIS_MODULE)))
@@ -62,12 +64,12 @@ static unsigned long client_of(unsigned long ip)
 }
 
 /**
- * kspan_watch_alloc - tell the watchers of an allocation
- * @ptr: the object; NULL if there was none
- * @size: bytes asked for
+ * kspan_watch_alloc - report an allocation to the watchers
+ * @ptr: the object; NULL if the allocation failed
+ * @size: requested bytes
  * @gfp: the client's flags
- * @node: the node that was asked for, or NUMA_NO_NODE
- * @ip: where the client called
+ * @node: requested node, or NUMA_NO_NODE
+ * @ip: return address of the client's call
  *
  * Context: Any.
  */
@@ -80,7 +82,7 @@ void kspan_watch_alloc(const void *ptr, size_t size, gfp_t gfp, int node,
 		return;
 	ip = client_of(ip);
 	if (ptr) {
-		/* It is the client's, so what is found stays true. */
+		/* The client owns the object, so the result stays valid. */
 		preempt_disable();
 		kspan_lookup_silent(ptr, &object);
 		preempt_enable();
@@ -96,11 +98,12 @@ void kspan_watch_alloc(const void *ptr, size_t size, gfp_t gfp, int node,
 }
 
 /**
- * kspan_watch_free - tell the watchers of a free
+ * kspan_watch_free - report a free to the watchers
  * @ptr: any value
- * @ip: where the client called; 0 if kspan_watch_pending() said it
+ * @ip: return address of the client's call; 0 if kspan_watch_pending() reported
+ *	it
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_watch_free(const void *ptr, unsigned long ip)
 {
@@ -108,7 +111,7 @@ void kspan_watch_free(const void *ptr, unsigned long ip)
 
 	if (ZERO_OR_NULL_PTR(ptr))
 		return;
-	/* The accounting does not ask where an object is freed. */
+	/* Only the tracepoint uses the address. */
 	if (trace_kspan_free_enabled())
 		ip = client_of(ip);
 	preempt_disable();
@@ -121,9 +124,9 @@ void kspan_watch_free(const void *ptr, unsigned long ip)
 }
 
 /**
- * kspan_watch_pending - tell the watchers of a free that takes effect later
+ * kspan_watch_pending - report a free that takes effect later to the watchers
  * @ptr: any value
- * @ip: where the client called
+ * @ip: return address of the client's call
  *
  * Context: Any.
  */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * watch.h - objects as those see them who watch them come and go.
+ * watch.h - reports of allocations and frees to the watchers: the tracepoints
+ * and the accounting by call site.
  *
- * Each public function tells the watchers of the objects that it gives out or
- * takes back, once, with the address of its own caller.  So a public function
- * that needs another one calls it by the functions here, which pass that address
- * on: kspan_alloc_for() instead of kspan_alloc() and so on.
+ * Each public function reports the objects that it allocates or frees once,
+ * with the return address of its own caller.  So a public function that needs
+ * another one calls it through the functions here, which pass that address on:
+ * kspan_alloc_for() instead of kspan_alloc(), and so on.
  */
 #ifndef KSPAN_WATCH_H
 #define KSPAN_WATCH_H
@@ -17,18 +18,18 @@
 #include "base/watch.h"
 
 /*
- * Whether kspan's own code passes for a client's, as that of the test suites does.
- * Written by the suites.
+ * Whether kspan's own code counts as a client, as that of the test suites does.
+ * Only the suites set it.
  */
 extern bool kspan_watch_own;
 
-/* What tells the watchers. */
+/* The reports. */
 void kspan_watch_alloc(const void *ptr, size_t size, gfp_t gfp, int node,
 		       unsigned long ip);
 void kspan_watch_free(const void *ptr, unsigned long ip);
 void kspan_watch_pending(const void *ptr, unsigned long ip);
 
-/* What the public functions do while somebody watches. */
+/* The public functions with watchers. */
 void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
 			  unsigned long ip);
 void *kspan_heap_alloc_watched(struct kspan_heap *h, size_t size, gfp_t gfp,
@@ -41,7 +42,7 @@ void kspan_free_bulk_watched(size_t n, void **objs, unsigned long ip);
 void *kspan_realloc_for(const void *ptr, size_t new_size, gfp_t gfp,
 			unsigned long ip);
 
-/* kspan_alloc() for the public function that was called from @ip. */
+/* kspan_alloc() for a public function with the return address @ip. */
 static __always_inline void *kspan_alloc_for(size_t size, gfp_t gfp,
 					     unsigned long ip)
 {
@@ -50,7 +51,7 @@ static __always_inline void *kspan_alloc_for(size_t size, gfp_t gfp,
 	return kspan_alloc(size, gfp);
 }
 
-/* kspan_zalloc() for the public function that was called from @ip. */
+/* kspan_zalloc() for a public function with the return address @ip. */
 static __always_inline void *kspan_zalloc_for(size_t size, gfp_t gfp,
 					      unsigned long ip)
 {
@@ -60,7 +61,7 @@ static __always_inline void *kspan_zalloc_for(size_t size, gfp_t gfp,
 	return kspan_zalloc(size, gfp);
 }
 
-/* kspan_alloc_data() for the public function that was called from @ip. */
+/* kspan_alloc_data() for a public function with the return address @ip. */
 static __always_inline void *kspan_alloc_data_for(size_t size, gfp_t gfp,
 						  unsigned long ip)
 {
@@ -69,7 +70,7 @@ static __always_inline void *kspan_alloc_data_for(size_t size, gfp_t gfp,
 	return kspan_alloc_data(size, gfp);
 }
 
-/* kspan_alloc_node() for the public function that was called from @ip. */
+/* kspan_alloc_node() for a public function with the return address @ip. */
 static __always_inline void *kspan_alloc_node_for(size_t size, gfp_t gfp,
 						  int node, unsigned long ip)
 {
@@ -78,7 +79,7 @@ static __always_inline void *kspan_alloc_node_for(size_t size, gfp_t gfp,
 	return kspan_alloc_node(size, gfp, node);
 }
 
-/* kspan_heap_alloc() for the public function that was called from @ip. */
+/* kspan_heap_alloc() for a public function with the return address @ip. */
 static __always_inline void *kspan_heap_alloc_for(struct kspan_heap *h,
 						  size_t size, gfp_t gfp,
 						  unsigned long ip)
@@ -88,7 +89,7 @@ static __always_inline void *kspan_heap_alloc_for(struct kspan_heap *h,
 	return kspan_heap_alloc(h, size, gfp);
 }
 
-/* kspan_free() for the public function that was called from @ip. */
+/* kspan_free() for a public function with the return address @ip. */
 static __always_inline void kspan_free_for(const void *ptr, unsigned long ip)
 {
 	if (kspan_is_watched())
@@ -97,7 +98,7 @@ static __always_inline void kspan_free_for(const void *ptr, unsigned long ip)
 		kspan_free(ptr);
 }
 
-/* kspan_free_bulk() for the public function that was called from @ip. */
+/* kspan_free_bulk() for a public function with the return address @ip. */
 static __always_inline void kspan_free_bulk_for(size_t n, void **objs,
 						unsigned long ip)
 {

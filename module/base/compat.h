@@ -91,7 +91,7 @@ static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)
 /**
  * kspan_vmalloc - virtually contiguous memory
  * @bytes: size, a multiple of PAGE_SIZE
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  * @node: preferred NUMA node
  *
  * On a machine with several nodes, the caller's memory policy must not choose the
@@ -116,7 +116,7 @@ static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
  * @ptr: the object
  * @old_size: usable bytes
  * @new_size: bytes
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  *
  * 6.12: kvrealloc() finds the old size itself.
  *

@@ -50,7 +50,7 @@ void kspan_kasan_poison_new(const void *mem, size_t bytes)
  * @room: bytes of its slot; 0 if it shares granules with other objects, in which
  *	case none of them are poisoned
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_kasan_unpoison_object(const void *ptr, size_t size, size_t room)
 {
@@ -72,7 +72,7 @@ void kspan_kasan_unpoison_object(const void *ptr, size_t size, size_t room)
  * @ptr: the object
  * @room: bytes of its slot
  *
- * Context: Any, NMI too.
+ * Context: Any, including NMI.
  */
 void kspan_kasan_poison_object(const void *ptr, size_t room)
 {

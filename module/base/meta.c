@@ -341,7 +341,7 @@ static void *get_table(size_t bytes, gfp_t gfp)
  * kspan_meta_alloc - zeroed memory for a table
  * @bytes: size
  * @sys: the statistics line
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: memory, or NULL.

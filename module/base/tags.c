@@ -122,7 +122,7 @@ void kspan_tags_end(void)
 /**
  * kspan_tag_add - make sure that there is a tag
  * @state: the state byte of an object, which stays allocated
- * @gfp: how hard to try
+ * @gfp: flags for the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: whether there is one.
@@ -139,7 +139,7 @@ bool kspan_tag_add(const u8 *state, gfp_t gfp)
  *
  * Of several who take a tag away exactly one gets it.
  *
- * Context: Any, NMI too, with preemption off and tags on.
+ * Context: Any, including NMI, with preemption off and tags on.
  * Return: false if it has none.
  */
 bool kspan_tag_swap(const u8 *state, u16 *tag)

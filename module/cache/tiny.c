@@ -239,7 +239,7 @@ static u64 end_and_wipe(atomic64_t *word, u64 mask, char *ptr)
  * @wipe: whether to set it to zeros
  * @block: the block to return with kspan_tiny_release(), or NULL
  *
- * Context: Any, NMI too, with preemption off.
+ * Context: Any, including NMI, with preemption off.
  * Return: KSPAN_FAULT_NONE, or what is wrong with @ptr.
  */
 enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
