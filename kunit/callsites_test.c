@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Accounting by call site: every object is counted exactly, from the moment at
- * which it is switched on, in whatever context and by whichever function it comes
- * and goes, and a place keeps its name.
+ * Accounting by call site: from the moment when it is switched on, every object
+ * is counted exactly, in every context and with every function, and a call site
+ * keeps its name after its module was unloaded.
  */
 #include <linux/module.h>
 #include <linux/sizes.h>
@@ -17,7 +17,10 @@
 #include "kunit_support.h"
 #include "span/redzone.h"
 
-/* The sum of the places in the functions of a name; its last one's text. */
+/*
+ * The sum of the call sites in the functions of a name, and the text of the
+ * last one.
+ */
 static struct kspan_site_row sum_of(const char *function, char *text)
 {
 	struct kspan_site_row sum = {}, row;
@@ -86,7 +89,7 @@ USER take_other(void **obj, size_t size)
 
 static const size_t sizes[] = { 1, 8, 100, 1000, 8192, 32768, 40000, SZ_1M };
 
-/* Live and total numbers by place, in usable bytes. */
+/* Live and total counts by call site, in usable bytes. */
 static void counts_exactly(struct kunit *test)
 {
 	void *objs[10], *other;
@@ -115,7 +118,7 @@ static void counts_exactly(struct kunit *test)
 	}
 }
 
-/* Objects from before are not counted, nor those of an earlier time. */
+/* Objects from before the start, or from an earlier period, are not counted. */
 static void objects_from_before(struct kunit *test)
 {
 	void *objs[8], *late[8], *large;
@@ -140,7 +143,7 @@ static void objects_from_before(struct kunit *test)
 	kspan_free_bulk(ARRAY_SIZE(late), late);
 }
 
-/* To begin it again changes nothing, to end it twice neither. */
+/* Starting it twice or stopping it twice changes nothing. */
 static void begins_and_ends_once(struct kunit *test)
 {
 	void *obj;
@@ -159,7 +162,7 @@ static void begins_and_ends_once(struct kunit *test)
 static struct kspan_cache *cache;
 static struct kspan_heap *heap;
 
-/* One object by each function; how many. */
+/* Allocate one object with each function.  Return: their number. */
 static noinline __noclone unsigned int take_each(void **objs)
 {
 	unsigned int nr = 0;
@@ -183,7 +186,7 @@ static noinline __noclone unsigned int take_each(void **objs)
 	return nr;
 }
 
-/* Every function that gives objects, and several that take them. */
+/* Every function that allocates, and several that free. */
 static void every_function(struct kunit *test)
 {
 	struct kspan_site_row sum;
@@ -204,7 +207,7 @@ static void every_function(struct kunit *test)
 	sum = sum_of("take_each", NULL);
 	KUNIT_EXPECT_EQ(test, sum.bytes, bytes);
 	KUNIT_EXPECT_EQ(test, sum.objects, (u64)nr);
-	/* One was moved. */
+	/* One object was moved. */
 	KUNIT_EXPECT_EQ(test, sum.total_objects, (u64)nr + 1);
 	for (i = 0; i < nr; i++) {
 		if (i % 3 == 0)
@@ -223,7 +226,7 @@ static void every_function(struct kunit *test)
 	kspan_heap_destroy(heap);
 }
 
-/* What is freed with its heap is counted as freed. */
+/* An object that is freed with its heap is counted as freed. */
 static void objects_of_a_heap_that_ends(struct kunit *test)
 {
 	struct kspan_site_row sum;
@@ -238,7 +241,7 @@ static void objects_of_a_heap_that_ends(struct kunit *test)
 	sum = sum_of("take_each", NULL);
 	KUNIT_EXPECT_EQ(test, kspan_heap_destroy_all(heap), (size_t)2);
 	KUNIT_EXPECT_EQ(test, sum_of("take_each", NULL).objects, sum.objects - 2);
-	/* Those of the heap are 12 and 13. */
+	/* Objects 12 and 13 are those of the heap. */
 	kspan_free_bulk(12, objs);
 	kspan_free_bulk(8, objs + 14);
 	KUNIT_EXPECT_EQ(test, sum_of("take_each", NULL).objects, 0ULL);
@@ -246,7 +249,7 @@ static void objects_of_a_heap_that_ends(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
-/* With check=2 a resize changes the usable bytes where the object is. */
+/* With check=2 a resize in place changes the usable bytes. */
 static void resizes_in_place(struct kunit *test)
 {
 	void *obj, *large;
@@ -259,7 +262,7 @@ static void resizes_in_place(struct kunit *test)
 	obj = kspan_realloc(obj, 100, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, sum_of("take", NULL).bytes, (u64)kspan_size(obj));
 	large = kspan_realloc(large, SZ_1M - 8, GFP_KERNEL);
-	/* It is this function's if it has moved. */
+	/* If the object has moved, this function is its call site. */
 	KUNIT_EXPECT_EQ(test, sum_of("take_other", NULL).bytes +
 			      sum_of("resizes_in_place", NULL).bytes,
 			(u64)kspan_size(large));
@@ -274,7 +277,7 @@ static void resizes_in_place(struct kunit *test)
 static void *context_objs[100];
 static unsigned int context_nr;
 
-/* 100 are taken, and every third one is freed at once. */
+/* Allocate 100 objects, and free every third one at once. */
 static noinline __noclone void take_in_context(void *arg)
 {
 	unsigned int i;
@@ -289,7 +292,7 @@ static noinline __noclone void take_in_context(void *arg)
 	}
 }
 
-/* Any context, and frees from another one. */
+/* Every context, with frees in another one. */
 static void every_context(struct kunit *test)
 {
 	enum kspan_test_place place;
@@ -337,7 +340,7 @@ static void frees_in_nmi(struct kunit *test)
 	kspan_release();
 }
 
-/* A second free of an object is reported and does not count. */
+/* A second free of an object is reported, and is not counted. */
 static void double_frees(struct kunit *test)
 {
 	void *obj, *large;
@@ -357,7 +360,7 @@ static void double_frees(struct kunit *test)
 	end();
 }
 
-/* Two who free an object at the same moment: one is counted. */
+/* Two concurrent frees of an object: one of them is counted. */
 static void simultaneous_frees(struct kunit *test)
 {
 	struct kspan_object object;
@@ -376,7 +379,7 @@ static void simultaneous_frees(struct kunit *test)
 	end();
 }
 
-/* More places than the table has: the others are counted together. */
+/* The call sites that do not fit in the table are counted together. */
 static void many_places(struct kunit *test)
 {
 	struct kspan_site_row row, sum = {}, other = {};
@@ -417,7 +420,7 @@ static void many_places(struct kunit *test)
 	end();
 }
 
-/* New spans, whose state bytes are in new slabs, while it is on. */
+/* Spans that are added while it is on; their state bytes are in new slabs. */
 static void new_spans(struct kunit *test)
 {
 	unsigned int i, nr = 20000;
@@ -434,7 +437,10 @@ static void new_spans(struct kunit *test)
 	kvfree(objs);
 }
 
-/* A place keeps its name when its module goes, and another one may be there. */
+/*
+ * A call site keeps its name when its module is unloaded, although another
+ * module may get its address.
+ */
 static void places_keep_their_names(struct kunit *test)
 {
 	char before[KSPAN_SYMBOL_LEN] = "", after[KSPAN_SYMBOL_LEN] = "";
@@ -452,7 +458,7 @@ static void places_keep_their_names(struct kunit *test)
 	sum_of("take", after);
 	KUNIT_EXPECT_STREQ(test, before, after);
 	KUNIT_EXPECT_TRUE(test, kspan_callsites_left(KBUILD_MODNAME));
-	/* It is reported once. */
+	/* Each call site is reported only once. */
 	KUNIT_EXPECT_FALSE(test, kspan_callsites_left(KBUILD_MODNAME));
 	take(&second, 1, 100);
 	KUNIT_EXPECT_EQ(test, sum_of("take", NULL).objects, 2ULL);
@@ -464,13 +470,13 @@ static void places_keep_their_names(struct kunit *test)
 	end();
 }
 
-/* All memory of the accounting goes back. */
+/* All memory of the accounting is returned. */
 static void memory_goes_back(struct kunit *test)
 {
 	struct kspan_stats before;
 	void *obj;
 
-	/* What the object itself needs stays. */
+	/* The memory of the object itself remains. */
 	begin(test);
 	take(&obj, 1, 100);
 	kspan_free(obj);

@@ -40,7 +40,7 @@ static void expect_sound(struct kunit *test)
 		KUNIT_FAIL(test, "%s", wrong);
 }
 
-/* Begin without a span. */
+/* Begin without spans of the class. */
 static void begin(struct kunit *test)
 {
 	kspan_release();
@@ -86,7 +86,7 @@ static struct kspan_span *span_of(unsigned int at)
 	return kspan_test_span(slots[at].ptr);
 }
 
-/* End without a span: all of them are empty. */
+/* End without spans of the class: all of them are empty. */
 static void end(struct kunit *test)
 {
 	/* No cache counted the objects that the cases took and returned. */
@@ -244,7 +244,7 @@ static void make_empty(struct kunit *test, unsigned int nr)
 	KUNIT_EXPECT_EQ(test, central()->nr_spans, central()->nr_empty);
 }
 
-/* Empty spans wait for the next wave, and are counted. */
+/* Empty spans stay for the next wave, and are counted. */
 static void empty_spans_wait(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -265,7 +265,7 @@ static void empty_spans_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->empty_pages), empty);
 }
 
-/* Beyond the budget they go back, except for one and an eighth. */
+/* Beyond the budget they return, except for one and an eighth of the spans. */
 static void empty_spans_go_back(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -290,7 +290,7 @@ static void empty_spans_go_back(struct kunit *test)
 			    &kspan_idle_span);
 }
 
-/* Another class gets their pages before the heap grows. */
+/* Another class gets their pages before the page heap grows. */
 static void empty_spans_are_taken_back(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
@@ -303,7 +303,7 @@ static void empty_spans_are_taken_back(struct kunit *test)
 			(unsigned long)PAGES);
 	KUNIT_EXPECT_EQ(test, central()->nr_empty, MAX_SPANS - 1UL);
 	kspan_read_stats(&before);
-	/* No page is anybody's but the reserve's. */
+	/* The reserve covers all free pages, so no other class can use them. */
 	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
 	err = kspan_grow_class(kspan_size_to_class(64), &node, GFP_KERNEL);
 	WRITE_ONCE(heap->reserve_pages, reserve);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps of clients: isolation, numbers, and what their two ends leave.
+ * Heaps of clients: isolation, statistics, and the objects left by both ways to
+ * destroy a heap.
  */
 #include <linux/string.h>
 
@@ -11,7 +12,7 @@
 
 #define NR	400U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[NR], *others[NR];
 
 static struct kspan_heap *make(struct kunit *test)
@@ -39,7 +40,9 @@ static void fill(struct kunit *test, struct kspan_heap *h)
 	}
 }
 
-/* No object of a heap shares a span with one of another, or of none. */
+/*
+ * An object of a heap shares no span with objects of another heap or of none.
+ */
 static void isolation(struct kunit *test)
 {
 	struct kspan_heap *h = make(test), *g = make(test);
@@ -67,7 +70,7 @@ static void isolation(struct kunit *test)
 	kspan_heap_destroy(NULL);
 }
 
-/* What a heap freed goes to none but itself, until memory is asked for. */
+/* Memory freed to a heap stays with it until memory is short. */
 static void freed_memory_stays(struct kunit *test)
 {
 	struct kspan_heap *h;
@@ -122,7 +125,9 @@ static void numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), (u64)NR);
 }
 
-/* Everything that is left is gone, and a free of it later is a bad one. */
+/*
+ * All objects that are left are freed, and a later free of one is a bad free.
+ */
 static void destroyed_with_all(struct kunit *test)
 {
 	struct kspan_heap *h = make(test);
@@ -143,7 +148,7 @@ static void destroyed_with_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_heap_destroy_all(NULL), (size_t)0);
 }
 
-/* What is left lives on, and may be freed by the one who has it. */
+/* Objects that are left stay live, and their owner may free them. */
 static void destroyed_with_objects(struct kunit *test)
 {
 	struct kspan_heap *h = make(test);

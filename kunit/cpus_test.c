@@ -202,7 +202,9 @@ static void bring_back(struct kunit *test, unsigned int cpu)
 }
 #endif
 
-/* The function that a CPU runs just before it is gone, and whether it ran. */
+/*
+ * The function that a CPU runs just before it goes offline, and whether it ran.
+ */
 static void (*last_words)(void);
 static bool were_said;
 

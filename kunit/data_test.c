@@ -171,8 +171,8 @@ static void size_zero(struct kunit *test)
 }
 
 /*
- * A power of two up to 8 KiB is aligned to itself, a larger size to a page, and
- * every other size to 8 bytes.
+ * A power of two up to 8 KiB is aligned to itself, a larger size to a page of 4
+ * KiB, and every other size to 8 bytes.
  */
 static void natural_alignment(struct kunit *test)
 {

@@ -348,7 +348,7 @@ static u64 time_to_ask(const void *ptr)
 	return best;
 }
 
-/* Expect that @ptr is no live object, and that the look-up is fast. */
+/* Expect that @ptr is not a live object, and that the look-up is fast. */
 static void expect_nobodys(struct kunit *test, const void *ptr, const char *what,
 			   u64 limit)
 {

@@ -206,7 +206,7 @@ static void idle_memory_first(struct kunit *test)
 	migrate_enable();
 }
 
-/* Fail at the limit, @nr times.  Return: how often idle memory was collected. */
+/* Fail @nr times at the limit.  Return: how often idle memory was collected. */
 static long fail_often(struct kunit *test, unsigned int nr, size_t size)
 {
 	long before = atomic_long_read(&kspan_nr_collect);
@@ -217,8 +217,9 @@ static long fail_often(struct kunit *test, unsigned int nr, size_t size)
 }
 
 /*
- * Where a collection found nothing and nothing became idle since, a request that
- * fails collects nothing.  A lower limit, or memory that became idle, changes that.
+ * After a collection found nothing and no memory became idle since, a failing
+ * request does not collect again.  A lower limit, or memory that became idle,
+ * makes the next one collect.
  */
 static void collects_once(struct kunit *test)
 {
@@ -227,31 +228,33 @@ static void collects_once(struct kunit *test)
 	void *ptr;
 
 	kspan_release();
-	/* What this CPU frees it must find again. */
+	/* This CPU must find the objects that it frees. */
 	migrate_disable();
 	limit_growth(SZ_2M);
 	nr = alloc_all(SZ_8K, quiet);
 	KUNIT_ASSERT_GT(test, nr, 2U);
 	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
-	/* What the first ones found may have been in others' hands. */
+	/* The first requests may have found memory that others used before. */
 	fail_often(test, 3, SZ_8K);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_8K), 0L);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_16K), 0L);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_4M), 0L);
 
-	/* A lower limit leaves less to the reserve. */
+	/* A lower limit makes the reserve smaller. */
 	set_limit(kspan_params.memory_limit - SZ_64K);
 	KUNIT_EXPECT_GT(test, fail_often(test, 1, SZ_16K), 0L);
 	fail_often(test, 3, SZ_16K);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_16K), 0L);
 
-	/* One object, first in a magazine, is of no use to a larger request. */
+	/*
+	 * One object, the first in a magazine, does not help a larger request.
+	 */
 	kspan_free(objs[--nr]);
 	KUNIT_EXPECT_GT(test, fail_often(test, 1, SZ_4M), 0L);
 	fail_often(test, 3, SZ_4M);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_4M), 0L);
 
-	/* All of them are. */
+	/* All of them together do. */
 	kspan_free_bulk(nr, objs);
 	ptr = kspan_alloc(SZ_256K, quiet);
 	KUNIT_EXPECT_NOT_NULL(test, ptr);
@@ -260,7 +263,7 @@ static void collects_once(struct kunit *test)
 	migrate_enable();
 }
 
-/* Memory of large objects is found again as well. */
+/* Memory of freed large objects is found again as well. */
 static void collects_large_ones(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;

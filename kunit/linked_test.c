@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * check=2: an object freed while others still point to it is told, and one
- * that was taken out of its list before, or only points to itself, is not.
+ * check=2: freeing an object to which list nodes still point is reported.  An
+ * object that was removed from its list before, or only points to itself, is
+ * not.
  */
 #include <linux/jiffies.h>
 #include <linux/list.h>
@@ -13,7 +14,7 @@
 #include "kunit_support.h"
 #include "span/redzone.h"
 
-/* What a client's object may hold. */
+/* Members that a client's object may contain. */
 struct thing {
 	unsigned long pad[3];
 	struct list_head list;
@@ -67,7 +68,7 @@ static void in_a_list(struct kunit *test)
 	list_add(&thing->list, &head);
 	expect_told(test, thing, 1, "with another");
 
-	/* The head of a list that others are in. */
+	/* The head of a list that contains other objects. */
 	thing = new_thing(test);
 	INIT_LIST_HEAD(&other->list);
 	list_add(&other->list, &thing->own);
@@ -105,8 +106,8 @@ static void no_work(struct work_struct *work)
 }
 
 /*
- * A timer that will run, a work on its way: in lists that are put together here
- * as the kernel does it, so that nothing of the kernel's is left broken.
+ * A pending timer and a pending work.  The case builds their lists itself, as
+ * the kernel does, so that it leaves no list of the kernel broken.
  */
 static void on_their_way(struct kunit *test)
 {
@@ -128,7 +129,7 @@ static void on_their_way(struct kunit *test)
 	expect_told(test, thing, 1, "a pending work");
 }
 
-/* Wherever the node lies, and in objects of every size. */
+/* The node at every place, in objects of every size. */
 static void every_place(struct kunit *test)
 {
 	static const size_t sizes[] = { 16, 24, 60, 1000, 4096, 20000, 100000 };
@@ -137,7 +138,7 @@ static void every_place(struct kunit *test)
 	size_t at;
 	u8 *ptr;
 
-	/* A small one has one place. */
+	/* A small object has room for only one place. */
 	kspan_test_expect_linked(2 * ARRAY_SIZE(sizes) - 1);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		size_t last = min_t(size_t, sizes[i], 4096) / 8 * 8 - sizeof(*node);
@@ -154,7 +155,10 @@ static void every_place(struct kunit *test)
 	}
 }
 
-/* Nothing is told of what was unlinked, empty, or linked to itself. */
+/*
+ * Objects that were unlinked, or are empty, or linked to themselves, are not
+ * reported.
+ */
 static void not_linked(struct kunit *test)
 {
 	struct thing *thing, *other = new_thing(test);
@@ -191,13 +195,13 @@ static void not_linked(struct kunit *test)
 	flush_work(&thing->work);
 	expect_told(test, thing, 0, "a timer and a work that are over");
 
-	/* Two that know each other are no list. */
+	/* Two objects that point to each other are not a list. */
 	thing = new_thing(test);
 	thing->peer = other;
 	other->peer = thing;
 	expect_told(test, thing, 0, "peers");
 
-	/* Pointers to nowhere. */
+	/* Pointers to invalid addresses. */
 	thing = new_thing(test);
 	thing->pad[0] = 8;
 	thing->pad[1] = PAGE_SIZE;

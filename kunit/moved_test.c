@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What modules that use <linux/kspan_slab.h> call: whose memory they get and free,
- * what stays the kernel's, and what is left when they go.  The header itself is
- * tested with modules that are built with it; see scripts/port-test.sh.
+ * The functions that modules with <linux/kspan_slab.h> call: which allocator
+ * serves and frees their objects, and what is left when they are unloaded.
+ * scripts/port-test.sh tests the header itself with modules that are built with
+ * it.
  */
 #include <linux/mempool.h>
 #include <linux/module.h>
@@ -29,7 +30,9 @@ static void attach(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, m.heap);
 }
 
-/* End the client.  Whatever it left lives on and is freed by the case. */
+/*
+ * Detach the client.  Objects that it left stay live, and the case frees them.
+ */
 static void detach(void)
 {
 	kspan_moved_detach(&client);
@@ -43,7 +46,7 @@ static u64 live(void)
 	return stats.objects;
 }
 
-/* Objects come from the heap that has the module's name, and go from there. */
+/* Objects come from the heap with the name of the module, and return there. */
 static void heap_of_module(struct kunit *test)
 {
 	void *objs[6];
@@ -75,7 +78,7 @@ static void heap_of_module(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, m.heap);
 }
 
-/* The first allocation makes the heap, unless it must not sleep. */
+/* The first allocation creates the heap, unless it must not sleep. */
 static void heap_at_first_use(struct kunit *test)
 {
 	void *early, *late;
@@ -93,7 +96,10 @@ static void heap_at_first_use(struct kunit *test)
 	detach();
 }
 
-/* What kspan refuses is the kernel's, and every free finds the owner. */
+/*
+ * The kernel serves requests that kspan refuses, and every free finds the
+ * allocator.
+ */
 static void kernel_serves_the_rest(struct kunit *test)
 {
 	static const gfp_t flags[] = {
@@ -106,7 +112,10 @@ static void kernel_serves_the_rest(struct kunit *test)
 	attach(test);
 	kspan_read_stats(&before);
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		/* Where there is no such zone the kernel has none either. */
+		/*
+		 * If there is no such zone, the kernel has no memory of it
+		 * either.
+		 */
 		ptr = kspan_slab_alloc(100, flags[i] | __GFP_NOWARN, &m);
 		KUNIT_EXPECT_FALSE(test, kspan_contains(ptr));
 		kspan_slab_free(ptr);
@@ -127,7 +136,7 @@ static void kernel_serves_the_rest(struct kunit *test)
 	kspan_slab_free(ZERO_SIZE_PTR);
 	kspan_slab_kvfree(NULL);
 	kspan_slab_vfree(NULL);
-	/* An object of kspan's that shall be accounted now has to move. */
+	/* An object of kspan has to move when a resize requests accounting. */
 	ptr = kspan_slab_memdup("content", 8, GFP_KERNEL, &m);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	more = kspan_slab_realloc(ptr, 3000, 1, GFP_KERNEL_ACCOUNT, NUMA_NO_NODE,
@@ -141,7 +150,7 @@ static void kernel_serves_the_rest(struct kunit *test)
 	detach();
 }
 
-/* A second free is found, whichever function makes it, and does no harm. */
+/* A second free by any function is detected and harmless. */
 static void double_frees(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -164,7 +173,7 @@ static void double_frees(struct kunit *test)
 	detach();
 }
 
-/* kfree_rcu(), by the object and by an offset as kernels up to 6.2 do. */
+/* kfree_rcu() with the object, and with an offset as in kernels up to 6.2. */
 static void frees_after_grace_period(struct kunit *test)
 {
 	struct late {
@@ -204,7 +213,7 @@ static struct kmem_cache *make_cache(const char *name, unsigned int align,
 	return kspan_slab_cache_create(name, 40, align, flags, 0, 0, ctor, &m);
 }
 
-/* A cache of the module is a named cache, in all that slab.h offers. */
+/* A cache of the module is a named cache, with all functions of slab.h. */
 static void named_cache(struct kunit *test)
 {
 	struct kmem_cache *s;
@@ -263,7 +272,7 @@ static void kernel_cache(struct kunit *test)
 		kspan_slab_cache_free(s, obj);
 		kspan_slab_cache_destroy(s);
 	}
-	/* One object to be accounted, of a cache of kspan's. */
+	/* An object with __GFP_ACCOUNT from a cache of kspan. */
 	s = make_cache("both", 0, 0, construct);
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	KUNIT_EXPECT_TRUE(test, kspan_moved_is_tagged(s));
@@ -280,7 +289,10 @@ static void kernel_cache(struct kunit *test)
 	detach();
 }
 
-/* What a module forgets is reported, lives on, and can still be freed. */
+/*
+ * Objects that a module forgets are reported, stay live, and can still be
+ * freed.
+ */
 static void left_behind(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -303,7 +315,7 @@ static void left_behind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nfree), 2);
 }
 
-/* Buckets are a heap of their own, which ends with the module. */
+/* Buckets are a heap of their own, which is destroyed with the module. */
 static void buckets(struct kunit *test)
 {
 	struct kspan_heap *h;
@@ -322,7 +334,7 @@ static void buckets(struct kunit *test)
 	detach();
 }
 
-/* Alignments that a caller asks for. */
+/* Alignments that a caller requests. */
 static void aligned(struct kunit *test)
 {
 	unsigned long align;
@@ -345,7 +357,7 @@ static void aligned(struct kunit *test)
 	detach();
 }
 
-/* A stack of the module fails once, and no other module's does. */
+/* A stack of the module fails once, and stacks of other modules do not. */
 static void fails_once_a_stack(struct kunit *test)
 {
 	static struct module other = { .name = "other" };
@@ -371,10 +383,13 @@ static void fails_once_a_stack(struct kunit *test)
 		nr_failed += !ptr;
 		kspan_slab_free(ptr);
 	}
-	/* Frames of this module are left out, so all of these are one stack. */
+	/*
+	 * Frames of this module are skipped, so all of these are the same
+	 * stack.
+	 */
 	KUNIT_EXPECT_EQ(test, nr_failed, 1);
 	KUNIT_EXPECT_EQ(test, kspan_moved_fail_count(), 1);
-	/* Once more, by name and for a hash that no stack has. */
+	/* Again, by name, and for a hash that no stack has. */
 	KUNIT_ASSERT_EQ(test, kspan_moved_fail_set("stack"), 0);
 	KUNIT_EXPECT_NULL(test, kspan_slab_alloc(100, GFP_KERNEL, &theirs));
 	KUNIT_ASSERT_EQ(test, kspan_moved_fail_set("stack:moved_client:5a5a5a5a"), 0);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The heap profile: how often objects are sampled, that a sampled object comes
- * and goes as any other, and what happens when the tables are full.
+ * The heap profile: how often objects are sampled, whether sampled objects are
+ * allocated and freed like any other, and what happens when the tables are
+ * full.
  *
- * The frames of the suite's own functions are kspan's here and left out of the
- * stacks, so the cases tell their objects by size.  profile-6.12 tests the
- * stacks, with a client that is a module of its own.
+ * The frames of the suite's own functions count as kspan's and are not in the
+ * stacks, so the cases identify their objects by size.  The leg profile-6.12
+ * tests the stacks, with a client that is a module of its own.
  */
 #include <linux/compiler.h>
 #include <linux/hardirq.h>
@@ -30,7 +31,7 @@
 #include "span/redzone.h"
 
 #define MAX_OBJS	1000U
-/* Every object is sampled, but for one in e^16 and fewer. */
+/* Every object is sampled, except for at most one in e^16. */
 #define RATE_ALL	1U
 /* About 16 objects in 1000 of 256 bytes. */
 #define RATE_SOME	SZ_16K
@@ -47,7 +48,7 @@ static void begin(struct kunit *test, unsigned long rate)
 	KUNIT_ASSERT_EQ(test, kspan_set_profile_rate(rate), 0);
 }
 
-/* The sum over the buckets of objects of @size bytes; 0: of all. */
+/* The sum of the buckets for objects of @size bytes, or of all for 0. */
 struct sum {
 	size_t size;
 	u64 live_objects;
@@ -137,11 +138,11 @@ static void test_distance(struct kunit *test)
 			-EINVAL);
 }
 
-/* How objects come and go in a statistical case: so many a round. */
+/* How objects are allocated and freed in a statistical case, in each round. */
 enum pattern {
-	PAIRS,		/* a CPU that frees what it allocates */
+	PAIRS,		/* a CPU frees what it allocates */
 	BURSTS,		/* more than a magazine */
-	HALVES,		/* A half drained when F is full: they swap at a free */
+	HALVES,		/* A is half drained when F is full, so a free swaps them */
 	BULK,
 	GROWTH,		/* nothing is freed on the CPU meanwhile */
 	NR_PATTERNS,
@@ -166,7 +167,7 @@ static void one_round(enum pattern pattern, size_t size)
 		kspan_release();
 }
 
-/* Estimates are within 10 % whatever way the objects take. */
+/* Estimates are within 10 % in each pattern. */
 static void test_estimate(struct kunit *test)
 {
 	static const size_t sizes[NR_PATTERNS] = { 256, 192, 320, 224, 208 };
@@ -228,7 +229,7 @@ static void test_contexts(struct kunit *test)
 	begin(test, RATE_ALL);
 	for (place = 0; place < KSPAN_TEST_NR_PLACES; place++) {
 		next = (place + 1) % KSPAN_TEST_NR_PLACES;
-		/* Records for all of them. */
+		/* Provide records for all of them. */
 		kspan_profile_settle();
 		kspan_test_run_in(test, place, alloc_round, &round);
 		sum = sampled(round.size);
@@ -304,14 +305,17 @@ static void test_ways_to_free(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, sampled(208).live_objects, 0ULL,
 				    "way %u", way);
 	}
-	/* A double free is one all the same. */
+	/* A double free of a sampled object is detected too. */
 	kspan_free(ptr);
 	kspan_free(ptr);
 	kspan_test_expect_bad_frees(1);
 	KUNIT_EXPECT_EQ(test, sampled(208).live_objects, 0ULL);
 }
 
-/* What realloc leaves in place keeps its record; what it moves gets another. */
+/*
+ * An object that realloc leaves in place keeps its record; one that moves gets
+ * a new one.
+ */
 static void test_realloc(struct kunit *test)
 {
 	char *ptr, *moved;
@@ -349,12 +353,12 @@ static void test_kinds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(128).live_objects, plain ? 1ULL : 0ULL);
 	KUNIT_EXPECT_EQ(test, sampled(plain ? 16 : 15).live_objects, 1ULL);
 	KUNIT_EXPECT_EQ(test, sampled(88).live_objects, 1ULL);
-	/* Its size is the class's, and any that is not larger fits. */
+	/* Its size is that of the class, and any smaller size is accepted. */
 	kspan_free_sized(objs[1], 72);
 	kspan_free(objs[0]);
 	kspan_free(objs[2]);
 	kspan_free(objs[3]);
-	/* A block goes when its CPU has another. */
+	/* A block is freed when its CPU has another one. */
 	kspan_release();
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
 
@@ -377,7 +381,7 @@ static void test_kinds(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
-/* Frees in NMI context are recorded when the objects are really free. */
+/* Frees in NMI context are recorded when the objects are freed. */
 static void test_nmi(struct kunit *test)
 {
 	unsigned long flags;
@@ -397,13 +401,16 @@ static void test_nmi(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
 }
 
-/* Memory that moves while its next object is marked. */
+/* Memory moves while its next object is marked. */
 static void test_marks_move(struct kunit *test)
 {
 	struct round round = { .size = 96, .nr = 100 };
 	unsigned int i;
 
-	/* Some of each magazine, so that marks lie everywhere. */
+	/*
+	 * Take some objects of each magazine, so that there are marks
+	 * everywhere.
+	 */
 	begin(test, 1000);
 	for (i = 0; i < 200; i++) {
 		round.nr = 1 + (i * 37) % 120;
@@ -421,14 +428,14 @@ static void test_marks_move(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
 }
 
-/* A new rate begins a new profile; objects from before are ignored. */
+/* A new rate starts a new profile; objects from before are ignored. */
 static void test_new_rate(struct kunit *test)
 {
 	void *old, *new;
 
 	begin(test, RATE_ALL);
 	old = kspan_alloc(208, GFP_KERNEL);
-	/* Off and on again is the same profile. */
+	/* Switching it off and on again keeps the profile. */
 	KUNIT_EXPECT_EQ(test, kspan_set_profile_rate(0), 0);
 	KUNIT_EXPECT_EQ(test, sampled(208).live_objects, 1ULL);
 	kspan_free(kspan_alloc(208, GFP_KERNEL));
@@ -443,7 +450,7 @@ static void test_new_rate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(208).live_objects, 0ULL);
 }
 
-/* One object of each class.  Return: how many. */
+/* Allocate one object of each class.  Return: their number. */
 static unsigned int one_of_each(void)
 {
 	unsigned int class, nr = 0;
@@ -455,7 +462,10 @@ static unsigned int one_of_each(void)
 	return nr;
 }
 
-/* With the tables full samples are lost, and counted, and nothing else is. */
+/*
+ * When the tables are full, samples are lost and counted; nothing else is
+ * affected.
+ */
 static void test_full(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -465,7 +475,7 @@ static void test_full(struct kunit *test)
 	begin(test, RATE_ALL);
 	kspan_profile_settle();
 	kspan_read_stats(&before);
-	/* Beyond them "other" has the rest, without their sizes. */
+	/* "other" has the rest, without their sizes. */
 	kspan_buckets_max = 20;
 	nr = one_of_each();
 	KUNIT_ASSERT_GT(test, nr, 60U);
@@ -492,7 +502,7 @@ static void test_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
 }
 
-/* Without memory to fill the pools samples are lost, too. */
+/* Without memory to fill the pools, samples are lost too. */
 static void test_no_memory(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -503,7 +513,7 @@ static void test_no_memory(struct kunit *test)
 	kspan_profile_settle();
 	KUNIT_ASSERT_EQ(test, kspan_inject_set("slab/1"), 0);
 	kspan_read_stats(&before);
-	/* Live objects use up what the pools have left. */
+	/* Live objects use up the rest of the pools. */
 	for (tries = 0; tries < 4; tries++) {
 		nr = kspan_alloc_bulk(64, GFP_KERNEL, MAX_OBJS, objs);
 		lost = KSPAN_SINCE(&before, samples_lost);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The quarantine of freed memory: what is freed is not used again soon, is
- * still known as freed, and comes back: by its turn, or when memory is short.
+ * The quarantine of freed memory: freed memory is not reused soon, a second
+ * free of it is detected, and it is returned in its turn or when memory is
+ * short.
  *
- * Runs where the module was loaded with quarantine_kb, on one CPU.
+ * The cases run with quarantine_kb, on one CPU.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -21,10 +22,10 @@
 
 #define MAX_OBJS	600U
 
-/* One case at a time. */
+/* Shared by the cases, which run one at a time. */
 static void *objs[MAX_OBJS];
 
-/* Some of a class, and large ones. */
+/* Small objects of some classes, and large objects. */
 static const struct {
 	size_t size;
 	unsigned int nr;
@@ -65,8 +66,8 @@ static bool is_one_of(const void *ptr, void **ptrs, unsigned int nr)
 }
 
 /*
- * Free objects until as many bytes as may wait have gone by, and half as many.
- * Return: how many of them are some of the first @nr in objs.
+ * Free objects of one and a half times the bytes that may wait.  Return: how
+ * many of them are among the first @nr in objs.
  */
 static unsigned int push_through(struct kunit *test, size_t size, unsigned int nr)
 {
@@ -83,7 +84,7 @@ static unsigned int push_through(struct kunit *test, size_t size, unsigned int n
 	return found;
 }
 
-/* As many are allocated as were freed, and none is one of those. */
+/* As many objects are allocated as were freed, and none of them is reused. */
 static void not_used_again_soon(struct kunit *test)
 {
 	unsigned int i, k, nr;
@@ -105,7 +106,7 @@ static void not_used_again_soon(struct kunit *test)
 	}
 }
 
-/* One that is freed and allocated, again and again, is another each time. */
+/* An object that is freed and allocated repeatedly is another one each time. */
 static void pairs_go_round(struct kunit *test)
 {
 	unsigned int i, k;
@@ -121,7 +122,7 @@ static void pairs_go_round(struct kunit *test)
 	}
 }
 
-/* Tiny objects of a CPU's current block wait with their block. */
+/* Tiny objects of a CPU's current block wait together with their block. */
 static void tiny_ones_too(struct kunit *test)
 {
 	unsigned int i;
@@ -133,7 +134,7 @@ static void tiny_ones_too(struct kunit *test)
 	}
 }
 
-/* Each second free of one that waits is a double free. */
+/* Each second free of an object that waits is a double free. */
 static void double_frees_are_exact(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -153,7 +154,7 @@ static void double_frees_are_exact(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr, 300U + 200 + 60 + 10 + 4 + 2);
 }
 
-/* What waits is counted, and never more than may. */
+/* The bytes that wait are counted and never exceed the limit. */
 static void bounded_and_counted(struct kunit *test)
 {
 	unsigned long most = 0, bytes;
@@ -196,8 +197,9 @@ static bool is_waiting(const void *ptr)
 }
 
 /*
- * It leaves when enough has been freed after it.  Either it was allocated again
- * by then, or it is where allocations come later: the depot, its span.
+ * An object leaves the queue when enough has been freed after it.  Then either
+ * it was allocated again, or it is in the depot or its span, from where
+ * allocations come later.
  */
 static void its_turn_comes(struct kunit *test)
 {
@@ -206,7 +208,7 @@ static void its_turn_comes(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		get_all(test, rows[i].size, rows[i].nr, objs);
 		put_all(rows[i].nr, objs);
-		/* A few may be in the cache still. */
+		/* A few may still be in the cache. */
 		again = push_through(test, rows[i].size, rows[i].nr);
 		again += push_through(test, rows[i].size, rows[i].nr);
 		KUNIT_EXPECT_TRUE_MSG(test, again || !is_waiting(objs[0]),
@@ -228,7 +230,7 @@ static void fill_queue(struct kunit *test)
 	KUNIT_EXPECT_GT(test, kspan_quarantine_bytes(), 0UL);
 }
 
-/* Everything goes back: by a release, a shrinker, a reclaim, an idle tick. */
+/* A release, a shrinker, a reclaim and an idle tick each return all of them. */
 static void released(struct kunit *test)
 {
 	struct kspan_stats before, after;
@@ -262,7 +264,7 @@ static void released_when_idle(struct kunit *test)
 	kspan_test_set_pace(pace);
 }
 
-/* Who cannot sleep gets what waits before he gets NULL. */
+/* A caller that cannot sleep gets waiting memory before it gets NULL. */
 static void last_resort_of_atomic_callers(struct kunit *test)
 {
 	static const size_t sizes[] = { 7000, 15000 };
@@ -275,7 +277,10 @@ static void last_resort_of_atomic_callers(struct kunit *test)
 			if (!objs[nr])
 				break;
 		}
-		/* A limit of one byte leaves no reserve: there may be few. */
+		/*
+		 * A limit of one byte leaves no reserve, so there may be few
+		 * objects.
+		 */
 		KUNIT_EXPECT_LT(test, nr, MAX_OBJS);
 		put_all(nr, objs);
 		for (got = 0; got < nr; got++) {
@@ -295,7 +300,7 @@ static void free_in_place(void *arg)
 	put_all(200, arg);
 }
 
-/* What an interrupt frees waits as well. */
+/* Objects freed in interrupts wait as well. */
 static void every_context(struct kunit *test)
 {
 	unsigned int place, k;
@@ -315,7 +320,7 @@ static void every_context(struct kunit *test)
 	}
 }
 
-/* A large object that would drive all others out does not wait. */
+/* A large object that would displace all others does not wait. */
 static void too_large_to_wait(struct kunit *test)
 {
 	void *ptr = kspan_alloc(limit() / 4 + SZ_64K, GFP_KERNEL);
@@ -326,7 +331,10 @@ static void too_large_to_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_quarantine_bytes(), before);
 }
 
-/* With check=2: a write while it waits is found when it leaves, or by verify. */
+/*
+ * With check=2, a write to a waiting object is found when it leaves, or by
+ * verify.
+ */
 static void written_while_it_waits(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -343,7 +351,7 @@ static void written_while_it_waits(struct kunit *test)
 		kspan_test_overwrite(ptr, rows[i].size / 2);
 		kspan_read_stats(&before);
 		push_through(test, rows[i].size, 0);
-		/* A large one is looked at when its memory is used again. */
+		/* A large object is checked when its memory is reused. */
 		kspan_verify();
 		KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, use_after_free), 1ULL,
 				    "%zu bytes", rows[i].size);
@@ -384,8 +392,8 @@ static void construct(void *obj)
 }
 
 /*
- * Objects of a named cache wait, too, and keep what is in them if it has a
- * constructor.  They do not keep the cache when it is destroyed.
+ * Objects of a named cache wait too, and keep their content if the cache has a
+ * constructor.  They do not delay the destruction of the cache.
  */
 static void named_cache_ends(struct kunit *test)
 {
@@ -421,7 +429,7 @@ static void named_cache_ends(struct kunit *test)
 	}
 }
 
-/* Verify sees a state that changed and a number that is wrong. */
+/* verify detects a changed state and a wrong count. */
 static void verify_knows_it(struct kunit *test)
 {
 	u8 *state, was;

@@ -95,7 +95,9 @@ static void gives_about_what_is_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_shrink(0), 0UL);
 }
 
-/* Cached large spans are given back after chunks, as many as are needed. */
+/*
+ * Cached large spans are returned after chunks, and only as many as are needed.
+ */
 static void kept_spans_go_second(struct kunit *test)
 {
 	void *ptr[4];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tracepoints.  A probe of the suite's own records what each public function
- * says of the objects that it gives and takes: it is said once, and the call site
- * is in the function of this file that called, whatever kspan calls in between.
+ * The tracepoints.  A probe of the suite records the events of each public
+ * function.  Each object has one event when it is allocated and one when it is
+ * freed.  The call site is in the function of this file that called kspan,
+ * whatever functions kspan calls internally.
  */
 #include <linux/device.h>
 #include <linux/jump_label.h>
@@ -31,14 +32,14 @@ struct event {
 	char name[16];
 };
 
-/* What the probes have seen of the task @tracer; written by it alone. */
+/* The events of the task @tracer; only that task writes them. */
 static struct event events[NR_EVENTS];
 static unsigned int nr_events;
 static unsigned int nr_bad;
 static char bad_fault[64];
 static unsigned long bad_site;
 static struct task_struct *tracer;
-/* Everybody's; the workers of kspan make events as well. */
+/* Events of all tasks, including the workers of kspan. */
 static atomic_t nr_refills, nr_grows, nr_releases;
 
 static struct event *next_event(void)
@@ -114,7 +115,7 @@ static void end(void)
 	WRITE_ONCE(kspan_watch_own, false);
 }
 
-/* Whether an address is in the function of this file with a name. */
+/* Whether an address is in the function of this file with that name. */
 static bool is_in(unsigned long addr, const char *function)
 {
 	char text[KSPAN_SYMBOL_LEN];
@@ -125,8 +126,8 @@ static bool is_in(unsigned long addr, const char *function)
 }
 
 /*
- * Users: each allocates by one public function and frees by one.  None ends with
- * a call, which the compiler could turn into a jump.
+ * Users: each allocates with one public function and frees with one.  None ends
+ * with a call, which the compiler could turn into a jump.
  */
 #define USER(fn)	static noinline __noclone void fn(void)
 
@@ -366,7 +367,7 @@ static void expect_one_free(struct kunit *test, unsigned int i)
 	KUNIT_EXPECT_EQ(test, nr, 1);
 }
 
-/* Each object is told of once when it comes and once when it goes. */
+/* Each object has one event for its allocation and one for its free. */
 static void each_function_tells_its_caller(struct kunit *test)
 {
 	const struct traced_user *user = test->param_value;
@@ -397,7 +398,7 @@ static void each_function_tells_its_caller(struct kunit *test)
 	kspan_heap_destroy(heap);
 }
 
-/* What a device owns is freed by the driver core. */
+/* The driver core frees the objects of a device. */
 static void device_objects(struct kunit *test)
 {
 	device = root_device_register("kspan_trace_test");
@@ -413,7 +414,7 @@ static void device_objects(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, events[1].ptr, events[0].ptr);
 }
 
-/* The fields are what the client asked for and what it got. */
+/* The fields contain the client's request and the result. */
 static void fields_are_right(struct kunit *test)
 {
 	size_t usable;
@@ -442,7 +443,10 @@ static void fields_are_right(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
-/* A request that fails is told of; one for nothing, and a free of it, are not. */
+/*
+ * A failed request has an event.  A request for 0 bytes, and its free, have
+ * none.
+ */
 static void failures_and_nothing(struct kunit *test)
 {
 	void *ptr;
@@ -470,7 +474,7 @@ USER(free_twice)
 	barrier();
 }
 
-/* A bad free is no free. */
+/* A bad free has no event of a free. */
 static void bad_frees(struct kunit *test)
 {
 	void *ptr;
@@ -495,7 +499,7 @@ static void bad_frees(struct kunit *test)
 	end();
 }
 
-/* Nothing is told while nobody watches, and the keys are off again. */
+/* Without watchers there are no events, and the keys are off again. */
 static void off_means_off(struct kunit *test)
 {
 	begin(test);
@@ -509,7 +513,7 @@ static void off_means_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_events, 0);
 }
 
-/* The events of the slow paths are as many as the statistics say. */
+/* The numbers of events of the slow paths equal those of the statistics. */
 static void events_match_statistics(struct kunit *test)
 {
 	struct kspan_stats before;
