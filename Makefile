@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The targets for people; `make help` lists them.  Kbuild says what the module
-# is made of.
+# The targets for people; `make help` lists them.  Kbuild lists the object files
+# of the module.
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build

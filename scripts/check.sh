@@ -120,7 +120,7 @@ kernel_scripts()
 # fails_on_warnings LOG: print the warnings of a build and fail if there are
 # any.
 #
-# A note that the kernel was built by another compiler is no finding.
+# A note that the kernel was built by another compiler does not count.
 fails_on_warnings()
 {
 	! grep -iE 'warning|undefined!' "$1" |
@@ -235,9 +235,9 @@ step_checkpatch()
 
 	need perl
 	scripts=$(kernel_scripts)
-	# The options are in .checkpatch.conf.  The stand-ins for the kernel's
-	# headers cannot follow the rules about the use of those headers, nor can
-	# the macros that make tracepoints those about parentheses.
+	# The options are in .checkpatch.conf.  The simulated kernel's headers
+	# cannot follow the rules about the use of the real ones.  The macros that
+	# define tracepoints cannot follow the rules about parentheses.
 	c_files | grep -vE '^scripts/fuzz/include/|/kspan_trace.h$' |
 		"$PYTHON" scripts/checks/passed.py checkpatch \
 			--with .checkpatch.conf --with "$scripts/checkpatch.pl" \

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb-test.sh [--no-boot] - build the Debian packages and try them as a user
-# would, in a fresh Debian in a folder.
+# deb-test.sh [--no-boot] - build the Debian packages and use them like a user,
+# in a fresh Debian in a folder.
 #
-#   --no-boot   do not boot what was built in QEMU
+#   --no-boot   do not run the built modules in QEMU
 #
 # The folder gets DKMS, the headers of the stock 6.1 and 6.12 and those of the
 # newest kernel.  The packages are installed, upgraded to another version, and

@@ -3,7 +3,7 @@
 #
 # deb.sh - build the Debian packages kspan-dkms, kspan-dev and kspan-tools.
 #
-# They are written to build/deb/.  What lintian finds is an error.  Missing
+# They are written to build/deb/.  Findings of lintian are errors.  Missing
 # packages are installed.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# docs.sh [--screenshots] - build the documentation as a web site by Sphinx.
+# docs.sh [--screenshots] - build the documentation as a web site with Sphinx.
 #
-#   --screenshots   also take pictures of the pages, wide and narrow, by chromium
+#   --screenshots   also take wide and narrow pictures of the pages with chromium
 #
 # The result is build/docs/html/index.html.  A warning of Sphinx or of the
 # kernel's kernel-doc is an error.  Missing packages are installed.

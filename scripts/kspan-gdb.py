@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Commands for gdb about kspan's memory: of QEMU's gdbstub, or /proc/kcore.
+"""Commands for gdb about kspan's memory, for QEMU's gdbstub and /proc/kcore.
 
 (gdb) target remote :1234               # QEMU with -gdb tcp::1234, or -s
 (gdb) source scripts/kspan-gdb.py
 (gdb) kspan load kspan.ko sections      # its debug information
 (gdb) kspan holders
 
-`sections` is a copy of /sys/module/kspan/sections, or a file with its names and
-contents, a pair a line; without it the directory itself is read.
+`sections` is a copy of /sys/module/kspan/sections, or a file with a name and an
+address in each line.  Without it the directory itself is read.
 """
 import pathlib
 import struct
@@ -46,8 +46,8 @@ class Inferior:
     def symbol(name):
         """The address of a variable.
 
-        gdb 13 looks for static variables of a module in its .text, so that the
-        symbols that load() has read come first.
+        gdb 13 searches for static variables of a module in its .text, so the
+        symbols that load() has read are tried first.
         """
         if name in variables:
             return variables[name]

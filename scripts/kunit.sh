@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh [OPTIONS] [GLOB] - run the KUnit suites by kunit.py in a kernel tree.
+# kunit.sh [OPTIONS] [GLOB] - run the KUnit suites with kunit.py in a kernel tree.
 #
 #   --kernel VERSION    6.1, 6.12 or newest: Debian's linux-source (6.12)
 #   --tree DIR          a tree of yours instead; kspan is linked into it and

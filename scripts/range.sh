@@ -4,9 +4,9 @@
 # range.sh [NAME...] - build the module for every kernel, machine and compiler
 # that it is meant for, or the named ones.
 #
-# Stock kernels of Debian (stock.sh --help), with gcc: kspan.ko and the example.
-# Others, from Debian's source of Linux 6.12, where kspan is compiled and linked
-# but not into a module, as that would take a built kernel:
+# For stock kernels of Debian (stock.sh --help), gcc builds kspan.ko and the
+# example.  For the following kernels, from Debian's source of Linux 6.12, kspan is
+# compiled and linked, but not into a module, which would need a built kernel:
 #
 #   clang        x86-64 by clang
 #   riscv64      RISC-V

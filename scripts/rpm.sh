@@ -4,8 +4,8 @@
 # rpm.sh - build the RPM packages kspan-dkms, kspan-devel and kspan-tools, with
 # Debian's rpmbuild.  They are written to build/rpm/.
 #
-# They are built, and the files that matter must be in them.
-# They have not been installed on a system with RPM.
+# The script checks that they contain the important files.  They have not been
+# installed on a system with RPM.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"

@@ -7,8 +7,8 @@
 #
 #   --ops N               the number (1000000000)
 #   --seconds N           length of a run (120)
-#   --torture P=V[,...]   parameters of kspan_torture.ko; the default makes the
-#                         most operations in the time: light=1,threads_per_cpu=4
+#   --torture P=V[,...]   parameters of kspan_torture.ko; the default does the
+#                         most operations per second: light=1,threads_per_cpu=4
 #
 # Every run adds a line to build/soak.log: leg, kernel, CPUs, memory, seconds,
 # operations, verdict.  Runs that are already in the log count, so that a soak

@@ -4,7 +4,7 @@
 # tarball.sh [--worktree] [FILE] - write kspan-VERSION.tar.xz, the source of a
 # release.
 #
-#   --worktree   of the files as they are instead of the last commit
+#   --worktree   pack the current files instead of the last commit
 #
 # Two runs for the same commit give the same bytes.  The default for FILE is
 # build/kspan-VERSION.tar.xz.  Prints its name.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""benchrows.py - read what kspan_bench printed, for pictures and tables.
+"""benchrows.py - read the output of kspan_bench, for pictures and tables.
 
-A file of rows is what scripts/bench.sh leaves as build/bench/RIG.rows.  Run by
-itself it prints the rows of each file that it is given, as a check.
+scripts/bench.sh writes files of rows as build/bench/RIG.rows.  Run as a program,
+this prints the rows of each given file, as a check.
 """
 import dataclasses
 import pathlib
@@ -108,8 +108,8 @@ class Rig:
 def load(paths):
     """The rigs of the files that have rows, in the order to show them.
 
-    What was run with --only beside whole runs would leave gaps that look like
-    missing results, so it is left out, and that is said.
+    Results of --only beside complete runs would leave gaps that look like
+    missing results.  So such files are left out, with a message.
     """
     rigs = [rig for rig in map(Rig, map(pathlib.Path, paths)) if rig.rows]
     most = max((len(rig.rows) for rig in rigs), default=0)

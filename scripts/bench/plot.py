@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """plot.py --out DIR ROWS... - pictures of benchmark results.
 
-From the files that scripts/bench.sh leaves in build/bench, as SVG and PNG:
+From the files that scripts/bench.sh writes to build/bench, as SVG and PNG:
 
-  pairs      one object allocated and freed, over its size
-  batches    many allocated, then freed in three orders; and in bulk
-  large      64 KiB to 16 MiB beside kvmalloc and vmalloc
-  ratios     every kind of workload, kspan's cost by the kernel's
-  live       one object, and one run of pages, over the size of the heap
-  footprint  memory taken by memory asked for
+  pairs      one object allocated and freed, by its size
+  batches    many objects allocated, then freed in three orders; and in bulk
+  large      64 KiB to 16 MiB, compared with kvmalloc and vmalloc
+  ratios     every kind of workload, kspan's cost divided by the kernel's
+  live       one object, and one run of pages, by the size of the heap
+  footprint  memory in use divided by memory requested
 
 Each rig has a panel; a picture without data is left out.
 """

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that grow: by half, as a vector does, by a line, as a log does, and by
- * a page, as a buffer for a file does; and such that shrink.
+ * Objects that grow: by half, like a vector; by a line, like a log; and by a
+ * page, like the buffer of a file.  And objects that shrink.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Waves of equal objects: allocate many, write to each, free all of them, and
- * start again.  The larger the object, the more a wave costs the layers behind
- * the caches: spans are made and end, large objects come from the kernel and
- * return to it.
+ * start again.  The larger the object, the more a wave uses the layers behind
+ * the caches: spans are added and dropped, and large objects come from the
+ * kernel and return to it.
  */
 #include <linux/gfp.h>
 #include <linux/kernel.h>

@@ -4,7 +4,7 @@
 #	include /usr/share/kspan/kspan.mk
 #	obj-m := my_module.o
 #
-# A dkms.conf of such a module says BUILD_DEPENDS[0]="kspan", so that DKMS builds
+# With BUILD_DEPENDS[0]="kspan" in the dkms.conf of such a module, DKMS builds
 # kspan first.
 ccflags-y += -I/usr/include/kspan
 KBUILD_EXTRA_SYMBOLS += /usr/include/kspan/$(KERNELRELEASE)/Module.symvers

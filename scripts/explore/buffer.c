@@ -2,11 +2,11 @@
 /*
  * The store buffers.
  *
- * A store goes to memory at once, and what was there before is remembered:
- * so the CPU that runs sees its own stores, as it should.  When another CPU is
- * to run, those that are not yet visible are taken out of memory again, newest
- * first, and put back when the CPU goes on.  Order is kept, as on x86: the
- * oldest becomes visible first.
+ * A store goes to memory at once, and the old content is saved.  So the CPU
+ * that runs sees its own stores, as it should.  Before another CPU runs, the
+ * stores that are not yet visible are undone, newest first, and redone when the
+ * first CPU continues.  The order of stores is kept, as on x86: the oldest
+ * becomes visible first.
  */
 #include <string.h>
 

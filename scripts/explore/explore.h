@@ -3,20 +3,19 @@
  * explore.h - the parts of the explorer.
  *
  * The explorer runs the module's own code, built for user space against the
- * simulated kernel of scripts/fuzz, on simulated CPUs, and goes through every
- * order in which their accesses to shared memory can take place, up to a
- * bound.  One host thread plays all of it; each simulated thread has a stack of
- * its own.
+ * simulated kernel of scripts/fuzz, on simulated CPUs.  It tries every order in
+ * which their accesses to shared memory can take place, up to a bound.  One
+ * host thread simulates everything; each simulated thread has its own stack.
  *
- *	hooks.c		what the compiler calls before each access to memory
- *	memory.c	the memory of the module: saved once, restored after each run
- *	shared.c	which bytes more than one thread uses
+ *	hooks.c		functions that the compiler calls before memory accesses
+ *	memory.c	the module's memory: saved once, restored after each run
+ *	shared.c	finds the bytes that more than one thread uses
  *	buffer.c	the store buffers of the CPUs
- *	schedule.c	the threads, and who runs next
- *	search.c	the choices of a run, and which run is next
- *	history.c	what the clients called and got, and whether that can be
- *	trace.c		a run in words
- *	scenario.c	who calls what
+ *	schedule.c	the threads, and the choice of the next one
+ *	search.c	the choices of a run, and the choice of the next run
+ *	history.c	checks the calls of the clients and their results
+ *	trace.c		prints a run
+ *	scenario.c	the calls of each scenario
  *	main.c		the command line and the loop
  */
 #ifndef EXPLORE_H
@@ -45,16 +44,16 @@ struct exp_thread_spec {
 };
 
 /**
- * struct exp_scenario - a few threads, and what was before
- * @name: as the command line has it
- * @what: in a line
- * @setup: runs alone, before the state is saved that each run begins with
- * @threads: those that then run at once
- * @switches: how often a run may take a CPU away from who could go on
- * @holds: how often a run may hold back stores of a CPU that is left
- * @init_on_free: whether the kernel was booted with that
- * @result: a number that a run ends with, or NULL
- * @results: bits of those that runs have to end with, each and no other
+ * struct exp_scenario - a few threads, and the state in which they start
+ * @name: its name on the command line
+ * @what: description in one line
+ * @setup: runs alone, before the initial state of all runs is saved
+ * @threads: threads that then run concurrently
+ * @switches: how often a run may take a CPU from a thread that could continue
+ * @holds: how often a run may hold back stores of a CPU that it leaves
+ * @init_on_free: whether the kernel was booted with init_on_free=1
+ * @result: function that returns the result of a run, or NULL
+ * @results: a bit for each result; runs must produce each of them and no other
  */
 struct exp_scenario {
 	const char *name;
@@ -167,8 +166,9 @@ void exp_buffer_lay(unsigned int cpu);
 /* The oldest @nr stores of a CPU that does not run become visible. */
 void exp_buffer_drain(unsigned int cpu, unsigned int nr);
 /*
- * How many of the oldest stores must become visible for the first, after the
- * @from oldest, that overlaps these bytes to be; 0 if none does.
+ * How many of the oldest stores must become visible so that the first store
+ * that overlaps these bytes, after the @from oldest ones, becomes visible; 0 if
+ * none does.
  */
 unsigned int exp_buffer_overlap(unsigned int cpu, unsigned int from,
 				const void *addr, size_t bytes);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The history of a run: what clients called, when, and what they got.
+ * The history of a run: the calls of the clients, their times and their
+ * results.
  *
- * For each object there has to be an order of its allocations and frees, each
- * at some moment between its call and its return, in which a free that was
- * taken ends a client's hand, one that was reported comes when there is none,
- * and an allocation comes when there is none.  If there is no such order, the
- * object was in two hands, or a double free went unreported, or a good free was
+ * For each object there must be an order of its allocations and frees, each at
+ * some moment between its call and its return.  In this order, a successful
+ * free ends the ownership of a client, a free that was reported happens when
+ * there is no owner, and so does an allocation.  If there is no such order, the
+ * object had two owners, a double free was not reported, or a valid free was
  * refused.
  *
- * A call on one CPU has returned for another CPU when the stores that it made
- * are visible there.
+ * For another CPU, a call has returned when the stores that it made are visible
+ * there.
  */
 #include <stdio.h>
 #include <string.h>

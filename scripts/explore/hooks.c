@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the compiler calls before each access to memory (-fsanitize=thread), in
- * place of its own library, and what it calls for atomic operations, which are
- * done here.
+ * Functions that the compiler calls before each access to memory
+ * (-fsanitize=thread), instead of those of its own library, and functions for
+ * atomic operations, which are executed here.
  */
 #include <string.h>
 

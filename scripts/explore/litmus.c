@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the explorer takes for the memory order of x86, by the well-known small
- * programs about it.  The compiler treats this file like one of the module's.
+ * Tests of the explorer's model of the memory order of x86: the well-known
+ * small programs about it.  The compiler treats this file like one of the
+ * module.
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>

@@ -3,10 +3,9 @@
  * The memory of the module and of the simulated kernel: all of it in a few
  * regions, saved once and restored after each run.
  *
- * The compiler says which bytes are written (hooks.c), so only the pages that
- * a run wrote to are restored.  What the simulated kernel gets from malloc()
- * comes from arenas here (see the Makefile), so that every run has the same
- * addresses.
+ * The compiler's hooks report which bytes are written (hooks.c), so only the
+ * pages that a run wrote are restored. malloc() of the simulated kernel uses
+ * arenas here (see the Makefile), so that every run has the same addresses.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scenarios: small, each about one place where CPUs or contexts meet.
+ * The scenarios.  Each is small and covers one place where CPUs or contexts
+ * interact.
  *
- * Most objects are of 28 KiB: two of them fill a magazine, and two a span, so
- * that a few calls reach the depot, the central list and a span's end.
+ * Most objects have 28 KiB: two of them fill a magazine, and a span has two, so
+ * that a few calls reach the depot, the central list and the end of a span.
  */
 #include <linux/kspan.h>
 
@@ -188,8 +189,9 @@ static void free_free_big(void)
 }
 
 /*
- * CPUs 0 and 1 hold as many spares as they may, full Fs and drained As: what
- * they free goes to the depot, what they allocate comes from there.
+ * CPUs 0 and 1 have the maximum of spares, full Fs and empty As.  So the
+ * objects that they free go to the depot, and those that they allocate come
+ * from there.
  */
 static void setup_depot(void)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The threads of a run, and who of them goes on.
+ * The threads of a run, and the choice of the thread that continues.
  *
- * A thread goes on until it is left at a site: before an access to memory that
- * counts (shared.c), before it takes a lock or turns interrupts off, when it
- * waits, or at its end.  What else could happen there is listed and one of it
- * is chosen (search.c).  An interrupt begins on top of what its CPU does, where
- * that has interrupts on, and what is below goes on when it has ended.
+ * A thread runs until it reaches a site: before an access to relevant memory
+ * (shared.c), before it takes a lock or disables interrupts, when it waits, or
+ * at its end.  There, all possible continuations are listed and one of them is
+ * chosen (search.c).  An interrupt runs on top of the code of its CPU, if that
+ * has interrupts enabled, and that code continues when the interrupt has ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +168,8 @@ static bool readers_are_gone(const struct thread *thread)
 }
 
 /*
- * Whether a thread can go on when @visible stores of the CPU that is left are;
- * all, if it stays on that CPU.
+ * Whether a thread can continue when @visible stores of the CPU that is left
+ * are visible; all of them are if the thread stays on that CPU.
  */
 static bool can_go_on(const struct thread *thread, unsigned int visible)
 {

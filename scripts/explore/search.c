@@ -2,9 +2,10 @@
 /*
  * The search: depth first, each run from the beginning.
  *
- * A run asks for a choice wherever something else can happen than that the
- * code goes on.  The answers of a run are kept; the next run gives the same
- * ones but for the last that has an alternative left, which is taken.
+ * A run asks for a choice wherever there is another possibility than that the
+ * code continues.  The answers of a run are stored.  The next run gives the
+ * same answers up to the last one that has an alternative left, and takes that
+ * alternative.
  */
 #include "explore.h"
 

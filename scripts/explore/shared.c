@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which memory more than one thread uses.
+ * Finds the memory that more than one thread uses.
  *
- * What a thread does to memory that no other thread uses, or that all of them
- * use with one lock held, takes place in the same way wherever the others
- * stand.  So a run needs to be interrupted before other accesses only: to a
- * byte that two threads access, one of them writing, with no lock in common.
- * What that is shows while runs are made; whenever more is found, the search
- * starts anew.
+ * An access to memory that no other thread uses, or that all threads use with
+ * the same lock held, has the same effect wherever the other threads are.  So a
+ * run need only be interrupted before other accesses: to a byte that two
+ * threads access, one of them writing, without a common lock.  The explorer
+ * discovers such bytes during runs, and restarts the search when it finds more.
  */
 #include "base/meta.h"
 #include "central/central.h"
@@ -78,8 +77,8 @@ static bool access_granule(unsigned long key, u8 bytes, bool write,
 }
 
 /*
- * Sums that threads only add to, by atomic operations: in any order the same.
- * Numbers of the statistics, which nobody looks at before the run has ended.
+ * Sums that threads only add to, by atomic operations, so that the order has no
+ * effect.  They are statistics, which are read only after the run has ended.
  */
 bool exp_shared_is_sum(const void *addr)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A run in words, and as a line that it can be repeated from.
+ * Prints a run, and a line from which it can be repeated.
  *
- * The line has the steps by which the run left the straight way, each with the
- * thread that was left, the number of its event there, and what followed:
- * `0@17>1` to thread 1 after event 17 of thread 0, `0@17>1/5` with the stores of
- * the CPU from its fifth on held back, `0@17!2` stores of CPU 2 become visible,
- * `0@17!2/5` those before its fifth.  A `-` stands for the thread before the
- * first.
+ * The line lists the steps by which the run left the straight path.  Each has
+ * the thread that was left, the number of its event there, and what followed:
+ * `0@17>1` continues with thread 1 after event 17 of thread 0; `0@17>1/5` also
+ * holds back the stores of the CPU from its fifth on; `0@17!2` makes stores of
+ * CPU 2 visible; `0@17!2/5` makes those before its fifth visible.  A `-` stands
+ * for the start of the run.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -186,8 +186,8 @@ static const char *in_module(const char *file)
 }
 
 /*
- * A place of code in words, from what addr2line says: functions inlined into
- * one another, innermost first, a line with the name and one with the place.
+ * A place in the code, from the output of addr2line: functions inlined into one
+ * another, innermost first, a line with the name and one with the place.
  */
 static void read_place(FILE *pipe, char *text, size_t bytes)
 {

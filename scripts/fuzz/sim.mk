@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What is built for the simulated kernel: which files of $(MODULE), and its headers
-# in $(OUT)/include, of those in $(FUZZ)/include.
+# Rules for the simulated kernel: the files of $(MODULE) that are built for it, and
+# its headers in $(OUT)/include, made from those in $(FUZZ)/include.
 
 module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
 	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c \

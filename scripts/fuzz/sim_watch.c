@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nobody watches objects come and go: the keys that lead here are never switched
- * on.  Modules that are unloaded and oopses are the kernel's to tell of.
+ * Stubs for the watchers, whose keys are never switched on here, and for
+ * reports of unloaded modules and oopses, which the simulated kernel does not
+ * have.
  */
 #include "api/callsites.h"
 #include "api/watch.h"

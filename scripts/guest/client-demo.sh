@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# A user's own client with kspan: load guest.modules=A.ko,B.ko after kspan.ko,
+# Run a user's own client: load guest.modules=A.ko,B.ko after kspan.ko,
 # and unload them after guest.seconds=N.  The host receives each step, the
 # kernel's messages, and the statistics. guest.params=... are the parameters of
 # the last module, guest.kspan=... those of kspan.ko.

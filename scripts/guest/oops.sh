@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Real oopses of a client: what kspan adds to the kernel's report of each.
+# Real oopses of a client: check the lines that kspan adds to the kernel's reports.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Modules that were moved to kspan, at work.  guest.sets=SET,... are the sets in
+# Use modules that were moved to kspan.  guest.sets=SET,... are the sets in
 # tree.tar, which scripts/port-test.sh has built.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The heap profile of a client, which keeps 60000 objects: the host gets the file and the names of the
-# functions in it, with and without the client's objects, for kspan-profile.
+# The heap profile of a client that keeps 60000 objects.  The host receives the
+# file and the names of its functions, with and without the client's objects, for
+# kspan-profile.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 

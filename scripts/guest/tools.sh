@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What the tools on the host are to look at: kspan's files in debugfs, at several
-# moments, and a dump of memory.  Each file reaches the host as lines `file MOMENT
-# NAME LINE`.
+# Send the input of the tools to the host: kspan's files in debugfs, at several
+# moments, and a dump of memory.  Each file is sent as lines `file MOMENT NAME
+# LINE`.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # The recipes of Documentation/tracing.rst on a stock kernel: tracepoints through
-# tracefs, accounting by call site, and what is said of a module that leaves
+# tracefs, accounting by call site, and the reports about a module that leaves
 # objects behind.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""monitor.py SOCKET COMMAND - give QEMU's monitor a command and wait for its end.
+"""monitor.py SOCKET COMMAND - send a command to QEMU's monitor and wait for its end.
 
-The answer is printed.
+Prints the answer.
 """
 import socket
 import sys

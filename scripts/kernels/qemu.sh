@@ -160,7 +160,7 @@ boot()
 boot
 # With several CPUs the emulator sometimes lets one of them hit the breakpoint
 # that another CPU has just replaced by a patched instruction, which crashes the
-# kernel.  Before the job starts this is no fault of the job.
+# kernel.  If that happens before the job starts, the job is not the cause.
 if ! grep -qx begun "$out" && grep -q 'Oops: int3' "$log"; then
 	say "the emulator broke the kernel before the job began; once more"
 	boot

@@ -3,8 +3,8 @@
 """for-kernel.py VERSION FILE - resolve the tests for kernel versions in FILE.
 
 Conditions of the form LINUX_VERSION_CODE (<|>=) KERNEL_VERSION(a, b, c) are
-decided for VERSION, and what does not apply is removed.  Other conditions stay.
-So does an #if with such a condition and others, without the decided part.
+decided for VERSION, and code that does not apply is removed.  Other conditions
+stay.  An #if that combines both kinds stays without the decided part.
 """
 import pathlib
 import re

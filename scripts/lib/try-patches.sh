@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # try-patches.sh TREE - check that the patches of into-tree apply to the kernel
-# TREE, which stays as it is, and that its checkpatch.pl has nothing to say.
+# TREE, which is not changed, and that its checkpatch.pl accepts them.
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

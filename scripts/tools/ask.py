@@ -6,10 +6,10 @@ import cli
 import debugfs
 
 USAGE = """\
-whatis ADDR...   what is at an address
-objects NAME     the live objects of a cache or heap, or of a size: address, bytes
-holders          bytes, objects and spans by cache, heap and size, most first
-verify           walk all structures and say what is wrong with them"""
+whatis ADDR...   describe an address
+objects NAME     list the live objects of a cache or heap, or of a size
+holders          list bytes, objects and spans by cache, heap and size
+verify           check all structures and report inconsistencies"""
 HOLDERS = 30
 
 
@@ -30,9 +30,9 @@ def objects_of(kspan, name):
 
 
 def answer(kspan, words):
-    """Yield the lines that answer a question.
+    """Yield the output lines of a command.
 
-    A walk that finds something wrong raises ToolError after it has said what.
+    A check that finds an error raises ToolError after it has reported the error.
     """
     question, args = (words[0], words[1:]) if words else ("", [])
     if question == "whatis" and args:

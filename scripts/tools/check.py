@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """check.py [--saved FILE] [--core CORE --module KO] [PART...] - test the tools.
 
-FILE is what scripts/guest/tools.sh sent; without it the copy beside this script is
-taken.  With CORE, a dump of the memory of the same guest, the tools that read
+FILE contains the output of scripts/guest/tools.sh; the default is the copy beside
+this script.  With CORE, a memory dump of the same guest, the tools that read
 memory are tested as well.  Prints a line `ok ...` or `FAIL ...` for each check.
 """
 import argparse

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Memory of a kernel: /proc/kcore, a vmcore of kdump's, or a dump of QEMU's.
+"""Memory of a kernel: /proc/kcore, a vmcore of kdump, or a dump by QEMU.
 
-Only x86-64 is known, in ELF form; makedumpfile -E and QEMU's dump-guest-memory
-write that.  The debug information of the kernel is not needed: what is needed of
-it is in VMCOREINFO and in its table of symbols, and kspan's own is in kspan.ko.
+Only x86-64 in ELF form is supported, as makedumpfile -E and QEMU's
+dump-guest-memory write it.  The debug information of the kernel is not needed:
+VMCOREINFO and the kernel's symbol table suffice.  That of kspan is in kspan.ko.
 """
 import bisect
 import os

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Read kspan's files in debugfs, or a saved copy of them.
 
-read(root) gives a Snapshot.  Whatever is missing, empty or malformed raises
-ToolError, whose text says which file it was, which line, and what to do.
+read(root) returns a Snapshot.  A file that is missing, empty or malformed raises
+ToolError, whose text names the file, the line and the remedy.
 Documentation/debugfs.rst explains the files.
 """
 import dataclasses
@@ -112,8 +112,8 @@ def parse_stats(path):
 def parse_table(path, columns, texts=(), optional=False):
     """The rows of a file with a header line, as dictionaries.
 
-    Columns that a newer kspan has behind these are left out.  An optional file
-    that is missing gives None.
+    Additional columns of a newer kspan are ignored.  For an optional file that is
+    missing, the result is None.
     """
     if optional and not path.exists():
         return None
@@ -178,10 +178,10 @@ def share(part, whole):
 
 
 def row_figures(row):
-    """What follows from a row of by_size or caches.
+    """Values derived from a row of by_size or caches.
 
     live: bytes of live objects; held: bytes of its spans; waste: the share of
-    those in which there is no live object; use: the share of slots in use.
+    these bytes without live objects; use: the share of slots in use.
     """
     live = row["inuse"] * row["size"]
     held = row["spans"] * row["pages"] * PAGE
@@ -192,11 +192,11 @@ def row_figures(row):
 
 
 def fragmentation(snap):
-    """The three ways in which memory is not the clients'.
+    """Three measures of memory that clients do not use.
 
     spans: the share of bytes in spans that is not in live objects; idle: the
-    share of heap bytes in no span; pages: how far the idle pages are from lying
-    in one run, 0 if they do.
+    share of heap bytes in no span; pages: how scattered the idle pages are, 0 if
+    they form one run.
     """
     stats = snap.stats
     idle = sum(row["idle"] for row in snap.arenas)

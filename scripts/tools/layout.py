@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where kspan's memory lies: what kspan-map draws.
+"""The layout of kspan's memory, for kspan-map.
 
 A layout is {"exact", "held", "inuse", "frames", "rows"}: bytes of heap pages, and
 of those in use.  A frame has its number and its spans;
@@ -75,10 +75,10 @@ def group_room(row):
 
 
 def from_debugfs(snap):
-    """The layout as far as debugfs tells it.
+    """The layout as far as debugfs contains it.
 
-    `spans` is in the order of addresses, and `arenas` says how much of each MiB
-    is in use; so spans are laid down one after the other where there is room.
+    `spans` is in the order of addresses, and `arenas` has how much of each MiB is
+    in use.  So spans are placed one after the other where there is room.
     """
     sizes = {row["class"]: row["size"] for row in snap.sizes}
     frames, places = [], []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which live objects nothing in memory points to, and what points to an address.
+"""Find live objects without pointers to them, and pointers to an address.
 
 All physical memory is searched for words that are addresses in a live object:
 first outside kspan's own memory, then in the objects that were found that way, and
@@ -126,7 +126,7 @@ class Objects:
     def pointers(self, words):
         """(places, objects) of the words that are pointers to live objects.
 
-        The last word is only looked at as what is behind the one before.
+        The last word only serves as the neighbour of the one before.
         """
         places = self.in_ranges(words[:-1])
         if not len(places):
@@ -333,7 +333,7 @@ class Search:
 def find(core, make_kspan, passes, progress=None):
     """Search once, or several times while the kernel runs.
 
-    Only an object that every pass has found lost is lost.  Return: (list of
+    An object is lost only if every pass has found it lost.  Return: (list of
     (address, span, whether it is a head), numbers for the summary).
     """
     lost = None
@@ -355,9 +355,9 @@ def find(core, make_kspan, passes, progress=None):
 
 
 def references(core, kspan, addr, progress=None):
-    """What points to the object that an address is in, or to the address.
+    """Find the pointers to the object that contains an address, or to the address.
 
-    Yield (where, address of the reference, what it points to).
+    Yield (where, address of the reference, its target).
     """
     objects = Objects(kspan)
     low, high = addr, addr + 1

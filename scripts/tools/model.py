@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kspan's structures, as they lie in the memory of a kernel.
+"""kspan's structures in the memory of a kernel.
 
-Kspan works on any source of memory that has these methods; core.py, kspan-drgn
-and kspan-gdb.py have one each:
+The class Kspan works on any source of memory with these methods; core.py,
+kspan-drgn and kspan-gdb.py each have one:
 
   read(addr, size)        bytes at a virtual address; MemoryFault if there are none
   symbol(name)            the address of a variable of kspan.ko
-  layout(struct)          {member: (offset, bytes)}, those of anonymous structures
-                          and unions too
+  layout(struct)          {member: (offset, bytes)}, including the members of
+                          anonymous structures and unions
   size(struct)            its bytes
   constant(name)          the value of an enumerator
 
-NEEDS is all that is used of kspan's structures.  A test compares it with the
-debug information of the module, so that a change there is seen here.
+NEEDS lists all members of kspan's structures that are used.  A test compares it
+with the debug information of the module, to detect changes there.
 """
 import functools
 

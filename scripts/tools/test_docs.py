@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The commands in the documentation, and what it says they print.
+"""Tests of the commands in the documentation and of their output.
 
-In a literal block of debugging.rst and tools.rst a line that begins with "# " is a
-command, and the lines below it are what it prints; "..." stands for any lines.  A
-comment `.. moment: NAME` says which saved files the next block is about.
+In a literal block of debugging.rst and tools.rst, a line that begins with "# " is
+a command, and the lines below it are its output; "..." stands for any lines.  A
+comment `.. moment: NAME` selects the saved files for the next block.
 
-Commands run here, on these files, instead of the files of a running kspan.  Those
-that change something cannot; the guest's job must have run them.
+The commands run here, on these files, instead of the files of a running kspan.
+Commands that change something cannot run here; the guest's job must have run them.
 """
 import re
 import shlex
@@ -72,7 +72,7 @@ def alike(line, exact):
 
 
 def compare(wanted, got, exact):
-    """Fail unless the wanted lines are there, in their order.
+    """Fail unless the wanted lines are present in their order.
 
     Return: {address in the document: address here}.
     """

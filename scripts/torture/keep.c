@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keeps objects while it is loaded, so that something is in the heap profile.
+ * kspan_keep: keeps objects while it is loaded, so that the heap profile has
+ * content.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

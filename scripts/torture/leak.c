@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kspan_leak: a client that forgets some of its objects, for the tests of the
- * tools that look for those.
+ * tools that search for such objects.
  *
- * Loading it allocates @nr flows from a cache of its own and keeps a pointer to
- * each in a table.  It then overwrites @forget of these pointers, spread evenly.
- * It has objects of other sorts as well: a heap of its own with orders, each of
- * which is found only through the one before it; buffers without pointers, of
- * which it frees three of four, so that their spans are mostly empty; and a few
- * large objects.  Writing anything to the parameter "work" allocates and frees,
- * so that rates are not 0.  Unloading frees all but what was forgotten.
+ * Loading it allocates @nr flows from a cache of its own and stores a pointer
+ * to each in a table.  It then overwrites @forget of these pointers, spread
+ * evenly.  It also has other kinds of objects: orders in a heap of its own,
+ * each of which is found only through the previous one; buffers without
+ * pointers, of which it frees three of four, so that their spans are mostly
+ * empty; and a few large objects.  Writing to the parameter "work" allocates
+ * and frees objects, so that the rates are not 0.  Unloading frees all objects
+ * but the forgotten ones.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_linked: frees objects while they are in a list, and the same objects
- * after they left it.  With check=2 kspan must report the first ones only; the
- * load fails if it does not.
+ * kspan_linked: frees objects while they are in a list, and others after they
+ * left it.  With check=2 kspan must report only the first ones; otherwise the
+ * load fails.
  */
 #include <linux/kspan.h>
 #include <linux/list.h>
@@ -21,8 +21,8 @@ static u64 nr_linked(void)
 }
 
 /*
- * Free an object of @size bytes.  It was in a list of two, and is still if
- * @linked; pointers to nowhere beside the node must do no harm.
+ * Free an object of @size bytes.  It was in a list of two objects, and still is
+ * if @linked.  Invalid pointers beside the node must be harmless.
  */
 static bool free_one(size_t size, bool linked)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mailboxes, one for each CPU.  Any context on any CPU leaves objects there for
- * another one to free.
+ * Mailboxes, one for each CPU.  Any context on any CPU leaves objects there,
+ * and another context frees them.
  */
 #include <linux/kspan.h>
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_oops: faults that have to do with kspan's memory, for real.
+ * kspan_oops: real faults in and around kspan's memory.
  *
- * Writing a word to the debugfs file kspan_oops/fault makes the one that it names:
- * the writer is killed by the oops.
+ * Writing one of these words to the debugfs file kspan_oops/fault causes the
+ * fault, whose oops kills the writer:
  *
  *   behind     a read behind the last byte of a large object
- *   freed      a NULL dereference of a pointer that was read out of a freed object
- *   live       a NULL dereference while a register points to an object of a cache
- *   kfree      an object of kspan's is given to kfree()
- *   other      a fault that has nothing to do with kspan
+ *   freed      a NULL dereference of a pointer read from a freed object
+ *   live       a NULL dereference while a register points to a cache's object
+ *   kfree      an object of kspan is passed to kfree()
+ *   other      a fault without relation to kspan
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -2,15 +2,14 @@
 /*
  * kspan_probe: kprobes at the functions of kspan, whose handler uses kspan.
  *
- * A program that traces the kernel may run at the entry of any function and
- * allocate memory there.  So a handler here frees and allocates objects of all
- * sizes at the entry of each function of kspan's that the kernel lets it probe,
- * while each CPU uses kspan in task context and in a timer.  Neither may get
- * memory that somebody else has, nobody may wait for a lock for ever, and kspan
- * may find nothing wrong.  A handler is not called for functions that it calls
- * itself.
+ * A tracing program may run at the entry of any function and allocate memory
+ * there.  So the handler here frees and allocates objects of all sizes at the
+ * entry of each function of kspan that the kernel allows it to probe, while
+ * each CPU uses kspan in task context and in a timer.  No object may have two
+ * owners, no CPU may wait for a lock for ever, and kspan must find no error.
+ * The handler is not called for functions that it calls itself.
  *
- * Loading the module does it, and fails if something went wrong.  The last line
+ * Loading the module runs the test, and fails if the test fails.  The last line
  * in the log begins with "done".
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -69,8 +68,9 @@ struct object {
 };
 
 /*
- * Objects that one place of a CPU holds.  Of three places of a CPU each has its
- * own, since a handler and a timer interrupt the task.
+ * Objects that one context of a CPU holds.  The task, the timer and the handler
+ * of a CPU each have their own, because a handler and a timer interrupt the
+ * task.
  */
 struct holder {
 	struct object obj[NR_OBJS];
@@ -120,8 +120,8 @@ static void step(struct holder *holder, gfp_t gfp)
 }
 
 /*
- * Two steps free and allocate.  A handler does not come while another one runs on
- * the same CPU, not even in an interrupt.
+ * Free and allocate in two steps.  A handler is not called while another one
+ * runs on the same CPU, not even in an interrupt.
  */
 static int handler(struct kprobe *probe, struct pt_regs *regs)
 {

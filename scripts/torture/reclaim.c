@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kspan_reclaim: clients that give memory back from where others reclaim it.
+ * kspan_reclaim: clients that return memory from contexts that reclaim memory.
  *
  * The kernel warns when code that reclaims memory waits for a workqueue that
- * cannot make progress without memory.  kspan_release(), kspan_rcu_barrier()
- * and allocations that may sleep are therefore called here
+ * cannot make progress without memory. kspan_release(), kspan_rcu_barrier() and
+ * allocations that may sleep are therefore called here
  *
  * - by a work item of a workqueue with WQ_MEM_RECLAIM,
  * - by a task with PF_MEMALLOC, as a shrinker runs in direct reclaim, and
  * - by a shrinker of this module, which the guest calls by drop_caches.
  *
- * Loading the module does the first two.  A warning ends the guest.
+ * Loading the module runs the first two.  A warning ends the guest.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sample.h - the two halves of a module that uses <linux/slab.h>.
+ * sample.h - the two parts of a module that uses <linux/slab.h>.
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A module that uses <linux/slab.h> and knows nothing of kspan, as an example of
- * moving one.  Its parameter fault makes one of the mistakes that kspan finds.
+ * A module that uses <linux/slab.h> and does not refer to kspan, as an example
+ * of moving one.  Its parameter fault makes one of the mistakes that kspan
+ * finds.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

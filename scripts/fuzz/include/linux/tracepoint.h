@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * tracepoint.h - tracepoints, which nobody has switched on.
- */
+/* tracepoint.h - tracepoints, which are always switched off here. */
 #ifndef SIM_TRACEPOINT_H
 #define SIM_TRACEPOINT_H
 

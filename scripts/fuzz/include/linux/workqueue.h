@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * workqueue.h - time and deferred work; sim_cpu.c runs it when the target says
- * so.
+ * workqueue.h - time and deferred work; sim_cpu.c runs the work when the target
+ * requests it.
  */
 #ifndef SIM_WORKQUEUE_H
 #define SIM_WORKQUEUE_H
