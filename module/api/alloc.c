@@ -54,6 +54,8 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
+static void *alloc_unwatched(size_t size, gfp_t gfp, unsigned int tops);
+
 /* The offset from the index of a class to that of its tops, by kind. */
 #define PTR_INDEX	0U
 #define DATA_INDEX	(2 * KSPAN_SC_DATA)
@@ -220,7 +222,10 @@ static noinline void *alloc_swap(size_t size, gfp_t gfp, unsigned long top,
 	void *ptr;
 	u8 was;
 
-	if (likely(swap_and_pop(top, &ptr, &was)))
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	/* A large object has top 0. */
+	if (likely(top && swap_and_pop(top, &ptr, &was)))
 		return ptr;
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
@@ -250,6 +255,18 @@ static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
+/*
+ * Requests with flags of KSPAN_GFP_SPECIAL other than __GFP_ZERO.  On a system with
+ * one node, __GFP_THISNODE means nothing.
+ */
+static noinline void *alloc_more_special(size_t size, gfp_t gfp, unsigned int tops)
+{
+	if (likely(!(gfp & KSPAN_GFP_REFUSED) && kspan_nr_nodes == 1 &&
+		   numa_mem_id() == kspan_first_node))
+		return alloc_unwatched(size, gfp & ~__GFP_THISNODE, tops);
+	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+}
+
 /* Requests with KSPAN_GFP_SPECIAL, or in a kernel that zeroes all memory. */
 static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 {
@@ -258,7 +275,7 @@ static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
 	u8 was;
 
 	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
-		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+		return alloc_more_special(size, gfp, tops);
 	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
 		return zero_object(ptr, top, was);
 	return alloc_special_swap(size, gfp, top, tops);
@@ -382,6 +399,35 @@ static bool is_any_node(int node)
 	       (kspan_nr_nodes == 1 && node == kspan_first_node);
 }
 
+/*
+ * Allocate from the caller's own node.  Most objects in the caches of its CPU are
+ * from that node.  Others were allocated elsewhere and freed on this CPU.
+ */
+static void *alloc_near(size_t size, gfp_t gfp, int node, unsigned int tops)
+{
+	void *ptr = alloc_unwatched(size, gfp, tops);
+	bool near;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return ptr;
+	preempt_disable();
+	near = kspan_span_find(ptr)->node == node;
+	preempt_enable();
+	if (likely(near))
+		return ptr;
+	kspan_free_unwatched(ptr);
+	return alloc_slow(size, 0, gfp, node, tops);
+}
+
+/* kspan_alloc_node() on a system with several nodes, without the watchers. */
+static noinline void *alloc_other(size_t size, gfp_t gfp, int node,
+				  unsigned int tops)
+{
+	if (node == numa_mem_id() && !(gfp & __GFP_THISNODE))
+		return alloc_near(size, gfp, node, tops);
+	return alloc_slow(size, 0, gfp, node, tops);
+}
+
 /**
  * kspan_alloc_watched - allocate an object and report it to the watchers
  * @size: bytes
@@ -402,7 +448,7 @@ void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
 	if (is_any_node(node))
 		ptr = alloc_unwatched(size, gfp, tops);
 	else
-		ptr = alloc_slow(size, 0, gfp, node, tops);
+		ptr = alloc_other(size, gfp, node, tops);
 	kspan_watch_alloc(ptr, size, gfp, node, ip);
 	return kspan_sanitize_alloc(ptr, size, gfp);
 }
@@ -423,7 +469,7 @@ void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 	if (is_any_node(node))
 		return kspan_sanitize_alloc(alloc_plain(size, gfp, PTR_INDEX),
 					    size, gfp);
-	return kspan_sanitize_alloc(alloc_slow(size, 0, gfp, node, PTR_INDEX),
+	return kspan_sanitize_alloc(alloc_other(size, gfp, node, PTR_INDEX),
 				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
@@ -459,10 +505,32 @@ static void mark_aligned(void *ptr)
 	preempt_enable();
 }
 
+/* Allocate an object of a larger class than its size needs. */
+static noinline void *alloc_marked(unsigned int class, gfp_t gfp, unsigned int tops)
+{
+	size_t size = kspan_classes[class].size;
+	bool done = false;
+	void *ptr;
+
+	kspan_check_context(gfp);
+	if (likely(kspan_in_task() && !(gfp & KSPAN_GFP_SPECIAL) &&
+		   !static_branch_unlikely(&kspan_alloc_key))) {
+		preempt_disable();
+		done = kspan_cache_pop_as(KSPAN_A_INDEX(class) + tops, &ptr,
+					  KSPAN_OBJ_ALIGNED);
+		preempt_enable();
+	}
+	if (likely(done))
+		return ptr;
+	ptr = alloc_unwatched(size, gfp, tops);
+	if (ptr)
+		mark_aligned(ptr);
+	return ptr;
+}
+
 static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
 	unsigned int class, natural;
-	void *ptr;
 
 	if (unlikely(!is_power_of_2(align) || align > KSPAN_MAX_ALIGN)) {
 		kspan_report_align(size, align, gfp);
@@ -472,12 +540,13 @@ static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	    kspan_redzone_on())
 		return alloc_slow(size, align, gfp, NUMA_NO_NODE, PTR_INDEX);
 	natural = kspan_size_to_class(size);
-	for (class = natural; kspan_classes[class].size & (align - 1);)
+	/* No class below that of a multiple of @align has the alignment. */
+	for (class = kspan_size_to_class(ALIGN(size, align));
+	     kspan_classes[class].size & (align - 1);)
 		class++;
-	ptr = alloc_unwatched(kspan_classes[class].size, gfp, PTR_INDEX);
-	if (ptr && class != natural)
-		mark_aligned(ptr);
-	return ptr;
+	if (class != natural)
+		return alloc_marked(class, gfp, PTR_INDEX);
+	return alloc_unwatched(kspan_classes[class].size, gfp, PTR_INDEX);
 }
 
 /* kspan_alloc_aligned() with watchers. */

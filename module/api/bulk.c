@@ -48,6 +48,13 @@ static size_t alloc_small_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 	bool zero = kspan_want_zero(gfp);
 	size_t done = 0, got;
 
+	if (likely(!zero)) {
+		done = kspan_cache_take_row(KSPAN_A_INDEX(class), objs,
+					    min_t(size_t, n, ALLOC_BATCH), true);
+		kspan_sanitize_alloc_many(objs, done, size, gfp);
+		if (likely(done == n))
+			return n;
+	}
 	for (;;) {
 		got = take_batches(class, objs + done, n - done, zero);
 		kspan_sanitize_alloc_many(objs + done, got, size, gfp);
@@ -108,7 +115,7 @@ size_t kspan_alloc_bulk(size_t size, gfp_t gfp, size_t n, void **objs)
 {
 	size_t done;
 
-	if (unlikely(!kspan_gfp_ok(gfp)))
+	if (unlikely((gfp & KSPAN_GFP_REFUSED) && !kspan_gfp_ok(gfp)))
 		return 0;
 	if (kspan_is_watched())
 		return alloc_bulk_watched(size, gfp, n, objs, _RET_IP_);

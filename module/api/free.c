@@ -228,23 +228,31 @@ static void kick_if_many_ended(void)
 }
 
 /*
- * Free a plain small object when F is full.  Returns false if it is not LIVE.
+ * Free a plain small object that the fast path did not free: F is full, or the
+ * object is ALIGNED.  Returns false if it is neither LIVE nor ALIGNED.
  */
 static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 {
-	if (kspan_cache_swap_free(span) &&
-	    kspan_cache_push(span->index, ptr, state))
+	u8 was = READ_ONCE(*state);
+
+	if (unlikely(was != KSPAN_OBJ_LIVE && was != KSPAN_OBJ_ALIGNED))
+		return false;
+	if (was == KSPAN_OBJ_ALIGNED &&
+	    likely(kspan_cache_push_from(span->index, ptr, state, was)))
 		return true;
-	if (!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_DEFERRED))
+	if (kspan_cache_swap_free(span) &&
+	    kspan_cache_push_from(span->index, ptr, state, was))
+		return true;
+	if (!kspan_obj_claim(state, was, KSPAN_OBJ_DEFERRED))
 		return false;
 	kspan_cache_put(kspan_span_sc(span), ptr, state);
 	return true;
 }
 
 /*
- * The fast path after its more common failures: a full F or a large object.  It
- * is a separate function, called last, so that the fast path needs no stack
- * frame.
+ * The fast path after its more common failures: a full F, an aligned object, a
+ * large object, or no object.  It is a separate function, called last, so that the
+ * fast path needs no stack frame.
  */
 static noinline void free_swap(const void *ptr)
 {
@@ -252,11 +260,12 @@ static noinline void free_swap(const void *ptr)
 	struct kspan_span *span;
 	u8 *state;
 
+	if (ZERO_OR_NULL_PTR(ptr))
+		return;
 	preempt_disable();
 	span = kspan_span_of(ptr);
 	if (likely(kspan_is_plain(span, ptr, &state)) &&
-	    likely(READ_ONCE(*state) == KSPAN_OBJ_LIVE &&
-		   free_plain(span, ptr, state))) {
+	    likely(free_plain(span, ptr, state))) {
 		kick_if_many_ended();
 		preempt_enable();
 	} else if (likely(span->kind == KSPAN_LARGE)) {
@@ -264,6 +273,10 @@ static noinline void free_swap(const void *ptr)
 		preempt_enable();
 		if (likely(claimed))
 			free_claimed_large(span, ptr, false, overrun);
+	} else if (span->kind == KSPAN_TINY) {
+		kspan_lookup_counted();
+		free_tiny_slow(span, ptr, false);
+		preempt_enable();
 	} else {
 		preempt_enable();
 		kspan_free_slow(ptr);
@@ -383,17 +396,9 @@ void kspan_free(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_free);
 
-/**
- * kspan_free_sized - free an object and check its size
- * @ptr: the object, NULL or ZERO_SIZE_PTR
- * @size: bytes that were requested for it
- *
- * A size of another class is a bad free: it is reported, and the object stays
- * live.
- *
- * Context: Any, on any CPU.
- */
-void kspan_free_sized(const void *ptr, size_t size)
+/* kspan_free_sized() of anything but a plain object of the class of @size. */
+static noinline void free_sized_slow(const void *ptr, size_t size,
+				     unsigned long ip)
 {
 	struct kspan_object object;
 	bool fits = true;
@@ -408,7 +413,39 @@ void kspan_free_sized(const void *ptr, size_t size)
 		kspan_report_free(ptr, object.span, KSPAN_FAULT_SIZE, size);
 	preempt_enable();
 	if (likely(fits))
-		kspan_free_for(ptr, _RET_IP_);
+		kspan_free_for(ptr, ip);
+}
+
+/**
+ * kspan_free_sized - free an object and check its size
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @size: bytes that were requested for it
+ *
+ * A size of another class is a bad free: it is reported, and the object stays
+ * live.
+ *
+ * Context: Any, on any CPU.
+ */
+void kspan_free_sized(const void *ptr, size_t size)
+{
+	const unsigned long data = KSPAN_F_INDEX(KSPAN_SC_DATA) - KSPAN_F_INDEX(0);
+	struct kspan_span *span;
+	unsigned long f;
+	bool done;
+
+	if (KSPAN_SANITIZE || kspan_is_watched() ||
+	    unlikely(!kspan_in_task() || size > KSPAN_SMALL_MAX)) {
+		free_sized_slow(ptr, size, _RET_IP_);
+		return;
+	}
+	f = KSPAN_F_INDEX(kspan_size_to_class(size));
+	preempt_disable();
+	span = kspan_span_of(ptr);
+	done = likely(span->index == f || span->index == f + data) &&
+	       kspan_free_to(span, ptr);
+	preempt_enable();
+	if (unlikely(!done))
+		free_sized_slow(ptr, size, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_free_sized);
 
@@ -427,6 +464,23 @@ void kspan_free_sensitive(const void *ptr)
 }
 EXPORT_SYMBOL_GPL(kspan_free_sensitive);
 
+/* kspan_size() of anything but a plain live object. */
+static noinline size_t size_slow(const void *ptr)
+{
+	struct kspan_object object;
+	bool live;
+
+	if (ZERO_OR_NULL_PTR(ptr))
+		return 0;
+	preempt_disable();
+	live = kspan_lookup_live(ptr, &object);
+	preempt_enable();
+	if (!live)
+		return 0;
+	kspan_sanitize_size(ptr, object.size);
+	return object.size;
+}
+
 /**
  * kspan_size - usable bytes of an object
  * @ptr: the object
@@ -442,18 +496,18 @@ EXPORT_SYMBOL_GPL(kspan_free_sensitive);
  */
 size_t kspan_size(const void *ptr)
 {
-	struct kspan_object object;
-	bool live;
+	const struct kspan_span *span;
+	size_t size = 0;
 
-	if (ZERO_OR_NULL_PTR(ptr))
-		return 0;
 	preempt_disable();
-	live = kspan_lookup_live(ptr, &object);
+	span = kspan_span_of(ptr);
+	if (!KSPAN_SANITIZE && likely(kspan_is_live(span, ptr)))
+		size = kspan_span_size(span);
 	preempt_enable();
-	if (!live)
-		return 0;
-	kspan_sanitize_size(ptr, object.size);
-	return object.size;
+	if (unlikely(!size))
+		return size_slow(ptr);
+	kspan_lookup_counted();
+	return size;
 }
 EXPORT_SYMBOL_GPL(kspan_size);
 

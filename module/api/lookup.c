@@ -14,12 +14,7 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/*
- * Number of look-ups since load.  Each CPU changes its own count by a plain
- * addition.  Where that takes several instructions, an interrupt in between may
- * lose a count, which is harmless: no other number depends on it.
- */
-static DEFINE_PER_CPU(unsigned long, nr_lookup);
+DEFINE_PER_CPU(unsigned long, kspan_nr_lookup);
 
 static enum kspan_fault lookup_small(const void *ptr,
 				     struct kspan_object *object)
@@ -99,7 +94,7 @@ bool __kspan_noprobe kspan_lookup_silent(const void *ptr, struct kspan_object *o
 /* Like kspan_lookup_silent(), but counted.  Context: as there. */
 bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
 {
-	raw_cpu_inc(nr_lookup);
+	kspan_lookup_counted();
 	return kspan_lookup_silent(ptr, object);
 }
 
@@ -113,7 +108,7 @@ bool kspan_lookup_live(const void *ptr, struct kspan_object *object)
  */
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object)
 {
-	raw_cpu_inc(nr_lookup);
+	kspan_lookup_counted();
 	return look_up(ptr, object);
 }
 
@@ -170,7 +165,7 @@ unsigned long kspan_lookup_count(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		nr += READ_ONCE(per_cpu(nr_lookup, cpu));
+		nr += READ_ONCE(per_cpu(kspan_nr_lookup, cpu));
 	return nr;
 }
 

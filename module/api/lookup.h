@@ -3,6 +3,7 @@
 #ifndef KSPAN_LOOKUP_H
 #define KSPAN_LOOKUP_H
 
+#include <linux/percpu.h>
 #include <linux/types.h>
 
 #include "span/report.h"
@@ -19,6 +20,18 @@ struct kspan_object {
 	u8 *state;
 	size_t size;
 };
+
+/*
+ * Number of look-ups since load.  Each CPU changes its own count by a plain
+ * addition.  Where that takes several instructions, an interrupt in between may
+ * lose a count, which is harmless: no other number depends on it.
+ */
+DECLARE_PER_CPU(unsigned long, kspan_nr_lookup);
+
+static __always_inline void kspan_lookup_counted(void)
+{
+	raw_cpu_inc(kspan_nr_lookup);
+}
 
 enum kspan_fault kspan_lookup(const void *ptr, struct kspan_object *object);
 bool kspan_lookup_silent(const void *ptr, struct kspan_object *object);

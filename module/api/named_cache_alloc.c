@@ -317,8 +317,12 @@ size_t kspan_cache_alloc_bulk(struct kspan_cache *c, gfp_t gfp, size_t n,
 		return alloc_bulk_watched(c, gfp, n, objs, _RET_IP_);
 	while (done < n) {
 		got = 0;
+		if (likely(!zero && !(gfp & __GFP_THISNODE)))
+			got = kspan_cache_take_row(a_of(c), objs + done,
+						   min_t(size_t, n - done, BATCH),
+						   false);
 		/* With check=2 the caches and depots are empty. */
-		if (!(gfp & __GFP_THISNODE) && !kspan_redzone_on())
+		if (!got && !(gfp & __GFP_THISNODE) && !kspan_redzone_on())
 			got = take_batches(c, objs + done, n - done, zero);
 		kspan_sanitize_alloc_many(objs + done, got, c->class.asked, gfp);
 		done += got;

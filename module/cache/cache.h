@@ -215,14 +215,14 @@ static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 *w
  * The common part of the pushes of all contexts: claim an object and store it at the
  * top of F.
  *
- * Return: false, without any change, if F is full or the object is not LIVE.
+ * Return: false, without any change, if F is full or the state is not @was.
  */
 static __always_inline bool kspan_slot_put(struct kspan_slot *slot,
-					   const void *ptr, u8 *state)
+					   const void *ptr, u8 *state, u8 was)
 {
 	if (unlikely(!((unsigned long)slot & KSPAN_MAG_MASK)))
 		return false;
-	if (unlikely(!kspan_obj_claim(state, KSPAN_OBJ_LIVE, KSPAN_OBJ_FREE)))
+	if (unlikely(!kspan_obj_claim(state, was, KSPAN_OBJ_FREE)))
 		return false;
 	slot->ptr = (void *)ptr;
 	slot->state = state;
@@ -251,6 +251,52 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 	kspan_top_set(top, a, slot);
 	*ptr = slot[1].ptr;
 	return true;
+}
+
+/**
+ * kspan_cache_pop_as - kspan_cache_pop() of an object that becomes something
+ * @a: KSPAN_A_INDEX() of the span class
+ * @ptr: the object
+ * @now: the live state that it gets
+ *
+ * Context: Task, with preemption off.
+ * Return: false, and nothing done, if A is drained or holds a wrong object.
+ */
+static __always_inline bool kspan_cache_pop_as(unsigned long a, void **ptr, u8 now)
+{
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a]);
+
+	if (unlikely(*slot->state > KSPAN_OBJ_ZEROED))
+		return false;
+	WRITE_ONCE(*slot->state, now);
+	*ptr = slot->ptr;
+	kspan_top_write(a, slot - 1);
+	return true;
+}
+
+/**
+ * kspan_cache_pop_row - take objects out of A
+ * @a: KSPAN_A_INDEX() of the span class
+ * @objs: where they go
+ * @nr: how many, at most
+ *
+ * With A's top in a register.
+ *
+ * Context: Task, with preemption off.
+ * Return: how many, now LIVE.
+ */
+static __always_inline unsigned int kspan_cache_pop_row(unsigned long a,
+							void **objs,
+							unsigned int nr)
+{
+	struct kspan_slot *slot = __this_cpu_read(kspan_tops[a]);
+	void **obj = objs, **end = objs + nr;
+	u8 was;
+
+	for (; obj != end && likely(kspan_slot_take(slot, &was)); obj++, slot--)
+		*obj = slot->ptr;
+	kspan_top_write(a, slot);
+	return obj - objs;
 }
 
 /* A top of the cache of the current interrupt.  Context: Softirq or hardirq. */
@@ -380,6 +426,53 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 }
 
 /**
+ * kspan_cache_take_row - take what A holds, and F in its place when A is drained
+ * @a: KSPAN_A_INDEX() of the span class
+ * @objs: where they go
+ * @nr: how many, at most
+ * @is_static: whether the span class is known to be a static one
+ *
+ * As single calls do, so that a few objects cost no more than that.
+ *
+ * Context: Any.
+ * Return: how many, now LIVE; 0 in interrupts.
+ */
+static __always_inline unsigned int kspan_cache_take_row(unsigned long a,
+							 void **objs,
+							 unsigned int nr,
+							 bool is_static)
+{
+	unsigned int got;
+	u8 was;
+
+	if (unlikely(!kspan_in_task()))
+		return 0;
+	preempt_disable();
+	got = kspan_cache_pop_row(a, objs, nr);
+	if (unlikely(got < nr) &&
+	    kspan_cache_swap_pop(a, objs + got, &was, is_static)) {
+		got++;
+		got += kspan_cache_pop_row(a, objs + got, nr - got);
+	}
+	preempt_enable();
+	return got;
+}
+
+/* kspan_cache_push() for an object in the live state @was.  Context: as there. */
+static __always_inline bool kspan_cache_push_from(unsigned long f,
+						  const void *ptr, u8 *state,
+						  u8 was)
+{
+	struct kspan_slot **top = kspan_top_at(f);
+	struct kspan_slot *slot = kspan_top_get(top, f);
+
+	if (unlikely(!kspan_slot_put(slot, ptr, state, was)))
+		return false;
+	kspan_top_set(top, f, slot + 1);
+	return true;
+}
+
+/**
  * kspan_cache_push - claim an object and put it into F
  * @f: KSPAN_F_INDEX() of the span class
  * @ptr: the object
@@ -391,13 +484,7 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 static __always_inline bool kspan_cache_push(unsigned long f, const void *ptr,
 					     u8 *state)
 {
-	struct kspan_slot **top = kspan_top_at(f);
-	struct kspan_slot *slot = kspan_top_get(top, f);
-
-	if (unlikely(!kspan_slot_put(slot, ptr, state)))
-		return false;
-	kspan_top_set(top, f, slot + 1);
-	return true;
+	return kspan_cache_push_from(f, ptr, state, KSPAN_OBJ_LIVE);
 }
 
 /**
@@ -414,7 +501,7 @@ static __always_inline bool kspan_cache_push_irq(unsigned long f,
 {
 	struct kspan_slot **top = kspan_cache_irq_top(f), *slot = *top;
 
-	if (unlikely(!kspan_slot_put(slot, ptr, state)))
+	if (unlikely(!kspan_slot_put(slot, ptr, state, KSPAN_OBJ_LIVE)))
 		return false;
 	WRITE_ONCE(*top, slot + 1);
 	return true;
