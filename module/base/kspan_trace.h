@@ -21,8 +21,8 @@ int kspan_trace_reg(void);
 void kspan_trace_unreg(void);
 
 /*
- * An object was given to a client; @ptr is NULL if there was none.  @name is that
- * of the named cache or heap, or empty.
+ * An allocation was requested; @ptr is NULL if it failed.  @name is the name of
+ * the cache or heap, or empty.
  */
 TRACE_EVENT_FN(kspan_alloc,
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_req,
@@ -54,7 +54,10 @@ TRACE_EVENT_FN(kspan_alloc,
 	kspan_trace_reg, kspan_trace_unreg
 );
 
-/* A client frees a live object; one of kspan_free_rcu() is free only later. */
+/*
+ * A client frees a live object.  An object given to kspan_free_rcu() becomes
+ * free only later.
+ */
 TRACE_EVENT_FN(kspan_free,
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_alloc),
 	TP_ARGS(call_site, ptr, bytes_alloc),
@@ -92,7 +95,7 @@ TRACE_EVENT(kspan_refill,
 		  __entry->nr_objs, __entry->node)
 );
 
-/* The kernel gave heap memory, on one node or on several (-1). */
+/* The kernel provided heap memory, on one node, or on several (-1). */
 TRACE_EVENT(kspan_grow,
 	TP_PROTO(const void *ptr, size_t bytes, int node, gfp_t gfp_flags),
 	TP_ARGS(ptr, bytes, node, gfp_flags),
@@ -113,7 +116,7 @@ TRACE_EVENT(kspan_grow,
 		  show_gfp_flags(__entry->gfp_flags))
 );
 
-/* The kernel gets heap memory back. */
+/* Heap memory goes back to the kernel. */
 TRACE_EVENT(kspan_release,
 	TP_PROTO(const void *ptr, size_t bytes),
 	TP_ARGS(ptr, bytes),
@@ -128,7 +131,7 @@ TRACE_EVENT(kspan_release,
 	TP_printk("ptr=%p bytes=%zu", __entry->ptr, __entry->bytes)
 );
 
-/* A free was refused; @fault is what the report in the log says of it. */
+/* A free was refused.  @fault is the text of the report in the log. */
 TRACE_EVENT(kspan_bad_free,
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_given,
 		 const char *fault),

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The heap profile's tables.
- */
+/* The tables of the heap profile. */
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
@@ -25,7 +23,7 @@
 #define BUCKET_BITS	10
 #define RECORD_BITS	13
 
-/* A live object that was sampled; all under profile_lock. */
+/* A live sampled object.  All fields are under profile_lock. */
 struct record {
 	struct record *next;
 	unsigned long addr;
@@ -34,9 +32,9 @@ struct record {
 };
 
 /*
- * Guards the tables and the numbers in them; a leaf, taken in any context but
- * NMI.  Buckets are added under it, with release semantics, and stay until
- * kspan_profile_reset(), so kspan_profile_walk() needs no lock.
+ * Guards the tables and the numbers in them.  It is a leaf lock, taken in any
+ * context but NMI.  Buckets are added under it, with release semantics, and
+ * stay until kspan_profile_reset(), so kspan_profile_walk() needs no lock.
  */
 static DEFINE_RAW_SPINLOCK(profile_lock);
 
@@ -51,24 +49,24 @@ static struct record **records;
 unsigned int kspan_buckets_max = KSPAN_BUCKETS_MAX;
 unsigned int kspan_records_max = KSPAN_RECORDS_MAX;
 
-/* How many there are, under profile_lock. */
+/* The number of buckets and of records in the tables, under profile_lock. */
 static unsigned int nr_buckets;
 static unsigned int nr_records;
-/* Counted under profile_lock, read without. */
+/* Written under profile_lock, read without it. */
 static u64 nr_samples;
 static u64 nr_lost;
 
-/* Where samples are counted for which there is no bucket. */
+/* Counts the samples for which there is no bucket of their own. */
 static struct kspan_bucket other;
 
-/* The function that the profile names as the place of these. */
+/* The profile names this function as the call site of the samples in @other. */
 static noinline void kspan_profile_other(void)
 {
 }
 
 /*
- * Contexts of this CPU that are taking a sample.  A probe in the unwinder that
- * allocates must not be sampled for ever.
+ * The contexts of this CPU that are taking a sample.  A probe in the unwinder
+ * that allocates must not be sampled in turn, without end.
  */
 static DEFINE_PER_CPU(u8, busy);
 
@@ -129,7 +127,10 @@ static __kspan_noprobe struct kspan_bucket *find_bucket_locked(const struct kspa
 	return bucket;
 }
 
-/* The bucket that is like @key, which becomes it if there is none yet. */
+/*
+ * Find the bucket that equals @key, or add @key as that bucket.  Return: NULL
+ * if there are too many buckets.
+ */
 static __kspan_noprobe struct kspan_bucket *add_bucket_locked(struct kspan_bucket *key)
 {
 	struct kspan_bucket **chain, *bucket;
@@ -164,8 +165,9 @@ static __kspan_noprobe void count_locked(struct kspan_bucket *bucket, struct rec
 }
 
 /*
- * Count an object in the bucket that is like @key, a free block; without @key, or
- * with too many buckets, in "other".  Return: whether @key was used.
+ * Count an object in the bucket that equals @key, which is a free block.
+ * Without @key, or with too many buckets, count it in @other.  Return: whether
+ * @key was added to the table.
  */
 static bool add_record(struct kspan_bucket *key, struct record *record)
 {
@@ -195,7 +197,7 @@ static void count_lost(void)
 	raw_spin_unlock_irqrestore(&profile_lock, flags);
 }
 
-/* Make @key the stack of the caller. */
+/* Fill @key with the call stack. */
 static void fill_key(struct kspan_bucket *key, size_t size)
 {
 	*key = (struct kspan_bucket){ .size = size };
@@ -216,7 +218,7 @@ static bool take_sample(const void *ptr, size_t size)
 		return false;
 	}
 	*record = (struct record){ .addr = (unsigned long)ptr, .size = size };
-	/* A block for each sample, which serves as the key of the search. */
+	/* Every sample takes a block, which serves as the key of the search. */
 	key = kspan_pool_take(&bucket_pool);
 	if (key)
 		fill_key(key, size);
@@ -229,10 +231,10 @@ static bool take_sample(const void *ptr, size_t size)
 /**
  * kspan_profile_alloc - record that an object was allocated
  * @ptr: the object, which its client does not have yet
- * @size: its bytes
+ * @size: its size in bytes
  *
  * Context: Any but NMI.
- * Return: whether kspan_profile_free() should be told of its end.
+ * Return: whether kspan_profile_free() must be called when the object is freed.
  */
 bool kspan_profile_alloc(const void *ptr, size_t size)
 {
@@ -268,7 +270,8 @@ static __kspan_noprobe struct record *take_record_locked(unsigned long addr)
 
 /**
  * kspan_profile_free - record that a sampled object was freed
- * @ptr: the object, claimed; nobody gets its memory before the return
+ * @ptr: the object, claimed; its memory is not reused before this function
+ *	returns
  *
  * Context: Any but NMI.
  */
@@ -286,19 +289,19 @@ void kspan_profile_free(const void *ptr)
 		WRITE_ONCE(bucket->live_bytes, bucket->live_bytes - record->size);
 	}
 	raw_spin_unlock_irqrestore(&profile_lock, flags);
-	/* There is none if the profile began anew meanwhile. */
+	/* There is no record if the profile was reset in the meantime. */
 	if (record)
 		kspan_pool_free(&record_pool, record);
 }
 
 /**
- * kspan_profile_find - where a live sampled object was allocated
- * @ptr: the object's first byte
- * @frames: where the return addresses go
- * @max: how many at most
+ * kspan_profile_find - find out where a live sampled object was allocated
+ * @ptr: first byte of the object
+ * @frames: buffer for the return addresses
+ * @max: most return addresses to store
  *
  * Context: Any but NMI.
- * Return: how many, 0 if the object was not sampled.
+ * Return: the number of return addresses; 0 if the object was not sampled.
  */
 unsigned int kspan_profile_find(const void *ptr, unsigned long *frames,
 				unsigned int max)
@@ -317,7 +320,9 @@ unsigned int kspan_profile_find(const void *ptr, unsigned long *frames,
 	return nr;
 }
 
-/* Cut off the @i-th chain of records.  They lead to buckets that may go. */
+/*
+ * Detach the @i-th chain of records, which point to buckets that may be freed.
+ */
 static struct record *cut_records(unsigned int i)
 {
 	struct record *chain, *record;
@@ -349,9 +354,9 @@ static struct kspan_bucket *cut_buckets(unsigned int i)
 /**
  * kspan_profile_reset - begin a new profile
  *
- * Objects from before are not in it, and their frees are ignored.
+ * Objects allocated before are not part of it, and their frees are ignored.
  *
- * Context: Process context that may sleep; no sample is taken meanwhile.
+ * Context: Process context that may sleep; no sample is taken in the meantime.
  */
 void kspan_profile_reset(void)
 {
@@ -367,7 +372,7 @@ void kspan_profile_reset(void)
 			kspan_pool_free(&record_pool, record);
 		}
 	}
-	/* No record leads to a bucket any more. */
+	/* No record points to a bucket any more. */
 	for (i = 0; i < 1U << BUCKET_BITS; i++) {
 		for (bucket = cut_buckets(i); bucket; bucket = next_bucket) {
 			next_bucket = bucket->next;
@@ -384,11 +389,11 @@ void kspan_profile_reset(void)
 }
 
 /**
- * kspan_profile_walk - look at every bucket
- * @fn: called for each; it reads the numbers with READ_ONCE()
+ * kspan_profile_walk - call a function for every bucket
+ * @fn: the function; it reads the numbers with READ_ONCE()
  * @arg: its second argument
  *
- * Context: Process context that may sleep, and so may @fn.
+ * Context: Process context that may sleep; @fn may sleep too.
  */
 void kspan_profile_walk(void (*fn)(const struct kspan_bucket *bucket, void *arg),
 			void *arg)
@@ -408,7 +413,9 @@ void kspan_profile_walk(void (*fn)(const struct kspan_bucket *bucket, void *arg)
 	mutex_unlock(&walk_mutex);
 }
 
-/* Samples that were taken, and those of them that were lost, ever. */
+/*
+ * The number of samples taken since the module was loaded, and of those lost.
+ */
 void kspan_profile_count(u64 *samples, u64 *lost)
 {
 	*samples = READ_ONCE(nr_samples);
@@ -433,7 +440,7 @@ static void free_tables(void)
 }
 
 /**
- * kspan_profile_init - an empty profile
+ * kspan_profile_init - create an empty profile
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -459,7 +466,10 @@ int kspan_profile_init(void)
 	return 0;
 }
 
-/* Context: module unload; nobody allocates or frees any more. */
+/*
+ * Free the profile.  Context: module unload, after the last allocation and
+ * free.
+ */
 void kspan_profile_exit(void)
 {
 	kspan_profile_settle();

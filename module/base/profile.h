@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * profile.h - the heap profile: what was sampled, by stack.
+ * profile.h - the heap profile: sampled objects, counted by call stack.
  *
- * A bucket is the Go runtime's: a stack and a size, with what was allocated
- * there, ever, and what of it is live.  A record leads from the address of a live
- * sampled object to its bucket.  Both come from pools with a fixed budget, which
- * a worker fills; nobody who allocates waits for memory here.  A sample for which
- * there is no bucket goes to the bucket "other"; one without a record is lost.
+ * A bucket is that of the Go runtime: a stack and a size, with the number and
+ * bytes of the objects allocated there in total, and of those still live.  A
+ * record leads from the address of a live sampled object to its bucket.  Both
+ * come from pools with a fixed budget, which a worker refills, so an allocation
+ * never waits for memory here.  A sample for which there is no bucket is
+ * counted in the bucket "other"; a sample for which there is no record is lost.
  * Both are counted in samples_lost.
  */
 #ifndef KSPAN_PROFILE_H
@@ -16,25 +17,26 @@
 
 #include "base/stack.h"
 
-/* Most buckets and records there are; 1.3 MiB and 4 MiB. */
+/* The most buckets and records, which take 1.3 MiB and 4 MiB. */
 #define KSPAN_BUCKETS_MAX	4096U
 #define KSPAN_RECORDS_MAX	(128U << 10)
 
-/* The same; tests lower them. */
+/* The limits in use: those above, unless a test lowers them. */
 extern unsigned int kspan_buckets_max;
 extern unsigned int kspan_records_max;
 
 /**
- * struct kspan_bucket - what was sampled at one place
- * @next: the next one of its hash chain; set once
- * @hash: of the stack and the size; set once
- * @nr_frames: set once
- * @size: bytes of an object, 0 in the bucket "other"; set once
- * @objects: allocated, ever; this and the rest are written under profile_lock
- * @bytes: of those
- * @live_objects: allocated and not freed
- * @live_bytes: of those
- * @frames: return addresses, the client's first; set once
+ * struct kspan_bucket - the samples of one call stack and size
+ * @next: the next bucket of its hash chain; set once
+ * @hash: hash of the stack and the size; set once
+ * @nr_frames: number of entries in @frames; set once
+ * @size: size of each object in bytes, 0 in the bucket "other"; set once
+ * @objects: objects allocated in total; this and the next three are written
+ *	under profile_lock
+ * @bytes: bytes of those objects
+ * @live_objects: objects allocated and not freed
+ * @live_bytes: bytes of those objects
+ * @frames: return addresses, that in the client first; set once
  */
 struct kspan_bucket {
 	struct kspan_bucket *next;

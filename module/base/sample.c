@@ -22,13 +22,14 @@
 unsigned long kspan_sample_rate __read_mostly;
 
 /*
- * State of a CPU's generator.  Its CPU changes it with preemption off; an
- * interrupt may do the same meanwhile, and both get the same number then.
- * get_random_u32() is not used because it takes a sleeping lock on PREEMPT_RT.
+ * The state of a CPU's random generator.  Only its own CPU changes it, with
+ * preemption off.  An interrupt may do the same in the middle of that; both
+ * then get the same number, which does no harm.  get_random_u32() is not used
+ * because it takes a sleeping lock on PREEMPT_RT.
  */
 static DEFINE_PER_CPU(u64, generator);
 
-/* A random number; Knuth's MMIX generator, of which the upper bits are good. */
+/* A random number from Knuth's MMIX generator, whose upper bits are good. */
 static __kspan_noprobe u32 random_u32(void)
 {
 	u64 *state, next;
@@ -70,12 +71,12 @@ __kspan_noprobe u32 kspan_minus_ln(u32 random)
 }
 
 /**
- * kspan_sample_distance - draw where the next sample point lies
- * @size: bytes of an object
+ * kspan_sample_distance - draw the distance to the next sample
+ * @size: size of the objects in bytes
  *
  * Context: Any but NMI.
- * Return: objects of @size to go without a sample before the one that is
- * sampled; KSPAN_SAMPLE_NEVER if there is no sampling.
+ * Return: the number of objects of @size to allocate without a sample before
+ * the sampled one; KSPAN_SAMPLE_NEVER if sampling is off.
  */
 __kspan_noprobe unsigned long kspan_sample_distance(size_t size)
 {
@@ -88,7 +89,7 @@ __kspan_noprobe unsigned long kspan_sample_distance(size_t size)
 	return min_t(u64, div64_ul(bytes, size), KSPAN_SAMPLE_NEVER);
 }
 
-/* Context: module load, before anything is allocated. */
+/* Seed the generators and set the rate.  Context: module load. */
 void kspan_sample_init(void)
 {
 	unsigned int cpu;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Span classes: the table of the dynamic ones.
- */
+/* Span classes: the table of the dynamic ones. */
 #include <linux/errno.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
@@ -17,21 +15,21 @@ unsigned int kspan_sc_limit = KSPAN_NR_SC;
 atomic64_t kspan_sc_gone[KSPAN_NR_CLASSES + 1];
 atomic64_t kspan_sc_gone_bytes;
 
-/* Guards what is written to the table. */
+/* Serialises changes of the table. */
 static DEFINE_MUTEX(sc_mutex);
 
-/* As the generator of the size classes has them, scripts/checks. */
-#define MAX_PAGES	10U	/* heap pages of a span, if an object needs no more */
-#define TAIL_SHARE	32U	/* of a span may be left over at its end: 1 / this */
+/* The limits of the generator of the size classes in scripts/checks. */
+#define MAX_PAGES	10U	/* most heap pages of a span, unless one object needs more */
+#define TAIL_SHARE	32U	/* at most 1 / this of a span is left over at its end */
 #define MAX_OBJS	1024U
 #define MAG_BYTES	16384U
 #define MAG_OBJS	63U
 
 /*
- * Whether the look at a product's lower half tells an object's first byte from
- * all others in a span of @nr objects (free.h): the divisor is a little too
- * large, by @excess / @size, and what that adds up to over the span must stay
- * below it.
+ * Whether the lower half of the product in free.h is below the divisor exactly
+ * for the first bytes of objects, in a span of @nr objects.  The divisor is too
+ * large by @excess / @size; the sum of this error over the span must be below
+ * the divisor.
  */
 static bool is_exact(u32 size, u32 magic, u32 nr)
 {
@@ -54,7 +52,7 @@ static unsigned int mag_objs(size_t size)
 }
 
 /**
- * kspan_sc_figures - the figures of a span class for objects of any size
+ * kspan_sc_figures - compute the figures of a span class for an object size
  * @info: the result
  * @size: bytes of a slot, a multiple of 8
  *
@@ -92,7 +90,7 @@ bool kspan_sc_figures(struct kspan_class *info, size_t size)
 	return true;
 }
 
-/* The place of a number in the table, NULL without memory for its block. */
+/* The table entry of a span class, or NULL without memory for its block. */
 static struct kspan_span_class **place_of(unsigned int sc)
 {
 	struct kspan_span_class **block = kspan_sc_blocks[sc / KSPAN_SC_BLOCK];
@@ -102,18 +100,18 @@ static struct kspan_span_class **place_of(unsigned int sc)
 					 GFP_KERNEL);
 		if (!block)
 			return NULL;
-		/* Readers depend on the pointer for what is in the block. */
+		/* Readers depend on the address for the content of the block. */
 		smp_store_release(&kspan_sc_blocks[sc / KSPAN_SC_BLOCK], block);
 	}
 	return &block[sc % KSPAN_SC_BLOCK];
 }
 
 /**
- * kspan_sc_publish - give a span class a number
- * @class: complete but for its number
+ * kspan_sc_publish - assign a number to a span class
+ * @class: the class, complete except for its number
  *
  * Context: Process context that may sleep.
- * Return: 0; -ENOMEM; -ENOSPC if all numbers are taken.
+ * Return: 0; -ENOMEM; -ENOSPC if all numbers are in use.
  */
 int kspan_sc_publish(struct kspan_span_class *class)
 {
@@ -133,7 +131,7 @@ int kspan_sc_publish(struct kspan_span_class *class)
 		class->sc = sc;
 		if (!class->cpu)
 			class->index = KSPAN_F_INDEX(0);
-		/* Readers depend on the pointer for what it leads to. */
+		/* Readers depend on the address for the content of the class. */
 		smp_store_release(place, class);
 		if (sc >= kspan_sc_limit)
 			WRITE_ONCE(kspan_sc_limit, sc + 1);
@@ -145,13 +143,13 @@ int kspan_sc_publish(struct kspan_span_class *class)
 }
 
 /**
- * kspan_sc_withdraw - take span classes out of the table
- * @class: those without spans, one after the other
- * @nr: how many
+ * kspan_sc_withdraw - remove span classes from the table
+ * @class: an array of classes, which have no spans any more
+ * @nr: number of entries in the array
  *
- * Code that has just detached the last span of a class uses the class once more,
- * so the class leaves the table only after a grace period.  After another grace
- * period no code that found it in the table uses it.
+ * Code that has just detached the last span of a class uses the class once
+ * more, so the class leaves the table only after a grace period.  After another
+ * grace period no code that found it in the table uses it.
  *
  * Context: Process context that may sleep.
  */
@@ -169,13 +167,13 @@ void kspan_sc_withdraw(struct kspan_span_class *class, unsigned int nr)
 	synchronize_rcu();
 }
 
-/* Context: module load. */
+/* The table begins empty.  Context: module load.  Return: 0. */
 int kspan_sc_init(void)
 {
 	return 0;
 }
 
-/* Free the table.  Context: module unload; no dynamic span class is left. */
+/* Free the table.  Context: module unload; no dynamic class is left. */
 void kspan_sc_exit(void)
 {
 	unsigned int i;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The stack of a caller of kspan's.
- */
+/* The call stack of a caller of kspan. */
 #include <linux/module.h>
 #include <linux/minmax.h>
 #include <linux/stacktrace.h>
@@ -9,19 +7,20 @@
 #include "base/compat.h"
 #include "base/stack.h"
 
-/* kspan's own frames on top of those that are kept, at most. */
+/* The most frames of kspan itself above those that are saved. */
 #define OWN_FRAMES	12U
 
 /**
- * kspan_stack_save - the return addresses on the stack, the client's first
- * @frames: where they go
- * @max: how many at most, up to KSPAN_STACK_MAX
+ * kspan_stack_save - save the return addresses on the stack, the client's first
+ * @frames: buffer for the addresses
+ * @max: most addresses to store, up to KSPAN_STACK_MAX
  *
- * The frames of kspan's own functions on top are left out.  The stack of an
- * interrupt ends where the interrupt began: what it interrupted did not call.
+ * The frames of kspan's own functions at the top are left out.  The stack of an
+ * interrupt ends where the interrupt began, because the interrupted code is not
+ * its caller.
  *
  * Context: Any but NMI.
- * Return: how many; 0 in a kernel without stack traces.
+ * Return: the number of addresses; 0 in a kernel without stack traces.
  */
 unsigned int kspan_stack_save(unsigned long *frames, unsigned int max)
 {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * stack.h - who called kspan.
- */
+/* stack.h - the call stack of a caller of kspan. */
 #ifndef KSPAN_STACK_H
 #define KSPAN_STACK_H
 
-/* Return addresses that are kept of a stack. */
+/* The most return addresses that are saved of a stack. */
 #define KSPAN_STACK_MAX	32U
 
 unsigned int kspan_stack_save(unsigned long *frames, unsigned int max);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses of code as text, for as long as the kernel knows their symbols: those
- * of a module's init functions end when it has been loaded, the others when it is
- * unloaded.
+ * Addresses of code as text, for as long as the kernel knows their symbols: the
+ * symbols of a module's init functions disappear when the module has been
+ * loaded, its other symbols when it is unloaded.
  */
 #include <linux/string.h>
 
@@ -10,8 +10,8 @@
 
 /**
  * kspan_symbol - name an address of code
- * @text: where the name goes, KSPAN_SYMBOL_LEN bytes; "symbol+0xoffset [module]",
- *	or without the last word for the kernel's own code
+ * @text: buffer of KSPAN_SYMBOL_LEN bytes for "symbol+0xoffset [module]"; the
+ *	part in brackets is missing for the kernel's own code
  * @addr: the address
  *
  * The text never contains the address itself.
@@ -24,7 +24,7 @@ bool kspan_symbol(char *text, unsigned long addr)
 	char *size, *rest;
 
 	sprint_symbol(text, addr);
-	/* What has no symbol is printed as a number. */
+	/* The kernel prints an address without a symbol as a number. */
 	if (!addr || !*text || !strncmp(text, "0x", 2)) {
 		strscpy(text, "unknown", KSPAN_SYMBOL_LEN);
 		return false;
@@ -38,8 +38,8 @@ bool kspan_symbol(char *text, unsigned long addr)
 }
 
 /**
- * kspan_symbol_module_of - the module that an address of code is in
- * @name: where its name goes, MODULE_NAME_LEN bytes; "" for the kernel's code
+ * kspan_symbol_module_of - find the module that contains an address of code
+ * @name: buffer of MODULE_NAME_LEN bytes for its name, "" for the kernel's code
  * @addr: the address
  *
  * Context: Process.

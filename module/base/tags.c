@@ -3,9 +3,9 @@
  * Tags: a number for each small object; see tags.h.
  *
  * The array of a page is found through page->private, without a lock.  In the
- * first page of a slab the lowest bits of it are the slab's order.  An array is
- * put there by compare-and-exchange and taken away only when nobody uses tags any
- * more.
+ * first page of a slab the lowest bits of page->private contain the order of
+ * the slab.  An array is installed by compare-and-exchange, and removed only
+ * after the last use of tags.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>
@@ -15,7 +15,10 @@
 
 #define ARRAY_BYTES	(PAGE_SIZE * sizeof(u16))
 
-/* Whether new slabs get arrays; written by the one who switches tags. */
+/*
+ * Whether new slabs get arrays.  Written only where tags are switched on and
+ * off.
+ */
 static bool tags_on;
 
 static u16 *array_of(const struct page *page)
@@ -34,7 +37,10 @@ static bool add_array(struct page *page, gfp_t gfp)
 	array = kspan_meta_alloc(ARRAY_BYTES, KSPAN_SYS_OTHER, gfp);
 	if (!array)
 		return false;
-	/* Its zeros before the pointer to it; somebody else may have been faster. */
+	/*
+	 * The exchange orders the zeros of the array before the pointer to it.
+	 * It fails if another caller has installed an array.
+	 */
 	if (cmpxchg(&page->private, old, (unsigned long)array | old) != old)
 		kspan_meta_free(array, ARRAY_BYTES, KSPAN_SYS_OTHER);
 	return true;
@@ -42,9 +48,10 @@ static bool add_array(struct page *page, gfp_t gfp)
 
 /**
  * kspan_tags_new_slab - prepare a new slab of state bytes for tags
- * @slab: its first page, which nobody else knows
- * @order: of its number of pages
- * @gfp: how hard to try; who needs a tag later tries again
+ * @slab: its first page, which no other code knows yet
+ * @order: order of its number of pages
+ * @gfp: flags for the arrays; if there is no memory, kspan_tag_add() tries
+ *	again
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  */
@@ -52,14 +59,17 @@ void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp)
 {
 	unsigned int i;
 
-	/* The kernel does not promise what the others contain. */
+	/*
+	 * The kernel does not promise what page->private of the other pages
+	 * contains.
+	 */
 	for (i = 1; i < 1U << order; i++)
 		set_page_private(slab + i, 0);
 	for (i = 0; READ_ONCE(tags_on) && i < 1U << order; i++)
 		add_array(slab + i, gfp | __GFP_NOWARN);
 }
 
-/* Free the arrays of a slab.  Context: Process; nobody uses tags. */
+/* Free the arrays of a slab.  Context: Process; tags are not in use. */
 void kspan_tags_free_slab(struct page *slab, unsigned int order)
 {
 	unsigned int i;
@@ -91,14 +101,17 @@ static bool free_slab(struct page *slab, unsigned int order)
 }
 
 /**
- * kspan_tags_begin - have a tag of 0 for each small object
+ * kspan_tags_begin - provide each small object with a tag of 0
  *
  * Context: Process context that may sleep; tags are off.
  * Return: false without memory.
  */
 bool kspan_tags_begin(void)
 {
-	/* First for the new slabs, so that none is forgotten. */
+	/*
+	 * Set this first, so that slabs created from here on get arrays as
+	 * well.
+	 */
 	WRITE_ONCE(tags_on, true);
 	if (kspan_pools_walk_tagged(add_slab))
 		return true;
@@ -107,11 +120,11 @@ bool kspan_tags_begin(void)
 }
 
 /**
- * kspan_tags_end - do without tags
+ * kspan_tags_end - free all tags
  *
- * A slab that comes at this very moment may keep arrays, with tags of 0.
+ * A slab that is created at the same time may keep its arrays, with tags of 0.
  *
- * Context: Process context that may sleep; nobody reads or writes a tag.
+ * Context: Process context that may sleep; tags are not in use any more.
  */
 void kspan_tags_end(void)
 {
@@ -120,12 +133,12 @@ void kspan_tags_end(void)
 }
 
 /**
- * kspan_tag_add - make sure that there is a tag
- * @state: the state byte of an object, which stays allocated
+ * kspan_tag_add - make sure that an object has a tag
+ * @state: the state byte of the object, which stays allocated
  * @gfp: flags for the allocation
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: whether there is one.
+ * Return: whether it has one.
  */
 bool kspan_tag_add(const u8 *state, gfp_t gfp)
 {
@@ -133,14 +146,15 @@ bool kspan_tag_add(const u8 *state, gfp_t gfp)
 }
 
 /**
- * kspan_tag_swap - give an object another tag
+ * kspan_tag_swap - exchange the tag of an object
  * @state: its state byte
- * @tag: the new tag; the old one, on return
+ * @tag: the new tag; on return, the old one
  *
- * Of several who take a tag away exactly one gets it.
+ * Of several concurrent callers that set the tag to 0 exactly one gets the old
+ * tag.
  *
  * Context: Any, including NMI, with preemption off and tags on.
- * Return: false if it has none.
+ * Return: false if the object has no tag.
  */
 bool kspan_tag_swap(const u8 *state, u16 *tag)
 {
@@ -152,7 +166,9 @@ bool kspan_tag_swap(const u8 *state, u16 *tag)
 	return true;
 }
 
-/* The tag of an object, 0 for none.  Context: as kspan_tag_swap(). */
+/*
+ * The tag of an object, or 0 if it has none.  Context: as for kspan_tag_swap().
+ */
 u16 kspan_tag_read(const u8 *state)
 {
 	u16 *array = array_of(virt_to_page(state));

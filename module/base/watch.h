@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * watch.h - whether somebody watches objects come and go.
+ * watch.h - the keys that tell whether allocations and frees are watched.
  *
- * The tracepoints kspan_alloc and kspan_free and the accounting by call site are
- * watchers.  While there is one, every public function takes a path off its
- * fast one, which tells the watchers; see api/watch.h.  While there is none the
- * fast paths contain an instruction without effect instead of a test.
+ * The tracepoints kspan_alloc and kspan_free and the accounting by call site
+ * are watchers.  While there is one, every public function leaves its fast path
+ * and reports to the watchers; see api/watch.h.  While there is none, the fast
+ * paths contain a no-op instruction instead of a test.
  */
 #ifndef KSPAN_BASE_WATCH_H
 #define KSPAN_BASE_WATCH_H
@@ -14,11 +14,11 @@
 #include <linux/jump_label.h>
 
 /*
- * Whether an allocation needs more than an object off a magazine: it is on while
- * somebody watches, and in a kernel that wants all memory zeroed.
+ * Whether an allocation needs more than an object from a magazine.  On while
+ * there is a watcher, and in a kernel that zeroes all memory.
  */
 DECLARE_STATIC_KEY_FALSE(kspan_alloc_key);
-/* On while somebody watches. */
+/* On while there is a watcher. */
 DECLARE_STATIC_KEY_FALSE(kspan_watch_key);
 
 static __always_inline bool kspan_is_watched(void)

@@ -2,20 +2,22 @@
 /*
  * check=2: an object that is freed while it is still in a list.
  *
- * A node of the kernel's lists has two neighbours that point to it: of a
- * struct list_head the next one's prev and the previous one's next; of a struct
- * hlist_node the next one's pprev and *pprev.  A pending timer is a hlist_node,
- * and a pending work_struct a list_head in the list of a worker pool, so they
- * are found as such.  Any two neighbouring words of an object may be a node;
- * where they lead is read without a fault, whatever it is.
+ * A node of the kernel's lists has two neighbours that point to it: those of a
+ * struct list_head by prev of the next node and next of the previous one; those
+ * of a struct hlist_node by pprev of the next node and by *pprev.  A pending
+ * timer is a hlist_node, and a pending work_struct is a list_head in the list
+ * of a worker pool, so both are found.  Any two neighbouring words of an object
+ * may be a node.  The addresses in them are read in a way that tolerates
+ * faults.
  *
- * Both neighbours have to point back, as they do for a node in a list.  A node
- * that was taken out of its list has neighbours that point elsewhere, or
- * itself or poison in their place.  A list that lies in the object as a whole,
- * like an empty list head, is no fault, and is not told.
+ * Both neighbours must point back, as they do for a node in a list.  A node
+ * that was removed from its list contains poison or points to itself, or its
+ * former neighbours point elsewhere.  A list that lies in the object as a
+ * whole, such as an empty list head, is no fault and is not reported.
  *
- * Who frees all nodes of a list, and only then forgets its head, frees each
- * while it is linked.  That is told as well, as it cannot be told apart.
+ * A client that frees all nodes of a list before it reinitialises the head
+ * frees each node while it is linked.  This is reported too, because it looks
+ * the same.
  */
 #include <linux/align.h>
 #include <linux/compiler.h>
@@ -29,7 +31,7 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* Bytes of an object that are looked at. */
+/* The most bytes of an object that are checked. */
 #define LOOK_MAX	4096UL
 
 /* The first two words of a node, list_head or hlist_node. */
@@ -38,7 +40,7 @@ struct node {
 	unsigned long prev;	/* or pprev */
 };
 
-/* Whether the word at @addr, which may be anything, is @want. */
+/* Whether the word at @addr, which may be any number, equals @want. */
 static bool word_is(unsigned long addr, unsigned long want)
 {
 	unsigned long word;
@@ -50,8 +52,8 @@ static bool word_is(unsigned long addr, unsigned long want)
 }
 
 /*
- * Whether the node at @at, which may be none, is in a list that does not lie as
- * a whole in the @bytes at @start.
+ * Whether the two words at @at are a node of a list that is not entirely within
+ * the @bytes at @start.
  */
 static bool is_linked(const struct node *at, unsigned long start,
 		      unsigned long bytes)
@@ -63,14 +65,14 @@ static bool is_linked(const struct node *at, unsigned long start,
 		return false;
 	if (!word_is(prev, self))
 		return false;
-	/* The last one of a hlist has none. */
+	/* The last node of a hlist has no next one. */
 	return !next || word_is(next + offsetof(struct node, prev), self);
 }
 
 /**
- * kspan_linked_check - look whether others point to an object that is freed
+ * kspan_linked_check - report an object that is freed while still in a list
  * @span: its span
- * @ptr: the object, claimed, and as its owner left it
+ * @ptr: the object, claimed, with the content that its owner left
  *
  * Context: Any but NMI.
  */
@@ -80,7 +82,10 @@ void kspan_linked_check(const struct kspan_span *span, const void *ptr)
 	unsigned long start = (unsigned long)ptr;
 	bool linked = false;
 
-	/* Its reads of what is not mapped fault all the same. */
+	/*
+	 * In UML, reads of unmapped addresses fault in spite of
+	 * copy_from_kernel_nofault().
+	 */
 	if (IS_ENABLED(CONFIG_UML))
 		return;
 	kspan_kasan_pause();

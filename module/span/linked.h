@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * linked.h - check=2: objects that are freed while others still point to them.
- */
+/* linked.h - check=2: objects that are freed while they are still in a list. */
 #ifndef KSPAN_LINKED_H
 #define KSPAN_LINKED_H
 
