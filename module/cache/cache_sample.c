@@ -2,10 +2,11 @@
 /*
  * Per-CPU caches: the samples of the heap profile.
  *
- * The object in A that will be sampled is MARKED, a state that the fast path
- * takes for the end of A.  So the fast path has no test for samples, and the
- * slow path, which meets the mark, has the time to save a stack.  A free of the
- * object finds a state other than LIVE, and takes the slow path likewise.
+ * The object in A that is to be sampled has the state MARKED, which the fast
+ * path takes for the end of A.  So the fast path needs no test for samples, and
+ * the slow path, which finds the mark, has the time to save a stack.  When the
+ * object is freed, its state is not LIVE, so the free takes the slow path as
+ * well.
  */
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
@@ -14,7 +15,7 @@
 #include "base/profile.h"
 #include "cache/cache_tops.h"
 
-/* Draw a new distance.  Context: the sampler's owner's. */
+/* Draw a new distance to the next sample.  Context: that of the cache. */
 __kspan_noprobe void kspan_sampler_arm(struct kspan_sampler *sampler, size_t size)
 {
 	sampler->mark = 0;
@@ -23,11 +24,11 @@ __kspan_noprobe void kspan_sampler_arm(struct kspan_sampler *sampler, size_t siz
 }
 
 /**
- * kspan_sampler_load - count what A holds, and mark what is to be sampled of it
+ * kspan_sampler_load - count the objects in A, and mark the one to be sampled
  * @c: a cache of this CPU
- * @sc: span class; nothing of what A holds has been counted
+ * @sc: span class, of whose A no object has been counted yet
  *
- * Context: the cache's, with preemption off.
+ * Context: that of the cache, with preemption off.
  */
 __kspan_noprobe void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -42,7 +43,7 @@ __kspan_noprobe void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int 
 	slot = kspan_tops_of(c, sc)[KSPAN_A] - sampler->left;
 	sampler->left = 0;
 	sampler->was = *slot->state;
-	/* One that is damaged is found when it is its turn. */
+	/* A corrupt state byte is detected when the object is allocated. */
 	if (unlikely(sampler->was > KSPAN_OBJ_ZEROED)) {
 		kspan_sampler_arm(sampler, kspan_sc_info(sc)->size);
 		return;
@@ -52,14 +53,16 @@ __kspan_noprobe void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int 
 }
 
 /**
- * kspan_sampler_unload - what A holds will not be allocated from it
- * @c: a cache of this CPU, or of one that is gone
+ * kspan_sampler_unload - undo kspan_sampler_load(), before objects leave A
+ * @c: a cache of this CPU, or of an offline one
  * @sc: span class
  *
- * The distance to the next sample is as long as it was before these objects came
- * into A.  Were it drawn anew, samples would be lost whenever a mark went.
+ * The distance to the next sample becomes what it was before these objects came
+ * into A.  If it were drawn anew, samples would be lost whenever a mark is
+ * removed.
  *
- * Context: the cache's, with preemption off; or nobody else uses the cache.
+ * Context: that of the cache, with preemption off; or no other code uses the
+ * cache.
  */
 __kspan_noprobe void kspan_sampler_unload(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -80,17 +83,20 @@ __kspan_noprobe void kspan_sampler_unload(struct kspan_ctx_cache *c, unsigned in
 /**
  * kspan_sampler_record - record an object in the profile
  * @ptr: the object, which its client does not have yet
- * @size: its bytes
+ * @size: its size in bytes
  *
  * Context: Any but NMI.
- * Return: KSPAN_OBJ_TRACKED to be added to its state, or 0.
+ * Return: KSPAN_OBJ_TRACKED, to be added to its state, or 0.
  */
 u8 kspan_sampler_record(const void *ptr, size_t size)
 {
 	return kspan_profile_alloc(ptr, size) ? KSPAN_OBJ_TRACKED : 0;
 }
 
-/* Sample an object that no magazine held, by chance.  Context: Any but NMI. */
+/*
+ * Decide by chance whether to sample an object that did not come from a
+ * magazine.  Context: Any but NMI.
+ */
 void kspan_sampler_one(const void *ptr, u8 *state, size_t size)
 {
 	if (unlikely(kspan_sample_one(size)))
@@ -99,13 +105,14 @@ void kspan_sampler_one(const void *ptr, u8 *state, size_t size)
 }
 
 /**
- * kspan_sampler_take - take the marked object, if it is A's next one
+ * kspan_sampler_take - allocate the marked object, if it is the next one of A
  * @c: a cache of this CPU
  * @sc: span class
- * @was: the state it had, FREE or ZEROED
+ * @was: set to its previous state, FREE or ZEROED
  *
- * Context: the cache's, with preemption off.
- * Return: the object, LIVE and perhaps recorded; or NULL, and nothing is done.
+ * Context: that of the cache, with preemption off.
+ * Return: the object, now LIVE and perhaps recorded; NULL if it is not the next
+ * one, and then nothing has changed.
  */
 void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
 {
@@ -127,14 +134,14 @@ void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A], slot - 1);
 	kspan_sampler_arm(sampler, size);
 	kspan_sampler_load(c, sc);
-	/* Last: a probe in the unwinder may use this cache. */
+	/* This is last because a probe in the unwinder may use this cache. */
 	if (sample)
 		WRITE_ONCE(*taken.state, KSPAN_OBJ_LIVE |
 					 kspan_sampler_record(taken.ptr, size));
 	return taken.ptr;
 }
 
-/* One class of kspan_cache_resample(). */
+/* Draw the distance of one class anew, for kspan_cache_resample(). */
 static void resample_class(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned long flags;

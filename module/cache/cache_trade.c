@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: exchanging an empty A for a full magazine, and a full F for an
- * empty one, with the spares of the CPU, the depot or the spans.
+ * Per-CPU caches: exchanging an empty A for a full magazine, and a full F for
+ * an empty one, with the spares of the CPU, the depot or the spans.
  *
- * All functions run with preemption off, use the cache of their own CPU and context,
- * and move at most one magazine of objects one by one.
+ * All functions run with preemption off, use the cache of their own CPU and
+ * context, and move at most one magazine of objects one by one.
  */
 #include <linux/minmax.h>
 #include <linux/preempt.h>
@@ -18,8 +18,8 @@
 #include "cache/quarantine.h"
 
 /*
- * Whether frees return objects to their spans one by one, because objects must not be
- * reused, or because each free wipes or poisons them.
+ * Whether frees return objects to their spans one by one, because objects must
+ * not be reused, or because each free wipes or poisons them.
  */
 bool kspan_direct_free __read_mostly;
 
@@ -30,7 +30,10 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 		u32 r = READ_ONCE(c->cpu->random) * 1664525U + 1013904223U;
 		unsigned int i = ((u64)r * nr) >> 32;
 
-		/* An interrupt may change it meanwhile; the result is as random. */
+		/*
+		 * An interrupt may change it in the meantime; the result is
+		 * equally random.
+		 */
 		WRITE_ONCE(c->cpu->random, r);
 		swap(slots[i], slots[nr - 1]);
 		nr--;
@@ -38,10 +41,10 @@ static void shuffle(struct kspan_ctx_cache *c, struct kspan_slot *slots,
 }
 
 /*
- * A probe may use kspan, and thereby this cache: in the page allocator, at the entry
- * of a function that is called here, or at a contended lock.  So code that calls out
- * first takes the magazine in question out of the cache, and afterwards tests whether
- * the cache has got another one.
+ * A probe may use kspan, and thereby this cache: in the page allocator, at the
+ * entry of a function that is called here, or at a contended lock.  So code
+ * that calls out first takes the magazine in question out of the cache, and
+ * afterwards tests whether the cache has got another one.
  */
 
 /* Make @mag, which is empty, A again, unless the cache has another A now. */
@@ -113,8 +116,8 @@ static bool fill_from_spans(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /*
- * Make a full magazine A.  The empty A becomes F if there is none; otherwise it is
- * exchanged for the full one.  Return: whether there was a full magazine.
+ * Make a full magazine A.  The empty A becomes F if there is none; otherwise it
+ * is exchanged for the full one.  Return: whether there was a full magazine.
  */
 static bool fill_from_full(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -158,7 +161,7 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 {
 	unsigned int want = kspan_sc_info(sc)->mag_cap;
 
-	/* With a quarantine what was freed has to wait. */
+	/* With a quarantine, freed objects have to wait. */
 	if (!kspan_quarantine_on() && kspan_f_count(c, sc)) {
 		kspan_swap_mags(c, sc);
 		return true;
@@ -167,17 +170,17 @@ bool kspan_cache_refill(struct kspan_ctx_cache *c, unsigned int sc)
 	/* kspan_cache_age() may have moved a magazine of objects already. */
 	if (c->moved)
 		want = 1;
-	/* A probe may have filled it meanwhile. */
+	/* A probe may have filled A in the meantime. */
 	return kspan_a_count(c, sc) || fill_from_full(c, sc) ||
 	       kspan_a_count(c, sc) || fill_from_spans(c, sc, want);
 }
 
 /**
- * kspan_cache_reuse - let this cache allocate what was freed to it
+ * kspan_cache_reuse - allow allocations from the objects that were freed here
  * @sc: span class
  *
- * With a quarantine, for an allocation that cannot sleep and would fail: the
- * objects in F do not wait any longer.
+ * For an allocation that cannot sleep and would fail, with a quarantine: the
+ * objects in F become available at once.
  *
  * Context: Any but NMI.
  * Return: whether there was an object.
@@ -214,15 +217,16 @@ static bool renew_f(struct kspan_ctx_cache *c, unsigned int sc)
 		kspan_set_a(c, sc, NULL, 0);
 	}
 	kspan_set_f(c, sc, f, 0);
-	/* A probe in what this calls may have filled it. */
+	/* A probe in one of the functions called here may have filled F. */
 	return f && kspan_f_count(c, sc) < kspan_sc_info(sc)->mag_cap;
 }
 
 /*
- * Hand on a full magazine that has left the cache: to the quarantine if there
- * is one, else to the spares or the depot.
+ * Pass on a full magazine that has left the cache: to the quarantine if there
+ * is one, otherwise to the spares of the CPU or the depot.
  *
- * Return: whether it was taken; @empty is an empty one in its place, or NULL.
+ * Return: whether it was accepted.  @empty is then an empty magazine in
+ * exchange, or NULL.
  */
 static bool hand_on(struct kspan_ctx_cache *c, unsigned int sc,
 		    struct kspan_mag *full, struct kspan_mag **empty)
@@ -248,7 +252,10 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
 	kspan_set_f(c, sc, NULL, 0);
 	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], cap);
 	if (!hand_on(c, sc, f, &empty)) {
-		/* hand_on() or kspan_cache_age() may have moved a magazine of them. */
+		/*
+		 * hand_on() or kspan_cache_age() may have moved a magazine of
+		 * objects already.
+		 */
 		if (c->moved)
 			nr = 1;
 		/* Flush the last ones, so that the rest is a valid magazine. */
@@ -276,8 +283,8 @@ static bool give_f(struct kspan_ctx_cache *c, unsigned int sc)
  * @c: a cache of this CPU
  * @sc: span class
  *
- * If A is more than half full, it stays and F goes to the depot.  So either magazine
- * lasts for at least half a magazine of calls.
+ * If A is more than half full, it stays and F goes to the depot.  So either
+ * magazine lasts for at least half a magazine of calls.
  *
  * Context: that of the cache, with preemption off.
  * Return: false if there is no memory for a magazine.

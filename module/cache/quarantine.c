@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The quarantine for freed memory: what is freed waits in a queue, first in
- * first out, before an allocation can have it.  A write through a pointer that
- * is too old then hits memory that is nobody's, and with check=2 it is found
- * when the memory leaves the queue.  (An object that was found damaged is in
- * quarantine for ever, and never in this queue.)
+ * The quarantine of freed memory.  Freed objects wait in a queue, first in,
+ * first out, before they can be allocated again.  A write through a stale
+ * pointer then does not hit a new object, and with check=2 it is detected when
+ * the memory leaves the queue.  (An object that was found corrupt is never
+ * reused, and is not in this queue.)
  *
- * The queue is made of lots.  A lot is a magazine: an F that frees have filled,
- * or where frees go object by object, one that is filled here with objects of
- * any class and with large ones.  While objects wait they keep the state that
- * a free object has, so a second free of one is found; and as they are in no
- * span's bitmap, their spans stay.
+ * The queue consists of lots.  A lot is a magazine: either an F that frees have
+ * filled, or, where frees pass objects one by one, a magazine that is filled
+ * here with objects of any class and with large objects.  Objects that wait
+ * have the state of a free object, so a second free of one is detected.  Their
+ * bits in the bitmaps of their spans are clear, so their spans stay.
  *
- * The queue takes no more bytes of objects than quarantine_kb says, and no more
- * lots than would take as much memory themselves.  Whoever brings something lets
- * the oldest go, a few at most, when three quarters of that are reached.  The
- * last quarter is for large ones that come after many small ones; what does not
- * fit there goes the way it goes without a quarantine.
+ * The objects in the queue have at most quarantine_kb KiB in total, and the
+ * lots themselves take at most as much memory again.  A caller that adds
+ * something first releases some of the oldest objects when three quarters of a
+ * limit are reached.  The last quarter is for large objects that follow many
+ * small ones.  What does not fit there is freed as without a quarantine.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -41,10 +41,12 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* Of the oldest, what leaves at most for one lot, or for one object. */
+/*
+ * The most lots released for a new lot, and the most objects for a new object.
+ */
 #define LOTS_OUT	4U
 #define OBJECTS_OUT	16U
-/* Lots that leave for an allocation that cannot sleep and would fail. */
+/* The most lots released for an allocation that cannot sleep and would fail. */
 #define LOTS_RELIEF	64U
 
 DEFINE_STATIC_KEY_FALSE(kspan_quarantine_key);
@@ -52,11 +54,11 @@ DEFINE_STATIC_KEY_FALSE(kspan_quarantine_key);
 DEFINE_RAW_SPINLOCK(kspan_queue_lock);
 struct kspan_queue kspan_queue;
 
-/* Bounds of the queue; set at load. */
+/* The limits of the queue, set at load. */
 static unsigned long max_bytes __ro_after_init;
 static unsigned long max_lots __ro_after_init;
 
-/* Bytes of the objects in a lot.  Context: Any but NMI. */
+/* Sum of the sizes of the objects in a lot.  Context: Any but NMI. */
 unsigned long __kspan_noprobe kspan_lot_bytes(const union kspan_lot *lot)
 {
 	unsigned long bytes = 0;
@@ -71,7 +73,7 @@ unsigned long __kspan_noprobe kspan_lot_bytes(const union kspan_lot *lot)
 	return bytes;
 }
 
-/* Make a lot the newest.  Context: kspan_queue_lock is held. */
+/* Append a lot as the newest.  Context: kspan_queue_lock is held. */
 void __kspan_noprobe kspan_queue_append_locked(union kspan_lot *lot)
 {
 	lockdep_assert_held(&kspan_queue_lock);
@@ -84,7 +86,7 @@ void __kspan_noprobe kspan_queue_append_locked(union kspan_lot *lot)
 	kspan_queue.open = NULL;
 }
 
-/* Take the oldest lot out, which counts still.  Context: as above. */
+/* Remove the oldest lot, but leave it in the counts.  Context: as above. */
 __kspan_noprobe union kspan_lot *kspan_queue_pop_locked(void)
 {
 	union kspan_lot *lot = kspan_queue.oldest;
@@ -98,7 +100,7 @@ __kspan_noprobe union kspan_lot *kspan_queue_pop_locked(void)
 	return lot;
 }
 
-/* Count what came, or if negative, went.  Context: as above. */
+/* Count additions, or, as negative numbers, removals.  Context: as above. */
 void __kspan_noprobe kspan_queue_count_locked(long bytes, long lots)
 {
 	lockdep_assert_held(&kspan_queue_lock);
@@ -113,7 +115,7 @@ static bool __kspan_noprobe has_room_locked(unsigned long bytes, unsigned long l
 	return kspan_queue.bytes + bytes <= max_bytes && kspan_queue.nr_lots + lots <= max_lots;
 }
 
-/* Whether the oldest should leave for so many bytes; a hint. */
+/* Whether the oldest objects should leave for so many new bytes; a hint. */
 static bool is_crowded(unsigned long bytes)
 {
 	return READ_ONCE(kspan_queue.bytes) + bytes > max_bytes - max_bytes / 4 ||
@@ -121,8 +123,8 @@ static bool is_crowded(unsigned long bytes)
 }
 
 /*
- * An object may be allocated again.  With check=2 it is looked at; a large one
- * is looked at when it is used again.
+ * Make an object available for allocation.  With check=2 its poison is checked
+ * first; a large object is checked when its span is reused.
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -139,7 +141,7 @@ static void let_object_go(struct kspan_slot *slot)
 		kspan_central_flush(kspan_span_sc(span), slot, 1);
 }
 
-/* Give a whole magazine to the depot.  Return: whether that took it. */
+/* Give a full magazine to the depot.  Return: whether the depot accepted it. */
 static bool let_mag_go(int node, unsigned int sc, struct kspan_mag *mag)
 {
 	struct kspan_mag *empty;
@@ -153,11 +155,11 @@ static bool let_mag_go(int node, unsigned int sc, struct kspan_mag *mag)
 }
 
 /*
- * The objects of a lot may be allocated again: by the depot of @node if that
- * takes a whole magazine, or from their spans.
+ * Make the objects of a lot available for allocation: through the depot of
+ * @node if it accepts a full magazine, otherwise through their spans.
  *
  * Context: Any but NMI.
- * Return: how many objects were moved one by one.
+ * Return: the number of objects moved one by one.
  */
 static unsigned int let_lot_go(union kspan_lot *lot, int node)
 {
@@ -179,7 +181,7 @@ static unsigned int let_lot_go(union kspan_lot *lot, int node)
 	return nr;
 }
 
-/* The oldest lot, which is in nobody's hands from here on; or NULL. */
+/* Take the oldest lot out of the queue and out of the counts; NULL if none. */
 static union kspan_lot *take_oldest(void)
 {
 	unsigned long flags;
@@ -193,7 +195,7 @@ static union kspan_lot *take_oldest(void)
 	return lot;
 }
 
-/* Enter a lot.  Return: false if there is no room. */
+/* Add a lot to the queue.  Return: false if there is no room. */
 static bool enter_lot(union kspan_lot *lot, unsigned long bytes)
 {
 	unsigned long flags;
@@ -212,16 +214,18 @@ static bool enter_lot(union kspan_lot *lot, unsigned long bytes)
 }
 
 /**
- * kspan_quarantine_mag - have the objects of a magazine wait
- * @node: whose depot may have the magazines that leave for it
+ * kspan_quarantine_mag - add the objects of a magazine to the quarantine
+ * @node: node of the depot that receives the magazines released for this one
  * @sc: span class
  * @mag: a magazine of freed objects, from its first slot on
- * @nr: how many
- * @moved: objects that were moved one by one since preemption went off; those
- *	moved here are added, at most a magazine's worth if it was 0, none if not
+ * @nr: number of objects
+ * @moved: number of objects moved one by one since preemption was disabled; the
+ *	objects moved here are added: at most a magazine's worth if it was 0,
+ *	otherwise none
  *
  * Context: Any but NMI, with preemption off.
- * Return: false, and the magazine is still the caller's, if there is no room.
+ * Return: false if there is no room; the magazine then still belongs to the
+ * caller.
  */
 bool kspan_quarantine_mag(int node, unsigned int sc, struct kspan_mag *mag,
 			  unsigned int nr, unsigned int *moved)
@@ -249,10 +253,10 @@ bool kspan_quarantine_mag(int node, unsigned int sc, struct kspan_mag *mag,
 }
 
 /*
- * Take the oldest object out of a lot of single ones.
+ * Take the oldest object out of the oldest lot.
  *
- * Return: whether there was one; the lot is the caller's, too, if it was the
- * last in it.
+ * Return: whether there was one.  If it was the last of its lot, the lot is
+ * stored in @drained and belongs to the caller.
  */
 static bool take_object(struct kspan_slot *slot, union kspan_lot **drained)
 {
@@ -272,7 +276,10 @@ static bool take_object(struct kspan_slot *slot, union kspan_lot **drained)
 	return lot;
 }
 
-/* The oldest object may be allocated again.  Return: whether there was one. */
+/*
+ * Make the oldest object available for allocation.  Return: whether there was
+ * one.
+ */
 static bool let_oldest_go(void)
 {
 	struct kspan_slot slot;
@@ -289,14 +296,17 @@ static bool let_oldest_go(void)
 	return found;
 }
 
-/* What came of an attempt to enter an object. */
+/* The result of an attempt to add an object. */
 enum entered {
 	ENTERED,
-	NO_LOT,		/* there is none that takes it */
+	NO_LOT,		/* no lot accepts single objects */
 	NO_ROOM,
 };
 
-/* Enter an object, with @lot for the next ones if that is not NULL. */
+/*
+ * Add an object to the open lot, or, unless it is NULL, to @lot, which becomes
+ * open.
+ */
 static enum entered enter_object(const struct kspan_slot *slot,
 				 unsigned long bytes, union kspan_lot *lot)
 {
@@ -325,7 +335,7 @@ static enum entered enter_object(const struct kspan_slot *slot,
 	return entered;
 }
 
-/* Have one object wait.  Return: false if there is no room or no memory. */
+/* Add one object.  Return: false if there is no room or no memory. */
 static bool enter(const struct kspan_slot *slot, unsigned long bytes)
 {
 	struct kspan_mag *mag = NULL;
@@ -350,12 +360,13 @@ static bool enter(const struct kspan_slot *slot, unsigned long bytes)
 }
 
 /**
- * kspan_quarantine_object - have an object wait that goes to no magazine
- * @ptr: the object, free
- * @state: its state byte, which says so
+ * kspan_quarantine_object - add an object that goes to no magazine
+ * @ptr: the object
+ * @state: its state byte, which says that it is free
  *
  * Context: Any but NMI, with preemption off.
- * Return: false if there is no room; the object is still the caller's.
+ * Return: false if there is no room; the object then still belongs to the
+ * caller.
  */
 bool kspan_quarantine_object(const void *ptr, u8 *state)
 {
@@ -365,23 +376,25 @@ bool kspan_quarantine_object(const void *ptr, u8 *state)
 }
 
 /**
- * kspan_quarantine_large - have a large object wait
- * @span: its span, its life over
+ * kspan_quarantine_large - add a large object
+ * @span: its span, whose object has been freed
  *
  * Context: Any but NMI.
- * Return: false if there is no room; the span is still the caller's.
+ * Return: false if there is no room; the span then still belongs to the caller.
  */
 bool kspan_quarantine_large(struct kspan_span *span)
 {
 	struct kspan_slot slot = { .ptr = (void *)span->base };
 
-	/* Not for one that most others would have to leave for. */
+	/*
+	 * Not an object so large that most others would have to leave for it.
+	 */
 	return kspan_span_size(span) <= max_bytes / 4 &&
 	       enter(&slot, kspan_span_size(span));
 }
 
 /**
- * kspan_quarantine_release - let all that waits be allocated again
+ * kspan_quarantine_release - make all objects available for allocation
  *
  * Context: Any but NMI.
  */
@@ -390,13 +403,16 @@ void kspan_quarantine_release(void)
 	unsigned long nr = READ_ONCE(kspan_queue.nr_lots);
 	union kspan_lot *lot;
 
-	/* No more than there were, as others go on. */
+	/*
+	 * No more lots than there were, because others may add some all the
+	 * time.
+	 */
 	while (nr-- && (lot = take_oldest()))
 		let_lot_go(lot, NUMA_NO_NODE);
 }
 
 /**
- * kspan_quarantine_release_some - let the oldest be allocated again
+ * kspan_quarantine_release_some - make the oldest objects available
  *
  * For an allocation that cannot sleep and would fail.
  *
@@ -416,8 +432,9 @@ bool kspan_quarantine_release_some(void)
 }
 
 /*
- * Let all go if nothing came since the last call: who frees nothing for so long
- * has no use for the memory either.  Context: the scavenger's tick.
+ * Release all objects if nothing was added or released since the last call: a
+ * system that frees nothing for so long has no use for the memory either.
+ * Context: the scavenger's tick.
  */
 void kspan_quarantine_age(void)
 {
@@ -428,14 +445,14 @@ void kspan_quarantine_age(void)
 	kspan_queue.nr_seen = READ_ONCE(kspan_queue.nr_moves);
 }
 
-/* Bytes of objects that wait.  Context: Any. */
+/* Sum of the sizes of the objects in the queue.  Context: Any. */
 unsigned long kspan_quarantine_bytes(void)
 {
 	return READ_ONCE(kspan_queue.bytes);
 }
 
 /**
- * kspan_quarantine_init - learn how much may wait
+ * kspan_quarantine_init - set the limits from the parameter quarantine_kb
  *
  * Context: Module load.
  * Return: 0, or -EINVAL for more than a quarter of memory.
@@ -453,13 +470,15 @@ int kspan_quarantine_init(void)
 	}
 	max_bytes = kb << 10;
 	max_lots = max_bytes / sizeof(struct kspan_mag);
-	/* With sbrk nothing is used again anyway. */
+	/* With sbrk, memory is never reused anyway. */
 	if (kb && !kspan_params.sbrk)
 		static_branch_enable(&kspan_quarantine_key);
 	return 0;
 }
 
-/* Context: module unload, after the caches were drained. */
+/*
+ * Release all objects.  Context: module unload, after the caches were drained.
+ */
 void kspan_quarantine_exit(void)
 {
 	kspan_quarantine_release();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * quarantine.h - freed memory that waits before it is used again.
+ * quarantine.h - freed memory that waits before it is reused.
  *
- * Everything here is behind a static key that a load with quarantine_kb=N turns
- * on.  The fast paths do not know of it: they fill and drain magazines as ever,
- * but a magazine that was filled by frees no longer turns into one that allocs
- * drain.
+ * All of it depends on a static key, which a load with quarantine_kb=N enables.
+ * The fast paths are the same with and without it: they fill and drain
+ * magazines.  But with a quarantine a magazine that frees have filled does not
+ * become one that serves allocations.
  */
 #ifndef KSPAN_QUARANTINE_H
 #define KSPAN_QUARANTINE_H
@@ -18,7 +18,7 @@
 
 DECLARE_STATIC_KEY_FALSE(kspan_quarantine_key);
 
-/* Whether freed memory waits. */
+/* Whether freed memory waits in the quarantine. */
 static __always_inline bool kspan_quarantine_on(void)
 {
 	return static_branch_unlikely(&kspan_quarantine_key);

@@ -2,7 +2,7 @@
 /*
  * quarantine_lot.h - the queue in which freed memory waits.
  *
- * For the files that make up the quarantine, and nobody else.
+ * Only for the files that implement the quarantine.
  */
 #ifndef KSPAN_QUARANTINE_LOT_H
 #define KSPAN_QUARANTINE_LOT_H
@@ -16,33 +16,35 @@
 #include "span/arena.h"
 
 /*
- * A magazine in the queue.  Its slot 0, which is no object's in a magazine of
- * any class, says what the others hold.
+ * A magazine in the queue.  Its slot 0, which contains no object in a magazine
+ * of any class, describes the other slots.
  */
 union kspan_lot {
 	struct {
 		union kspan_lot *next;
-		u16 sc;		/* of all its objects; 0: any, and large ones */
-		u8 first;	/* index of the first object's slot */
-		u8 end;		/* index behind the last one's */
+		u16 sc;		/* span class of all objects; 0: any, even large */
+		u8 first;	/* index of the slot of the first object */
+		u8 end;		/* index after the slot of the last object */
 	};
 	struct kspan_mag mag;
 };
 
 static_assert(offsetof(union kspan_lot, end) < sizeof(struct kspan_slot));
 
-/* Guards the queue and the lots in it; a leaf, any context but NMI. */
+/* Guards the queue and its lots.  A leaf lock, taken in any context but NMI. */
 extern raw_spinlock_t kspan_queue_lock;
 
 /**
- * struct kspan_queue - what waits; @nr_seen apart, all of it under kspan_queue_lock
- * @oldest: the lots, linked by @next; NULL: none
- * @newest: the last of them
- * @open: the newest if it takes single objects, or NULL
- * @bytes: of objects; those of a lot that verify looks at, too
- * @nr_lots: likewise
- * @nr_moves: lots and single objects that came or went, ever
- * @nr_seen: @nr_moves when the scavenger last looked; the scavenger's
+ * struct kspan_queue - the objects that wait; all under kspan_queue_lock,
+ * except for @nr_seen
+ * @oldest: the oldest lot, or NULL; the others follow by @next
+ * @newest: the newest lot
+ * @open: the newest lot if it accepts single objects, otherwise NULL
+ * @bytes: bytes of the objects, including those of a lot that
+ *	kspan_quarantine_check() has taken out
+ * @nr_lots: number of lots, including such a lot
+ * @nr_moves: number of additions and removals since load
+ * @nr_seen: the value of @nr_moves at the last tick; belongs to the scavenger
  */
 struct kspan_queue {
 	union kspan_lot *oldest;
@@ -56,7 +58,7 @@ struct kspan_queue {
 
 extern struct kspan_queue kspan_queue;
 
-/* Bytes of the object in a slot.  Context: with preemption off. */
+/* Size of the object in a slot.  Context: with preemption off. */
 static inline unsigned long kspan_slot_bytes(const struct kspan_slot *slot)
 {
 	return kspan_span_size(kspan_span_find(slot->ptr));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The quarantine of freed memory: whether what waits is sound and, with
- * check=2, whether it was written to meanwhile.
+ * The quarantine of freed memory: checks that its objects are sound and, with
+ * check=2, that they were not written to.
  */
 #include <linux/bitops.h>
 #include <linux/compiler.h>
@@ -14,7 +14,7 @@
 #include "span/arena.h"
 #include "span/redzone.h"
 
-/* What is wrong with an object in a lot, or NULL. */
+/* Check an object in a lot.  Return: NULL, or what is wrong. */
 static const char *check_slot(const struct kspan_slot *slot, unsigned int sc)
 {
 	const struct kspan_span *span = kspan_span_find(slot->ptr);
@@ -40,12 +40,17 @@ static const char *check_slot(const struct kspan_slot *slot, unsigned int sc)
 	return NULL;
 }
 
-/* With check=2: whether an object was written to; it then leaves for good. */
+/*
+ * With check=2: whether an object was written to.  If so, it is never reused.
+ */
 static bool was_written_to(const struct kspan_slot *slot)
 {
 	struct kspan_span *span = kspan_span_find(slot->ptr);
 
-	/* Without check=2 there is no poison, nor in what keeps its content. */
+	/*
+	 * Without check=2 there is no poison, and none in objects that keep
+	 * their content.
+	 */
 	if (span->kind == KSPAN_LARGE ? !kspan_redzone_on() :
 					*slot->state != KSPAN_OBJ_POISONED)
 		return false;
@@ -59,7 +64,7 @@ static bool was_written_to(const struct kspan_slot *slot)
 }
 
 /*
- * Check a lot that is in no list, and take out what was written to.
+ * Check a lot that is in no list, and remove the objects that were written to.
  *
  * Context: with preemption off.
  * Return: NULL, or what is wrong.
@@ -81,7 +86,9 @@ static const char *check_lot(union kspan_lot *lot, unsigned long *lost)
 	return wrong;
 }
 
-/* Check the oldest lot and make it the newest.  Return: false if there is none. */
+/*
+ * Check the oldest lot and make it the newest.  Return: false if there is none.
+ */
 static bool check_oldest(const char **wrong, unsigned long *bytes,
 			 unsigned long *lost)
 {
@@ -115,11 +122,11 @@ static bool check_oldest(const char **wrong, unsigned long *bytes,
 }
 
 /**
- * kspan_quarantine_check - whether what waits is sound
+ * kspan_quarantine_check - check that the objects in the quarantine are sound
  * @written: set if a free object was written to, which is reported
  *
- * The lots go round once; each is out of the queue while it is looked at, which
- * takes too long for the lock.
+ * Each lot is moved from the front of the queue to its end once.  It is out of
+ * the queue while it is checked, because that takes too long for the lock.
  *
  * Context: Process context that may sleep.
  * Return: NULL, or what is wrong.

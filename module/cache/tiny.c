@@ -2,16 +2,17 @@
 /*
  * The tiny allocator, after the Go runtime's, with frees.
  *
- * Each CPU and context cuts objects from a current block.  A word a block,
- * out of line, says what lies in it: four bits for each byte offset hold the
- * size of the object that begins there, 0 for none.  So a free finds by one
- * atomic operation whether its object is live and whether it was the last.
- * An object at offset 15 has size 1, which leaves three bits of the word.  The
- * top one marks the block as current: it must not be returned then.  The other
- * two keep it while the bytes of an object that has ended are wiped.
+ * Each CPU and context cuts objects from a current block.  For each block there
+ * is a word outside it that describes its objects: four bits for each byte
+ * offset contain the size of the object that begins there, or 0.  So one atomic
+ * operation of a free finds out whether its object is live and whether it was
+ * the last one in the block.  An object at offset 15 has size 1, which needs
+ * one bit and leaves three bits of the word.  The top bit marks the block as
+ * current, so that it is not returned.  The other two keep the block while a
+ * freed object in it is wiped.
  *
- * The 16 bytes of a block are wasted while one object of them lives: worst
- * case 16 for 1, as in the Go runtime.
+ * While one object of a block lives, its other bytes may be unused: in the
+ * worst case 16 bytes hold an object of one byte, as in the Go runtime.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -36,14 +37,17 @@
 #define WORD_WIPED(nmi)	BIT_ULL(61 + (nmi))
 
 /*
- * Who wipes an object that has ended, one at a time, so that one bit of its
- * word is enough.  NMIs have a lock of their own, as they may have stopped the
- * owner of the other.  Leaves, taken in any context.
+ * Serialise the wiping of freed objects, so that one bit in the word of a block
+ * is enough.  NMIs have a lock of their own, because an NMI may have
+ * interrupted the owner of the other.  Both are leaf locks, taken in any
+ * context.
  */
 static DEFINE_RAW_SPINLOCK(wipe_lock);
 static DEFINE_RAW_SPINLOCK(nmi_wipe_lock);
 
-/* A context's current block: its address, its word, where free bytes begin. */
+/*
+ * The current block of a context: address, word, and offset of its free bytes.
+ */
 struct tiny_block {
 	char *block;
 	atomic64_t *word;
@@ -51,9 +55,10 @@ struct tiny_block {
 };
 
 /*
- * By CPU; each block is its context's alone, the counts are this_cpu_inc().
- * @seen is the tick's: the counts' sum when it last looked.  @marked is set by
- * anyone who wants the blocks back, and cleared by the CPU.
+ * Data of each CPU.  A block is used by its own context only.  The counts are
+ * changed by this_cpu_inc().  @seen is the sum of the counts at the last tick
+ * of the scavenger.  @marked may be set from any CPU, to have the blocks
+ * returned; the CPU itself clears it.
  */
 struct tiny_cpu {
 	struct tiny_block current_block[KSPAN_NR_CTX];
@@ -66,13 +71,13 @@ static struct tiny_cpu __percpu *tiny_cpus;
 
 static const struct tiny_block no_block;
 
-/* The bits of a word that belong to the object at @offset. */
+/* The bits of a word that contain the size of the object at @offset. */
 static u64 part_mask(unsigned int offset)
 {
 	return offset == 15 ? 1ULL << 60 : 15ULL << (4 * offset);
 }
 
-/* Alignment by the low bits of the size, as the seed has it. */
+/* The alignment follows from the low bits of the size, as in the Go runtime. */
 static unsigned int part_align(size_t size)
 {
 	if (!(size & 7))
@@ -91,7 +96,7 @@ static atomic64_t *word_of(const struct kspan_span *span, const void *ptr)
 /**
  * kspan_tiny_release - return a block without objects
  * @span: its span
- * @block: the block, LIVE as an object of its span
+ * @block: the block, which is LIVE as an object of its span
  *
  * Context: Any but NMI, with preemption off.
  */
@@ -104,8 +109,9 @@ void kspan_tiny_release(struct kspan_span *span, void *block)
 }
 
 /*
- * Let @next, which may be none, be the current block.  It is before the old one
- * goes: a probe in the page allocator may use kspan while that is given back.
+ * Make @next, which may be empty, the current block.  It is installed before
+ * the old block is returned, because a probe in the page allocator may use
+ * kspan in that call.
  */
 static void set_current(struct tiny_block *cur, struct tiny_block next)
 {
@@ -125,7 +131,10 @@ static void *cut_part(struct tiny_block *cur, size_t size)
 
 	if (!cur->block)
 		return NULL;
-	/* All its objects were freed: begin again, where nothing has to wait. */
+	/*
+	 * All objects of the block were freed: reuse it, unless there is a
+	 * quarantine.
+	 */
 	if (!kspan_quarantine_on() &&
 	    atomic64_read(cur->word) == (s64)WORD_CURRENT)
 		cur->offset = 0;
@@ -141,7 +150,7 @@ static void *cut_part(struct tiny_block *cur, size_t size)
 	return cur->block + offset;
 }
 
-/* An object at the start of a new block, which becomes current if roomier. */
+/* Take a new block for an object.  The block with more room becomes current. */
 static void *cut_new(struct tiny_block *cur, size_t size, int node)
 {
 	struct kspan_span *span;
@@ -168,13 +177,13 @@ static void *cut_new(struct tiny_block *cur, size_t size, int node)
 }
 
 /**
- * kspan_tiny_alloc - a tiny object from memory at hand
+ * kspan_tiny_alloc - allocate a tiny object from memory at hand
  * @size: bytes, 1 … 15
- * @node: whose blocks, when it takes one, or NUMA_NO_NODE
- * @zero: whether to zero them
+ * @node: node of a new block, or NUMA_NO_NODE
+ * @zero: whether to zero the object
  *
  * Context: Any, with preemption off.
- * Return: an object, or NULL: no block is at hand, or this is an NMI.
+ * Return: the object; NULL if no block is at hand, or in an NMI.
  */
 void *kspan_tiny_alloc(size_t size, int node, bool zero)
 {
@@ -205,10 +214,12 @@ static bool inside_part(u64 word, unsigned int offset)
 }
 
 /*
- * End the object under @mask, if there is one, and set it to zeros.  Its block
- * is held meanwhile, so that its bytes cannot be another object's yet.
+ * Free the object under @mask, if there is one, and set it to zeros.  A bit in
+ * the word keeps the block until then, so that its bytes cannot belong to
+ * another object yet.
  *
- * Return: the word as it was, without what had ended by the time of the return.
+ * Return: the word before the free, but without the objects freed in the
+ * meantime.
  */
 static u64 end_and_wipe(atomic64_t *word, u64 mask, char *ptr)
 {
@@ -233,11 +244,12 @@ static u64 end_and_wipe(atomic64_t *word, u64 mask, char *ptr)
 }
 
 /**
- * kspan_tiny_free - end a tiny object
+ * kspan_tiny_free - free a tiny object
  * @span: its span
  * @ptr: the object
  * @wipe: whether to set it to zeros
- * @block: the block to return with kspan_tiny_release(), or NULL
+ * @block: set to the block that the caller must pass to kspan_tiny_release(),
+ *	or to NULL
  *
  * Context: Any, including NMI, with preemption off.
  * Return: KSPAN_FAULT_NONE, or what is wrong with @ptr.
@@ -271,8 +283,8 @@ enum kspan_fault kspan_tiny_free(struct kspan_span *span, const void *ptr,
  * @ptr: any address in it
  *
  * Context: Any, with preemption off.
- * Return: whether @ptr is a block that is taken, no CPU's current one and
- * without objects.
+ * Return: whether @ptr is the address of a block that is in use but contains no
+ * objects, and is not the current block of a CPU.
  */
 bool __kspan_noprobe kspan_tiny_is_bare(const struct kspan_span *span,
 					const void *ptr)
@@ -302,10 +314,10 @@ size_t __kspan_noprobe kspan_tiny_size(const struct kspan_span *span, const void
 }
 
 /**
- * kspan_tiny_shrink - let a tiny object have fewer bytes
+ * kspan_tiny_shrink - reduce the size of a tiny object
  * @span: its span
- * @ptr: the object, the caller's
- * @size: bytes, not 0 and no more than it has
+ * @ptr: the object, which belongs to the caller
+ * @size: new size in bytes, not 0 and not above the present size
  *
  * Context: Any, with preemption off.
  */
@@ -316,7 +328,10 @@ void kspan_tiny_shrink(struct kspan_span *span, const void *ptr, size_t size)
 	s64 old = atomic64_read(word);
 	u64 new;
 
-	/* Others may end and begin beside it meanwhile. */
+	/*
+	 * Other objects of the block may be allocated and freed in the
+	 * meantime.
+	 */
 	do {
 		new = (old & ~part_mask(offset)) | (u64)size << (4 * offset);
 	} while (!atomic64_try_cmpxchg(word, &old, new));
@@ -329,17 +344,17 @@ bool kspan_tiny_holds(unsigned int cpu)
 	unsigned int ctx;
 
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++)
-		/* The owner may change it meanwhile; the next look sees that. */
+		/* The CPU may change it; the next call sees that. */
 		if (data_race(tc->current_block[ctx].block))
 			return true;
 	return false;
 }
 
 /**
- * kspan_tiny_mark - mark a CPU's current blocks, to be given back
+ * kspan_tiny_mark - mark the current blocks of a CPU, to have them returned
  * @cpu: the CPU
- * @all: whatever the CPU does; else only if it took and returned no block since
- *	the last such call, which is the tick's
+ * @all: true to mark them in any case; false for the tick, which marks them
+ *	only if the CPU took and returned no block since the previous tick
  *
  * Context: Any.
  * Return: whether there is a block for kspan_tiny_drain_marked().
@@ -360,7 +375,7 @@ bool kspan_tiny_mark(unsigned int cpu, bool all)
 	return true;
 }
 
-/* Retire this CPU's blocks if they are marked.  Context: Task, no migration. */
+/* Return this CPU's blocks if they are marked.  Context: Task, no migration. */
 void kspan_tiny_drain_marked(void)
 {
 	struct tiny_cpu *tc = this_cpu_ptr(tiny_cpus);
@@ -371,7 +386,7 @@ void kspan_tiny_drain_marked(void)
 	kspan_tiny_drain_local();
 }
 
-/* Retire the current blocks of this CPU.  Context: Task, no migration. */
+/* Return the current blocks of this CPU.  Context: Task, no migration. */
 void kspan_tiny_drain_local(void)
 {
 	struct tiny_cpu *tc = this_cpu_ptr(tiny_cpus);
@@ -385,7 +400,7 @@ void kspan_tiny_drain_local(void)
 	}
 }
 
-/* Retire the current blocks of an offline CPU.  Context: Process. */
+/* Return the current blocks of an offline CPU.  Context: Process. */
 void kspan_tiny_drain_dead(unsigned int cpu)
 {
 	struct tiny_cpu *tc = per_cpu_ptr(tiny_cpus, cpu);
@@ -416,7 +431,7 @@ void kspan_tiny_read(u64 *nmalloc, u64 *nfree, u64 *combined)
 }
 
 /**
- * kspan_tiny_init - no current block anywhere
+ * kspan_tiny_init - allocate the data of the CPUs
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
@@ -427,7 +442,7 @@ int kspan_tiny_init(void)
 	return tiny_cpus ? 0 : -ENOMEM;
 }
 
-/* Context: module unload, before the caches go. */
+/* Free the data of the CPUs.  Context: module unload, before the caches go. */
 void kspan_tiny_exit(void)
 {
 	unsigned int cpu;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tiny.h - the tiny allocator: pointer-free objects below 16 bytes, several
- * to a block of 16.
+ * tiny.h - the tiny allocator: objects below 16 bytes without pointers, several
+ * of which share a block of 16 bytes.
  */
 #ifndef KSPAN_TINY_H
 #define KSPAN_TINY_H
@@ -11,7 +11,9 @@
 #include "span/report.h"
 #include "span/span.h"
 
-/* Blocks taken and returned, objects put beside a live one; by CPU. */
+/*
+ * By CPU: blocks taken, blocks returned, and objects put into a block in use.
+ */
 struct kspan_tiny_count {
 	unsigned long nmalloc;
 	unsigned long nfree;
