@@ -249,7 +249,7 @@ static void objects_of_a_heap_that_ends(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
-/* With check=2 a resize in place changes the usable bytes. */
+/* A resize in place may change the usable bytes. */
 static void resizes_in_place(struct kunit *test)
 {
 	void *obj, *large;
@@ -263,6 +263,15 @@ static void resizes_in_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum_of("take", NULL).bytes, (u64)kspan_size(obj));
 	large = kspan_realloc(large, SZ_1M - 8, GFP_KERNEL);
 	/* If the object has moved, this function is its call site. */
+	KUNIT_EXPECT_EQ(test, sum_of("take_other", NULL).bytes +
+			      sum_of("resizes_in_place", NULL).bytes,
+			(u64)kspan_size(large));
+	/* A large object may shrink and grow by pages in place. */
+	large = kspan_realloc(large, SZ_1M - SZ_64K, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, sum_of("take_other", NULL).bytes +
+			      sum_of("resizes_in_place", NULL).bytes,
+			(u64)kspan_size(large));
+	large = kspan_realloc(large, SZ_1M - SZ_32K, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, sum_of("take_other", NULL).bytes +
 			      sum_of("resizes_in_place", NULL).bytes,
 			(u64)kspan_size(large));

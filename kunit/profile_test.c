@@ -336,6 +336,42 @@ static void test_realloc(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
 }
 
+/* Sampled objects that are resized in place, grow or are freed with their sizes. */
+static void test_marked_and_sampled(struct kunit *test)
+{
+	void *ptr;
+
+	kspan_test_plain_only(test);
+	begin(test, RATE_ALL);
+	/* One that shrinks in place, and is freed with its new size. */
+	ptr = kspan_alloc(208, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 150, GFP_KERNEL), ptr);
+	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)208);
+	kspan_free_sized(ptr, 150);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
+	/* One that has room to grow. */
+	ptr = kspan_alloc(1000, GFP_KERNEL);
+	ptr = kspan_realloc(ptr, 1088, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, sampled(2048).live_objects, 1ULL);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 1ULL);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 1600, GFP_KERNEL), ptr);
+	kspan_free_sized(ptr, 1600);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
+	/* A large one. */
+	ptr = kspan_alloc(SZ_128K, GFP_KERNEL);
+	ptr = kspan_realloc(ptr, SZ_128K + KSPAN_PAGE_SIZE, GFP_KERNEL);
+	ptr = kspan_realloc(ptr, SZ_128K + 2 * KSPAN_PAGE_SIZE, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 1ULL);
+	kspan_free_sized(ptr, SZ_128K + 2 * KSPAN_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
+	/* Those of a row. */
+	KUNIT_ASSERT_EQ(test, kspan_alloc_bulk(208, GFP_KERNEL, 4, objs), (size_t)4);
+	KUNIT_EXPECT_EQ(test, sampled(208).live_objects, 4ULL);
+	kspan_free_bulk(4, objs);
+	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
+}
+
 /* Sampled objects of each kind; live with the right number of bytes. */
 static void test_kinds(struct kunit *test)
 {
@@ -532,6 +568,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(test_contexts),
 	KUNIT_CASE(test_ways_to_free),
 	KUNIT_CASE(test_realloc),
+	KUNIT_CASE(test_marked_and_sampled),
 	KUNIT_CASE(test_kinds),
 	KUNIT_CASE(test_nmi),
 	KUNIT_CASE(test_marks_move),

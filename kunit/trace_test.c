@@ -443,6 +443,25 @@ static void fields_are_right(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
+/* With watchers, an object that grows gets the size that its client requested. */
+static void growth_has_no_room(struct kunit *test)
+{
+	void *ptr;
+
+	ptr = kspan_alloc(1000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	begin(test);
+	ptr = kspan_realloc(ptr, 1088, GFP_KERNEL);
+	end();
+	KUNIT_ASSERT_EQ(test, nr_events, 2);
+	KUNIT_EXPECT_TRUE(test, events[0].alloc);
+	KUNIT_EXPECT_EQ(test, events[0].req, (size_t)1088);
+	KUNIT_EXPECT_EQ(test, events[0].bytes, kspan_size_roundup(1088));
+	KUNIT_EXPECT_EQ(test, (__force unsigned int)events[0].gfp,
+			(__force unsigned int)GFP_KERNEL);
+	kspan_free_sized(ptr, 1088);
+}
+
 /*
  * A failed request has an event.  A request for 0 bytes, and its free, have
  * none.
@@ -553,6 +572,7 @@ static struct kunit_case trace_cases[] = {
 	KUNIT_CASE_PARAM(each_function_tells_its_caller, user_gen_params),
 	KUNIT_CASE(device_objects),
 	KUNIT_CASE(fields_are_right),
+	KUNIT_CASE(growth_has_no_room),
 	KUNIT_CASE(failures_and_nothing),
 	KUNIT_CASE(bad_frees),
 	KUNIT_CASE(off_means_off),

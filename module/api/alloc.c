@@ -528,6 +528,25 @@ static noinline void *alloc_marked(unsigned int class, gfp_t gfp, unsigned int t
 	return ptr;
 }
 
+/**
+ * kspan_alloc_roomy - allocate a small object with more room than was requested
+ * @room: bytes, at most KSPAN_SMALL_MAX
+ * @gfp: as for kmalloc()
+ * @data: whether the object will hold no pointers
+ *
+ * kspan_free_sized() accepts any size that fits into @room.
+ *
+ * Context: Any but NMI, where it gives NULL; may sleep if @gfp allows it.
+ * Return: as kspan_alloc(); check is below 2.
+ */
+void *kspan_alloc_roomy(size_t room, gfp_t gfp, bool data)
+{
+	void *ptr = alloc_marked(kspan_size_to_class(room), gfp,
+				 data ? DATA_INDEX : PTR_INDEX);
+
+	return kspan_sanitize_alloc(ptr, room, gfp);
+}
+
 static void *alloc_aligned(size_t size, size_t align, gfp_t gfp)
 {
 	unsigned int class, natural;

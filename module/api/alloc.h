@@ -11,5 +11,6 @@ int kspan_bound_node(int node);
 void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			bool zero);
 void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zero);
+void *kspan_alloc_roomy(size_t room, gfp_t gfp, bool data);
 
 #endif /* KSPAN_ALLOC_H */

@@ -337,6 +337,50 @@ void kspan_large_shrink(struct kspan_span *span)
 	WRITE_ONCE(kspan_large_of(span)->shrunk, true);
 }
 
+/* Count that a large object of a client's heap is @by bytes smaller. */
+static void shrink_owned(struct kspan_span *span, unsigned long by)
+{
+	rcu_read_lock();
+	atomic64_sub(by, &kspan_sc_find(span->sc)->large_bytes);
+	kspan_large_of(span)->owned -= by;
+	rcu_read_unlock();
+}
+
+/**
+ * kspan_large_resize - change the number of pages of a large object in place
+ * @span: its span; the caller owns the object
+ * @size: bytes, not 0
+ *
+ * A region has a single object, and may have more pages than that.  An object of a
+ * client's heap only shrinks in place, because its heap may have a limit.
+ *
+ * Context: Any but NMI; not with check=2.
+ * Return: whether the object has @size bytes now.
+ */
+bool kspan_large_resize(struct kspan_span *span, size_t size)
+{
+	unsigned long pages = kspan_large_pages(size), was = span->nr_pages, room;
+	long by = ((long)pages - (long)was) * (long)KSPAN_PAGE_SIZE;
+
+	if (!kspan_is_region(span) || (by > 0 && span->sc))
+		return false;
+	room = ((unsigned long)span->mem + kspan_room_bytes(span) - span->base) >>
+	       KSPAN_PAGE_SHIFT;
+	if (pages > room)
+		return false;
+	if (by > 0) {
+		atomic64_add(by, &kspan_large_alloc_bytes);
+	} else {
+		kspan_kasan_poison_object((void *)span->base +
+					  (pages << KSPAN_PAGE_SHIFT), -by);
+		atomic64_add(-by, &kspan_large_free_bytes);
+		if (unlikely(span->sc))
+			shrink_owned(span, -by);
+	}
+	WRITE_ONCE(span->nr_pages, pages);
+	return true;
+}
+
 static void count_free(const struct kspan_span *span)
 {
 	atomic_long_inc(&kspan_large_nfree);

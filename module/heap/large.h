@@ -38,6 +38,7 @@ void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next, bool *overrun);
 void kspan_large_shrink(struct kspan_span *span);
+bool kspan_large_resize(struct kspan_span *span, size_t size);
 void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class);
 bool kspan_large_fill(struct kspan_span *span);
 bool kspan_large_keep(struct kspan_span *span);
