@@ -449,12 +449,14 @@ judge_rows()
 
 leg_icount()
 {
+	local rows=pair,aligned,atomic,batch,bulk,cache,larson,large,rptest,run-live
 	local verdict name rest status=0
 
+	rows+=,wave,sized,node,thisnode,ask,alloc-0,grow-half,grow-record,realloc
 	say "icount: counting instructions"
 	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" \
 		--rig icount-6.12 --no-pictures \
-		--only pair,aligned,atomic,batch,bulk,cache,larson,large,rptest,run-live,wave-1k,wave-4k,wave-16k || return
+		--only "$rows" || return
 	judge_rows "$BUILD/bench/icount-6.12.rows" >"$LOGS/icount.rows" || return
 	while read -r verdict name rest; do
 		if [ "$verdict" = ok ]; then
