@@ -280,8 +280,8 @@ static long free_without_sleep(void *ptr)
 }
 
 /*
- * With one object of random size at a time, whoever maps memory for it has no
- * more mapped than the budget plus that object.  A free that cannot sleep leaves
+ * With one object of random size at a time, a caller that maps memory for it
+ * leaves no more mapped than the budget plus that object.  A free that cannot sleep leaves
  * the surplus, and an object that it would have to fill, to the next caller that
  * maps memory.
  */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches with check=2: none.  Every object comes straight from its
- * span and returns there, so that a free one has its poison and its state in
- * one place.  Only the counts of the cache are used, by their owner as ever.
+ * Per-CPU caches with check=2, which hold no objects.  Every object comes
+ * directly from its span and returns there, so that a free object has its
+ * poison and its state in one place.  Only the counts of the cache are used, by
+ * their owner as always.
  */
 #include <linux/atomic.h>
 #include <linux/compiler.h>
@@ -20,17 +21,17 @@
 #include "span/redzone.h"
 
 /**
- * kspan_cache_take_redzoned - take an object and put a redzone behind it
- * @sc: span class, of kspan_redzone_class()
- * @node: the node, or NUMA_NO_NODE for the CPU's
- * @size: bytes asked for
- * @zero: whether to zero them
+ * kspan_cache_take_redzoned - allocate an object and put a redzone behind it
+ * @sc: span class, from kspan_redzone_class()
+ * @node: the node, or NUMA_NO_NODE for that of the CPU
+ * @size: requested size in bytes
+ * @zero: whether to zero the object
  *
- * The object is in use from the last step on: until then a second free of its
- * last user is told from a free of its next one.
+ * The object gets its live state last.  Until then, a second free by its
+ * previous user is detected as a double free.
  *
  * Context: Any, with preemption off.
- * Return: a REDZONED object; or NULL: no span has one, or this is an NMI.
+ * Return: a REDZONED object; NULL if no span has one, or in an NMI.
  */
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 				bool zero)
@@ -48,7 +49,7 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		node = c.node;
 	while (kspan_central_fill(node, sc, &slot, 1)) {
 		span = kspan_span_find(slot.ptr);
-		/* What keeps its content holds no poison. */
+		/* An object that keeps its content has no poison. */
 		if (*slot.state == KSPAN_OBJ_POISONED &&
 		    unlikely(!kspan_redzone_check_poison(span, slot.ptr))) {
 			WRITE_ONCE(*slot.state, KSPAN_OBJ_QUARANTINED);
@@ -61,7 +62,10 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		atomic64_add(size, &kspan_redzone_alloc_bytes);
 		tracked = kspan_sample_one(size) ?
 				  kspan_sampler_record(slot.ptr, size) : 0;
-		/* Its size first, for whoever looks it up. */
+		/*
+		 * The size comes first, for code that reads it once the object
+		 * is live.
+		 */
 		smp_store_release(slot.state, KSPAN_OBJ_REDZONED | tracked);
 		return slot.ptr;
 	}
@@ -69,11 +73,12 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 }
 
 /**
- * kspan_cache_put_redzoned - take an object back, to its span
+ * kspan_cache_put_redzoned - return an object to its span
  * @c: the cache of this CPU and context
  * @sc: span class
- * @ptr: the object, its redzone looked at
- * @state: its state byte, DEFERRED; QUARANTINED for one that is out of use
+ * @ptr: the object, whose redzone has been checked
+ * @state: its state byte: DEFERRED, or QUARANTINED for an object that is never
+ *	reused
  *
  * Context: Any but NMI, with preemption off.
  */

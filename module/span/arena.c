@@ -2,9 +2,10 @@
 /*
  * The arena map.  See arena.h for its structure.
  *
- * The first chunk in a frame allocates the table of the frame, which stays until
- * unload: 64 KiB for each 64 MiB of address space in use.  The null table is one
- * page of null entries that is mapped repeatedly, up to the length of a table.
+ * The first chunk in a frame allocates the table of the frame, which stays
+ * until unload: 64 KiB for each 64 MiB of address space in use.  The null table
+ * is one page of null entries that is mapped repeatedly, up to the length of a
+ * table.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -62,13 +63,16 @@ static unsigned long index_base;
 static struct page *null_page;
 static struct kspan_span **null_table;
 
-/* Bytes from the entry of heap page 0 of the address space to a frame's first. */
+/*
+ * Bytes from the entry of heap page 0 of the address space to the first entry
+ * of a frame.
+ */
 static unsigned long origin_offset(unsigned long addr)
 {
 	return (addr >> KSPAN_FRAME_SHIFT) * TABLE_BYTES;
 }
 
-/* The place of a frame in the window; it may lie beyond the end. */
+/* The index of a frame in the window; it may be beyond the end. */
 static unsigned long frame_in(const struct kspan_window *window,
 			      unsigned long addr)
 {
@@ -93,8 +97,8 @@ static __kspan_noprobe struct kspan_span **table_of(unsigned long addr)
 	unsigned long frame;
 
 	/*
-	 * The window and the xarray as they were when somebody handed out the
-	 * address, or newer; see kspan_window_of().
+	 * Read the window and the xarray as they were when the address was
+	 * returned to a caller, or newer; see kspan_window_of().
 	 */
 	smp_rmb();
 	window = READ_ONCE(kspan_window);
@@ -207,9 +211,9 @@ unsigned long kspan_arena_window_max(void)
 }
 
 /*
- * Compute the frames of a window that contains @frame and replaces @old.  Its size
- * in bytes is the next power of two.  The additional frames lie on the side on
- * which the window grows.  Return: false if it would be too large.
+ * Compute the frames of a window that contains @frame and replaces @old.  Its
+ * size in bytes is the next power of two.  The additional frames lie on the
+ * side on which the window grows.  Return: false if it would be too large.
  */
 static bool next_range(const struct kspan_window *old, unsigned long frame,
 		       unsigned long *first, unsigned long *nr)
@@ -259,9 +263,9 @@ static struct kspan_window *make_window(unsigned long first, unsigned long nr,
 }
 
 /*
- * Replace @old by @window, provided that the current window is at the address of
- * @old and its frames fit into @window.  (It may be another window at the same
- * address.)  Return: whether it was replaced.
+ * Replace @old by @window, provided that the current window is at the address
+ * of @old and its frames fit into @window.  (It may be another window at the
+ * same address.)  Return: whether it was replaced.
  */
 static bool replace_window(struct kspan_window *old, struct kspan_window *window,
 			   unsigned long addr)
@@ -437,8 +441,8 @@ void kspan_arena_set(unsigned long addr, unsigned long nr_pages,
 }
 
 /*
- * Set the entries of all heap pages that overlap a piece of memory.  It may begin
- * and end in the middle of a heap page.
+ * Set the entries of all heap pages that overlap a piece of memory.  It may
+ * begin and end in the middle of a heap page.
  */
 static void set_touched(unsigned long addr, unsigned long bytes,
 			struct kspan_span *span)
@@ -511,7 +515,8 @@ __kspan_noprobe struct kspan_span *kspan_span_find(const void *ptr)
  * kspan_arena_has - whether an address lies in memory that is held for objects
  * @ptr: any value
  *
- * Such memory is a page of a chunk, in a span or not, or a region, live or cached.
+ * Such memory is a page of a chunk, in a span or not, or a region, live or
+ * cached.
  *
  * Context: Any, with preemption off or in an RCU read section.
  * Return: whether it does.
@@ -530,9 +535,9 @@ bool kspan_arena_has(const void *ptr)
  * kspan_arena_index - the number of a frame
  * @addr: address of the frame
  *
- * The number does not reveal the address.  Frames of the direct map have separate
- * numbers behind those of all other frames, because their distance from vmalloc
- * space is random and must stay secret.
+ * The number does not reveal the address.  Frames of the direct map have
+ * separate numbers behind those of all other frames, because their distance
+ * from vmalloc space is random and must stay secret.
  *
  * Context: Any, once there is memory.
  * Return: the number; that of the first frame ever used is FIRST_INDEX.

@@ -135,7 +135,8 @@ static void __kspan_noprobe describe_place(const void *ptr,
  * @fault: the kind of bad free
  * @size: the size that the caller passed, or 0
  *
- * Context: Any; with preemption off or in an RCU read section, which keeps @span.
+ * Context: Any; with preemption off or in an RCU read section, which keeps
+ * @span.
  */
 void kspan_report_free(const void *ptr, const struct kspan_span *span,
 		       enum kspan_fault fault, size_t size)
@@ -163,11 +164,11 @@ void kspan_report_free(const void *ptr, const struct kspan_span *span,
 
 /**
  * kspan_report_copy - count and report a refused copy
- * @ptr: where the object's bytes should have been
- * @size: usable bytes of the object around @ptr, or NULL if there is none
- * @offset: which byte of it @ptr is
- * @n: bytes that were to be copied
- * @to_user: whether user space was to get them
+ * @ptr: kernel address of the copy
+ * @size: usable bytes of the object around @ptr, or NULL if there is no object
+ * @offset: offset of @ptr in the object
+ * @n: number of bytes to copy
+ * @to_user: whether the copy is to user space
  *
  * Context: Any.
  */
@@ -187,7 +188,10 @@ void kspan_report_copy(const void *ptr, const size_t *size, size_t offset,
 	dump_stack();
 }
 
-/* The wrong byte @bad of the object at @ptr, and up to 8 bytes either side. */
+/*
+ * Print the wrong byte @bad of the object at @ptr, and up to 8 bytes on either
+ * side.
+ */
 static void __kspan_noprobe describe_bytes(const void *ptr,
 					   const struct kspan_span *span,
 					   const u8 *bad, u8 want)
@@ -212,12 +216,12 @@ static void report_damage(const char *what, const void *ptr,
 }
 
 /**
- * kspan_report_overrun - count and report a write behind an object
+ * kspan_report_overrun - count and report a write beyond the end of an object
  * @ptr: the object
  * @span: its span
- * @asked: bytes it was asked for with
+ * @asked: requested size in bytes
  * @bad: the first wrong byte
- * @want: what should be there
+ * @want: the value that it should have
  *
  * Context: Any.
  */
@@ -238,7 +242,7 @@ void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
  * @ptr: the object
  * @span: its span
  * @bad: the first wrong byte
- * @want: what should be there
+ * @want: the value that it should have
  *
  * Context: Any.
  */
@@ -257,9 +261,10 @@ void __kspan_noprobe kspan_report_use_after_free(const void *ptr,
 /**
  * kspan_report_corrupt - count a structure that failed a self-check
  * @what: what is wrong, and what was done about it
- * @sc: the span class it belongs to, or 0
+ * @sc: the span class that the structure belongs to, or 0
  *
- * Says it the first time only: what follows is most often a consequence.
+ * Only the first failure is printed, because later ones are usually
+ * consequences of it.
  *
  * Context: Any; locks may be held.
  */
@@ -277,7 +282,7 @@ void __kspan_noprobe kspan_report_corrupt(const char *what, unsigned int sc)
  * kspan_report_linked - count and report an object freed while in a list
  * @ptr: the object
  * @span: its span
- * @at: where in it the node is, in bytes
+ * @at: offset of the list node in the object, in bytes
  *
  * Context: Any.
  */
@@ -295,11 +300,11 @@ void kspan_report_linked(const void *ptr, const struct kspan_span *span,
 }
 
 /**
- * kspan_report_fail - count and report an allocation that gives NULL
- * @size: bytes asked for
+ * kspan_report_fail - count and report an allocation that returns NULL
+ * @size: requested size in bytes
  * @gfp: the caller's flags
- * @err: -EDQUOT at the memory limit, -EINVAL for a request that never can
- *	succeed, else memory is short
+ * @err: -EDQUOT at the memory limit; -EINVAL for a request that can never
+ *	succeed; anything else if memory is short
  *
  * Context: Any.
  */
@@ -327,8 +332,8 @@ void kspan_report_fail(size_t size, gfp_t gfp, int err)
 }
 
 /**
- * kspan_report_align - report an alignment that is none
- * @size: bytes asked for
+ * kspan_report_align - report an invalid alignment
+ * @size: requested size in bytes
  * @align: the alignment
  * @gfp: the caller's flags
  *
@@ -343,11 +348,12 @@ void kspan_report_align(size_t size, size_t align, gfp_t gfp)
 }
 
 /**
- * kspan_gfp_ok - whether kspan can do what the flags ask for
+ * kspan_gfp_ok - whether kspan supports the flags of a request
  * @gfp: the caller's flags
  *
- * Refused are zones, since the memory is virtually contiguous only, and
- * __GFP_ACCOUNT, since no export charges an object to a memory cgroup.
+ * Zones are refused, because kspan's memory is contiguous in virtual addresses
+ * only.  __GFP_ACCOUNT is refused, because no function that modules may call
+ * charges an object to a memory cgroup.
  *
  * Context: Any.
  * Return: true, or false after a warning unless __GFP_NOWARN.

@@ -11,7 +11,7 @@
  *	0		FREE or ZEROED		a magazine
  *	0		LIVE or ALIGNED		a client
  *	0		DEFERRED		kspan: freed in NMI, on its way back
- *	0		QUARANTINED		nobody: freed with sbrk=1, or found
+ *	0		QUARANTINED		none: freed with sbrk=1, or found
  *						damaged
  *
  * With check=2 (redzone.c) no object is in a magazine, and there are also
@@ -22,7 +22,7 @@
  * A sample of the allocations (sample.h) is recorded in the heap profile:
  *
  *	0		MARKED			a magazine: its next alloc is sampled
- *	0		any live | TRACKED	a client: its free is told to the profile
+ *	0		any live | TRACKED	a client: its free is reported to the profile
  *
  * The fast paths accept neither, so that they need no test for it.
  *

@@ -200,7 +200,7 @@ struct exp_site {
 	void *pc;
 };
 
-/* Whether code of a thread runs that is to be looked at. */
+/* Whether the running code belongs to a thread of the test. */
 extern bool exp_running;
 
 /* Run all threads of a scenario once. */

@@ -26,7 +26,7 @@ save full
 echo 1 >/sys/module/kspan_leak/parameters/work
 save busy
 check "verify" is ok cat "$DIR/verify"
-# The registers and the stack of whoever allocated are forgotten, too.
+# Wait, so that the stack and registers of the allocating task hold no pointers.
 sleep 1
 echo dump >&3
 # QEMU stops the guest while it writes; the host may be slow to ask for it.

@@ -125,8 +125,8 @@ inline large_free()
 }
 
 /*
- * kspan_free() of pointer p, whose owner got it in life nr; told is whether it
- * was refused.
+ * kspan_free() of pointer p, whose owner got it in life nr.  told is set if the
+ * free was refused.
  */
 inline free(p, nr, in_nmi)
 {
