@@ -68,6 +68,7 @@ enum levels {
 	X(named_cache, ANY)		\
 	X(client_heap, ANY)		\
 	X(moved, ANY)			\
+	X(heap_limit, ANY)		\
 	X(aligned, ANY)			\
 	X(trace, ANY)			\
 	X(callsites, ANY)		\
@@ -87,6 +88,7 @@ enum levels {
 	X(report, ANY)			\
 	/* Last: they leave spans with quarantined objects. */ \
 	X(cache_damage, REDZONED)	\
+	X(heap_damage, REDZONED)	\
 	X(linked, REDZONED)		\
 	X(quarantine, WAITING)		\
 	X(poison, REDZONED)		\

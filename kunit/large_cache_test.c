@@ -449,7 +449,7 @@ static void end_of_the_address_space(struct kunit *test)
 	preempt_disable();
 	kspan_large_cache_add_region(span);
 	kspan_large_cache_put(span, &gone);
-	got = kspan_large_cache_take(20, 0, NUMA_NO_NODE);
+	got = kspan_large_cache_take(20, 0, NUMA_NO_NODE, NULL);
 	if (got)
 		kspan_large_cache_put(span, &gone);
 	/* Remove it from the cache again. */

@@ -22,7 +22,7 @@
 /* Lines of kspan without their prefix.  Written by printk() through hear(). */
 static struct {
 	unsigned int nr;
-	char line[8][160];
+	char line[8][200];
 } heard;
 
 static void hear(struct console *console, const char *text, unsigned int len)

@@ -11,6 +11,7 @@
 #include "api/callsites.h"
 #include "api/client_heap.h"
 #include "api/deferred.h"
+#include "api/module_heap.h"
 #include "api/moved.h"
 #include "api/named_cache.h"
 #include "api/rcu.h"
@@ -269,6 +270,7 @@ static const struct part parts[] = {
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },
+	{ "heaps of modules", kspan_module_heap_init, kspan_module_heap_exit },
 	{ "modules that go", kspan_leaver_init, kspan_leaver_exit },
 	{ "reports of oopses", kspan_oops_init, kspan_oops_exit },
 	{ "probes", kspan_trap_init, kspan_trap_exit },

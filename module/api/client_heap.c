@@ -2,15 +2,22 @@
 /*
  * Heaps of clients: creation, destruction and statistics.
  *
- * A heap has a span class of its own for each size class.  So no other objects
- * share its spans, and its statistics follow from those of its span classes.  A
- * heap that is destroyed with live objects stays until they are freed.  The
- * next heap that is created or destroyed then removes it.
+ * A heap has a span class of its own for each size class, so its spans hold
+ * objects of nobody else.  A span class begins without magazines: its objects
+ * come from its central lists and return to them, and each is counted in the
+ * heap's account.  A class that many objects are allocated from gets magazines
+ * from a worker, and tells the account of what it did when a magazine changes.
+ * So a heap has memory for each CPU only for the classes that are worth it.
+ *
+ * A heap that is destroyed with live objects stays for the frees that may come.
+ * The next heap that is made or destroyed removes it when they are gone.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kspan.h>
 #include <linux/list.h>
@@ -20,16 +27,40 @@
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "api/client_heap.h"
 #include "api/deferred.h"
 #include "api/free.h"
 #include "api/watch.h"
 #include "base/meta.h"
+#include "base/node.h"
 #include "base/symbol.h"
 #include "cache/cache.h"
+#include "cache/quarantine.h"
+#include "central/central.h"
+#include "heap/large.h"
 #include "reclaim/drain.h"
+#include "reclaim/worker.h"
 #include "span/arena.h"
+#include "span/redzone.h"
+
+/*
+ * Objects that a class without magazines gives within HOT_TIME to be worth some.
+ * Fewer cost less in all than the memory for each CPU.
+ */
+#define HOT_OBJS	512U
+#define HOT_TIME	HZ
+
+static void give_magazines(struct work_struct *work);
+static void ask_for_magazines(struct irq_work *work);
+
+/*
+ * Gives magazines to the classes that are hot.  An irq_work asks for it, as who
+ * allocates may hold any lock; hard, as kspan_kick() has it.
+ */
+static DECLARE_WORK(magazine_work, give_magazines);
+static struct irq_work magazine_irq = IRQ_WORK_INIT_HARD(ask_for_magazines);
 
 /* All heaps.  The mutex protects the list and the end of heaps. */
 static DEFINE_MUTEX(heaps_mutex);
@@ -48,24 +79,85 @@ static void copy_name(char *to, const char *name)
 	*to = '\0';
 }
 
+/* Whether a class without magazines should have some. */
+static bool is_hot(const struct kspan_span_class *class)
+{
+	return atomic_long_read(&class->nr_given) - READ_ONCE(class->nr_before) >=
+	       HOT_OBJS;
+}
+
+/**
+ * kspan_client_heap_heat - notice that an object comes from a class without
+ * magazines
+ * @class: the class
+ *
+ * Context: Any but NMI.
+ */
+void kspan_client_heap_heat(struct kspan_span_class *class)
+{
+	if (READ_ONCE(class->cpu) || kspan_redzone_on())
+		return;
+	if (is_hot(class)) {
+		if (!work_pending(&magazine_work))
+			irq_work_queue(&magazine_irq);
+	} else if (time_after(jiffies, READ_ONCE(class->since) + HOT_TIME)) {
+		WRITE_ONCE(class->since, jiffies);
+		WRITE_ONCE(class->nr_before, atomic_long_read(&class->nr_given));
+	}
+}
+
+static void ask_for_magazines(struct irq_work *work)
+{
+	kspan_queue_filling(&magazine_work);
+}
+
+static void give_magazines(struct work_struct *work)
+{
+	struct kspan_heap *h;
+	unsigned int i;
+
+	mutex_lock(&heaps_mutex);
+	list_for_each_entry(h, &heaps, list) {
+		for (i = 1; i < ARRAY_SIZE(h->class); i++)
+			if (!h->class[i].cpu && is_hot(&h->class[i]) &&
+			    !h->quota.ended)
+				kspan_sc_init_cpus(&h->class[i]);
+		cond_resched();
+	}
+	mutex_unlock(&heaps_mutex);
+}
+
+/**
+ * kspan_client_heap_settle - wait until hot classes have magazines
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_client_heap_settle(void)
+{
+	irq_work_sync(&magazine_irq);
+	flush_work(&magazine_work);
+}
+
 static void free_heap(struct kspan_heap *h)
 {
 	kspan_sc_end_all(h->class, ARRAY_SIZE(h->class));
 	kspan_meta_free(h, heap_bytes(h->name), KSPAN_SYS_OTHER);
 }
 
-/* Whether a heap has no live objects, small or large. */
+/* Whether no object of a heap is live, and no span waits to be kept or given back. */
 static bool is_unused(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
 
 	kspan_client_heap_read(h, &stats);
-	return !stats.objects;
+	return !stats.objects && !atomic_long_read(&h->quota.nr_large_spans);
 }
 
 /* Remove a heap that is no longer in use.  Returns whether it is gone. */
 static bool try_to_free(struct kspan_heap *h)
 {
+	kspan_quarantine_release();
+	kspan_large_end_kept(&h->quota);
 	if (!is_unused(h) || !kspan_drain_classes(h->class, ARRAY_SIZE(h->class)))
 		return false;
 	list_del(&h->list);
@@ -78,11 +170,11 @@ static void free_destroyed(void)
 	struct kspan_heap *h, *next;
 
 	list_for_each_entry_safe(h, next, &heaps, list)
-		if (h->destroyed)
+		if (h->quota.ended)
 			try_to_free(h);
 }
 
-static struct kspan_heap *make_heap(const char *name)
+static struct kspan_heap *make_heap(const char *name, unsigned long flags)
 {
 	struct kspan_heap *h;
 	unsigned int i;
@@ -91,13 +183,16 @@ static struct kspan_heap *make_heap(const char *name)
 	if (!h)
 		return NULL;
 	copy_name(h->name, name);
+	h->flags = flags;
+	INIT_HLIST_HEAD(&h->quota.kept);
 	for (i = 0; i < ARRAY_SIZE(h->class); i++) {
 		h->class[i].info = kspan_classes[i ?: KSPAN_NR_CLASSES];
 		h->class[i].class = i;
 		h->class[i].kind = KSPAN_PTR;
-		h->class[i].heap = h;
+		h->class[i].quota = &h->quota;
 		h->class[i].name = h->name;
-		if (kspan_sc_begin(&h->class[i], i)) {
+		h->class[i].since = jiffies;
+		if (kspan_sc_begin(&h->class[i], false)) {
 			kspan_sc_end_all(h->class, i);
 			kspan_meta_free(h, heap_bytes(name), KSPAN_SYS_OTHER);
 			return NULL;
@@ -109,7 +204,7 @@ static struct kspan_heap *make_heap(const char *name)
 /**
  * kspan_heap_create - create a heap for a client
  * @name: its name, copied; several heaps may have the same name
- * @flags: 0
+ * @flags: KSPAN_HEAP_WAIT, or 0
  *
  * Context: Process context that may sleep.
  * Return: the heap, or NULL after a warning.
@@ -121,12 +216,12 @@ struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 
 	if (!name || !*name) {
 		why = "it has no name";
-	} else if (flags) {
+	} else if (flags & ~KSPAN_HEAP_WAIT) {
 		why = "unknown flags";
 	} else {
 		mutex_lock(&heaps_mutex);
 		free_destroyed();
-		h = make_heap(name);
+		h = make_heap(name, flags);
 		if (h)
 			kspan_symbol_module_of(h->module, _RET_IP_);
 		if (h)
@@ -138,6 +233,16 @@ struct kspan_heap *kspan_heap_create(const char *name, unsigned long flags)
 	return h;
 }
 EXPORT_SYMBOL_GPL(kspan_heap_create);
+
+static void drop_reserves(struct kspan_heap *h)
+{
+	unsigned int i;
+	int node;
+
+	for (i = 1; i < ARRAY_SIZE(h->class); i++)
+		for_each_kspan_node(node)
+			kspan_central_set_reserve(node, h->class[i].sc, 0);
+}
 
 /* Wait for all frees of objects that are still pending. */
 static void settle(void)
@@ -159,22 +264,24 @@ static void report_left(struct kspan_heap *h)
 	pr_warn("heap %s destroyed with %llu live objects, %llu bytes; their memory is kept\n",
 		h->name, stats.objects, stats.bytes);
 	for (i = 1; i < ARRAY_SIZE(h->class); i++) {
-		kspan_cache_count(h->class[i].sc, &nmalloc, &nfree);
+		kspan_sc_count(h->class[i].sc, &nmalloc, &nfree);
 		if (nmalloc != nfree)
 			pr_warn("  class %u: %llu objects of %u bytes\n", i,
 				nmalloc - nfree, h->class[i].info.size);
 	}
-	if (atomic_long_read(&h->class[0].nr_large))
+	if (atomic_long_read(&h->quota.nr_large))
 		pr_warn("  large: %ld objects, %lld bytes\n",
-			atomic_long_read(&h->class[0].nr_large),
-			atomic64_read(&h->class[0].large_bytes));
+			atomic_long_read(&h->quota.nr_large),
+			atomic64_read(&h->quota.large_bytes));
 }
 
 static void end_heap(struct kspan_heap *h)
 {
 	mutex_lock(&heaps_mutex);
+	/* From now on it keeps nothing, not even what is to be in reserve. */
+	WRITE_ONCE(h->quota.ended, true);
+	drop_reserves(h);
 	report_left(h);
-	h->destroyed = true;
 	try_to_free(h);
 	mutex_unlock(&heaps_mutex);
 }
@@ -204,8 +311,9 @@ static bool free_left(unsigned long addr, unsigned long ip)
 
 	if (!kspan_owns(ptr))
 		return false;
-	kspan_free_for(ptr, ip);
-	return true;
+	if (kspan_is_watched())
+		kspan_watch_free(ptr, ip);
+	return kspan_free_if_live(ptr);
 }
 
 /* Free the live objects of a span.  Returns their number. */
@@ -220,7 +328,7 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
 	span = kspan_span_find((void *)page);
 	sc = span->kind == KSPAN_NONE ? 0 : READ_ONCE(span->sc);
 	nr = span->kind == KSPAN_LARGE ? 1 : span->nr_objs;
-	if (!kspan_sc_is_static(sc) && kspan_sc_find(sc)->heap == h &&
+	if (kspan_sc_quota(sc) == &h->quota &&
 	    ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE) == page) {
 		base = span->base;
 		size = kspan_span_size(span);
@@ -239,9 +347,9 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
  * kspan_heap_destroy_all - destroy a client's heap together with its objects
  * @h: the heap, or NULL
  *
- * The caller makes sure that no other code allocates from the heap or frees one
- * of its objects any more.  A later free of one of them is a bad or a double
- * free.
+ * Nobody allocates from the heap any more.  What others are freeing at this moment
+ * they free, and so do kspan_free_rcu() and a free in NMI that were called before.
+ * A free that begins later is a bad or a double free.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
  * Return: number of objects that were left, and have been freed.
@@ -276,40 +384,29 @@ EXPORT_SYMBOL_GPL(kspan_heap_destroy_all);
  */
 void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out)
 {
-	u64 nmalloc, nfree, peak, large;
+	struct kspan_quota *quota = &h->quota;
+	u64 nmalloc, nfree;
 	unsigned int i;
 
-	*out = (struct kspan_heap_stats){};
+	*out = (struct kspan_heap_stats){ .limit = READ_ONCE(quota->limit) };
 	for (i = 1; i < ARRAY_SIZE(h->class); i++) {
-		kspan_cache_count(h->class[i].sc, &nmalloc, &nfree);
+		kspan_sc_count(h->class[i].sc, &nmalloc, &nfree);
 		out->objects += nmalloc - nfree;
 		out->bytes += (nmalloc - nfree) * h->class[i].info.size;
 		out->asked += nmalloc * h->class[i].info.size;
 		out->spans += kspan_sc_nr_spans(h->class[i].sc);
 	}
-	large = atomic_long_read(&h->class[0].nr_large);
-	out->objects += large;
-	out->spans += large;
-	out->bytes += atomic64_read(&h->class[0].large_bytes);
-	out->asked += atomic64_read(&h->class[0].large_asked);
-	peak = atomic64_read(&h->peak);
-	if (out->bytes > peak) {
-		atomic64_set(&h->peak, out->bytes);
-		peak = out->bytes;
+	out->objects += atomic_long_read(&quota->nr_large);
+	out->spans += atomic_long_read(&quota->nr_large_spans);
+	out->bytes += atomic64_read(&quota->large_bytes);
+	out->asked += atomic64_read(&quota->total);
+	/* Each counted by itself. */
+	if (kspan_redzone_on()) {
+		out->bytes = atomic64_read(&quota->live);
+		out->asked = atomic64_read(&quota->total);
 	}
-	out->peak = peak;
-}
-
-/* Update the peak, at most once per jiffy.  Context: Any but NMI. */
-void kspan_client_heap_sample(struct kspan_heap *h)
-{
-	struct kspan_heap_stats stats;
-	unsigned long now = jiffies;
-
-	if (READ_ONCE(h->sampled) == now)
-		return;
-	WRITE_ONCE(h->sampled, now);
-	kspan_client_heap_read(h, &stats);
+	kspan_quota_saw(quota, out->bytes);
+	out->peak = atomic64_read(&quota->peak);
 }
 
 /**
@@ -321,15 +418,12 @@ void kspan_client_heap_sample(struct kspan_heap *h)
  */
 struct kspan_heap *kspan_client_heap_of(const void *ptr)
 {
-	struct kspan_heap *h = NULL;
-	unsigned int sc;
+	struct kspan_quota *quota;
 
 	preempt_disable();
-	sc = READ_ONCE(kspan_span_find(ptr)->sc);
-	if (!kspan_sc_is_static(sc))
-		h = kspan_sc_find(sc)->heap;
+	quota = kspan_sc_quota(READ_ONCE(kspan_span_find(ptr)->sc));
 	preempt_enable();
-	return h;
+	return quota ? kspan_heap_of_quota(quota) : NULL;
 }
 
 /**
@@ -362,7 +456,7 @@ void kspan_client_heap_left(const char *module)
 
 	mutex_lock(&heaps_mutex);
 	list_for_each_entry(h, &heaps, list) {
-		if (h->destroyed || strcmp(h->module, module))
+		if (h->quota.ended || strcmp(h->module, module))
 			continue;
 		/* A later module of the same name did not create this heap. */
 		*h->module = '\0';
@@ -387,9 +481,10 @@ void kspan_client_heap_exit(void)
 {
 	struct kspan_heap *h, *next;
 
+	kspan_client_heap_settle();
 	mutex_lock(&heaps_mutex);
 	list_for_each_entry_safe(h, next, &heaps, list) {
-		if (!h->destroyed)
+		if (!h->quota.ended)
 			pr_warn("heap %s was never destroyed\n", h->name);
 		list_del(&h->list);
 		free_heap(h);

@@ -3,20 +3,27 @@
  * Allocation from a client's heap.  The fast path is that of kspan_alloc(),
  * with the index of the heap's own tops for the size class.
  */
+#include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
+#include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/preempt.h>
+#include <linux/sched/mm.h>
+#include <linux/topology.h>
 
 #include "api/alloc.h"
 #include "api/client_heap.h"
+#include "api/client_heap_limit.h"
+#include "api/free.h"
 #include "api/grow.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
 #include "base/gfp.h"
 #include "base/kasan.h"
 #include "cache/cache.h"
+#include "heap/backing.h"
 #include "heap/large.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -27,26 +34,91 @@ static unsigned long a_of(const struct kspan_span_class *class)
 	return class->index - KSPAN_F + KSPAN_A;
 }
 
-/* A large object, whose span has the number of the heap until it is freed. */
+/*
+ * Memory for a large object: what the heap has freed, or new memory, which the
+ * heap is charged for.
+ */
+static void *get_large(struct kspan_heap *h, size_t size, gfp_t gfp, int node,
+		       unsigned long *charged)
+{
+	unsigned long bytes = kspan_large_pages(size) << KSPAN_PAGE_SHIFT;
+	bool zero = kspan_want_zero(gfp);
+	unsigned int tries = 0;
+	void *ptr;
+
+	/* This reports what can never be. */
+	if (unlikely(size >> PAGE_SHIFT > totalram_pages()))
+		return kspan_grow_large(size, 0, gfp, node, zero);
+	for (;;) {
+		ptr = kspan_grow_reuse(size, 0, gfp, node, zero, &h->quota);
+		if (ptr)
+			return ptr;
+		if (kspan_quota_charge(&h->quota, bytes, gfp & __GFP_NOFAIL))
+			break;
+		if (!kspan_client_heap_make_room(&h->quota, size, gfp, &tries)) {
+			kspan_report_fail(size, gfp, -ENOBUFS);
+			return NULL;
+		}
+	}
+	*charged = bytes;
+	ptr = kspan_grow_large(size, 0, gfp, node, zero);
+	if (!ptr)
+		kspan_quota_uncharge(&h->quota, bytes);
+	return ptr;
+}
+
+/* A large object, whose span has the number of the heap until it is given back. */
 static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
+	int node = gfp & __GFP_THISNODE ? numa_mem_id() : NUMA_NO_NODE;
+	unsigned long charged = 0;
 	void *ptr;
 
 	if (unlikely(!kspan_gfp_ok(gfp) || in_nmi()))
 		return NULL;
-	ptr = kspan_grow_large(size, 0, gfp, NUMA_NO_NODE, kspan_want_zero(gfp));
+	gfp = current_gfp_context(gfp);
+	might_alloc(gfp);
+	ptr = get_large(h, size, gfp, kspan_bound_node(node), &charged);
 	if (!ptr)
 		return NULL;
 	preempt_disable();
-	kspan_large_enter(kspan_span_find(ptr), &h->class[0]);
+	kspan_large_enter(kspan_span_find(ptr), &h->class[0], charged);
 	preempt_enable();
-	return ptr;
+	if (likely(node == NUMA_NO_NODE) || kspan_is_on_node(ptr, size, node))
+		return ptr;
+	kspan_free_on(ptr);
+	kspan_report_fail(size, gfp, -ENOMEM);
+	return NULL;
+}
+
+/* An object of a class that has none at hand. */
+static void *alloc_more(struct kspan_span_class *class, size_t size, gfp_t gfp,
+			bool zero)
+{
+	kspan_client_heap_heat(class);
+	return kspan_alloc_sc(class->sc, size, gfp, NUMA_NO_NODE, zero);
+}
+
+/*
+ * Take an object that is at hand in the caller's context.  When A has drained the
+ * heap's account is told of what it gave.
+ */
+static bool pop(struct kspan_span_class *class, void **ptr, u8 *was)
+{
+	if (unlikely(kspan_context() == KSPAN_CTX_NMI))
+		return false;
+	if (likely(kspan_in_task() ? kspan_cache_pop(a_of(class), ptr, was) :
+				     kspan_cache_pop_irq(a_of(class), ptr, was)))
+		return true;
+	kspan_cache_account(class->sc, false);
+	return kspan_in_task() &&
+	       kspan_cache_swap_pop(a_of(class), ptr, was, false);
 }
 
 /* Everything that the fast path leaves out. */
 static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
-	bool zero = kspan_want_zero(gfp), done = false;
+	bool zero = kspan_want_zero(gfp), done;
 	struct kspan_span_class *class;
 	void *ptr;
 	u8 was;
@@ -58,20 +130,15 @@ static noinline void *alloc_slow(struct kspan_heap *h, size_t size, gfp_t gfp)
 	else
 		class = &h->class[size > KSPAN_SMALL_MAX ? 0 :
 				  kspan_size_to_class(size)];
-	kspan_client_heap_sample(h);
 	if (!class->class)
 		return alloc_large(h, size, gfp);
 	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
-		return kspan_alloc_sc(class->sc, size, gfp, NUMA_NO_NODE, zero);
+		return alloc_more(class, size, gfp, zero);
 	preempt_disable();
-	if (likely(kspan_in_task()))
-		done = kspan_cache_pop(a_of(class), &ptr, &was) ||
-		       kspan_cache_swap_pop(a_of(class), &ptr, &was, false);
-	else if (kspan_context() != KSPAN_CTX_NMI)
-		done = kspan_cache_pop_irq(a_of(class), &ptr, &was);
+	done = pop(class, &ptr, &was);
 	preempt_enable();
 	if (unlikely(!done))
-		return kspan_alloc_sc(class->sc, size, gfp, NUMA_NO_NODE, zero);
+		return alloc_more(class, size, gfp, zero);
 	if (zero && was != KSPAN_OBJ_ZEROED)
 		kspan_fill_object(ptr, 0, class->info.size);
 	return ptr;
@@ -179,6 +246,7 @@ void *kspan_client_heap_alloc_node(struct kspan_heap *h, size_t size, gfp_t gfp,
 	if (!size || size > KSPAN_SMALL_MAX || kspan_redzone_on())
 		return kspan_heap_alloc(h, size, gfp);
 	class = kspan_size_to_class(size);
+	kspan_client_heap_heat(&h->class[class]);
 	ptr = kspan_alloc_sc(h->class[class].sc, size, gfp, node,
 			     kspan_want_zero(gfp));
 	if (kspan_is_watched())

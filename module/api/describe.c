@@ -53,16 +53,18 @@ static const char *free_words(const struct kspan_span *span, u8 state)
 /* Describe the class, named cache or heap to which the span belongs. */
 static void say_owner(struct words *w, const struct kspan_span *span)
 {
+	/* That of a large object changes when it leaves its heap. */
+	unsigned int sc = READ_ONCE(span->sc);
 	const struct kspan_span_class *class;
 
 	if (span->kind != KSPAN_LARGE)
 		SAY(w, ", class %u (%lu bytes), %s",
 		    kspan_sc_class(kspan_span_sc(span)), kspan_span_size(span),
 		    kspan_kind_names[span->kind]);
-	if (kspan_sc_is_static(span->sc))
+	if (kspan_sc_is_static(sc))
 		return;
-	class = kspan_sc_find(span->sc);
-	SAY(w, ", %s %s", class->heap ? "heap" : "cache", class->name);
+	class = kspan_sc_find(sc);
+	SAY(w, ", %s %s", class->quota ? "heap" : "cache", class->name);
 }
 
 /* Name the call site that allocated the object, if it is accounted. */

@@ -71,15 +71,17 @@ static bool is_long_fill(const struct kspan_span *span)
  * found overwritten, and reported.
  *
  * Context: Any, with preemption off.
- * Return: whether @ptr may be freed; if not, the reason has been reported.
+ * Return: whether @ptr may be freed; if not, the reason has been reported, unless
+ * @quiet.
  */
-static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun)
+static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun,
+			bool quiet)
 {
 	enum kspan_life next = in_nmi() || is_long_fill(span) ?
 			       KSPAN_LIFE_DEFERRED : KSPAN_LIFE_NONE;
 	enum kspan_fault fault = kspan_large_claim(span, ptr, next, overrun);
 
-	if (unlikely(fault))
+	if (unlikely(fault) && !quiet)
 		kspan_report_free(ptr, span, fault, 0);
 	return !fault;
 }
@@ -133,7 +135,8 @@ static void free_tiny_slow(struct kspan_span *span, const void *ptr, bool wipe)
 		kspan_tiny_release(span, block);
 }
 
-static void free_small_slow(struct kspan_object *object, const void *ptr,
+/* Return: false, and nothing done, if it is not live any more. */
+static bool free_small_slow(struct kspan_object *object, const void *ptr,
 			    bool wipe)
 {
 	u8 state = READ_ONCE(*object->state), tracked;
@@ -143,10 +146,8 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 	 * loop.
 	 */
 	do {
-		if (!kspan_obj_is_live(state)) {
-			kspan_report_free(ptr, object->span, KSPAN_FAULT_DOUBLE, 0);
-			return;
-		}
+		if (!kspan_obj_is_live(state))
+			return false;
 		tracked = state & KSPAN_OBJ_TRACKED;
 		/*
 		 * This orders the writes: verify must not see what follows in a
@@ -172,6 +173,7 @@ static void free_small_slow(struct kspan_object *object, const void *ptr,
 		kspan_defer((void *)ptr);
 	else
 		kspan_cache_put(kspan_span_sc(object->span), ptr, object->state);
+	return true;
 }
 
 /*
@@ -192,7 +194,7 @@ static noinline void free_slow(const void *ptr, bool wipe)
 	preempt_disable();
 	fault = kspan_lookup(ptr, &object);
 	if (likely(!fault) && object.span->kind == KSPAN_LARGE) {
-		claimed = claim_large(object.span, ptr, &overrun);
+		claimed = claim_large(object.span, ptr, &overrun, false);
 		preempt_enable();
 		if (likely(claimed))
 			free_claimed_large(object.span, ptr, wipe, overrun);
@@ -202,8 +204,8 @@ static noinline void free_slow(const void *ptr, bool wipe)
 		kspan_report_free(ptr, object.span, fault, 0);
 	else if (object.span->kind == KSPAN_TINY)
 		free_tiny_slow(object.span, ptr, wipe);
-	else
-		free_small_slow(&object, ptr, wipe);
+	else if (!free_small_slow(&object, ptr, wipe))
+		kspan_report_free(ptr, object.span, KSPAN_FAULT_DOUBLE, 0);
 	preempt_enable();
 }
 
@@ -216,6 +218,34 @@ static noinline void free_slow(const void *ptr, bool wipe)
 void kspan_free_slow(const void *ptr)
 {
 	free_slow(ptr, false);
+}
+
+/**
+ * kspan_free_if_live - free an object if nobody else has freed it yet
+ * @ptr: any value; what is there is no tiny object
+ *
+ * Context: Any but NMI.
+ * Return: whether it was live.  If not, that is no fault of the caller's and is
+ * not reported.
+ */
+bool kspan_free_if_live(const void *ptr)
+{
+	bool freed = false, large = false, overrun = false;
+	struct kspan_object object;
+
+	if (!kspan_owns(ptr))
+		return false;
+	kspan_sanitize_free(ptr);
+	preempt_disable();
+	if (likely(kspan_lookup_silent(ptr, &object))) {
+		large = object.span->kind == KSPAN_LARGE;
+		freed = large ? claim_large(object.span, ptr, &overrun, true) :
+				free_small_slow(&object, ptr, false);
+	}
+	preempt_enable();
+	if (freed && large)
+		free_claimed_large(object.span, ptr, false, overrun);
+	return freed;
 }
 
 /*
@@ -269,7 +299,7 @@ static noinline void free_swap(const void *ptr)
 		kick_if_many_ended();
 		preempt_enable();
 	} else if (likely(span->kind == KSPAN_LARGE)) {
-		claimed = claim_large(span, ptr, &overrun);
+		claimed = claim_large(span, ptr, &overrun, false);
 		preempt_enable();
 		if (likely(claimed))
 			free_claimed_large(span, ptr, false, overrun);

@@ -118,5 +118,6 @@ static __always_inline unsigned int kspan_free_row(struct kspan_span *span,
 void kspan_free_slow(const void *ptr);
 void kspan_free_unwatched(const void *ptr);
 void kspan_free_on(const void *ptr);
+bool kspan_free_if_live(const void *ptr);
 
 #endif /* KSPAN_FREE_H */

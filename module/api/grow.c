@@ -216,7 +216,7 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 	for_each_kspan_node(other) {
 		if (other == effort->node)
 			continue;
-		if (READ_ONCE(kspan_central_of(other, sc)->nr_free) ||
+		if (kspan_central_has_free(kspan_central_of(other, sc)) ||
 		    !kspan_central_grow(other, sc, effort->gfp, true,
 					&effort->low)) {
 			*node = other;
@@ -235,7 +235,7 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: 0 if the caller should search again, -EDQUOT at the memory limit,
- * -ENOMEM otherwise.
+ * -ENOBUFS at the limit of the client's heap, -ENOMEM otherwise.
  */
 int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 {
@@ -245,9 +245,16 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	err = grow_class(sc, &effort);
 	if (!err)
 		grow_more(sc, &effort);
+	/* What others hold does not help a heap at its limit. */
+	if (err == -ENOBUFS) {
+		if (look_elsewhere(sc, &effort, node))
+			err = 0;
+		end_effort(&effort, err);
+		return err;
+	}
 	while (err && err != -EXDEV && try_again(&effort, err)) {
 		/* Reclaim may have freed objects of this very class. */
-		if (READ_ONCE(kspan_central_of(effort.node, sc)->nr_free))
+		if (kspan_central_has_free(kspan_central_of(effort.node, sc)))
 			err = 0;
 		else
 			err = grow_class(sc, &effort);
@@ -299,13 +306,25 @@ static int reuse_node(int node)
 	return node == NUMA_NO_NODE ? numa_mem_id() : node;
 }
 
-/* Allocate a large object from a cached span.  Returns NULL if none fits. */
-static void *reuse_large(size_t size, size_t align, gfp_t gfp, int node,
-			 bool zero)
+/**
+ * kspan_grow_reuse - allocate a large object from a cached span
+ * @size: bytes, not 0
+ * @align: power of two up to KSPAN_MAX_ALIGN
+ * @gfp: the caller's flags
+ * @node: preferred node, or NUMA_NO_NODE
+ * @zero: whether to zero it
+ * @quota: the client's heap that it is for, or NULL
+ *
+ * Context: Any but NMI.
+ * Return: the object, or NULL if no cached span fits.
+ */
+void *kspan_grow_reuse(size_t size, size_t align, gfp_t gfp, int node, bool zero,
+		       struct kspan_quota *quota)
 {
 	bool insist = kspan_nr_nodes > 1 && gfp & __GFP_THISNODE;
 
-	return kspan_large_reuse(size, align, reuse_node(node), insist, zero);
+	return kspan_large_reuse(size, align, reuse_node(node), insist, zero,
+				 quota);
 }
 
 /*
@@ -321,7 +340,7 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	/* First finish freed objects that wait to be filled. */
 	if (effort.sleep && atomic_long_read(&kspan_deferred_bytes)) {
 		kspan_deferred_free_large();
-		ptr = reuse_large(size, align, gfp, node, zero);
+		ptr = kspan_grow_reuse(size, align, gfp, node, zero, NULL);
 		if (ptr)
 			return ptr;
 	}
@@ -346,7 +365,7 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	 */
 	if (!ptr && err != -EINVAL && !effort.sleep &&
 	    kspan_quarantine_release_some())
-		ptr = reuse_large(size, align, gfp, node, zero) ?:
+		ptr = kspan_grow_reuse(size, align, gfp, node, zero, NULL) ?:
 		      kspan_large_alloc(size, align, gfp, effort.node, zero,
 					&effort.low, &err);
 	if (!ptr && err != -EINVAL)
@@ -371,7 +390,7 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 void *kspan_grow_large(size_t size, size_t align, gfp_t gfp, int node,
 		       bool zero)
 {
-	void *ptr = reuse_large(size, align, gfp, node, zero);
+	void *ptr = kspan_grow_reuse(size, align, gfp, node, zero, NULL);
 
 	if (likely(ptr))
 		return ptr;

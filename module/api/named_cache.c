@@ -125,7 +125,7 @@ static void free_destroyed(void)
 	list_for_each_entry_safe(c, next, &caches, list) {
 		if (!c->destroyed)
 			continue;
-		kspan_cache_count(c->class.sc, &nmalloc, &nfree);
+		kspan_sc_count(c->class.sc, &nmalloc, &nfree);
 		if (nmalloc == nfree && kspan_drain_classes(&c->class, 1))
 			free_cache(c);
 	}
@@ -225,7 +225,7 @@ void kspan_cache_destroy(struct kspan_cache *c)
 	kspan_rcu_barrier();
 	kspan_deferred_flush();
 	mutex_lock(&caches_mutex);
-	kspan_cache_count(c->class.sc, &nmalloc, &nfree);
+	kspan_sc_count(c->class.sc, &nmalloc, &nfree);
 	if (nmalloc != nfree)
 		pr_warn("cache %s destroyed with %llu live objects of %u bytes; their memory is kept\n",
 			c->name, nmalloc - nfree, c->class.asked);

@@ -45,8 +45,11 @@
 /* With check=2 the statistics count the requested size of an object. */
 static void count_resize(const struct kspan_object *object, size_t size)
 {
+	struct kspan_quota *quota = kspan_sc_quota(object->span->sc);
 	bool large = object->span->kind == KSPAN_LARGE;
 
+	if (unlikely(quota))
+		kspan_quota_resize(quota, object->size, size, large);
 	if (kspan_callsites_are_on())
 		kspan_callsite_resize(object, size);
 	if (size > object->size)

@@ -9,6 +9,7 @@
 #include <linux/sched/mm.h>
 
 #include "api/alloc.h"
+#include "api/client_heap_limit.h"
 #include "api/free.h"
 #include "api/grow.h"
 #include "base/gfp.h"
@@ -18,6 +19,24 @@
 #include "heap/backing.h"
 #include "span/redzone.h"
 #include "span/report.h"
+
+/* An object out of what its class has in reserve on any node, or NULL. */
+static void *take_reserved(unsigned int sc, size_t size, bool zero, u8 *was)
+{
+	void *ptr = NULL;
+	int node;
+
+	for_each_kspan_node(node) {
+		preempt_disable();
+		if (!ptr && kspan_redzone_on())
+			ptr = kspan_cache_take_redzoned(sc, node, size, zero,
+							true);
+		else if (!ptr)
+			ptr = kspan_cache_take_reserved(sc, node, was);
+		preempt_enable();
+	}
+	return ptr;
+}
 
 /**
  * kspan_take_object - allocate a small object off the fast path
@@ -35,12 +54,14 @@ void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 {
 	void *ptr;
 	u8 was = KSPAN_OBJ_ZEROED;
+	unsigned int tries = 0;
 	int err = 0;
 
 	for (;;) {
 		preempt_disable();
 		if (kspan_redzone_on())
-			ptr = kspan_cache_take_redzoned(sc, node, size, zero);
+			ptr = kspan_cache_take_redzoned(sc, node, size, zero,
+							false);
 		else if (node == NUMA_NO_NODE)
 			ptr = kspan_cache_take(sc, &was);
 		else
@@ -53,7 +74,13 @@ void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 		 * meanwhile.
 		 */
 		err = kspan_grow_class(sc, &node, gfp);
+		if (unlikely(err == -ENOBUFS) &&
+		    kspan_client_heap_make_room(kspan_sc_quota(sc), size, gfp,
+						&tries))
+			err = 0;
 	}
+	if (unlikely(!ptr) && kspan_sc_quota(sc))
+		ptr = take_reserved(sc, size, zero, &was);
 	if (unlikely(!ptr)) {
 		kspan_report_fail(size, gfp, err);
 		return NULL;

@@ -23,9 +23,9 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "base/quota.h"
 #include "base/sizeclass.h"
 
-struct kspan_heap;
 struct kspan_sc_home;
 struct kspan_sc_cpu;
 
@@ -41,7 +41,7 @@ struct kspan_sc_cpu;
  *	node that kspan has no structures for; set once
  * @cpu: its part of the per-CPU caches; NULL without magazines
  * @index: the index of its F; without magazines that of sc 0, whose F is always
- *	full
+ *	full.  It changes when the class of a heap gets magazines
  * @asked: requested size in bytes of all its objects; 0: each object has its own;
  *	set once
  * @ctor: called for each object of a new span, or NULL; cleared when no more
@@ -49,10 +49,11 @@ struct kspan_sc_cpu;
  * @keeps: whether free objects keep their contents from one user to the next, so
  *	that nothing may write to them; set once
  * @rcu: whether spans end only after a grace period; set once
- * @heap: the client's heap that it belongs to, or NULL; set once
- * @nr_large: class 0 of a heap: number of its live large objects
- * @large_bytes: class 0 of a heap: bytes of its live large objects
- * @large_asked: class 0 of a heap: bytes of all large objects ever allocated
+ * @quota: account of the client's heap that it belongs to, or NULL; set once
+ * @since: jiffies when @nr_before was read; a hint
+ * @nr_before: @nr_given at that time, to see whether the class is hot; a hint
+ * @nr_given: number of objects allocated while it had no magazines
+ * @nr_returned: number of objects freed while it had no magazines
  * @gone: whether it is about to leave the table
  * @name: name of its cache or heap; set once
  */
@@ -71,10 +72,11 @@ struct kspan_span_class {
 	bool gone;
 	void (*ctor)(void *obj);
 	const char *name;
-	struct kspan_heap *heap;
-	atomic_long_t nr_large;
-	atomic64_t large_bytes;
-	atomic64_t large_asked;
+	struct kspan_quota *quota;
+	unsigned long since;
+	long nr_before;
+	atomic_long_t nr_given;
+	atomic_long_t nr_returned;
 };
 
 /*
@@ -213,10 +215,18 @@ static inline bool kspan_sc_is_rcu(unsigned int sc)
 	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->rcu;
 }
 
-/* Whether a span class belongs to a client's heap. */
-static inline bool kspan_sc_is_heap(unsigned int sc)
+/* The account of the client's heap that a span class belongs to, or NULL. */
+static inline struct kspan_quota *kspan_sc_quota(unsigned int sc)
 {
-	return !kspan_sc_is_static(sc) && kspan_sc_find(sc)->heap;
+	return kspan_sc_is_static(sc) ? NULL : kspan_sc_find(sc)->quota;
+}
+
+/* Whether a span class keeps its empty spans, which nobody else may use. */
+static inline bool kspan_sc_keeps_spans(unsigned int sc)
+{
+	const struct kspan_quota *quota = kspan_sc_quota(sc);
+
+	return unlikely(quota) && !READ_ONCE(quota->ended);
 }
 
 bool kspan_sc_figures(struct kspan_class *info, size_t size);

@@ -38,7 +38,10 @@ static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
  */
 static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
-	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
+	if (likely(kspan_sc_has_mags(sc)))
+		kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
+	else
+		atomic_long_dec(&kspan_sc_find(sc)->nr_returned);
 	kspan_report_corrupt("state of an object that should be free", sc);
 }
 
@@ -53,20 +56,21 @@ static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	report_not_free(c, sc);
 }
 
-/* Take a single object directly from the spans. */
+/* Take a single object directly from the spans, with @reserved the reserve too. */
 static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
-		      u8 *was)
+		      u8 *was, bool reserved)
 {
 	struct kspan_slot slot;
 
-	while (kspan_central_fill(node, sc, &slot, 1)) {
+	while (reserved ? kspan_central_fill_reserved(node, sc, &slot) :
+			  kspan_central_fill(node, sc, &slot, 1)) {
 		*was = *slot.state;
 		if (unlikely(*was > KSPAN_OBJ_ZEROED)) {
 			report_not_free(c, sc);
 			continue;
 		}
 		WRITE_ONCE(*slot.state, KSPAN_OBJ_LIVE);
-		kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
+		kspan_count_one(c, sc, KSPAN_LOADED, kspan_sc_info(sc)->size);
 		kspan_sampler_one(slot.ptr, slot.state, kspan_sc_info(sc)->size);
 		return slot.ptr;
 	}
@@ -115,6 +119,8 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 	    kspan_mag_of(last) == &kspan_no_mag ||
 	    __this_cpu_read(*left) < diff)
 		return false;
+	if (kspan_sc_quota(kspan_span_sc(span)))
+		kspan_cache_account(kspan_span_sc(span), true);
 	kspan_top_write(f - 1, last);
 	kspan_top_write(f, a + 1);
 	__this_cpu_sub(*left, diff);
@@ -140,6 +146,8 @@ void *kspan_cache_take(unsigned int sc, u8 *was)
 	if (ctx == KSPAN_CTX_NMI || !sc)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
+	if (unlikely(!kspan_sc_has_mags(sc)))
+		return take_one(&c, sc, c.node, was, false);
 	for (;;) {
 		if (kspan_top_pop(kspan_tops_of(&c, sc), &ptr, was))
 			return ptr;
@@ -149,7 +157,7 @@ void *kspan_cache_take(unsigned int sc, u8 *was)
 		if (unlikely(kspan_a_count(&c, sc)))
 			drop_not_free(&c, sc);
 		else if (!kspan_cache_refill(&c, sc))
-			return take_one(&c, sc, c.node, was);
+			return take_one(&c, sc, c.node, was, false);
 	}
 }
 
@@ -239,7 +247,29 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 	if (ctx == KSPAN_CTX_NMI || !sc)
 		return NULL;
 	c = kspan_cache_of(smp_processor_id(), ctx);
-	return take_one(&c, sc, node, was);
+	return take_one(&c, sc, node, was, false);
+}
+
+/**
+ * kspan_cache_take_reserved - an object out of what a class has in reserve
+ * @sc: span class
+ * @node: where to look
+ * @was: the state it had
+ *
+ * For an allocation that would fail otherwise.
+ *
+ * Context: Any, with preemption off.
+ * Return: a LIVE object, or NULL.
+ */
+void *kspan_cache_take_reserved(unsigned int sc, int node, u8 *was)
+{
+	unsigned int ctx = kspan_context();
+	struct kspan_ctx_cache c;
+
+	if (ctx == KSPAN_CTX_NMI)
+		return NULL;
+	c = kspan_cache_of(smp_processor_id(), ctx);
+	return take_one(&c, sc, node, was, true);
 }
 
 /* Return an object directly to its span, or quarantine it with sbrk=1. */
@@ -253,7 +283,7 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 		kspan_cache_put_redzoned(c, sc, ptr, state);
 		return;
 	}
-	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
+	kspan_count_one(c, sc, KSPAN_UNLOADED, kspan_sc_info(sc)->size);
 	/* Wipe quarantined objects too: their contents may be secret. */
 	if (wipe)
 		kspan_fill_object((void *)ptr, 0, kspan_sc_info(sc)->size);
@@ -265,6 +295,20 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 	if (kspan_quarantine_on() && kspan_quarantine_object(ptr, state))
 		return;
 	kspan_central_flush(sc, &slot, 1);
+}
+
+/*
+ * A span that is older than the magazines of its class has another index, by
+ * which each free of one of its objects comes here.
+ */
+static void adopt_index(unsigned int sc, const void *ptr)
+{
+	struct kspan_span *span = kspan_span_find(ptr);
+	unsigned long index = kspan_sc_index(sc);
+
+	kspan_cache_account(sc, true);
+	if (READ_ONCE(span->index) != index)
+		WRITE_ONCE(span->index, index);
 }
 
 /**
@@ -284,7 +328,10 @@ void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state)
 		WRITE_ONCE(*state, kspan_obj_untracked(*state));
 	}
 	c = kspan_cache_of(smp_processor_id(), kspan_context());
-	if (unlikely(kspan_direct_free) || !kspan_cache_make_room(&c, sc)) {
+	if (unlikely(kspan_sc_quota(sc)))
+		adopt_index(sc, ptr);
+	if (unlikely(kspan_direct_free) || unlikely(!kspan_sc_has_mags(sc)) ||
+	    !kspan_cache_make_room(&c, sc)) {
 		free_one(&c, sc, ptr, state);
 		return;
 	}

@@ -114,6 +114,8 @@ extern unsigned long __percpu *kspan_task_counts;
  * @samplers: by context
  * @spares: as those of struct kspan_cache_cpu
  * @aging: by context
+ * @seen: by context: of a client's heap, what its account knows of allocs and
+ *	frees; written by their CPU alone
  */
 struct kspan_sc_cpu {
 	struct kspan_slot *tops[KSPAN_NR_CTX][KSPAN_NR_ENDS];
@@ -121,6 +123,7 @@ struct kspan_sc_cpu {
 	struct kspan_sampler samplers[KSPAN_NR_CTX];
 	struct kspan_spares spares;
 	struct kspan_aging aging[KSPAN_NR_CTX];
+	unsigned long seen[KSPAN_NR_CTX][KSPAN_NR_COUNTS];
 };
 
 /*
@@ -514,6 +517,7 @@ int kspan_sc_init_cpus(struct kspan_span_class *class);
 void kspan_sc_free_cpus(struct kspan_span_class *class);
 int kspan_sc_begin(struct kspan_span_class *class, bool magazines);
 void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr);
+void kspan_sc_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
 unsigned long kspan_sc_nr_spans(unsigned int sc);
 void kspan_cache_drain_sc(unsigned int sc);
 void *kspan_cache_take(unsigned int sc, u8 *was);
@@ -522,8 +526,12 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				   unsigned int nr, bool zero);
 void kspan_cache_put(unsigned int sc, const void *ptr, u8 *state);
 void *kspan_cache_take_node(unsigned int sc, int node, u8 *was);
+void *kspan_cache_take_reserved(unsigned int sc, int node, u8 *was);
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
-				bool zero);
+				bool zero, bool reserved);
+void kspan_cache_account(unsigned int sc, bool freeing);
+void kspan_cache_count_direct(unsigned int sc, enum kspan_count which,
+			      size_t bytes);
 void kspan_cache_set_budget(unsigned int nr_cpus);
 void kspan_cache_drain_local(void);
 void kspan_cache_drain_dead(unsigned int cpu);
@@ -531,6 +539,7 @@ void kspan_cache_drain_marked(void);
 void kspan_cache_resample(unsigned int cpu);
 bool kspan_cache_mark_idle(unsigned int cpu);
 bool kspan_cache_mark_all(unsigned int cpu);
+bool kspan_cache_mark_sc(unsigned int cpu, unsigned int sc);
 bool kspan_cache_holds(unsigned int cpu);
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
 unsigned long kspan_cache_held(unsigned int sc);

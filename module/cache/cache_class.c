@@ -49,7 +49,8 @@ void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		if (!class[i].cpu)
+		/* That of a heap's large objects. */
+		if (!class[i].info.size)
 			continue;
 		kspan_cache_count(class[i].sc, &nmalloc, &nfree);
 		WRITE_ONCE(class[i].gone, true);
@@ -63,6 +64,26 @@ void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr)
 		kspan_sc_free_cpus(&class[i]);
 		kspan_sc_free_homes(&class[i]);
 	}
+}
+
+/**
+ * kspan_sc_count - number of objects of a span class ever allocated and freed
+ * @sc: span class
+ * @nmalloc: the number of allocated ones
+ * @nfree: the number of freed ones
+ *
+ * Context: Any; the class must stay meanwhile.
+ */
+void kspan_sc_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
+{
+	unsigned long nr_twice = 0;
+	int node;
+
+	kspan_cache_count(sc, nmalloc, nfree);
+	/* Each was freed by two who raced, and counted by both. */
+	for_each_kspan_node(node)
+		nr_twice += READ_ONCE(kspan_central_of(node, sc)->nr_twice);
+	*nfree -= nr_twice;
 }
 
 /**

@@ -18,12 +18,13 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 	unsigned long loaded = 0, unloaded = 0;
 	unsigned int cpu, ctx;
 
-	*nmalloc = 0;
-	*nfree = 0;
-	/* Without magazines it has no small objects; see kspan_sc_begin(). */
-	if (!kspan_sc_has_mags(sc))
-		return;
+	if (!kspan_sc_is_static(sc)) {
+		unloaded = atomic_long_read(&kspan_sc_find(sc)->nr_returned);
+		loaded = atomic_long_read(&kspan_sc_find(sc)->nr_given);
+	}
 	for_each_possible_cpu(cpu) {
+		if (!kspan_sc_has_mags(sc))
+			break;
 		for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 			struct kspan_ctx_cache c = kspan_cache_of(cpu, ctx);
 

@@ -357,6 +357,27 @@ bool kspan_cache_mark_all(unsigned int cpu)
 	return mark_classes(cpu, true);
 }
 
+/**
+ * kspan_cache_mark_sc - mark a class of which a CPU holds magazines
+ * @cpu: the CPU
+ * @sc: span class, which must stay meanwhile
+ *
+ * Context: Any.
+ * Return: whether there is anything to drain.
+ */
+bool kspan_cache_mark_sc(unsigned int cpu, unsigned int sc)
+{
+	struct kspan_ctx_cache c;
+	unsigned int ctx;
+	bool any = false;
+
+	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
+		c = kspan_cache_of(cpu, ctx);
+		any |= mark(&c, sc, true);
+	}
+	return any;
+}
+
 /* Whether the caches of a CPU hold any magazine.  Context: Any; a hint only. */
 bool kspan_cache_holds(unsigned int cpu)
 {

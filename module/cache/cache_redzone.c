@@ -26,6 +26,7 @@
  * @node: the node, or NUMA_NO_NODE for that of the CPU
  * @size: requested size in bytes
  * @zero: whether to zero the object
+ * @reserved: whether to take it out of what the class has in reserve
  *
  * The object gets its live state last.  Until then, a second free by its
  * previous user is detected as a double free.
@@ -34,7 +35,7 @@
  * Return: a REDZONED object; NULL if no span has one, or in an NMI.
  */
 void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
-				bool zero)
+				bool zero, bool reserved)
 {
 	unsigned int ctx = kspan_context();
 	struct kspan_ctx_cache c;
@@ -47,7 +48,8 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 	c = kspan_cache_of(smp_processor_id(), ctx);
 	if (node == NUMA_NO_NODE)
 		node = c.node;
-	while (kspan_central_fill(node, sc, &slot, 1)) {
+	while (reserved ? kspan_central_fill_reserved(node, sc, &slot) :
+			  kspan_central_fill(node, sc, &slot, 1)) {
 		span = kspan_span_find(slot.ptr);
 		/* An object that keeps its content has no poison. */
 		if (*slot.state == KSPAN_OBJ_POISONED &&
@@ -58,7 +60,7 @@ void *kspan_cache_take_redzoned(unsigned int sc, int node, size_t size,
 		if (zero)
 			kspan_fill_object(slot.ptr, 0, size);
 		kspan_redzone_set(span, slot.ptr, size);
-		kspan_counter_add(kspan_counts_of(&c, sc)[KSPAN_LOADED], 1);
+		kspan_count_one(&c, sc, KSPAN_LOADED, size);
 		atomic64_add(size, &kspan_redzone_alloc_bytes);
 		tracked = kspan_sample_one(size) ?
 				  kspan_sampler_record(slot.ptr, size) : 0;
@@ -89,7 +91,7 @@ void kspan_cache_put_redzoned(struct kspan_ctx_cache *c, unsigned int sc,
 	struct kspan_span *span = kspan_span_find(ptr);
 	bool keeps;
 
-	kspan_counter_add(kspan_counts_of(c, sc)[KSPAN_UNLOADED], 1);
+	kspan_count_one(c, sc, KSPAN_UNLOADED, kspan_redzone_asked(span, ptr));
 	atomic64_add(kspan_redzone_asked(span, ptr), &kspan_redzone_free_bytes);
 	if (*state == KSPAN_OBJ_QUARANTINED)
 		return;

@@ -204,6 +204,19 @@ static inline __kspan_noprobe bool kspan_sc_has_mags(unsigned int sc)
 	return smp_load_acquire(&kspan_sc_find(sc)->cpu);
 }
 
+/*
+ * Count an object that goes past the magazines; @bytes are those that it counts
+ * with in a client's heap.
+ */
+static inline void kspan_count_one(struct kspan_ctx_cache *c, unsigned int sc,
+				   enum kspan_count which, size_t bytes)
+{
+	if (likely(kspan_sc_has_mags(sc)))
+		kspan_counter_add(kspan_counts_of(c, sc)[which], 1);
+	else
+		kspan_cache_count_direct(sc, which, bytes);
+}
+
 static inline __kspan_noprobe bool kspan_is_bare(const struct kspan_ctx_cache *c,
 						 unsigned int sc)
 {

@@ -89,6 +89,32 @@ static bool span_sane(const struct kspan_span *span)
 	       span->nr_free;
 }
 
+/* Take up to @want objects out of the spans of a list. */
+static unsigned int __kspan_noprobe fill_locked(struct kspan_central *central,
+						unsigned long size,
+						struct kspan_slot *slots,
+						unsigned int want)
+{
+	struct kspan_span *span = NULL, *last = NULL;
+	unsigned int nr = 0, nr_empty = 0;
+
+	lockdep_assert_held(&central->lock);
+	while (nr < want && (span = fullest_span_locked(central))) {
+		if (unlikely(!span_sane(span))) {
+			kspan_central_quarantine_locked(central, span);
+			continue;
+		}
+		nr_empty += span->nr_free == span->nr_objs;
+		nr += take_objects_locked(central, span, size,
+					  slots + want - nr, want - nr);
+		kspan_central_place_locked(central, span);
+		last = span;
+	}
+	if (nr_empty)
+		kspan_central_count_empty_locked(central, last, -(long)nr_empty);
+	return nr;
+}
+
 /**
  * kspan_central_fill - take free objects out of spans
  * @node: preferred node
@@ -106,32 +132,63 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 				struct kspan_slot *slots, unsigned int want)
 {
 	struct kspan_central *central = kspan_central_of(node, sc);
-	unsigned long size = kspan_sc_info(sc)->size, flags;
-	struct kspan_span *span = NULL, *last = NULL;
-	unsigned int nr = 0, nr_empty = 0;
+	unsigned int most = want, nr;
+	unsigned long flags;
 
-	if (!READ_ONCE(central->nr_free))
+	if (!kspan_central_has_free(central))
 		return 0;
 	raw_spin_lock_irqsave(&central->lock, flags);
-	while (nr < want && (span = fullest_span_locked(central))) {
-		if (unlikely(!span_sane(span))) {
-			kspan_central_quarantine_locked(central, span);
-			continue;
-		}
-		nr_empty += span->nr_free == span->nr_objs;
-		nr += take_objects_locked(central, span, size,
-					  slots + want - nr, want - nr);
-		kspan_central_place_locked(central, span);
-		last = span;
-	}
-	if (nr_empty)
-		kspan_central_count_empty_locked(central, last, -(long)nr_empty);
+	if (unlikely(central->reserve))
+		most = min_t(unsigned long, want, central->nr_free -
+			     min(central->nr_free, central->reserve));
+	nr = fill_locked(central, kspan_sc_info(sc)->size, slots + want - most,
+			 most);
 	raw_spin_unlock_irqrestore(&central->lock, flags);
 	if (nr) {
 		atomic_long_inc(&kspan_nr_refill);
 		trace_kspan_refill(kspan_sc_info(sc)->size, nr, node);
 	}
 	return nr;
+}
+
+/**
+ * kspan_central_fill_reserved - take an object that is in reserve
+ * @node: preferred node
+ * @sc: span class
+ * @slot: where it goes
+ *
+ * Context: Any but NMI.
+ * Return: 1, or 0 if no span has a free object.
+ */
+unsigned int kspan_central_fill_reserved(int node, unsigned int sc,
+					 struct kspan_slot *slot)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	unsigned long flags;
+	unsigned int nr;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	nr = fill_locked(central, kspan_sc_info(sc)->size, slot, 1);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
+	return nr;
+}
+
+/**
+ * kspan_central_set_reserve - keep objects for allocations that would fail
+ * @node: whose list
+ * @sc: span class
+ * @nr: how many free objects nobody else gets
+ *
+ * Context: Any but NMI.
+ */
+void kspan_central_set_reserve(int node, unsigned int sc, unsigned long nr)
+{
+	struct kspan_central *central = kspan_central_of(node, sc);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&central->lock, flags);
+	WRITE_ONCE(central->reserve, nr);
+	raw_spin_unlock_irqrestore(&central->lock, flags);
 }
 
 static void __kspan_noprobe report_twice_locked(struct kspan_central *central,
@@ -267,22 +324,28 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
  *
  * Context: Any but NMI.
  * Return: 0, -ENOSPC if the page heap has no such run, -ENOMEM without
- * metadata.
+ * metadata, -ENOBUFS at the limit of the client's heap.
  */
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		       bool *low)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
+	unsigned long bytes = (unsigned long)info->nr_pages << KSPAN_PAGE_SHIFT;
 	struct kspan_page_heap *heap = kspan_page_heap_of(node);
+	struct kspan_quota *quota = kspan_sc_quota(sc);
 	struct kspan_span *span;
 	struct kspan_run run;
 
+	if (!kspan_quota_charge(quota, bytes, gfp & __GFP_NOFAIL))
+		return -ENOBUFS;
 	span = kspan_span_alloc(sc, gfp);
 	if (!span) {
+		kspan_quota_uncharge(quota, bytes);
 		*low = true;
 		return -ENOMEM;
 	}
 	if (!kspan_page_heap_alloc(heap, info->nr_pages, 1, use_reserve, &run)) {
+		kspan_quota_uncharge(quota, bytes);
 		*low = true;
 		kspan_span_free(span);
 		return -ENOSPC;

@@ -40,6 +40,7 @@ struct kspan_slot {
  * @nr_partial: number of spans in @partial
  * @nr_empty: number of spans in @partial without allocated objects
  * @nr_free: number of free objects in the spans
+ * @reserve: number of them that only an allocation gets that would fail otherwise
  * @nr_twice: number of objects returned although they were free, since load
  */
 struct kspan_central {
@@ -49,6 +50,7 @@ struct kspan_central {
 	unsigned long nr_partial;
 	unsigned long nr_empty;
 	unsigned long nr_free;
+	unsigned long reserve;
 	unsigned long nr_twice;
 } ____cacheline_aligned_in_smp;
 
@@ -58,6 +60,12 @@ struct kspan_central {
 extern atomic_long_t kspan_nr_refill;
 extern atomic_long_t kspan_nr_flush;
 
+/* Whether there is an object that anybody may have.  Context: Any. */
+static inline bool kspan_central_has_free(const struct kspan_central *central)
+{
+	return READ_ONCE(central->nr_free) > READ_ONCE(central->reserve);
+}
+
 void kspan_central_setup(struct kspan_central *central);
 int kspan_central_init(void);
 void kspan_central_exit(void);
@@ -65,6 +73,9 @@ struct kspan_central *kspan_central_of(int node, unsigned int sc);
 
 unsigned int kspan_central_fill(int node, unsigned int sc,
 				struct kspan_slot *slots, unsigned int want);
+unsigned int kspan_central_fill_reserved(int node, unsigned int sc,
+					 struct kspan_slot *slot);
+void kspan_central_set_reserve(int node, unsigned int sc, unsigned long nr);
 void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
 			 unsigned int nr);
 int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
@@ -77,6 +88,8 @@ bool kspan_central_keeps_empty_locked(const struct kspan_central *central,
 void kspan_central_detach_locked(struct kspan_central *central,
 				 struct kspan_span *span, struct list_head *to);
 void kspan_central_drop_all(struct list_head *empty);
+unsigned int kspan_central_drain_some(int node, unsigned int sc,
+				      unsigned int most);
 void kspan_central_drain(int node, unsigned int sc);
 unsigned long kspan_central_take_back(int node, unsigned long nr_pages,
 				      unsigned int max_spans);

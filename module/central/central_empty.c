@@ -47,8 +47,9 @@ bool __kspan_noprobe kspan_central_keeps_empty_locked(const struct kspan_central
 	const struct kspan_page_heap *heap = kspan_page_heap_of(span->node);
 
 	lockdep_assert_held(&central->lock);
-	return kspan_sc_is_heap(kspan_span_sc(span)) ||
-	       atomic_long_read(&heap->empty_pages) <= READ_ONCE(heap->empty_budget) ||
+	if (unlikely(kspan_sc_quota(kspan_span_sc(span))))
+		return kspan_sc_keeps_spans(kspan_span_sc(span));
+	return atomic_long_read(&heap->empty_pages) <= READ_ONCE(heap->empty_budget) ||
 	       central->nr_empty <= 1 + central->nr_spans / EMPTY_SHARE;
 }
 
@@ -103,9 +104,21 @@ void kspan_central_drop_all(struct list_head *empty)
 	}
 }
 
-/* Return up to @most empty spans to the page heap.  Returns their number. */
-static unsigned int drain_some(struct kspan_central *central, unsigned int most)
+/**
+ * kspan_central_drain_some - return some empty spans to the page heap
+ * @node: node of the list
+ * @sc: span class
+ * @most: how many at most
+ *
+ * Those whose objects are in reserve stay.
+ *
+ * Context: Any but NMI.
+ * Return: how many.
+ */
+unsigned int kspan_central_drain_some(int node, unsigned int sc,
+				      unsigned int most)
 {
+	struct kspan_central *central = kspan_central_of(node, sc);
 	struct list_head *list = &central->partial[KSPAN_CENTRAL_EMPTY];
 	unsigned int nr, done = 0;
 	struct kspan_span *span;
@@ -120,6 +133,8 @@ static unsigned int drain_some(struct kspan_central *central, unsigned int most)
 			if (list_empty(list))
 				break;
 			span = list_first_entry(list, struct kspan_span, list);
+			if (central->nr_free < central->reserve + span->nr_objs)
+				break;
 			kspan_central_detach_locked(central, span, &empty);
 		}
 		raw_spin_unlock_irqrestore(&central->lock, flags);
@@ -129,7 +144,7 @@ static unsigned int drain_some(struct kspan_central *central, unsigned int most)
 }
 
 /**
- * kspan_central_drain - return all empty spans to the page heap
+ * kspan_central_drain - return the empty spans to the page heap, but for a reserve
  * @node: node of the list
  * @sc: span class
  *
@@ -137,7 +152,7 @@ static unsigned int drain_some(struct kspan_central *central, unsigned int most)
  */
 void kspan_central_drain(int node, unsigned int sc)
 {
-	drain_some(kspan_central_of(node, sc), UINT_MAX);
+	kspan_central_drain_some(node, sc, UINT_MAX);
 }
 
 /**
@@ -168,10 +183,10 @@ unsigned long kspan_central_take_back(int node, unsigned long nr_pages,
 		if (!kspan_sc_enter(at))
 			continue;
 		per_span = kspan_sc_info(at)->nr_pages;
-		if (per_span && !kspan_sc_is_heap(at)) {
+		if (per_span && !kspan_sc_quota(at)) {
 			most = DIV_ROUND_UP(nr_pages - got, per_span);
-			nr = drain_some(kspan_central_of(node, at),
-					min(most, max_spans));
+			nr = kspan_central_drain_some(node, at,
+						      min(most, max_spans));
 			max_spans -= nr;
 			got += (unsigned long)nr * per_span;
 		}

@@ -131,7 +131,7 @@ void __kspan_noprobe kspan_central_count_empty_locked(struct kspan_central *cent
 	lockdep_assert_held(&central->lock);
 	kspan_counter_add(central->nr_empty, by);
 	/* Other classes cannot take the empty spans of a client's heap. */
-	if (unlikely(kspan_sc_is_heap(kspan_span_sc(span))))
+	if (unlikely(kspan_sc_quota(kspan_span_sc(span))))
 		return;
 	atomic_long_add(by * (long)kspan_span_pages(span),
 			&kspan_page_heap_of(span->node)->empty_pages);

@@ -61,6 +61,8 @@ void kspan_central_drop(struct kspan_span *span)
 		for (i = 0; i < span->nr_objs; i++)
 			kspan_kasan_poison_object((void *)kspan_span_addr(span, i),
 						  size);
+	kspan_quota_uncharge(kspan_sc_quota(kspan_span_sc(span)),
+			     (unsigned long)kspan_span_pages(span) << KSPAN_PAGE_SHIFT);
 	kspan_arena_withdraw(span);
 	kspan_page_heap_free(kspan_page_heap_of(span->node), span->chunk, span->base,
 			     kspan_span_pages(span));

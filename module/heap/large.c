@@ -156,6 +156,22 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	return (void *)span->base;
 }
 
+/* Let a span be no heap's any more.  Context: the span is the caller's. */
+static void leave_heap(struct kspan_span *span)
+{
+	struct kspan_quota *quota;
+
+	if (likely(!span->sc))
+		return;
+	rcu_read_lock();
+	quota = kspan_sc_quota(span->sc);
+	kspan_quota_uncharge(quota, kspan_room_bytes(span));
+	WRITE_ONCE(span->sc, 0);
+	/* Last: without a span the heap may end. */
+	atomic_long_dec(&quota->nr_large_spans);
+	rcu_read_unlock();
+}
+
 static void free_run(struct kspan_span *span)
 {
 	kspan_arena_withdraw(span);
@@ -179,6 +195,7 @@ static bool keep_span(struct kspan_span *span)
 	if (likely(hlist_empty(&gone)))
 		return false;
 	hlist_for_each_entry_safe(span, next, &gone, kept) {
+		leave_heap(span);
 		if (!kspan_is_region(span)) {
 			free_run(span);
 		} else if (kspan_free_may_sleep()) {
@@ -207,8 +224,22 @@ static bool is_elsewhere(struct kspan_span *span)
 		keep_span(span);
 	} else {
 		kspan_large_cache_drop(span);
+		leave_heap(span);
 		free_run(span);
 	}
+	return true;
+}
+
+/*
+ * With check=2: whether a kept span was written to.  Such a one is in nobody's
+ * list any more, and stays there.
+ */
+static bool is_spoilt(struct kspan_span *span)
+{
+	if (!kspan_redzone_on() ||
+	    kspan_redzone_check_poison(span, (void *)span->base))
+		return false;
+	leave_heap(span);
 	return true;
 }
 
@@ -219,22 +250,20 @@ static bool is_elsewhere(struct kspan_span *span)
  * @node: the node that the span must belong to, or NUMA_NO_NODE
  * @insist: whether all its memory must be on @node
  * @zero: whether to zero it
+ * @quota: the client's heap that it is for, which gets what was its own; or NULL
  *
  * Context: Any but NMI.
  * Return: the object, or NULL if no cached span fits.
  */
 void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
-			bool zero)
+			bool zero, struct kspan_quota *quota)
 {
 	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
 
-	/* An overwritten span is already out of all lists and stays out. */
 	do {
-		span = kspan_large_cache_take(pages, align, node);
-	} while (span && ((kspan_redzone_on() &&
-			   !kspan_redzone_check_poison(span,
-						       (void *)span->base)) ||
+		span = kspan_large_cache_take(pages, align, node, quota);
+	} while (span && (is_spoilt(span) ||
 			  (unlikely(insist) && is_elsewhere(span))));
 	if (unlikely(!span))
 		return NULL;
@@ -340,9 +369,10 @@ void kspan_large_shrink(struct kspan_span *span)
 /* Count that a large object of a client's heap is @by bytes smaller. */
 static void shrink_owned(struct kspan_span *span, unsigned long by)
 {
+	unsigned long bytes = usable_bytes(span);
+
 	rcu_read_lock();
-	atomic64_sub(by, &kspan_sc_find(span->sc)->large_bytes);
-	kspan_large_of(span)->owned -= by;
+	kspan_quota_resize(kspan_sc_quota(span->sc), bytes, bytes - by, true);
 	rcu_read_unlock();
 }
 
@@ -381,10 +411,21 @@ bool kspan_large_resize(struct kspan_span *span, size_t size)
 	return true;
 }
 
+/* Context: preemption off. */
 static void count_free(const struct kspan_span *span)
 {
+	unsigned long bytes = usable_bytes(span);
+	struct kspan_quota *quota;
+
 	atomic_long_inc(&kspan_large_nfree);
-	atomic64_add(usable_bytes(span), &kspan_large_free_bytes);
+	atomic64_add(bytes, &kspan_large_free_bytes);
+	if (likely(!span->sc))
+		return;
+	/* The span keeps the heap. */
+	quota = kspan_sc_quota(span->sc);
+	atomic_long_dec(&quota->nr_large);
+	atomic64_sub(bytes, &quota->large_bytes);
+	kspan_quota_sub(quota, bytes);
 }
 
 /**
@@ -394,7 +435,7 @@ static void count_free(const struct kspan_span *span)
  * @next: KSPAN_LIFE_NONE to free it now, KSPAN_LIFE_DEFERRED from NMI
  * @overrun: set to whether a check has already found the object overrun
  *
- * Context: Any.
+ * Context: Any, with preemption off.
  * Return: KSPAN_FAULT_NONE, or the reason why @ptr cannot be freed.
  */
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
@@ -423,6 +464,7 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
  */
 void kspan_large_quarantine(struct kspan_span *span)
 {
+	leave_heap(span);
 	WRITE_ONCE(span->live, KSPAN_LIFE_QUARANTINED);
 }
 
@@ -430,32 +472,28 @@ void kspan_large_quarantine(struct kspan_span *span)
  * kspan_large_enter - add a large object to a client's heap
  * @span: its span; the caller owns the object
  * @class: the span class of the heap for large objects
+ * @charged: bytes that the heap was charged for it, if the span is new to the heap
+ *
+ * The span stays with the heap when the object is freed, until it is given back.
  *
  * Context: Any, with preemption off.
  */
-void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class)
+void kspan_large_enter(struct kspan_span *span,
+		       const struct kspan_span_class *class, unsigned long charged)
 {
-	kspan_large_of(span)->owned = usable_bytes(span);
-	atomic_long_inc(&class->nr_large);
-	atomic64_add(usable_bytes(span), &class->large_bytes);
-	atomic64_add(usable_bytes(span), &class->large_asked);
-	WRITE_ONCE(span->sc, class->sc);
-}
+	struct kspan_quota *quota = class->quota;
+	unsigned long bytes = usable_bytes(span);
 
-/*
- * Remove a large object from its client's heap.  Context: the span is claimed.
- */
-static void leave(struct kspan_span *span)
-{
-	struct kspan_span_class *class;
-
-	rcu_read_lock();
-	class = kspan_sc_find(span->sc);
-	atomic64_add(-(s64)kspan_large_of(span)->owned, &class->large_bytes);
-	WRITE_ONCE(span->sc, 0);
-	/* This comes last: a heap without objects may be destroyed. */
-	atomic_long_sub(1, &class->nr_large);
-	rcu_read_unlock();
+	if (!span->sc) {
+		/* A region may have more than was asked for. */
+		atomic_long_add(kspan_room_bytes(span) - charged, &quota->held);
+		atomic_long_inc(&quota->nr_large_spans);
+		WRITE_ONCE(span->sc, class->sc);
+	}
+	atomic_long_inc(&quota->nr_large);
+	atomic64_add(bytes, &quota->large_bytes);
+	atomic64_add(bytes, &quota->total);
+	kspan_quota_add(quota, bytes);
 }
 
 /**
@@ -467,8 +505,6 @@ static void leave(struct kspan_span *span)
  */
 bool kspan_large_fill(struct kspan_span *span)
 {
-	if (unlikely(span->sc))
-		leave(span);
 	if (unlikely(kspan_large_of(span)->tracked))
 		kspan_profile_free((void *)span->base);
 	if (kspan_redzone_on())
@@ -491,7 +527,28 @@ bool kspan_large_fill(struct kspan_span *span)
  */
 bool kspan_large_keep(struct kspan_span *span)
 {
+	/* For a heap that has ended nothing is kept. */
+	if (unlikely(span->sc) && READ_ONCE(kspan_sc_quota(span->sc)->ended))
+		leave_heap(span);
 	return keep_span(span);
+}
+
+static unsigned long give_back(struct hlist_head *gone)
+{
+	struct kspan_span *span;
+	unsigned long bytes = 0;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(span, next, gone, kept) {
+		leave_heap(span);
+		if (!kspan_is_region(span)) {
+			free_run(span);
+			continue;
+		}
+		bytes += kspan_room_bytes(span);
+		kspan_region_put(span);
+	}
+	return bytes;
 }
 
 /**
@@ -505,21 +562,27 @@ bool kspan_large_keep(struct kspan_span *span)
  */
 unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 {
-	struct kspan_span *span;
-	unsigned long bytes = 0;
-	struct hlist_node *next;
 	HLIST_HEAD(gone);
 
 	kspan_large_cache_collect(age, max_bytes, &gone);
-	hlist_for_each_entry_safe(span, next, &gone, kept) {
-		if (!kspan_is_region(span)) {
-			free_run(span);
-			continue;
-		}
-		bytes += kspan_room_bytes(span);
-		kspan_region_put(span);
+	return give_back(&gone);
+}
+
+/**
+ * kspan_large_end_kept - give back the spans that are kept for a client's heap
+ * @quota: the heap's account
+ *
+ * Context: Process context that may sleep.
+ */
+void kspan_large_end_kept(struct kspan_quota *quota)
+{
+	HLIST_HEAD(gone);
+
+	while (kspan_large_cache_pop(quota, &gone)) {
+		give_back(&gone);
+		INIT_HLIST_HEAD(&gone);
+		cond_resched();
 	}
-	return bytes;
 }
 
 /**
@@ -543,7 +606,7 @@ unsigned int kspan_large_sweep(void)
 		__hlist_del(&span->kept);
 		if (kspan_is_region(span))
 			kspan_large_cache_add_region(span);
-		if (!kspan_redzone_check_poison(span, (void *)span->base))
+		if (is_spoilt(span))
 			nr++;
 		else
 			keep_span(span);

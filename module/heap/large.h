@@ -30,7 +30,7 @@ static inline unsigned long kspan_large_pages(size_t size)
 int kspan_large_init(void);
 void kspan_large_exit(void);
 void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
-			bool zero);
+			bool zero, struct kspan_quota *quota);
 void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
 			bool zero, bool *low, int *err);
 void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
@@ -39,7 +39,9 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next, bool *overrun);
 void kspan_large_shrink(struct kspan_span *span);
 bool kspan_large_resize(struct kspan_span *span, size_t size);
-void kspan_large_enter(struct kspan_span *span, struct kspan_span_class *class);
+void kspan_large_enter(struct kspan_span *span,
+		       const struct kspan_span_class *class, unsigned long charged);
+void kspan_large_end_kept(struct kspan_quota *quota);
 bool kspan_large_fill(struct kspan_span *span);
 bool kspan_large_keep(struct kspan_span *span);
 void kspan_large_quarantine(struct kspan_span *span);

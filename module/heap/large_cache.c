@@ -22,6 +22,10 @@
  * until a search for the oldest span removes it.  So a caller that allocates
  * and frees in turn does not touch this list.
  *
+ * What a client's heap freed is cached for that heap alone, in a list of its own.
+ * A region goes when it has idled.  A run, which the page heap would give to
+ * others, stays until memory is short or to be released.
+ *
  * The arena map still leads to a cached span.  So a second free of its object
  * finds that its life is over and reports a double free.
  */
@@ -43,6 +47,8 @@
 #define BUCKETS_ON	2U
 /* Spans checked in a list: the newest ones, whose memory is in CPU caches. */
 #define LOOK_MAX	16U
+/* The same in the list of a heap, which has all sizes in it. */
+#define HEAP_LOOK_MAX	64U
 /* Spans checked in one search for the oldest, with interrupts off. */
 #define STEPS_MAX	32U
 
@@ -53,10 +59,11 @@ atomic_long_t kspan_region_sys;
 atomic_long_t kspan_region_idle;
 atomic_long_t kspan_region_surplus;
 atomic_long_t kspan_run_idle;
+atomic_long_t kspan_heap_run_idle;
 
 /**
  * struct cached_spans - the cached spans of one sort, regions or runs
- * @bucket: all of them by size, the newest first
+ * @bucket: all of them that are no heap's, by size, the newest first
  * @lru: all of them, the newest first, and spans that have been taken since
  * @idle: their bytes
  * @budget: maximum of @idle; set at load
@@ -82,6 +89,13 @@ static struct cached_spans regions = {
 static struct cached_spans runs = {
 	.lru = LIST_HEAD_INIT(runs.lru),
 	.idle = &kspan_run_idle,
+};
+
+/* Those of heaps, without a bound: nobody else may have them. */
+static struct cached_spans heap_runs = {
+	.lru = LIST_HEAD_INIT(heap_runs.lru),
+	.idle = &kspan_heap_run_idle,
+	.budget = LONG_MAX,
 };
 
 /*
@@ -130,15 +144,16 @@ static bool fits(struct kspan_span *span, unsigned long pages, size_t align,
 
 static struct cached_spans *lists_of(const struct kspan_span *span)
 {
-	return kspan_is_region(span) ? &regions : &runs;
+	if (kspan_is_region(span))
+		return &regions;
+	return unlikely(span->sc) ? &heap_runs : &runs;
 }
 
 static __always_inline struct kspan_span *
 look_in_locked(struct hlist_head *list, unsigned long pages, size_t align,
-	       int node)
+	       int node, unsigned int looks)
 {
 	struct kspan_span *span;
-	unsigned int looks = LOOK_MAX;
 
 	lockdep_assert_held(&large_cache_lock);
 	hlist_for_each_entry(span, list, kept) {
@@ -159,13 +174,15 @@ static __kspan_noprobe struct kspan_span *find_locked(unsigned long pages,
 
 	lockdep_assert_held(&large_cache_lock);
 	for (i = bucket; i < end && !span; i++)
-		span = look_in_locked(&regions.bucket[i], pages, align, node);
+		span = look_in_locked(&regions.bucket[i], pages, align, node,
+				      LOOK_MAX);
 	/*
 	 * A run has exactly the length of the request, so only one list can
 	 * have it.
 	 */
 	if (!span)
-		span = look_in_locked(&runs.bucket[bucket], pages, align, node);
+		span = look_in_locked(&runs.bucket[bucket], pages, align, node,
+				      LOOK_MAX);
 	return span;
 }
 
@@ -214,17 +231,23 @@ static __kspan_noprobe struct kspan_span *oldest_locked(struct cached_spans *lis
  * @pages: heap pages of the request
  * @align: its alignment, 0 for that of a page
  * @node: the node that the span must belong to, or NUMA_NO_NODE
+ * @quota: the client's heap that it is for, or NULL
  *
  * Context: Any but NMI.
  * Return: a span that the caller owns, in the arena map at its base; or NULL.
  */
-struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int node)
+struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align,
+					  int node, struct kspan_quota *quota)
 {
 	struct kspan_span *span;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&large_cache_lock, flags);
-	span = find_locked(pages, align, node);
+	if (unlikely(quota))
+		span = look_in_locked(&quota->kept, pages, align, node,
+				      HEAP_LOOK_MAX);
+	else
+		span = find_locked(pages, align, node);
 	if (span)
 		take_locked(span);
 	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
@@ -261,12 +284,16 @@ static bool __kspan_noprobe make_room_locked(struct cached_spans *lists, long by
 
 static void __kspan_noprobe file_locked(struct kspan_span *span)
 {
+	struct hlist_head *list = &lists_of(span)->bucket[bucket_of(fit_pages(span))];
 	struct kspan_large *large = kspan_large_of(span);
 	struct cached_spans *lists = lists_of(span);
 
 	lockdep_assert_held(&large_cache_lock);
+	/* With the lock held the caller is in an RCU read section. */
+	if (unlikely(span->sc))
+		list = &kspan_sc_quota(span->sc)->kept;
 	large->epoch = epoch;
-	hlist_add_head(&span->kept, &lists->bucket[bucket_of(fit_pages(span))]);
+	hlist_add_head(&span->kept, list);
 	if (lists->lru.next != &large->lru)
 		list_move(&large->lru, &lists->lru);
 	atomic_long_add(kspan_room_bytes(span), lists->idle);
@@ -294,9 +321,9 @@ void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 		raw_spin_lock_irqsave(&large_cache_lock, flags);
 		/*
 		 * Runs do not displace older runs: the page heap serves them
-		 * well.
+		 * well.  Those of a heap have no other place.
 		 */
-		if (!kspan_is_region(span) && !has_room_locked(lists, bytes))
+		if (lists == &runs && !has_room_locked(lists, bytes))
 			keep = false;
 		done = !keep || make_room_locked(lists, bytes, gone);
 		if (done && keep)
@@ -305,6 +332,29 @@ void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 			let_go_locked(span, gone);
 		raw_spin_unlock_irqrestore(&large_cache_lock, flags);
 	} while (!done);
+}
+
+/**
+ * kspan_large_cache_pop - take what is kept for a client's heap
+ * @quota: the heap's account
+ * @gone: gets a span that the caller has to give back
+ *
+ * Context: Any but NMI.
+ * Return: false if nothing is kept for it.
+ */
+bool kspan_large_cache_pop(struct kspan_quota *quota, struct hlist_head *gone)
+{
+	struct kspan_span *span = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&large_cache_lock, flags);
+	if (!hlist_empty(&quota->kept)) {
+		span = hlist_entry(quota->kept.first, struct kspan_span, kept);
+		take_locked(span);
+		let_go_locked(span, gone);
+	}
+	raw_spin_unlock_irqrestore(&large_cache_lock, flags);
+	return span;
 }
 
 /**
@@ -416,6 +466,8 @@ void kspan_large_cache_collect(unsigned int age, unsigned long max_bytes,
 			span = pop_old(&regions, age, gone);
 		if (!span)
 			span = pop_old(&runs, run_age, gone);
+		if (!span && !age)
+			span = pop_old(&heap_runs, 0, gone);
 		if (!span)
 			break;
 		bytes += kspan_room_bytes(span);

@@ -12,12 +12,16 @@
 
 /*
  * Bytes of regions that are in use or cached; of cached regions; of regions
- * that wait to be unmapped; and of cached runs of the page heap.
+ * that wait to be unmapped; of cached runs of the page heap; and of such runs
+ * that are cached for clients' heaps.
  */
 extern atomic_long_t kspan_region_sys;
 extern atomic_long_t kspan_region_idle;
 extern atomic_long_t kspan_region_surplus;
 extern atomic_long_t kspan_run_idle;
+extern atomic_long_t kspan_heap_run_idle;
+
+struct kspan_quota;
 
 /*
  * Ages of cached spans, in ticks of half of scavenge_ms.  A span of age
@@ -28,7 +32,9 @@ extern atomic_long_t kspan_run_idle;
 #define KSPAN_LARGE_CACHE_OLD		2U
 #define KSPAN_LARGE_CACHE_SURPLUS	UINT_MAX
 
-struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align, int node);
+struct kspan_span *kspan_large_cache_take(unsigned long pages, size_t align,
+					  int node, struct kspan_quota *quota);
+bool kspan_large_cache_pop(struct kspan_quota *quota, struct hlist_head *gone);
 void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone);
 void kspan_large_cache_drop(struct kspan_span *span);
 void kspan_large_cache_defer(struct kspan_span *span);

@@ -40,7 +40,8 @@ bool kspan_may_collect(void)
 	       READ_ONCE(noted_limit) != READ_ONCE(kspan_params.memory_limit) ||
 	       atomic_long_read(&kspan_region_idle) ||
 	       atomic_long_read(&kspan_region_surplus) ||
-	       atomic_long_read(&kspan_run_idle) || kspan_quarantine_bytes();
+	       atomic_long_read(&kspan_run_idle) ||
+	       atomic_long_read(&kspan_heap_run_idle) || kspan_quarantine_bytes();
 }
 
 /**

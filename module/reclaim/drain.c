@@ -3,8 +3,10 @@
  * Draining span classes on all CPUs and nodes, when a named cache or a client's
  * heap is destroyed.
  */
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 
 #include "base/node.h"
 #include "base/spanclass.h"
@@ -18,6 +20,8 @@
 /* Try several times: other code may be moving a few of its objects or spans. */
 #define DRAIN_TRIES	3U
 #define DRAIN_PAUSE_MS	2U
+/* Empty spans of a class that a caller who cannot be preempted returns at a time. */
+#define SOME_SPANS	32U
 
 /* The classes for drain_here(); drain_mutex admits one caller at a time. */
 static DEFINE_MUTEX(drain_mutex);
@@ -50,6 +54,63 @@ static void drain_shared(unsigned int sc)
 		kspan_depot_drain(node, sc, true);
 	for_each_kspan_node(node)
 		kspan_central_drain(node, sc);
+}
+
+/**
+ * kspan_drain_some - return a few empty spans of a span class to the page heap
+ * @class: dynamic span classes, one after the other
+ * @nr: how many
+ *
+ * The work is bounded, for a caller that cannot be preempted.
+ *
+ * Context: Any but NMI; the classes stay.
+ * Return: whether there was one.
+ */
+bool kspan_drain_some(const struct kspan_span_class *class, unsigned int nr)
+{
+	int node;
+
+	for (; nr; nr--, class++)
+		for_each_kspan_node(node)
+			if (kspan_central_drain_some(node, class->sc, SOME_SPANS))
+				return true;
+	return false;
+}
+
+/**
+ * kspan_drain_at_hand - return free objects of span classes to the page heap
+ * @class: dynamic span classes, one after the other
+ * @nr: how many
+ * @wait: jiffies to wait for other CPUs, at most; 0 not to ask them
+ *
+ * What other CPUs do not bring in time comes later, to be found by who looks
+ * next.
+ *
+ * Context: Process context that may sleep; no lock is taken that a caller of the
+ * page allocator or a hotplug callback could hold.
+ */
+void kspan_drain_at_hand(const struct kspan_span_class *class, unsigned int nr,
+			 unsigned long wait)
+{
+	unsigned int i, cpu;
+	bool holds;
+
+	migrate_disable();
+	for (i = 0; i < nr; i++)
+		kspan_cache_drain_sc(class[i].sc);
+	migrate_enable();
+	if (wait) {
+		for_each_online_cpu(cpu) {
+			for (i = 0, holds = false; i < nr; i++)
+				holds |= kspan_cache_mark_sc(cpu, class[i].sc);
+			if (holds)
+				kspan_drain_soon(cpu);
+		}
+		kspan_drain_wait(wait);
+	}
+	kspan_quarantine_release();
+	for (i = 0; i < nr; i++)
+		drain_shared(class[i].sc);
 }
 
 /**

@@ -9,6 +9,9 @@
 
 struct kspan_span_class;
 
+bool kspan_drain_some(const struct kspan_span_class *class, unsigned int nr);
+void kspan_drain_at_hand(const struct kspan_span_class *class, unsigned int nr,
+			 unsigned long wait);
 bool kspan_drain_classes(const struct kspan_span_class *class, unsigned int nr);
 
 #endif /* KSPAN_DRAIN_H */

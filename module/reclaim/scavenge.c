@@ -105,7 +105,7 @@ static void drain_shared(bool all)
 		for_each_kspan_node(node)
 			kspan_depot_drain(node, sc, all);
 		/* Other clients get memory of a heap only under pressure or on release. */
-		if (all || !kspan_sc_is_heap(sc))
+		if (all || !kspan_sc_keeps_spans(sc))
 			for_each_kspan_node(node)
 				kspan_central_drain(node, sc);
 		kspan_sc_leave();
@@ -201,7 +201,8 @@ static bool caches_are_empty(void)
 			continue;
 		for_each_kspan_node(node)
 			empty &= !kspan_depot_count(node, sc) &&
-				 !READ_ONCE(kspan_central_of(node, sc)->nr_empty);
+				 (!READ_ONCE(kspan_central_of(node, sc)->nr_empty) ||
+				  kspan_sc_keeps_spans(sc));
 		kspan_sc_leave();
 	}
 	return empty;

@@ -110,6 +110,7 @@ unsigned long kspan_shrink_count(void)
 	unsigned long bytes = atomic_long_read(&kspan_region_idle) +
 			      atomic_long_read(&kspan_region_surplus) +
 			      atomic_long_read(&kspan_run_idle) +
+			      atomic_long_read(&kspan_heap_run_idle) +
 			      kspan_quarantine_bytes();
 	int node;
 

@@ -95,8 +95,11 @@ static void show_heap(struct kspan_heap *h, void *m)
 	struct kspan_heap_stats row;
 
 	kspan_client_heap_read(h, &row);
-	seq_printf(m, "%s %llu %llu %llu %llu %llu 0\n", h->name, row.bytes,
-		   row.objects, row.peak, row.asked, row.spans);
+	/* One that was destroyed, and whose memory is on its way back. */
+	if (h->quota.ended && !row.objects)
+		return;
+	seq_printf(m, "%s %llu %llu %llu %llu %llu %llu\n", h->name, row.bytes,
+		   row.objects, row.peak, row.asked, row.spans, row.limit);
 }
 
 static int heaps_show(struct seq_file *m, void *unused)

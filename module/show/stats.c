@@ -170,7 +170,8 @@ static void read_memory(struct kspan_stats *out)
 	}
 	out->heap_sys = count(&kspan_heap_sys);
 	out->heap_inuse = (u64)used_pages * KSPAN_PAGE_SIZE -
-			  count(&kspan_run_idle) + count(&kspan_region_sys) -
+			  count(&kspan_run_idle) - count(&kspan_heap_run_idle) +
+			  count(&kspan_region_sys) -
 			  count(&kspan_region_idle) -
 			  count(&kspan_deferred_bytes);
 	out->heap_idle = out->heap_sys - out->heap_inuse;

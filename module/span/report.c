@@ -303,8 +303,8 @@ void kspan_report_linked(const void *ptr, const struct kspan_span *span,
  * kspan_report_fail - count and report an allocation that returns NULL
  * @size: requested size in bytes
  * @gfp: the caller's flags
- * @err: -EDQUOT at the memory limit; -EINVAL for a request that can never
- *	succeed; anything else if memory is short
+ * @err: -EDQUOT at the memory limit; -ENOBUFS at that of a client's heap; -EINVAL
+ *	for a request that can never succeed; anything else if memory is short
  *
  * Context: Any.
  */
@@ -317,6 +317,9 @@ void kspan_report_fail(size_t size, gfp_t gfp, int err)
 	if (err == -EDQUOT) {
 		atomic_long_inc(&kspan_nr_limit_fail);
 		why = "memory_limit is reached";
+	} else if (err == -ENOBUFS) {
+		atomic_long_inc(&kspan_nr_limit_fail);
+		why = "the limit of its heap is reached";
 	} else if (err == -EINVAL) {
 		why = "the request cannot be met";
 	} else if (!kspan_may_sleep(gfp)) {

@@ -208,7 +208,7 @@ void kspan_span_setup(struct kspan_span *span, unsigned int sc)
 {
 	const struct kspan_class *info = kspan_sc_info(sc);
 
-	span->index = kspan_sc_index(sc);
+	WRITE_ONCE(span->index, kspan_sc_index(sc));
 	span->nr_objs = info->nr_objs;
 	span->nr_free = info->nr_objs;
 	memset(span->state,

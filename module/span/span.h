@@ -135,10 +135,12 @@ struct kspan_chunk;
  * @asked: large: requested bytes, with check=2 only; as @base
  * @deferred: large, freed in NMI: place in the list of deferred.c
  * @magic: that of the class, or 0 to send every free to the slow path
- * @sc: small: span class; large: 0; set once
+ * @sc: small: span class; set once.  large: 0, or the span class of the client's
+ *	heap that it belongs to; belongs to the holder of the span
  * @kind: enum kspan_kind; set once
  * @node: NUMA node of the memory; set once
- * @index: small: index of its F in the per-CPU caches, see cache.h; set once
+ * @index: small: index of its F in the per-CPU caches, see cache.h; set once,
+ *	and once more when the class of a client's heap gets magazines
  * @nr_pages: large: heap pages of the object; set by its allocation
  * @list: small: place in a partial list, under the central lock; dead: in
  *	the dead_spans list, under its lock
@@ -207,8 +209,6 @@ struct kspan_span {
  *	field and @epoch
  * @epoch: epoch of the large cache when the span was put there
  * @fit_pages: region: heap pages of the largest object that it may serve; set once
- * @owned: bytes by which it counts in its client's heap; belongs to the owner of
- *	the object
  * @tracked: the object was sampled; belongs to the owner of the object, and to who
  *	frees it
  * @shrunk: the object was resized in place to less than its pages; belongs to the
@@ -220,7 +220,6 @@ struct kspan_large {
 	struct list_head lru;
 	u32 epoch;
 	u32 fit_pages;
-	unsigned long owned;
 	bool tracked;
 	bool shrunk;
 	u32 tag;

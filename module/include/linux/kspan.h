@@ -12,6 +12,7 @@
 #include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/moduleparam.h>	/* DEFINE_KSPAN_HEAP() */
 #include <linux/numa.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>		/* ZERO_SIZE_PTR */
@@ -301,6 +302,35 @@ void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
 	__malloc __must_check;
 void kspan_heap_destroy(struct kspan_heap *h);
 size_t kspan_heap_destroy_all(struct kspan_heap *h);
+
+/* At the limit, who may sleep waits until there is room, instead of NULL. */
+#define KSPAN_HEAP_WAIT		(1UL << 0)
+
+/*
+ * What a client does for an allocation of @size bytes at its heap's limit.
+ * Return: whether it freed something, and it is worth another try.
+ */
+typedef bool (*kspan_heap_limit_fn)(struct kspan_heap *h, size_t size, gfp_t gfp,
+				    void *arg);
+
+void kspan_heap_set_limit(struct kspan_heap *h, size_t bytes);
+void kspan_heap_on_limit(struct kspan_heap *h, kspan_heap_limit_fn fn, void *arg);
+int kspan_heap_reserve(struct kspan_heap *h, size_t size, unsigned int nr)
+	__must_check;
+
+/**
+ * DEFINE_KSPAN_HEAP - a heap for as long as this module is loaded
+ * @var: the name of a static struct kspan_heap pointer that leads to it
+ *
+ * The heap bears the module's name.  It is there before the module's init
+ * function runs, and kspan_heap_destroy() ends it after the exit function.  The
+ * file /sys/module/<module>/parameters/<var> shows its line of the debugfs file
+ * "heaps".  Without memory for the heap the module does not load.
+ */
+#define DEFINE_KSPAN_HEAP(var)						\
+	static struct kspan_heap *var;					\
+	module_param_cb(var, &kspan_module_heap_ops, &var, 0400)
+extern const struct kernel_param_ops kspan_module_heap_ops;
 
 /* control and statistics */
 size_t kspan_release(void);
