@@ -19,10 +19,16 @@
 #include "span/redzone.h"
 
 /*
- * Per-CPU memory, which kspan counts and the simulated kernel does not, in
+ * Static per-CPU memory, which kspan counts and the simulated kernel does not, in
  * bytes.
  */
 static long uncounted;
+
+static long not_held(void)
+{
+	return (long)kspan_sys_total() -
+	       (long)(sim_bytes_held() + sim_percpu_held());
+}
 
 /* Bytes of descriptors and magazines in use after the load. */
 static long inuse;
@@ -122,7 +128,10 @@ static void change_world(const struct fuzz_step *step)
 		SIM_CHECK(kspan_release() <= held);
 		break;
 	case 7:
-		change_limit(step);
+		if (step->y & 2)
+			api_heap(step);
+		else
+			change_limit(step);
 		break;
 	case 8:
 		sim_far = step->x & 1;
@@ -148,7 +157,7 @@ static void check_all(void)
 	for (i = 0; i < live.nr; i++)
 		live_check(&live.obj[i], live.obj[i].asked);
 	/* All memory of the simulated kernel is counted. */
-	SIM_CHECK((long)kspan_sys_total() - (long)sim_bytes_held() == uncounted);
+	SIM_CHECK(not_held() == uncounted);
 }
 
 static void run_step(const struct fuzz_step *step)
@@ -203,6 +212,7 @@ static void end_empty(void)
 	api_free_all();
 	sim_refuse = 0;
 	sim_refuse_nth = 0;
+	api_heaps_end();
 	sim_run_irq_work();
 	sim_run_workers();
 	kspan_release();
@@ -265,7 +275,8 @@ int fuzz_one(const u8 *data, size_t size)
 		return 0;
 	sim_refuse_nth = 0;
 	inuse = inuse_now();
-	uncounted = (long)kspan_sys_total() - (long)sim_bytes_held();
+	uncounted = not_held();
+	api_heaps_begin();
 	while (fuzz_next(&input, &step))
 		run_step(&step);
 	leave = b.code & 1;

@@ -32,6 +32,7 @@ struct api_attempt {
 	enum sim_context context;
 	unsigned long refused;
 	long failures;
+	u8 heap;	/* the client's heap, or 0 */
 	long heap_sys;
 	unsigned long free_pages[2];	/* of each node's page heap */
 };
@@ -43,6 +44,11 @@ void api_tried(const struct api_attempt *attempt, bool success);
 void api_alloc(const struct fuzz_step *step);
 void api_alloc_bulk(const struct fuzz_step *step);
 void api_resize(const struct fuzz_step *step);
+
+/* api_heap.c: clients' heaps */
+void api_heaps_begin(void);
+void api_heaps_end(void);
+void api_heap(const struct fuzz_step *step);
 
 /* api_free.c */
 void api_free(const struct fuzz_step *step);

@@ -7,6 +7,7 @@
 #include <linux/kspan.h>
 
 #include "api.h"
+#include "api/client_heap.h"
 #include "base/sizeclass.h"
 #include "heap/backing.h"
 #include "heap/page_heap.h"
@@ -150,6 +151,7 @@ void api_tried(const struct api_attempt *attempt, bool success)
 		return;
 	SIM_CHECK(sim_nr_refused > attempt->refused ||
 		  kspan_params.memory_limit ||
+		  (attempt->heap && live_heaps[attempt->heap]->quota.limit) ||
 		  (attempt->gfp & __GFP_THISNODE &&
 		   (sim_far || attempt->size <= KSPAN_SMALL_MAX)) ||
 		  sim_bytes_held() + attempt->all >
@@ -272,6 +274,13 @@ static void *call_alloc(const struct fuzz_step *step,
 		request->filled = true;
 		return call_string(step, &request->size, gfp,
 				   (step->y >> 3 & 15) == 11);
+	case 13 ... 14:
+		request->heap = 1 + (step->y >> 7) % LIVE_NR_HEAPS;
+		if (live_heaps[request->heap])
+			return kspan_heap_alloc(live_heaps[request->heap],
+						request->size, gfp);
+		request->heap = 0;
+		fallthrough;
 	default:
 		return kspan_alloc(request->size, gfp);
 	}
@@ -329,6 +338,7 @@ void api_alloc(const struct fuzz_step *step)
 		return;
 	attempt.size = request.size;
 	attempt.all = request.size;
+	attempt.heap = request.heap;
 	api_tried(&attempt, ptr);
 	SIM_CHECK(ptr || !(attempt.gfp & __GFP_NOFAIL));
 	if (ptr)
@@ -433,12 +443,14 @@ void api_resize(const struct fuzz_step *step)
 
 	if (!live.nr || attempt.context == SIM_NMI || !request.size)
 		return;
+	request.heap = obj->heap;
 	live_check(obj, obj->asked);
 	sim_enter(attempt.context);
 	ptr = call_realloc(step, old, &request, attempt.gfp);
 	sim_leave(attempt.context);
 	attempt.size = request.size;
 	attempt.all = request.size;
+	attempt.heap = request.heap;
 	api_tried(&attempt, ptr);
 	if (!ptr) {
 		/* A smaller size never fails. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <linux/kspan.h>
 
+#include "api/client_heap.h"
 #include "base/sizeclass.h"
 #include "live.h"
 #include "span/redzone.h"
@@ -14,6 +15,7 @@
 #define STRIDE		997UL
 
 struct live_state live;
+struct kspan_heap *live_heaps[LIVE_NR_HEAPS + 1];
 
 void live_reset(void)
 {
@@ -149,7 +151,7 @@ static void check_alone(const struct live *obj)
 			  at - addr >= obj->usable);
 		if ((addr ^ at) >= KSPAN_PAGE_SIZE)
 			continue;
-		SIM_CHECK(other->kind == obj->kind);
+		SIM_CHECK(other->kind == obj->kind && other->heap == obj->heap);
 		SIM_CHECK(obj->kind != LIVE_LARGE);
 		SIM_CHECK(obj->kind == LIVE_TINY || live_redzoned() ||
 			  other->usable == obj->usable);
@@ -177,6 +179,7 @@ struct live *live_add(void *ptr, const struct live_request *request)
 		.usable = kspan_size(ptr),
 		.data = request->data || request->tiny,
 		.zero = request->zero,
+		.heap = request->heap,
 		.seed = live.seed += 29,
 	};
 
@@ -239,6 +242,29 @@ static bool shares_block(unsigned int i)
 	return false;
 }
 
+/* A client's heap counts the objects that are its own. */
+static void check_heap(unsigned int heap)
+{
+	struct kspan_heap_stats stats;
+	u64 nr = 0, bytes = 0, peak;
+	unsigned int i;
+
+	if (!live_heaps[heap])
+		return;
+	for (i = 0; i < live.nr; i++) {
+		if (live.obj[i].heap != heap)
+			continue;
+		nr++;
+		bytes += live.obj[i].usable;
+		SIM_CHECK(kspan_client_heap_of(live.obj[i].ptr) == live_heaps[heap]);
+	}
+	peak = atomic64_read(&live_heaps[heap]->quota.peak);
+	kspan_client_heap_read(live_heaps[heap], &stats);
+	SIM_CHECK(stats.objects == nr && stats.bytes == bytes);
+	SIM_CHECK(stats.peak >= bytes && stats.peak >= peak);
+	SIM_CHECK(stats.asked >= stats.peak);
+}
+
 void live_check_stats(void)
 {
 	unsigned long nr_large = 0, large_bytes = 0, bytes = 0, nr = 0;
@@ -256,6 +282,8 @@ void live_check_stats(void)
 		nr_large++;
 		large_bytes += live.obj[i].usable;
 	}
+	for (i = 1; i <= LIVE_NR_HEAPS; i++)
+		check_heap(i);
 	SIM_CHECK(stats.heap_objects == nr);
 	SIM_CHECK(stats.nmalloc - stats.nfree == nr);
 	SIM_CHECK(stats.large_nmalloc - stats.large_nfree == nr_large);

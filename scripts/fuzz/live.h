@@ -32,6 +32,7 @@ struct live {
 	bool zero;	/* always allocated and resized with __GFP_ZERO */
 	bool spoilt;	/* check=2: its redzone was overwritten */
 	u8 seed;	/* determines its content */
+	u8 heap;	/* the client's heap that it is from, from 1; 0: none */
 };
 
 /* The state of the model; every target may read it. */
@@ -56,6 +57,7 @@ struct live_request {
 	bool tiny;
 	bool zero;
 	bool filled;	/* it already has its content */
+	u8 heap;
 };
 
 /* Whether redzones are on, so that usable sizes are exact. */
@@ -63,6 +65,10 @@ static inline bool live_redzoned(void)
 {
 	return kspan_params.check == 2;
 }
+
+/* The clients' heaps, by number; NULL: there is none. */
+#define LIVE_NR_HEAPS	2U
+extern struct kspan_heap *live_heaps[LIVE_NR_HEAPS + 1];
 
 void live_reset(void);
 

@@ -32,7 +32,7 @@ void fuzz_unload(bool exact)
 	sim_run_irq_work();
 	sim_module_exit();
 	sim_leave(SIM_TASK);
-	SIM_CHECK(!exact || !sim_bytes_held());
+	SIM_CHECK(!exact || (!sim_bytes_held() && !sim_percpu_held()));
 }
 
 void fuzz_verify(bool spoilt)

@@ -79,6 +79,8 @@ extern bool sim_no_kswapd;
 extern unsigned long sim_nr_refused;
 /* Bytes of heap and metadata that the module holds. */
 unsigned long sim_bytes_held(void);
+/* The same of per-CPU memory that was asked for. */
+unsigned long sim_percpu_held(void);
 
 /* A mapped area that vmalloc() returned recently, for addresses near it. */
 unsigned long sim_last_area(void);

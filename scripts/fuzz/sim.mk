@@ -4,7 +4,7 @@
 
 module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
 	$(MODULE)/api/any.c $(MODULE)/api/devres.c $(MODULE)/api/user.c \
-	$(MODULE)/api/moved%.c \
+	$(MODULE)/api/moved%.c $(MODULE)/api/module_heap.c \
 	$(MODULE)/base/symbol.c $(MODULE)/base/tags.c $(MODULE)/base/trace.c \
 	$(MODULE)/api/callsites.c $(MODULE)/api/describe.c $(MODULE)/api/watch.c \
 	$(MODULE)/show/leaver.c $(MODULE)/show/oops.c $(MODULE)/show/trap.c, \

@@ -76,22 +76,61 @@ u32 get_random_u32(void)
 static SIM_PERCPU __aligned(SMP_CACHE_BYTES) char dynamic[DYNAMIC_BYTES];
 static size_t dynamic_used;
 
-void *__alloc_percpu(size_t size, size_t align)
+/* The pieces of it; one that is free serves the next request of its size. */
+#define PIECES_MAX	512U
+static struct piece {
+	void *mem;
+	size_t size;
+	bool used;
+} pieces[PIECES_MAX];
+static unsigned int nr_pieces;
+
+static struct piece *new_piece(size_t size, size_t align)
 {
 	size_t at = ALIGN(dynamic_used, align);
+	unsigned int i;
+
+	for (i = 0; i < nr_pieces; i++)
+		if (!pieces[i].used && pieces[i].size == size)
+			return &pieces[i];
+	SIM_CHECK(at + size <= DYNAMIC_BYTES && i < PIECES_MAX);
+	dynamic_used = at + size;
+	nr_pieces++;
+	pieces[i] = (struct piece){ .mem = dynamic + at, .size = size };
+	return &pieces[i];
+}
+
+void *__alloc_percpu(size_t size, size_t align)
+{
+	struct piece *piece;
 	unsigned int cpu;
 
-	SIM_CHECK(at + size <= DYNAMIC_BYTES);
 	if (sim_refused(0))
 		return NULL;
-	dynamic_used = at + size;
+	piece = new_piece(size, align);
+	piece->used = true;
 	for_each_possible_cpu(cpu)
-		memset(per_cpu_ptr(dynamic + at, cpu), 0, size);
-	return dynamic + at;
+		memset(per_cpu_ptr(piece->mem, cpu), 0, size);
+	return piece->mem;
 }
 
 void free_percpu(void *mem)
 {
+	unsigned int i;
+
+	for (i = 0; i < nr_pieces; i++)
+		if (pieces[i].mem == mem)
+			pieces[i].used = false;
+}
+
+unsigned long sim_percpu_held(void)
+{
+	unsigned long bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_pieces; i++)
+		bytes += pieces[i].used ? pieces[i].size * num_possible_cpus() : 0;
+	return bytes;
 }
 
 /* --- contexts -------------------------------------------------------------- */
@@ -456,6 +495,7 @@ void sim_reboot(void)
 	the_shrinker = (struct shrinker){};
 	random_state = 1;
 	dynamic_used = 0;
+	nr_pieces = 0;
 
 	save_once();
 	copy_raw(sim_data_start, saved_data, sim_data_stop - sim_data_start);

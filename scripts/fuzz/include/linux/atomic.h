@@ -23,6 +23,16 @@ static inline void atomic64_add(s64 i, atomic64_t *v)
 	__atomic_fetch_add(&v->counter, i, __ATOMIC_SEQ_CST);
 }
 
+static inline void atomic64_sub(s64 i, atomic64_t *v)
+{
+	__atomic_fetch_sub(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static inline s64 atomic64_add_return(s64 i, atomic64_t *v)
+{
+	return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
 static inline s64 atomic64_fetch_or(s64 i, atomic64_t *v)
 {
 	return __atomic_fetch_or(&v->counter, i, __ATOMIC_SEQ_CST);
@@ -61,6 +71,11 @@ static inline long atomic_long_add_return(long i, atomic_long_t *v)
 static inline void atomic_long_inc(atomic_long_t *v)
 {
 	__atomic_fetch_add(&v->counter, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline void atomic_long_dec(atomic_long_t *v)
+{
+	__atomic_fetch_sub(&v->counter, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline long atomic_long_inc_return(atomic_long_t *v)

@@ -118,6 +118,8 @@ static inline void list_splice_init(struct list_head *list,
 
 #define HLIST_HEAD(name)	struct hlist_head name = { NULL }
 
+#define INIT_HLIST_HEAD(head)	((void)((head)->first = NULL))
+
 static inline void INIT_HLIST_NODE(struct hlist_node *node)
 {
 	node->next = NULL;

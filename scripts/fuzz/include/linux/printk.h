@@ -38,6 +38,7 @@ extern struct task_struct sim_task;
 #define current			(&sim_task)
 #define task_pid_nr(task)	((task)->pid)
 
+int snprintf(char *buf, size_t bytes, const char *format, ...);
 int vsnprintf(char *buf, size_t bytes, const char *format, va_list args);
 
 u32 get_random_u32(void);

@@ -64,6 +64,7 @@ struct rcu_head {
 #define ENOSPC			28
 #define ilog2(n)		((int)(63 - __builtin_clzl(n)))
 #define EXDEV			18
+#define ENOBUFS			105
 #define EDQUOT			122
 #define UINT_MAX		(~0U)
 #define ULONG_MAX		(~0UL)

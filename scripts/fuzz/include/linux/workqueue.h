@@ -12,9 +12,12 @@
 extern unsigned long jiffies;
 
 #define time_before(a, b)	((long)((a) - (b)) < 0)
+#define time_after(a, b)	time_before(b, a)
 #define msecs_to_jiffies(ms)	((unsigned long)(ms) * HZ / 1000)
 
 void msleep(unsigned int ms);
+#define schedule_timeout_killable(ticks) msleep((ticks) * 1000 / HZ)
+#define fatal_signal_pending(task) false
 
 struct work_struct {
 	void (*fn)(struct work_struct *work);
