@@ -121,6 +121,12 @@ arenas_are_all()
 		"$DIR/arenas"
 }
 
+# nr_heaps NAME: how many heaps of that name there are.
+nr_heaps()
+{
+	awk -v name="$1" 'NR > 1 && $1 == name' "$DIR/heaps" | wc -l
+}
+
 # turned: each loop beside the stress ran.
 turned()
 {
@@ -407,9 +413,11 @@ check "unload kspan_client" rmmod kspan_client
 invariants "after the client" 1
 
 check "load kspan_torture" load_torture seconds="$RUN"
+check "it has a heap of its name" is 1 nr_heaps kspan_torture
 check "stress for $RUN s" stress
 info "stress $(cat $STRESS/result)"
 check "unload kspan_torture" rmmod kspan_torture
+check "its heap went with it" is 0 nr_heaps kspan_torture
 if has_magazines; then
 	check "the objects of the stress are from magazines" magazines_alloc
 	# Wiping keeps the spans' pages at hand instead.

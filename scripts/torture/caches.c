@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Named caches and heaps.  A few exist for the whole run, and their objects are
- * used like all others.  A thread also creates a short-lived cache or heap now
+ * used like all others.  The heap is the module's, so kspan ends it behind the
+ * module's exit function.  A thread also creates a short-lived cache or heap now
  * and then, fills it, empties it, and destroys it.
  */
 #include <linux/errno.h>
@@ -12,12 +13,15 @@
 #include "torture.h"
 
 #define SHORT_OBJS	24
+/* Objects in reserve, and the limit of a heap that has one, in bytes. */
+#define RESERVED	4
+#define SHORT_LIMIT	(256UL << 10)
 
 static const size_t sizes[] = { 24, 200, 1000, 5000 };
 static struct kspan_cache *lasting[ARRAY_SIZE(sizes)];
-static struct kspan_heap *lasting_heap;
+DEFINE_KSPAN_HEAP(lasting_heap);
 
-/* Create the caches and the heap of the whole run.  Return: 0 or -ENOMEM. */
+/* Create the caches of the whole run.  Return: 0 or -ENOMEM. */
 int torture_caches_init(void)
 {
 	unsigned int i;
@@ -30,7 +34,6 @@ int torture_caches_init(void)
 		if (!lasting[i])
 			return -ENOMEM;
 	}
-	lasting_heap = kspan_heap_create("kspan_torture", 0);
 	return lasting_heap ? 0 : -ENOMEM;
 }
 
@@ -41,7 +44,6 @@ void torture_caches_exit(void)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		kspan_cache_destroy(lasting[i]);
-	kspan_heap_destroy(lasting_heap);
 }
 
 /* Allocate from one of the caches; kspan_free() may free the object. */
@@ -94,22 +96,70 @@ void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 }
 
 /*
+ * Give a heap a limit that it reaches, and some objects in reserve, which are
+ * there at the limit as well.
+ */
+static void limit_heap(struct torture_ctx *ctx, struct kspan_heap *h)
+{
+	void *ptr[RESERVED];
+	unsigned int i;
+
+	kspan_heap_set_limit(h, SHORT_LIMIT);
+	if (kspan_heap_reserve(h, 200, RESERVED))
+		return;
+	kspan_heap_set_limit(h, 1);
+	for (i = 0; i < RESERVED; i++) {
+		ptr[i] = kspan_heap_alloc(h, 200, GFP_ATOMIC | __GFP_NOWARN);
+		if (!ptr[i])
+			torture_fail("%s: of %u objects in reserve %u are there",
+				     ctx->name, RESERVED, i);
+	}
+	for (i = 0; i < RESERVED; i++)
+		kspan_free(ptr[i]);
+	kspan_heap_set_limit(h, SHORT_LIMIT);
+}
+
+/* End a heap with @nr objects left, by kspan_heap_destroy_all() or one by one. */
+static void end_heap(struct torture_ctx *ctx, struct kspan_heap *h,
+		     struct torture_obj *obj, unsigned int nr)
+{
+	size_t left;
+
+	if (torture_pick(ctx, 4)) {
+		left = kspan_heap_destroy_all(h);
+		if (left != nr)
+			torture_fail("%s: a heap ends with %zu of %u objects",
+				     ctx->name, left, nr);
+		return;
+	}
+	kspan_heap_destroy(h);
+	for (; nr; nr--, obj++) {
+		torture_obj_check(ctx, obj);
+		kspan_free(obj->ptr);
+	}
+}
+
+/*
  * The whole life of a short-lived heap.  The thread frees half of the objects,
- * and kspan_heap_destroy_all() frees the others.
+ * and the others are left when the heap ends.
  */
 void torture_heap_life(struct torture_ctx *ctx)
 {
 	struct kspan_heap *h = kspan_heap_create("kspan_torture_short", 0);
+	bool limited = !torture_pick(ctx, 2);
 	struct torture_obj obj[SHORT_OBJS];
 	unsigned int i, nr;
-	size_t left;
 
 	if (!h)
 		return;
+	if (limited)
+		limit_heap(ctx, h);
 	for (nr = 0; nr < SHORT_OBJS; nr++) {
 		obj[nr].kind = TORTURE_PLAIN;
 		obj[nr].size = torture_pick_size(ctx, 17);
-		obj[nr].ptr = kspan_heap_alloc(h, obj[nr].size, GFP_KERNEL);
+		obj[nr].ptr = kspan_heap_alloc(h, obj[nr].size,
+					       limited ? GFP_KERNEL | __GFP_NOWARN :
+							 GFP_KERNEL);
 		if (!obj[nr].ptr)
 			break;
 		torture_obj_born(ctx, &obj[nr], false);
@@ -121,8 +171,5 @@ void torture_heap_life(struct torture_ctx *ctx)
 	for (; i < nr; i++)
 		torture_obj_check(ctx, &obj[i]);
 	torture_count(ctx, TORTURE_OPS, 2 * nr);
-	left = kspan_heap_destroy_all(h);
-	if (left != nr - nr / 2)
-		torture_fail("%s: a heap ends with %zu of %u objects", ctx->name,
-			     left, nr - nr / 2);
+	end_heap(ctx, h, obj + nr / 2, nr - nr / 2);
 }
