@@ -85,6 +85,7 @@ unsigned int bench_loops(unsigned int batch);
 int bench_pairs(void);
 int bench_batches(void);
 int bench_named(void);
+int bench_heaps(void);
 int bench_fleet(void);
 int bench_contexts(void);
 int bench_resize(void);

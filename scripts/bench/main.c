@@ -178,7 +178,8 @@ failed:
 
 /* In this order; workloads that fragment memory come last. */
 static int (* const parts[])(void) = {
-	bench_pairs, bench_batches, bench_named, bench_contexts, bench_resize, bench_waves,
+	bench_pairs, bench_batches, bench_named, bench_heaps, bench_contexts,
+	bench_resize, bench_waves,
 	bench_fleet, bench_copies, bench_memory, bench_live, bench_stress, bench_cpus,
 };
 
