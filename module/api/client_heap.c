@@ -2,15 +2,16 @@
 /*
  * Heaps of clients: creation, destruction and statistics.
  *
- * A heap has a span class of its own for each size class, so its spans hold
- * objects of nobody else.  A span class begins without magazines: its objects
- * come from its central lists and return to them, and each is counted in the
- * heap's account.  A class that many objects are allocated from gets magazines
- * from a worker, and tells the account of what it did when a magazine changes.
- * So a heap has memory for each CPU only for the classes that are worth it.
+ * A heap has a span class of its own for each size class, so its spans contain
+ * no objects of other clients.  A span class begins without magazines: its
+ * objects come directly from its central lists and return to them, and each of
+ * them is counted in the account of the heap.  A worker adds magazines to a
+ * class that many objects are allocated from.  Such a class updates the account
+ * when a magazine changes.  So a heap has per-CPU memory only for the classes
+ * that are used often.
  *
- * A heap that is destroyed with live objects stays for the frees that may come.
- * The next heap that is made or destroyed removes it when they are gone.
+ * A heap that is destroyed with live objects stays, so that they can be freed.
+ * When they are gone, the next creation or destruction of a heap removes it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -46,8 +47,9 @@
 #include "span/redzone.h"
 
 /*
- * Objects that a class without magazines gives within HOT_TIME to be worth some.
- * Fewer cost less in all than the memory for each CPU.
+ * A class without magazines gets some when this many objects were allocated
+ * from it within HOT_TIME.  Fewer allocations would save less than the per-CPU
+ * memory costs.
  */
 #define HOT_OBJS	512U
 #define HOT_TIME	HZ
@@ -56,8 +58,9 @@ static void give_magazines(struct work_struct *work);
 static void ask_for_magazines(struct irq_work *work);
 
 /*
- * Gives magazines to the classes that are hot.  An irq_work asks for it, as who
- * allocates may hold any lock; hard, as kspan_kick() has it.
+ * Adds magazines to the hot classes.  An irq_work queues it, because the
+ * allocating caller may hold any lock; it is a hard irq_work, as in
+ * kspan_kick().
  */
 static DECLARE_WORK(magazine_work, give_magazines);
 static struct irq_work magazine_irq = IRQ_WORK_INIT_HARD(ask_for_magazines);
@@ -87,8 +90,7 @@ static bool is_hot(const struct kspan_span_class *class)
 }
 
 /**
- * kspan_client_heap_heat - notice that an object comes from a class without
- * magazines
+ * kspan_client_heap_heat - note an allocation from a class without magazines
  * @class: the class
  *
  * Context: Any but NMI.
@@ -144,7 +146,10 @@ static void free_heap(struct kspan_heap *h)
 	kspan_meta_free(h, heap_bytes(h->name), KSPAN_SYS_OTHER);
 }
 
-/* Whether no object of a heap is live, and no span waits to be kept or given back. */
+/*
+ * Whether a heap has no live objects, and no span of a large object is cached
+ * or about to be returned.
+ */
 static bool is_unused(struct kspan_heap *h)
 {
 	struct kspan_heap_stats stats;
@@ -278,7 +283,7 @@ static void report_left(struct kspan_heap *h)
 static void end_heap(struct kspan_heap *h)
 {
 	mutex_lock(&heaps_mutex);
-	/* From now on it keeps nothing, not even what is to be in reserve. */
+	/* From now on the heap caches nothing and has no reserve. */
 	WRITE_ONCE(h->quota.ended, true);
 	drop_reserves(h);
 	report_left(h);
@@ -347,9 +352,9 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
  * kspan_heap_destroy_all - destroy a client's heap together with its objects
  * @h: the heap, or NULL
  *
- * Nobody allocates from the heap any more.  What others are freeing at this moment
- * they free, and so do kspan_free_rcu() and a free in NMI that were called before.
- * A free that begins later is a bad or a double free.
+ * No caller may allocate from the heap any more.  Frees that are in progress at
+ * this moment complete, and so do kspan_free_rcu() and frees in NMI that were
+ * called before.  A free that begins later is a bad or a double free.
  *
  * Context: Process context that may sleep and is not a hotplug callback.
  * Return: number of objects that were left, and have been freed.
@@ -400,7 +405,7 @@ void kspan_client_heap_read(struct kspan_heap *h, struct kspan_heap_stats *out)
 	out->spans += atomic_long_read(&quota->nr_large_spans);
 	out->bytes += atomic64_read(&quota->large_bytes);
 	out->asked += atomic64_read(&quota->total);
-	/* Each counted by itself. */
+	/* With check=2 each object is counted by itself. */
 	if (kspan_redzone_on()) {
 		out->bytes = atomic64_read(&quota->live);
 		out->asked = atomic64_read(&quota->total);

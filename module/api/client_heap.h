@@ -15,12 +15,12 @@
  * struct kspan_heap - a client's heap
  * @class: its span classes by size class; the fast path reads their index.
  *	Entry 0 has no spans; its number marks the large objects of the heap
- * @quota: what it holds and may hold
+ * @quota: its account: the memory that it holds, and its limit
  * @list: node in the list of all heaps, under heaps_mutex
  * @flags: KSPAN_HEAP_...; set once
  * @on_limit: the client's function for an allocation at the limit, or NULL; set
  *	before there are objects
- * @on_limit_arg: its last argument; as @on_limit
+ * @on_limit_arg: the last argument of @on_limit; set with it
  * @module: the module that created it, or ""; under heaps_mutex
  * @name: its name; set once
  */

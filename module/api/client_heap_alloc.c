@@ -35,8 +35,8 @@ static unsigned long a_of(const struct kspan_span_class *class)
 }
 
 /*
- * Memory for a large object: what the heap has freed, or new memory, which the
- * heap is charged for.
+ * Allocate memory for a large object: a span that the heap has cached, or new
+ * memory, which is charged to the heap.
  */
 static void *get_large(struct kspan_heap *h, size_t size, gfp_t gfp, int node,
 		       unsigned long *charged)
@@ -46,7 +46,7 @@ static void *get_large(struct kspan_heap *h, size_t size, gfp_t gfp, int node,
 	unsigned int tries = 0;
 	void *ptr;
 
-	/* This reports what can never be. */
+	/* This reports a request that can never succeed. */
 	if (unlikely(size >> PAGE_SHIFT > totalram_pages()))
 		return kspan_grow_large(size, 0, gfp, node, zero);
 	for (;;) {
@@ -67,7 +67,9 @@ static void *get_large(struct kspan_heap *h, size_t size, gfp_t gfp, int node,
 	return ptr;
 }
 
-/* A large object, whose span has the number of the heap until it is given back. */
+/*
+ * Allocate a large object, whose span belongs to the heap until it is returned.
+ */
 static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
 	int node = gfp & __GFP_THISNODE ? numa_mem_id() : NUMA_NO_NODE;
@@ -91,7 +93,7 @@ static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return NULL;
 }
 
-/* An object of a class that has none at hand. */
+/* Allocate an object of a class that has none at hand. */
 static void *alloc_more(struct kspan_span_class *class, size_t size, gfp_t gfp,
 			bool zero)
 {
@@ -100,8 +102,8 @@ static void *alloc_more(struct kspan_span_class *class, size_t size, gfp_t gfp,
 }
 
 /*
- * Take an object that is at hand in the caller's context.  When A has drained the
- * heap's account is told of what it gave.
+ * Take an object that is at hand in the caller's context.  When A is empty,
+ * update the account of the heap.
  */
 static bool pop(struct kspan_span_class *class, void **ptr, u8 *was)
 {

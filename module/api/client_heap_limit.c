@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Limits of clients' heaps: what an allocation does when its heap may hold no
+ * Limits of clients' heaps: what an allocation does when its heap may not hold
  * more memory.
  *
- * A limit is on the bytes of the heap's spans, so it is looked at when a span is
- * added and no call costs more for it.  What the heap holds and does not use
- * goes first: what this CPU's caches and the central lists have, then what other
- * CPUs have.  After that the client is asked, and after that the caller waits,
- * if the client wants that.
+ * A limit applies to the bytes of the heap's spans.  It is checked when a span
+ * is added, so no other call becomes slower.  Memory that the heap holds and
+ * does not use is returned first: that in the caches of this CPU and in the
+ * central lists, then that in the caches of other CPUs.  If this does not help,
+ * the client's function is called, and after that the caller waits, if the heap
+ * was created with KSPAN_HEAP_WAIT.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -23,14 +24,17 @@
 #include "heap/large.h"
 #include "reclaim/drain.h"
 
-/* Attempts of who cannot sleep; each gives a few empty spans back. */
+/* Attempts of a caller that may not sleep.  Each returns a few empty spans. */
 #define ATOMIC_TRIES	4U
-/* How long an allocation waits for what other CPUs hold. */
+/* How long an allocation waits for other CPUs to drain their caches. */
 #define ANSWER_TIME	(HZ / 20 + 1)
 /* The longest pause between two attempts. */
 #define PAUSE_MAX	(HZ / 10)
 
-/* Give back what the heap does not use; @wait: jiffies to wait for other CPUs. */
+/*
+ * Return the memory that the heap does not use; @wait: jiffies to wait for
+ * other CPUs.
+ */
 static void drain(struct kspan_heap *h, unsigned long wait)
 {
 	kspan_drain_at_hand(h->class, ARRAY_SIZE(h->class), wait);
@@ -42,10 +46,10 @@ static void drain(struct kspan_heap *h, unsigned long wait)
  * @quota: the heap's account
  * @size: bytes of the request
  * @gfp: the caller's flags
- * @tries: how often it was tried for this request, counted here; from 0
+ * @tries: number of attempts for this request, 0 at first; incremented here
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: whether it is worth another attempt.
+ * Return: whether the caller should try again.
  */
 bool kspan_client_heap_make_room(struct kspan_quota *quota, size_t size,
 				 gfp_t gfp, unsigned int *tries)
@@ -60,7 +64,7 @@ bool kspan_client_heap_make_room(struct kspan_quota *quota, size_t size,
 		drain(h, nr ? ANSWER_TIME : 0);
 		return true;
 	}
-	/* It can be done without. */
+	/* The caller has an alternative to this allocation. */
 	if (gfp & KSPAN_GFP_TRY)
 		return false;
 	if (h->on_limit && h->on_limit(h, size, gfp, h->on_limit_arg)) {
@@ -76,14 +80,15 @@ bool kspan_client_heap_make_room(struct kspan_quota *quota, size_t size,
 }
 
 /**
- * kspan_heap_set_limit - set how much memory a heap may hold
+ * kspan_heap_set_limit - limit the memory of a heap
  * @h: the heap
- * @bytes: bytes of its spans, which are somewhat more than those of its live
- *	objects; 0 for no limit
+ * @bytes: maximum of the bytes of its spans, which are somewhat more than those
+ *	of its live objects; 0 for no limit
  *
- * An allocation that would exceed it gives NULL, unless the heap was made with
- * KSPAN_HEAP_WAIT or has a function for that, see kspan_heap_on_limit().  One
- * with __GFP_NOFAIL exceeds it.  What the heap holds already stays.
+ * An allocation that would exceed the limit returns NULL, unless the heap was
+ * created with KSPAN_HEAP_WAIT or has a function that makes room, see
+ * kspan_heap_on_limit().  An allocation with __GFP_NOFAIL may exceed the limit.
+ * A new limit has no effect on memory that the heap already holds.
  *
  * Context: Any.
  */
@@ -94,12 +99,12 @@ void kspan_heap_set_limit(struct kspan_heap *h, size_t bytes)
 EXPORT_SYMBOL_GPL(kspan_heap_set_limit);
 
 /**
- * kspan_heap_on_limit - have a function called at a heap's limit
- * @h: the heap, which nobody allocates from yet
- * @fn: called for an allocation that may sleep and would exceed the limit; it may
- *	free objects of the heap and sleep, and must not allocate from it; returns
- *	whether it is worth another attempt
- * @arg: handed on
+ * kspan_heap_on_limit - set a function that is called at the limit of a heap
+ * @h: the heap, from which no object has been allocated yet
+ * @fn: called by an allocation that may sleep and would exceed the limit; may
+ *	sleep and free objects of the heap, but must not allocate from it;
+ *	returns whether the allocation should try again
+ * @arg: last argument of @fn
  *
  * Context: Any.
  */

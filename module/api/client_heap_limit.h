@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * client_heap_limit.h - what is done at the limit of a client's heap.
- */
+/* client_heap_limit.h - allocations at the limit of a client's heap. */
 #ifndef KSPAN_CLIENT_HEAP_LIMIT_H
 #define KSPAN_CLIENT_HEAP_LIMIT_H
 

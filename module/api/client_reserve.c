@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Objects that a client's heap has in reserve, for code that must not fail.
+ * Objects that a client's heap holds in reserve, for code that must not fail.
  *
- * They are free objects of the heap's spans which an allocation gets only when it
- * would fail otherwise.  Frees fill the reserve again by themselves, as objects
- * return to their spans.
+ * They are free objects of the heap's spans.  An allocation gets them only when
+ * it would fail otherwise.  Frees refill the reserve automatically, when
+ * objects return to their spans.
  */
 #include <linux/errno.h>
 #include <linux/export.h>
@@ -19,10 +19,13 @@
 #include "central/central.h"
 #include "span/redzone.h"
 
-/* One caller changes reserves at a time. */
+/* Serialises changes of reserves. */
 static DEFINE_MUTEX(reserve_mutex);
 
-/* The class of a size that spans have, or NULL. */
+/*
+ * The class of a size, or NULL if objects of that size do not come from spans
+ * of several objects.
+ */
 static struct kspan_span_class *class_of(struct kspan_heap *h, size_t size)
 {
 	unsigned int class;
@@ -42,7 +45,7 @@ static void set_reserve(unsigned int sc, int node, unsigned int nr)
 		kspan_central_set_reserve(other, sc, other == node ? nr : 0);
 }
 
-/* Add spans until a list has @nr free objects. */
+/* Add spans until a central list has @nr free objects. */
 static int fill(struct kspan_span_class *class, size_t size, int node,
 		unsigned int nr)
 {
@@ -64,20 +67,21 @@ static int fill(struct kspan_span_class *class, size_t size, int node,
 }
 
 /**
- * kspan_heap_reserve - have objects in reserve for code that must not fail
+ * kspan_heap_reserve - hold objects in reserve for code that must not fail
  * @h: the heap
- * @size: bytes of an object, up to 32 KiB, or a little less with check=2
- * @nr: how many objects of that size's class; 0 gives the reserve up
+ * @size: size of an object in bytes, up to 32 KiB, or slightly less with
+ *	check=2
+ * @nr: number of objects of that size's class; 0 removes the reserve
  *
- * Afterwards kspan_heap_alloc() for a size of that class has @nr more objects to
- * give when no memory is left or the heap is at its limit, in any context but
- * NMI.  What was taken out of the reserve returns to it when objects of that class
- * are freed, or when the next allocation that finds memory brings a new span.  The
- * reserve counts in the heap's limit.
+ * After that, kspan_heap_alloc() for a size of that class can return @nr more
+ * objects when there is no memory or the heap is at its limit, in any context
+ * but NMI.  The reserve is refilled when objects of that class are freed, or
+ * when the next allocation that finds memory adds a span.  The reserve counts
+ * towards the limit of the heap.
  *
  * Context: Process context that may sleep.
- * Return: 0; -EINVAL for a size that cannot be in reserve; -ENOMEM, and there is
- * no reserve of that class.
+ * Return: 0; -EINVAL for a size that cannot be reserved; -ENOMEM, and the class
+ * then has no reserve.
  */
 int kspan_heap_reserve(struct kspan_heap *h, size_t size, unsigned int nr)
 {

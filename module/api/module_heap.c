@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heaps of modules: DEFINE_KSPAN_HEAP() makes a parameter of the module, by which
- * kspan finds the heaps that it has to make when the module is loaded and to end
- * when it goes.
+ * Heaps of modules.  DEFINE_KSPAN_HEAP() defines a parameter of the module.  By
+ * it kspan finds the heaps to create when the module is loaded and to destroy
+ * when it is unloaded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,7 +17,10 @@
 #include "api/client_heap.h"
 #include "api/module_heap.h"
 
-/* Reading the parameter shows the heap's line of debugfs's heaps. */
+/*
+ * A read of the parameter returns the line of the heap in the debugfs file
+ * heaps.
+ */
 static int show_heap(char *buffer, const struct kernel_param *kp)
 {
 	struct kspan_heap *h = *(struct kspan_heap **)kp->arg;
@@ -56,7 +59,7 @@ static void end_heaps(const struct module *mod)
 	}
 }
 
-/* Return: 0 or -ENOMEM, and the module has none. */
+/* Create the heaps of a module.  Return: 0; -ENOMEM, and then it has none. */
 static int begin_heaps(const struct module *mod)
 {
 	struct kspan_heap **heap;
@@ -97,7 +100,7 @@ int kspan_module_heap_init(void)
 	return register_module_notifier(&module_notifier);
 }
 
-/* Context: module unload; no client is left. */
+/* Context: module unload, after the last client. */
 void kspan_module_heap_exit(void)
 {
 	unregister_module_notifier(&module_notifier);

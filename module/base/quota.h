@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * quota.h - what a client's heap holds and may hold, for the parts of kspan
- * that move memory into it and out of it.
+ * quota.h - the account of a client's heap: the memory that it holds, and its
+ * limit.  The parts of kspan that add memory to a heap and remove it update the
+ * account.
  */
 #ifndef KSPAN_QUOTA_H
 #define KSPAN_QUOTA_H
@@ -15,17 +16,18 @@
  * struct kspan_quota - the account of a client's heap
  * @live: usable bytes of live objects.  Objects that are allocated one by one
  *	count at once, those of a magazine when the magazine changes
- * @peak: the most that @live has been
- * @total: usable bytes ever allocated of large objects, and with check=2 of all
+ * @peak: maximum of @live
+ * @total: usable bytes of all large objects allocated so far, and with check=2
+ *	of all objects
  * @large_bytes: usable bytes of live large objects
- * @nr_large: live large objects
- * @nr_large_spans: spans of large objects, live or kept for the next one
+ * @nr_large: number of live large objects
+ * @nr_large_spans: number of spans of large objects, live or cached
  * @held: bytes of all its spans
- * @limit: the most that @held may be, 0 for no limit; written by its client
- * @kept: spans of large objects that were freed, the newest first; guarded by
+ * @limit: maximum of @held, 0 for no limit; written by its client
+ * @kept: the cached spans of freed large objects, the newest first; guarded by
  *	large_cache_lock
- * @ended: whether the client has destroyed the heap.  Then nothing is kept for
- *	it any more
+ * @ended: whether the client has destroyed the heap, which then caches nothing
+ *	any more
  */
 struct kspan_quota {
 	atomic64_t live;
@@ -40,7 +42,7 @@ struct kspan_quota {
 	bool ended;
 };
 
-/* Remember that so many bytes were live at a time.  Context: Any. */
+/* Raise the peak to @live if that is more.  Context: Any. */
 static inline void kspan_quota_saw(struct kspan_quota *quota, s64 live)
 {
 	s64 peak = atomic64_read(&quota->peak);
@@ -61,7 +63,7 @@ static inline void kspan_quota_sub(struct kspan_quota *quota, s64 bytes)
 	atomic64_sub(bytes, &quota->live);
 }
 
-/* Count an object that was resized where it is.  Context: Any. */
+/* Count a change of the size of an object in place.  Context: Any. */
 static inline void kspan_quota_resize(struct kspan_quota *quota, size_t old,
 				      size_t size, bool large)
 {
@@ -73,13 +75,13 @@ static inline void kspan_quota_resize(struct kspan_quota *quota, size_t old,
 }
 
 /**
- * kspan_quota_charge - let a heap hold so many bytes more
- * @quota: the heap's account, or NULL for memory that is no heap's
- * @bytes: bytes of spans
- * @force: whether to do so beyond its limit
+ * kspan_quota_charge - charge bytes of spans to a heap
+ * @quota: the heap's account, or NULL for memory that belongs to no heap
+ * @bytes: bytes of the spans
+ * @force: whether they may exceed the limit
  *
  * Context: Any.
- * Return: false, and nothing is charged, if the limit does not allow it.
+ * Return: false if the limit does not allow it; nothing is charged then.
  */
 static inline bool kspan_quota_charge(struct kspan_quota *quota,
 				      unsigned long bytes, bool force)
@@ -96,7 +98,7 @@ static inline bool kspan_quota_charge(struct kspan_quota *quota,
 	return false;
 }
 
-/* Give back what kspan_quota_charge() took.  Context: Any. */
+/* Undo kspan_quota_charge().  Context: Any. */
 static inline void kspan_quota_uncharge(struct kspan_quota *quota,
 					unsigned long bytes)
 {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: what a client's heap is told of allocs and frees.
+ * Per-CPU caches: how the account of a client's heap learns of allocations and
+ * frees.
  *
- * A class without magazines tells of each.  One with magazines tells when a
- * magazine changes: what was allocated and freed since the last time follows
- * from where the tops stand (cache.h), so that no call costs more for it.
+ * A class without magazines counts each of them at once.  A class with
+ * magazines updates the account when a magazine changes.  The numbers of
+ * allocations and frees since the last update follow from the tops (cache.h),
+ * so no call becomes slower.
  */
 #include <linux/smp.h>
 
@@ -16,8 +18,8 @@
 /**
  * kspan_cache_count_direct - count an object of a class without magazines
  * @sc: span class, of a client's heap
- * @which: KSPAN_LOADED for an alloc, KSPAN_UNLOADED for a free
- * @bytes: its usable bytes
+ * @which: KSPAN_LOADED for an allocation, KSPAN_UNLOADED for a free
+ * @bytes: usable bytes of the object
  *
  * Context: Any but NMI.
  */
@@ -34,22 +36,23 @@ void kspan_cache_count_direct(unsigned int sc, enum kspan_count which,
 	}
 	atomic_long_inc(&class->nr_given);
 	kspan_quota_add(quota, bytes);
-	/* Otherwise this follows from the number of objects. */
+	/* Without check=2 the total follows from the number of objects. */
 	if (kspan_redzone_on())
 		atomic64_add(bytes, &quota->total);
 }
 
 /**
- * kspan_cache_account - tell a heap of the calls that this cache has served
+ * kspan_cache_account - update the account of a heap from the cache of this CPU
  * @sc: span class, of a client's heap
  * @freeing: whether the caller is about to free an object
  *
- * The order of allocs and frees since the last time is not known.  A free that
- * finds its magazine full most often ends a row of frees that followed a row of
- * allocs, so the peak was between them.
+ * The order of allocations and frees since the last update is unknown.  But a
+ * free that finds its magazine full most often ends a series of frees that
+ * followed a series of allocations.  So for a free the peak is assumed to have
+ * been between the two.
  *
- * Context: Any but NMI, with preemption off.  Nothing is called in between, where
- * a probe could use the cache.
+ * Context: Any but NMI, with preemption off.  The function calls nothing in
+ * which a probe could use the cache.
  */
 void kspan_cache_account(unsigned int sc, bool freeing)
 {
@@ -68,7 +71,9 @@ void kspan_cache_account(unsigned int sc, bool freeing)
 		   seen[KSPAN_UNLOADED];
 	kspan_counter_add(seen[KSPAN_LOADED], given);
 	kspan_counter_add(seen[KSPAN_UNLOADED], returned);
-	/* A row of frees may return more than the cache ever gave. */
+	/*
+	 * A series of frees may return more objects than the cache ever served.
+	 */
 	if (freeing) {
 		kspan_quota_add(class->quota, (long)given * size);
 		kspan_quota_sub(class->quota, (long)returned * size);
