@@ -196,8 +196,8 @@ static void resized(struct kunit *test)
 }
 
 /*
- * A class begins without magazines, and its heap counts each object at once: the
- * peak is exact although nobody has read it meanwhile.
+ * A class begins without magazines, and its heap counts each object at once.
+ * So the peak is exact although it was not read in the meantime.
  */
 static void exact_peak_of_few(struct kunit *test)
 {
@@ -225,7 +225,10 @@ static void exact_peak_of_few(struct kunit *test)
 	kspan_heap_destroy(h);
 }
 
-/* Allocate until the class has magazines, and free.  Return: the class. */
+/*
+ * Allocate until the class has magazines, and free the objects.  Return: the
+ * class.
+ */
 static struct kspan_span_class *heat(struct kunit *test, struct kspan_heap *h,
 				     size_t size)
 {
@@ -245,8 +248,9 @@ static struct kspan_span_class *heat(struct kunit *test, struct kspan_heap *h,
 }
 
 /*
- * A class that many objects come from gets magazines, and no other; the numbers
- * go on as they were, and spans that are older than the magazines use them, too.
+ * A class that many objects are allocated from gets magazines, and no other
+ * class does.  The counts continue, and spans older than the magazines use them
+ * too.
  */
 static void hot_class(struct kunit *test)
 {
@@ -285,8 +289,8 @@ static void hot_class(struct kunit *test)
 }
 
 /*
- * With magazines the peak is what it was between a row of allocs and a row of
- * frees, and no more than a magazine away from it else.
+ * With magazines the peak is exact between a series of allocations and a series
+ * of frees, and otherwise at most a magazine away.
  */
 static void peak_of_hot_class(struct kunit *test)
 {
@@ -311,13 +315,16 @@ static void peak_of_hot_class(struct kunit *test)
 	kspan_client_heap_read(h, &stats);
 	KUNIT_EXPECT_LE(test, stats.peak, (NR + class->info.mag_cap) * 208ULL);
 	KUNIT_EXPECT_GE(test, stats.peak, NR * 208ULL);
-	/* What it was not told of yet is less than a magazine. */
+	/* What the account does not include yet is less than a magazine. */
 	KUNIT_EXPECT_LE(test, (u64)atomic64_read(&h->quota.live),
 			class->info.mag_cap * 208ULL);
 	kspan_heap_destroy(h);
 }
 
-/* Memory of a large object is nobody else's while the heap keeps it. */
+/*
+ * While a heap caches the memory of a large object, no other allocation gets
+ * it.
+ */
 static void large_memory_stays(struct kunit *test)
 {
 	static const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC | __GFP_NOWARN };
@@ -330,7 +337,7 @@ static void large_memory_stays(struct kunit *test)
 		kunit_skip(test, "freed memory waits");
 	h = make(test);
 	for (i = 0; i < ARRAY_SIZE(gfps); i++) {
-		/* Nothing of that size is at hand for the others. */
+		/* Other allocations find no cached memory of that size. */
 		kspan_release();
 		ptr = kspan_heap_alloc(h, 100000, gfps[i]);
 		KUNIT_ASSERT_NOT_NULL(test, ptr);
@@ -357,8 +364,8 @@ static void large_memory_stays(struct kunit *test)
 }
 
 /*
- * check=2: an object that was written behind stays where it is for ever, and its
- * heap ends all the same if the object is large.
+ * check=2: an object that was written beyond its end is never reused.  If it is
+ * a large one, its heap can be freed all the same.
  */
 static void damaged_objects(struct kunit *test)
 {
@@ -387,7 +394,10 @@ struct rcu_obj {
 	char bytes[40];
 };
 
-/* What waits for a grace period when the heap ends is freed, and counts not. */
+/*
+ * Objects that wait for a grace period when the heap is destroyed are freed,
+ * and not counted as left.
+ */
 static void destroyed_with_rcu_frees(struct kunit *test)
 {
 	struct kspan_heap *h = make(test);
@@ -403,7 +413,9 @@ static void destroyed_with_rcu_frees(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_heap_destroy_all(h), (size_t)10);
 }
 
-/* Objects that a task frees while the heap ends, from the last to the first. */
+/*
+ * A task frees these objects while the heap is destroyed, the last one first.
+ */
 struct freer {
 	struct completion go, done;
 	unsigned int nr_live;
@@ -421,7 +433,7 @@ static int free_all(void *arg)
 	return 0;
 }
 
-/* Each object is freed once, by the one or by the other. */
+/* Each object is freed once, by the task or by the destruction. */
 static void destroyed_with_frees_in_flight(struct kunit *test)
 {
 	struct task_struct *task;
@@ -445,7 +457,9 @@ static void destroyed_with_frees_in_flight(struct kunit *test)
 		left = kspan_heap_destroy_all(h);
 		wait_for_completion(&freer.done);
 		KUNIT_EXPECT_EQ(test, left + freer.nr_live, (size_t)NR);
-		/* The freer may have had the last one in its hands. */
+		/*
+		 * The other task may still have been freeing the last object.
+		 */
 		kspan_heap_destroy(make(test));
 		KUNIT_EXPECT_FALSE(test, kspan_sc_exists(sc));
 	}

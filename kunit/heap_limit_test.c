@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Limits of clients' heaps and what they have in reserve.
- */
+/* Limits and reserves of clients' heaps. */
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
@@ -18,7 +16,7 @@
 #define NR	2000U
 #define LIMIT	SZ_256K
 
-/* One case at a time. */
+/* The objects of the running test case. */
 static void *objs[NR];
 
 static const gfp_t quiet = GFP_KERNEL | __GFP_NOWARN;
@@ -32,7 +30,7 @@ static struct kspan_heap *make(struct kunit *test, unsigned long flags)
 	return h;
 }
 
-/* Allocate until that fails.  Return: the number of objects. */
+/* Allocate until an allocation fails.  Return: the number of objects. */
 static unsigned int alloc_all(struct kspan_heap *h, size_t size, gfp_t gfp)
 {
 	unsigned int nr;
@@ -45,7 +43,10 @@ static unsigned int alloc_all(struct kspan_heap *h, size_t size, gfp_t gfp)
 	return nr;
 }
 
-/* NULL at the limit, counted in limit_fail; what is freed can be had again. */
+/*
+ * At the limit an allocation returns NULL, which limit_fail counts.  Freed
+ * memory can be allocated again.
+ */
 static void null_at_the_limit(struct kunit *test)
 {
 	static const size_t sizes[] = { 1000, 5000, 40000 };
@@ -69,14 +70,14 @@ static void null_at_the_limit(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, kspan_heap_alloc(h, sizes[i],
 							 GFP_ATOMIC | __GFP_NOWARN));
 		KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, limit_fail), 2ULL);
-		/* The limit is this heap's alone. */
+		/* The limit applies to this heap only. */
 		ptr = kspan_alloc(sizes[i], quiet);
 		KUNIT_EXPECT_NOT_NULL(test, ptr);
 		kspan_free(ptr);
 		kspan_free(objs[nr - 1]);
 		objs[nr - 1] = kspan_heap_alloc(h, sizes[i], quiet);
 		KUNIT_EXPECT_NOT_NULL(test, objs[nr - 1]);
-		/* What must not fail goes beyond it. */
+		/* An allocation that must not fail may exceed the limit. */
 		objs[nr] = kspan_heap_alloc(h, sizes[i], GFP_KERNEL | __GFP_NOFAIL);
 		KUNIT_EXPECT_NOT_NULL(test, objs[nr]);
 		kspan_free_bulk(nr + 1, objs);
@@ -84,7 +85,7 @@ static void null_at_the_limit(struct kunit *test)
 	}
 }
 
-/* What a class has freed does not stand in the way of another class. */
+/* Idle memory of one class makes room for another class. */
 static void idle_memory_makes_room(struct kunit *test)
 {
 	static const gfp_t gfps[] = { GFP_KERNEL, GFP_ATOMIC };
@@ -93,7 +94,7 @@ static void idle_memory_makes_room(struct kunit *test)
 	void *ptr;
 
 	for (i = 0; i < ARRAY_SIZE(gfps); i++) {
-		/* Who cannot sleep cannot have what waits in the quarantine. */
+		/* A caller that may not sleep cannot empty the quarantine. */
 		if (i && kspan_quarantine_on())
 			break;
 		h = make(test, 0);
@@ -130,7 +131,7 @@ static bool give_one(struct kspan_heap *h, size_t size, gfp_t gfp, void *arg)
 	return had;
 }
 
-/* The client's function is asked for room, and for no more when it has none. */
+/* The client's function is called.  If it makes no room, the allocation fails. */
 static void asks_the_client(struct kunit *test)
 {
 	struct kspan_heap *h = make(test, 0);
@@ -145,7 +146,7 @@ static void asks_the_client(struct kunit *test)
 	objs[0] = kspan_heap_alloc(h, 1000, quiet);
 	KUNIT_EXPECT_NOT_NULL(test, objs[0]);
 	KUNIT_EXPECT_EQ(test, asked.calls, 2U);
-	/* Not by who cannot sleep. */
+	/* A caller that may not sleep does not call it. */
 	KUNIT_EXPECT_NULL(test, kspan_heap_alloc(h, 1000, GFP_NOWAIT | __GFP_NOWARN));
 	KUNIT_EXPECT_EQ(test, asked.calls, 2U);
 	kspan_free_bulk(nr, objs);
@@ -159,7 +160,9 @@ static int free_later(void *ptr)
 	return 0;
 }
 
-/* With KSPAN_HEAP_WAIT an allocation ends when somebody else has freed. */
+/*
+ * With KSPAN_HEAP_WAIT an allocation waits until another task frees an object.
+ */
 static void waits_for_room(struct kunit *test)
 {
 	static const size_t sizes[] = { 1000, 40000 };
@@ -169,7 +172,7 @@ static void waits_for_room(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		h = make(test, KSPAN_HEAP_WAIT);
-		/* Those do not wait. */
+		/* Allocations with __GFP_NORETRY do not wait. */
 		nr = alloc_all(h, sizes[i], quiet | __GFP_NORETRY);
 		KUNIT_ASSERT_GE(test, nr, 1U);
 		KUNIT_EXPECT_NULL(test, kspan_heap_alloc(h, sizes[i],
@@ -196,8 +199,8 @@ static void take(void *arg)
 }
 
 /*
- * What is in reserve is there in every context when there is nothing else, and
- * for nobody before.
+ * The reserve serves every context when there is no other memory, and no
+ * allocation before that.
  */
 static void reserve(struct kunit *test)
 {
@@ -209,7 +212,10 @@ static void reserve(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(h, 40000, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, kspan_heap_reserve(h, 500, NR), -ENOMEM);
 	KUNIT_ASSERT_EQ(test, kspan_heap_reserve(h, 500, 60), 0);
-	/* Of another class, up to the limit: the reserve is not theirs. */
+	/*
+	 * Allocate objects of another class up to the limit: they do not get
+	 * the reserve.
+	 */
 	nr = alloc_all(h, 1000, quiet);
 	for (i = 0; i < 60; i++) {
 		place = i % KSPAN_TEST_NR_PLACES;
@@ -218,12 +224,12 @@ static void reserve(struct kunit *test)
 					  kspan_test_place_names[place]);
 		objs[nr + i] = taken.ptr;
 	}
-	/* A span may have a few objects more. */
+	/* A span may have a few more objects than the reserve needs. */
 	while ((taken.ptr = kspan_heap_alloc(h, 500, quiet)))
 		objs[nr + i++] = taken.ptr;
 	KUNIT_EXPECT_LE(test, i, 60 + 16U);
 	kspan_free_bulk(i, objs + nr);
-	/* It has filled again. */
+	/* The reserve has been refilled. */
 	kspan_release();
 	for (i = 0; i < 60; i++) {
 		objs[nr + i] = kspan_heap_alloc(h, 500, quiet);

@@ -53,7 +53,7 @@ static const char *free_words(const struct kspan_span *span, u8 state)
 /* Describe the class, named cache or heap to which the span belongs. */
 static void say_owner(struct words *w, const struct kspan_span *span)
 {
-	/* That of a large object changes when it leaves its heap. */
+	/* The class of a large object changes when its span leaves its heap. */
 	unsigned int sc = READ_ONCE(span->sc);
 	const struct kspan_span_class *class;
 

@@ -71,7 +71,8 @@ static bool is_long_fill(const struct kspan_span *span)
  * found overwritten, and reported.
  *
  * Context: Any, with preemption off.
- * Return: whether @ptr may be freed; if not, the reason has been reported, unless
+ * Return: whether @ptr may be freed; if not, the reason has been reported,
+ * unless
  * @quiet.
  */
 static bool claim_large(struct kspan_span *span, const void *ptr, bool *overrun,
@@ -135,7 +136,7 @@ static void free_tiny_slow(struct kspan_span *span, const void *ptr, bool wipe)
 		kspan_tiny_release(span, block);
 }
 
-/* Return: false, and nothing done, if it is not live any more. */
+/* Return: false, without any change, if the object is not live any more. */
 static bool free_small_slow(struct kspan_object *object, const void *ptr,
 			    bool wipe)
 {
@@ -221,12 +222,12 @@ void kspan_free_slow(const void *ptr)
 }
 
 /**
- * kspan_free_if_live - free an object if nobody else has freed it yet
- * @ptr: any value; what is there is no tiny object
+ * kspan_free_if_live - free an object unless another caller has freed it
+ * @ptr: any address at which there is no tiny object
  *
  * Context: Any but NMI.
- * Return: whether it was live.  If not, that is no fault of the caller's and is
- * not reported.
+ * Return: whether it was live.  If not, that is not an error and is not
+ * reported.
  */
 bool kspan_free_if_live(const void *ptr)
 {
@@ -281,8 +282,8 @@ static bool free_plain(struct kspan_span *span, const void *ptr, u8 *state)
 
 /*
  * The fast path after its more common failures: a full F, an aligned object, a
- * large object, or no object.  It is a separate function, called last, so that the
- * fast path needs no stack frame.
+ * large object, or no object.  It is a separate function, called last, so that
+ * the fast path needs no stack frame.
  */
 static noinline void free_swap(const void *ptr)
 {

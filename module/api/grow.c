@@ -245,7 +245,7 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	err = grow_class(sc, &effort);
 	if (!err)
 		grow_more(sc, &effort);
-	/* What others hold does not help a heap at its limit. */
+	/* Memory of other heaps does not help a heap that is at its limit. */
 	if (err == -ENOBUFS) {
 		if (look_elsewhere(sc, &effort, node))
 			err = 0;

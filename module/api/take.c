@@ -20,7 +20,10 @@
 #include "span/redzone.h"
 #include "span/report.h"
 
-/* An object out of what its class has in reserve on any node, or NULL. */
+/*
+ * Take an object that its class holds in reserve on any node.  Return: NULL if
+ * there is none.
+ */
 static void *take_reserved(unsigned int sc, size_t size, bool zero, u8 *was)
 {
 	void *ptr = NULL;

@@ -2,16 +2,16 @@
 /*
  * spanclass.h - span classes: what the spans of one set have in common.
  *
- * A number, sc, identifies a span class.  A static span class, below KSPAN_NR_SC,
- * is a size class and a kind: for pointer objects, sc is the size class; for data
- * objects, it is KSPAN_NR_CLASSES more; tiny blocks have the last number.  sc 0 is
- * always empty, so that a request for 0 bytes takes the slow path without a test.
- * A dynamic span class, from KSPAN_NR_SC on, belongs to a named cache or to a
- * client's heap, and is created and destroyed with it.
+ * A number, sc, identifies a span class.  A static span class, below
+ * KSPAN_NR_SC, is a size class and a kind: for pointer objects, sc is the size
+ * class; for data objects, it is KSPAN_NR_CLASSES more; tiny blocks have the
+ * last number. sc 0 is always empty, so that a request for 0 bytes takes the
+ * slow path without a test.  A dynamic span class, from KSPAN_NR_SC on, belongs
+ * to a named cache or to a client's heap, and is created and destroyed with it.
  *
  * A dynamic span class ends only when it has no span left, and its structure is
- * freed only after RCU grace periods.  So code that found a span in the arena map
- * with preemption off may use the class of the span.  So may code for which
+ * freed only after RCU grace periods.  So code that found a span in the arena
+ * map with preemption off may use the class of the span.  So may code for which
  * kspan_sc_exists() has returned true, until its RCU read section ends.
  */
 #ifndef KSPAN_SPANCLASS_H
@@ -34,7 +34,8 @@ struct kspan_sc_cpu;
  * @info: size, divisor, objects and pages of a span, objects of a magazine;
  *	set once
  * @sc: its number; set by kspan_sc_publish()
- * @class: the size class that counts its objects in the statistics, or 0; set once
+ * @class: the size class that counts its objects in the statistics, or 0; set
+ *	once
  * @kind: enum kspan_kind; set once
  * @spare_limit: full magazines that a CPU keeps beside A and F; set once
  * @homes: its central list and depot on each node, by node number, NULL for a
@@ -42,12 +43,12 @@ struct kspan_sc_cpu;
  * @cpu: its part of the per-CPU caches; NULL without magazines
  * @index: the index of its F; without magazines that of sc 0, whose F is always
  *	full.  It changes when the class of a heap gets magazines
- * @asked: requested size in bytes of all its objects; 0: each object has its own;
- *	set once
+ * @asked: requested size in bytes of all its objects; 0: each object has its
+ *	own; set once
  * @ctor: called for each object of a new span, or NULL; cleared when no more
  *	objects are allocated
- * @keeps: whether free objects keep their contents from one user to the next, so
- *	that nothing may write to them; set once
+ * @keeps: whether free objects keep their contents from one user to the next,
+ *	so that nothing may write to them; set once
  * @rcu: whether spans end only after a grace period; set once
  * @quota: account of the client's heap that it belongs to, or NULL; set once
  * @since: jiffies when @nr_before was read; a hint
@@ -82,8 +83,9 @@ struct kspan_span_class {
 /*
  * Indices of the tops of a span class in the per-CPU caches, see cache.h.  The
  * indices of static span classes are places in the array kspan_tops.  An index
- * from KSPAN_NR_TOPS on is the distance from that array to the tops of a dynamic
- * span class elsewhere in per-CPU memory.  So one instruction reaches either.
+ * from KSPAN_NR_TOPS on is the distance from that array to the tops of a
+ * dynamic span class elsewhere in per-CPU memory.  So one instruction reaches
+ * either.
  */
 #define KSPAN_A_INDEX(sc)		(2UL * (sc))
 #define KSPAN_F_INDEX(sc)		(2UL * (sc) + 1)
@@ -98,8 +100,8 @@ struct kspan_span_class {
 #define KSPAN_SC_MAX		(KSPAN_SC_BLOCK * KSPAN_SC_BLOCKS - 1)
 
 /*
- * The dynamic span classes by number, in blocks that stay until unload.  Written
- * under sc_mutex; read in an RCU read section.
+ * The dynamic span classes by number, in blocks that stay until unload.
+ * Written under sc_mutex; read in an RCU read section.
  */
 extern struct kspan_span_class **kspan_sc_blocks[KSPAN_SC_BLOCKS];
 /* All numbers in use are below this limit, which only grows. */
@@ -221,7 +223,7 @@ static inline struct kspan_quota *kspan_sc_quota(unsigned int sc)
 	return kspan_sc_is_static(sc) ? NULL : kspan_sc_find(sc)->quota;
 }
 
-/* Whether a span class keeps its empty spans, which nobody else may use. */
+/* Whether a span class keeps its empty spans, which no other class may use. */
 static inline bool kspan_sc_keeps_spans(unsigned int sc)
 {
 	const struct kspan_quota *quota = kspan_sc_quota(sc);

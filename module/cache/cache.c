@@ -3,11 +3,11 @@
  * Per-CPU caches: the slow paths of allocations and frees.
  *
  * All functions run with preemption off and use the cache of their own CPU and
- * context.  Without memory for a magazine they move single objects, so that a free
- * never fails.
+ * context.  Without memory for a magazine they move single objects, so that a
+ * free never fails.
  *
- * scripts/model/magazine.pml is a model of this file and of the layers behind it,
- * which Spin searches exhaustively.  Change it together with the code.
+ * scripts/model/magazine.pml is a model of this file and of the layers behind
+ * it, which Spin searches exhaustively.  Change it together with the code.
  */
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
@@ -33,8 +33,8 @@
 static u8 half_slots[KSPAN_NR_SC] __ro_after_init;
 
 /*
- * Report an object in a magazine or a span that is not free, because its state byte
- * was overwritten.  The object is never used again.
+ * Report an object in a magazine or a span that is not free, because its state
+ * byte was overwritten.  The object is never used again.
  */
 static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
@@ -56,7 +56,9 @@ static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	report_not_free(c, sc);
 }
 
-/* Take a single object directly from the spans, with @reserved the reserve too. */
+/*
+ * Take one object directly from the spans; with @reserved even one in reserve.
+ */
 static void *take_one(struct kspan_ctx_cache *c, unsigned int sc, int node,
 		      u8 *was, bool reserved)
 {
@@ -134,8 +136,8 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
  * @was: the state it had, FREE or ZEROED
  *
  * Context: Any, with preemption off.
- * Return: a LIVE object, or NULL if the cache, the depot and the spans have none,
- * or in NMI.
+ * Return: a LIVE object, or NULL if the cache, the depot and the spans have
+ * none, or in NMI.
  */
 void *kspan_cache_take(unsigned int sc, u8 *was)
 {
@@ -192,8 +194,8 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
  * @zero: whether to zero them
  *
  * Context: Any, with preemption off.
- * Return: the number of objects.  One call moves only as many objects as are allowed
- * with preemption off, so another call may find more.
+ * Return: the number of objects.  One call moves only as many objects as are
+ * allowed with preemption off, so another call may find more.
  */
 unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 				   unsigned int nr, bool zero)
@@ -251,10 +253,10 @@ void *kspan_cache_take_node(unsigned int sc, int node, u8 *was)
 }
 
 /**
- * kspan_cache_take_reserved - an object out of what a class has in reserve
+ * kspan_cache_take_reserved - take an object that a class holds in reserve
  * @sc: span class
- * @node: where to look
- * @was: the state it had
+ * @node: the node to search
+ * @was: set to its previous state
  *
  * For an allocation that would fail otherwise.
  *
@@ -298,8 +300,9 @@ static void free_one(struct kspan_ctx_cache *c, unsigned int sc,
 }
 
 /*
- * A span that is older than the magazines of its class has another index, by
- * which each free of one of its objects comes here.
+ * A span that was created before its class had magazines has another index, so
+ * each free of one of its objects gets here.  Give the span the index of its
+ * class.
  */
 static void adopt_index(unsigned int sc, const void *ptr)
 {
@@ -315,7 +318,7 @@ static void adopt_index(unsigned int sc, const void *ptr)
  * kspan_cache_put - free an object
  * @sc: span class
  * @ptr: the object, which the caller has claimed
- * @state: its state byte; with KSPAN_OBJ_TRACKED if a table has to be told
+ * @state: its state byte; with KSPAN_OBJ_TRACKED if the free must be recorded
  *
  * Context: Any but NMI, with preemption off.
  */

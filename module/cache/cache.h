@@ -7,14 +7,15 @@
  * cache.  So a cache needs no lock and no interrupt masking, and its use never
  * fails because of nesting.  NMIs can interrupt everything and use no cache.
  *
- * For each span class a cache has two magazines: A, which allocations drain, and F,
- * which frees fill.  A top is the address of a slot: that of the next object in A,
- * and that of the next free slot in F.  Neither needs a counter to find its end
- * (depot.h): A ends at a sentinel whose state no allocation accepts, and F at an
- * aligned address.  When A is empty and F is not, the two swap.
+ * For each span class a cache has two magazines: A, which allocations drain,
+ * and F, which frees fill.  A top is the address of a slot: that of the next
+ * object in A, and that of the next free slot in F.  Neither needs a counter to
+ * find its end (depot.h): A ends at a sentinel whose state no allocation
+ * accepts, and F at an aligned address.  When A is empty and F is not, the two
+ * swap.
  *
- * Since A only drains and F only fills, the numbers of allocations and frees follow
- * from the tops.  Counters change only when a magazine is exchanged.
+ * Since A only drains and F only fills, the numbers of allocations and frees
+ * follow from the tops.  Counters change only when a magazine is exchanged.
  */
 #ifndef KSPAN_CACHE_H
 #define KSPAN_CACHE_H
@@ -43,10 +44,10 @@ struct kspan_spares {
 };
 
 /*
- * Ageing of a class in the cache of a CPU and context.  @seen belongs to the tick:
- * the number of calls, modulo 2^16, when the tick last read it.  @marked says that
- * the CPU should drain the class.  Any code sets it and the CPU clears it.  A lost
- * mark delays the drain by one tick.
+ * Ageing of a class in the cache of a CPU and context.  @seen belongs to the
+ * tick: the number of calls, modulo 2^16, when the tick last read it.  @marked
+ * says that the CPU should drain the class.  Any code sets it and the CPU
+ * clears it. A lost mark delays the drain by one tick.
  */
 struct kspan_aging {
 	u16 seen;
@@ -71,9 +72,9 @@ enum kspan_count {
 };
 
 /*
- * The tops of the task cache.  The array is static, so that an instruction reaches
- * it without a pointer.  The static per-CPU memory of modules is too small for the
- * other two caches.
+ * The tops of the task cache.  The array is static, so that an instruction
+ * reaches it without a pointer.  The static per-CPU memory of modules is too
+ * small for the other two caches.
  */
 DECLARE_PER_CPU(struct kspan_slot *, kspan_tops[]);
 
@@ -83,10 +84,10 @@ extern struct kspan_slot * __percpu *kspan_irq_tops;
 /**
  * struct kspan_sampler - when a class of a cache is sampled next
  *
- * When the next sample falls into A, its object is MARKED, so that the fast path
- * does not take it.  What F holds is counted when it becomes A, and what leaves A
- * without being allocated is not any more, and loses its mark.  Written by their
- * CPU alone.
+ * When the next sample falls into A, its object is MARKED, so that the fast
+ * path does not take it.  What F holds is counted when it becomes A, and what
+ * leaves A without being allocated is not any more, and loses its mark.
+ * Written by their CPU alone.
  *
  * @left: objects to come into A before the one that will be marked; 0 while A
  *	has a marked one
@@ -114,8 +115,8 @@ extern unsigned long __percpu *kspan_task_counts;
  * @samplers: by context
  * @spares: as those of struct kspan_cache_cpu
  * @aging: by context
- * @seen: by context: of a client's heap, what its account knows of allocs and
- *	frees; written by their CPU alone
+ * @seen: by context: the counts that the account of the client's heap includes
+ *	so far; only their CPU writes them
  */
 struct kspan_sc_cpu {
 	struct kspan_slot *tops[KSPAN_NR_CTX][KSPAN_NR_ENDS];
@@ -127,8 +128,8 @@ struct kspan_sc_cpu {
 };
 
 /*
- * Budget of a CPU for free objects, in bytes.  More memory buys more speed.  Written
- * at load and by CPU hotplug; read with READ_ONCE().
+ * Budget of a CPU for free objects, in bytes.  More memory buys more speed.
+ * Written at load and by CPU hotplug; read with READ_ONCE().
  */
 extern unsigned long kspan_cache_budget;
 
@@ -157,9 +158,9 @@ static __always_inline bool kspan_in_task(void)
 }
 
 /*
- * The address of a top of this CPU.  On x86 an instruction with a segment prefix
- * reaches the top without it.  Elsewhere the computation can be a call, so callers
- * do it once.
+ * The address of a top of this CPU.  On x86 an instruction with a segment
+ * prefix reaches the top without it.  Elsewhere the computation can be a call,
+ * so callers do it once.
  */
 static __always_inline struct kspan_slot **kspan_top_at(unsigned long i)
 {
@@ -175,8 +176,9 @@ static __always_inline struct kspan_slot *kspan_top_get(struct kspan_slot **top,
 }
 
 /*
- * This is a separate function because on 32-bit x86 the macro casts its argument
- * before adding, so that a + 1 would be one byte further instead of one slot.
+ * This is a separate function because on 32-bit x86 the macro casts its
+ * argument before adding, so that a + 1 would be one byte further instead of
+ * one slot.
  */
 static __always_inline void kspan_top_write(unsigned long i,
 					    struct kspan_slot *slot)
@@ -195,11 +197,12 @@ static __always_inline void kspan_top_set(struct kspan_slot **top,
 }
 
 /*
- * The common part of the pops of all contexts: make the object at the top of A LIVE.
+ * The common part of the pops of all contexts: make the object at the top of A
+ * LIVE.
  *
- * Every free claims its object, so no other magazine holds this object.  The test of
- * its state detects the end of A, by the state of the sentinel, as well as a state
- * byte that was overwritten.
+ * Every free claims its object, so no other magazine holds this object.  The
+ * test of its state detects the end of A, by the state of the sentinel, as well
+ * as a state byte that was overwritten.
  *
  * Return: false, without any change, if A is empty or its object is not free.
  */
@@ -215,8 +218,8 @@ static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 *w
 }
 
 /*
- * The common part of the pushes of all contexts: claim an object and store it at the
- * top of F.
+ * The common part of the pushes of all contexts: claim an object and store it
+ * at the top of F.
  *
  * Return: false, without any change, if F is full or the state is not @was.
  */
@@ -257,13 +260,13 @@ static __always_inline bool kspan_cache_pop(unsigned long a, void **ptr,
 }
 
 /**
- * kspan_cache_pop_as - kspan_cache_pop() of an object that becomes something
+ * kspan_cache_pop_as - kspan_cache_pop() with a given live state
  * @a: KSPAN_A_INDEX() of the span class
  * @ptr: the object
  * @now: the live state that it gets
  *
  * Context: Task, with preemption off.
- * Return: false, and nothing done, if A is drained or holds a wrong object.
+ * Return: false, without any change, if A is empty or its object is not free.
  */
 static __always_inline bool kspan_cache_pop_as(unsigned long a, void **ptr, u8 now)
 {
@@ -278,15 +281,15 @@ static __always_inline bool kspan_cache_pop_as(unsigned long a, void **ptr, u8 n
 }
 
 /**
- * kspan_cache_pop_row - take objects out of A
+ * kspan_cache_pop_row - take several objects out of A
  * @a: KSPAN_A_INDEX() of the span class
- * @objs: where they go
- * @nr: how many, at most
+ * @objs: receives the objects
+ * @nr: maximum number of objects
  *
- * With A's top in a register.
+ * The top of A stays in a register during the loop.
  *
  * Context: Task, with preemption off.
- * Return: how many, now LIVE.
+ * Return: the number of objects, which are now LIVE.
  */
 static __always_inline unsigned int kspan_cache_pop_row(unsigned long a,
 							void **objs,
@@ -392,13 +395,14 @@ static __always_inline void kspan_cache_count_swap(unsigned long __percpu *count
  * @was: the state it had, FREE or ZEROED
  * @is_static: whether the caller knows that the span class is static
  *
- * This is the short path for the most frequent case in which the fast path fails;
- * kspan_cache_take() handles all cases.  A CPU that frees what it allocates needs
- * only this one: with few objects in its cache it swaps every few calls.
+ * This is the short path for the most frequent case in which the fast path
+ * fails; kspan_cache_take() handles all cases.  A CPU that frees what it
+ * allocates needs only this one: with few objects in its cache it swaps every
+ * few calls.
  *
  * Context: Task, with preemption off.
- * Return: false, without any change, if A is not empty, F is, or there is a sample
- * to be taken of what F holds.
+ * Return: false, without any change, if A is not empty, F is, or there is a
+ * sample to be taken of what F holds.
  */
 static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 						 u8 *was, bool is_static)
@@ -429,16 +433,18 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 }
 
 /**
- * kspan_cache_take_row - take what A holds, and F in its place when A is drained
+ * kspan_cache_take_row - take several objects out of A, and out of F when A is
+ * empty
  * @a: KSPAN_A_INDEX() of the span class
- * @objs: where they go
- * @nr: how many, at most
- * @is_static: whether the span class is known to be a static one
+ * @objs: receives the objects
+ * @nr: maximum number of objects
+ * @is_static: whether the caller knows that the span class is static
  *
- * As single calls do, so that a few objects cost no more than that.
+ * This does what as many single calls would do, so a few objects cost no more
+ * than those.
  *
  * Context: Any.
- * Return: how many, now LIVE; 0 in interrupts.
+ * Return: the number of objects, which are now LIVE; 0 in interrupts.
  */
 static __always_inline unsigned int kspan_cache_take_row(unsigned long a,
 							 void **objs,
@@ -461,7 +467,10 @@ static __always_inline unsigned int kspan_cache_take_row(unsigned long a,
 	return got;
 }
 
-/* kspan_cache_push() for an object in the live state @was.  Context: as there. */
+/*
+ * kspan_cache_push() of an object with the live state @was, in the same
+ * context.
+ */
 static __always_inline bool kspan_cache_push_from(unsigned long f,
 						  const void *ptr, u8 *state,
 						  u8 was)

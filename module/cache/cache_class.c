@@ -14,8 +14,8 @@
 /**
  * kspan_sc_begin - set up a dynamic span class
  * @class: its figures and all other fields that are set once
- * @magazines: whether it has small objects and needs magazines; the class for the
- *	large objects of a heap does not
+ * @magazines: whether it has small objects and needs magazines; the class for
+ *	the large objects of a heap does not
  *
  * Context: Process context that may sleep.
  * Return: 0 or an error, after which nothing is left allocated.
@@ -49,7 +49,7 @@ void kspan_sc_end_all(struct kspan_span_class *class, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		/* That of a heap's large objects. */
+		/* The class for the large objects of a heap has no size. */
 		if (!class[i].info.size)
 			continue;
 		kspan_cache_count(class[i].sc, &nmalloc, &nfree);
@@ -80,7 +80,7 @@ void kspan_sc_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 	int node;
 
 	kspan_cache_count(sc, nmalloc, nfree);
-	/* Each was freed by two who raced, and counted by both. */
+	/* Two racing frees each counted such an object. */
 	for_each_kspan_node(node)
 		nr_twice += READ_ONCE(kspan_central_of(node, sc)->nr_twice);
 	*nfree -= nr_twice;

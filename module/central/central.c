@@ -152,10 +152,10 @@ unsigned int kspan_central_fill(int node, unsigned int sc,
 }
 
 /**
- * kspan_central_fill_reserved - take an object that is in reserve
+ * kspan_central_fill_reserved - take an object that is held in reserve
  * @node: preferred node
  * @sc: span class
- * @slot: where it goes
+ * @slot: receives the object
  *
  * Context: Any but NMI.
  * Return: 1, or 0 if no span has a free object.
@@ -174,10 +174,11 @@ unsigned int kspan_central_fill_reserved(int node, unsigned int sc,
 }
 
 /**
- * kspan_central_set_reserve - keep objects for allocations that would fail
- * @node: whose list
+ * kspan_central_set_reserve - hold objects in reserve, for allocations that
+ * would fail otherwise
+ * @node: node of the list
  * @sc: span class
- * @nr: how many free objects nobody else gets
+ * @nr: number of free objects that other allocations do not get
  *
  * Context: Any but NMI.
  */

@@ -40,7 +40,8 @@ struct kspan_slot {
  * @nr_partial: number of spans in @partial
  * @nr_empty: number of spans in @partial without allocated objects
  * @nr_free: number of free objects in the spans
- * @reserve: number of them that only an allocation gets that would fail otherwise
+ * @reserve: number of free objects that are only for allocations that would
+ *	fail otherwise
  * @nr_twice: number of objects returned although they were free, since load
  */
 struct kspan_central {
@@ -60,7 +61,7 @@ struct kspan_central {
 extern atomic_long_t kspan_nr_refill;
 extern atomic_long_t kspan_nr_flush;
 
-/* Whether there is an object that anybody may have.  Context: Any. */
+/* Whether there is a free object that is not in reserve.  Context: Any. */
 static inline bool kspan_central_has_free(const struct kspan_central *central)
 {
 	return READ_ONCE(central->nr_free) > READ_ONCE(central->reserve);

@@ -108,12 +108,12 @@ void kspan_central_drop_all(struct list_head *empty)
  * kspan_central_drain_some - return some empty spans to the page heap
  * @node: node of the list
  * @sc: span class
- * @most: how many at most
+ * @most: maximum number of spans
  *
- * Those whose objects are in reserve stay.
+ * Spans whose objects are in reserve stay.
  *
  * Context: Any but NMI.
- * Return: how many.
+ * Return: the number of spans returned.
  */
 unsigned int kspan_central_drain_some(int node, unsigned int sc,
 				      unsigned int most)
@@ -144,7 +144,8 @@ unsigned int kspan_central_drain_some(int node, unsigned int sc,
 }
 
 /**
- * kspan_central_drain - return the empty spans to the page heap, but for a reserve
+ * kspan_central_drain - return the empty spans to the page heap, except a
+ * reserve
  * @node: node of the list
  * @sc: span class
  *

@@ -156,7 +156,7 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	return (void *)span->base;
 }
 
-/* Let a span be no heap's any more.  Context: the span is the caller's. */
+/* Detach a span from its heap.  Context: the span belongs to the caller. */
 static void leave_heap(struct kspan_span *span)
 {
 	struct kspan_quota *quota;
@@ -167,7 +167,7 @@ static void leave_heap(struct kspan_span *span)
 	quota = kspan_sc_quota(span->sc);
 	kspan_quota_uncharge(quota, kspan_room_bytes(span));
 	WRITE_ONCE(span->sc, 0);
-	/* Last: without a span the heap may end. */
+	/* This is last: when a heap has no spans, it may be freed. */
 	atomic_long_dec(&quota->nr_large_spans);
 	rcu_read_unlock();
 }
@@ -231,8 +231,8 @@ static bool is_elsewhere(struct kspan_span *span)
 }
 
 /*
- * With check=2: whether a kept span was written to.  Such a one is in nobody's
- * list any more, and stays there.
+ * With check=2: whether a cached span was written to.  If so, it is never
+ * reused.
  */
 static bool is_spoilt(struct kspan_span *span)
 {
@@ -250,7 +250,8 @@ static bool is_spoilt(struct kspan_span *span)
  * @node: the node that the span must belong to, or NUMA_NO_NODE
  * @insist: whether all its memory must be on @node
  * @zero: whether to zero it
- * @quota: the client's heap that it is for, which gets what was its own; or NULL
+ * @quota: account of the client's heap that the object is for, which reuses
+ *	only its own spans; NULL for no heap
  *
  * Context: Any but NMI.
  * Return: the object, or NULL if no cached span fits.
@@ -381,8 +382,8 @@ static void shrink_owned(struct kspan_span *span, unsigned long by)
  * @span: its span; the caller owns the object
  * @size: bytes, not 0
  *
- * A region has a single object, and may have more pages than that.  An object of a
- * client's heap only shrinks in place, because its heap may have a limit.
+ * A region has a single object, and may have more pages than that.  An object
+ * of a client's heap only shrinks in place, because its heap may have a limit.
  *
  * Context: Any but NMI; not with check=2.
  * Return: whether the object has @size bytes now.
@@ -421,7 +422,7 @@ static void count_free(const struct kspan_span *span)
 	atomic64_add(bytes, &kspan_large_free_bytes);
 	if (likely(!span->sc))
 		return;
-	/* The span keeps the heap. */
+	/* The heap stays as long as it has this span. */
 	quota = kspan_sc_quota(span->sc);
 	atomic_long_dec(&quota->nr_large);
 	atomic64_sub(bytes, &quota->large_bytes);
@@ -472,9 +473,10 @@ void kspan_large_quarantine(struct kspan_span *span)
  * kspan_large_enter - add a large object to a client's heap
  * @span: its span; the caller owns the object
  * @class: the span class of the heap for large objects
- * @charged: bytes that the heap was charged for it, if the span is new to the heap
+ * @charged: bytes that were charged to the heap for a new span, or 0 for a span
+ *	that already belongs to the heap
  *
- * The span stays with the heap when the object is freed, until it is given back.
+ * When the object is freed, the span stays with the heap until it is returned.
  *
  * Context: Any, with preemption off.
  */
@@ -485,7 +487,7 @@ void kspan_large_enter(struct kspan_span *span,
 	unsigned long bytes = usable_bytes(span);
 
 	if (!span->sc) {
-		/* A region may have more than was asked for. */
+		/* A region may have more bytes than requested. */
 		atomic_long_add(kspan_room_bytes(span) - charged, &quota->held);
 		atomic_long_inc(&quota->nr_large_spans);
 		WRITE_ONCE(span->sc, class->sc);
@@ -527,7 +529,7 @@ bool kspan_large_fill(struct kspan_span *span)
  */
 bool kspan_large_keep(struct kspan_span *span)
 {
-	/* For a heap that has ended nothing is kept. */
+	/* A heap that has ended caches nothing. */
 	if (unlikely(span->sc) && READ_ONCE(kspan_sc_quota(span->sc)->ended))
 		leave_heap(span);
 	return keep_span(span);
@@ -569,7 +571,7 @@ unsigned long kspan_large_trim(unsigned int age, unsigned long max_bytes)
 }
 
 /**
- * kspan_large_end_kept - give back the spans that are kept for a client's heap
+ * kspan_large_end_kept - return the spans that are cached for a client's heap
  * @quota: the heap's account
  *
  * Context: Process context that may sleep.

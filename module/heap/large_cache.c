@@ -22,9 +22,9 @@
  * until a search for the oldest span removes it.  So a caller that allocates
  * and frees in turn does not touch this list.
  *
- * What a client's heap freed is cached for that heap alone, in a list of its own.
- * A region goes when it has idled.  A run, which the page heap would give to
- * others, stays until memory is short or to be released.
+ * What a client's heap freed is cached for that heap alone, in a list of its
+ * own.  A region goes when it has idled.  A run, which the page heap would give
+ * to others, stays until memory is short or to be released.
  *
  * The arena map still leads to a cached span.  So a second free of its object
  * finds that its life is over and reports a double free.
@@ -47,7 +47,7 @@
 #define BUCKETS_ON	2U
 /* Spans checked in a list: the newest ones, whose memory is in CPU caches. */
 #define LOOK_MAX	16U
-/* The same in the list of a heap, which has all sizes in it. */
+/* The same limit for the list of a heap, which contains spans of all sizes. */
 #define HEAP_LOOK_MAX	64U
 /* Spans checked in one search for the oldest, with interrupts off. */
 #define STEPS_MAX	32U
@@ -91,7 +91,10 @@ static struct cached_spans runs = {
 	.idle = &kspan_run_idle,
 };
 
-/* Those of heaps, without a bound: nobody else may have them. */
+/*
+ * Runs cached for heaps.  They have no bound, because no other caller may use
+ * them.
+ */
 static struct cached_spans heap_runs = {
 	.lru = LIST_HEAD_INIT(heap_runs.lru),
 	.idle = &kspan_heap_run_idle,
@@ -335,12 +338,12 @@ void kspan_large_cache_put(struct kspan_span *span, struct hlist_head *gone)
 }
 
 /**
- * kspan_large_cache_pop - take what is kept for a client's heap
+ * kspan_large_cache_pop - take a span that is cached for a client's heap
  * @quota: the heap's account
- * @gone: gets a span that the caller has to give back
+ * @gone: receives a span that the caller must return
  *
  * Context: Any but NMI.
- * Return: false if nothing is kept for it.
+ * Return: false if no span is cached for the heap.
  */
 bool kspan_large_cache_pop(struct kspan_quota *quota, struct hlist_head *gone)
 {

@@ -20,7 +20,10 @@
 /* Try several times: other code may be moving a few of its objects or spans. */
 #define DRAIN_TRIES	3U
 #define DRAIN_PAUSE_MS	2U
-/* Empty spans of a class that a caller who cannot be preempted returns at a time. */
+/*
+ * Maximum number of empty spans of a class that a caller that cannot be
+ * preempted returns at a time.
+ */
 #define SOME_SPANS	32U
 
 /* The classes for drain_here(); drain_mutex admits one caller at a time. */
@@ -57,14 +60,14 @@ static void drain_shared(unsigned int sc)
 }
 
 /**
- * kspan_drain_some - return a few empty spans of a span class to the page heap
- * @class: dynamic span classes, one after the other
- * @nr: how many
+ * kspan_drain_some - return a few empty spans of span classes to the page heap
+ * @class: an array of dynamic span classes
+ * @nr: number of classes
  *
  * The work is bounded, for a caller that cannot be preempted.
  *
  * Context: Any but NMI; the classes stay.
- * Return: whether there was one.
+ * Return: whether there was an empty span.
  */
 bool kspan_drain_some(const struct kspan_span_class *class, unsigned int nr)
 {
@@ -79,15 +82,16 @@ bool kspan_drain_some(const struct kspan_span_class *class, unsigned int nr)
 
 /**
  * kspan_drain_at_hand - return free objects of span classes to the page heap
- * @class: dynamic span classes, one after the other
- * @nr: how many
- * @wait: jiffies to wait for other CPUs, at most; 0 not to ask them
+ * @class: an array of dynamic span classes
+ * @nr: number of classes
+ * @wait: maximum number of jiffies to wait for other CPUs; 0 to drain only this
+ *	CPU
  *
- * What other CPUs do not bring in time comes later, to be found by who looks
- * next.
+ * Objects that other CPUs return after that time are available to later
+ * callers.
  *
- * Context: Process context that may sleep; no lock is taken that a caller of the
- * page allocator or a hotplug callback could hold.
+ * Context: Process context that may sleep; no lock is taken that a caller of
+ * the page allocator or a hotplug callback could hold.
  */
 void kspan_drain_at_hand(const struct kspan_span_class *class, unsigned int nr,
 			 unsigned long wait)
@@ -114,7 +118,8 @@ void kspan_drain_at_hand(const struct kspan_span_class *class, unsigned int nr,
 }
 
 /**
- * kspan_drain_classes - return all free objects of span classes to the page heap
+ * kspan_drain_classes - return all free objects of span classes to the page
+ * heap
  * @class: array of dynamic span classes
  * @nr: number of classes
  *

@@ -303,12 +303,16 @@ void *kspan_heap_zalloc(struct kspan_heap *h, size_t size, gfp_t gfp)
 void kspan_heap_destroy(struct kspan_heap *h);
 size_t kspan_heap_destroy_all(struct kspan_heap *h);
 
-/* At the limit, who may sleep waits until there is room, instead of NULL. */
+/*
+ * At the limit, allocations that may sleep wait for room instead of returning
+ * NULL.
+ */
 #define KSPAN_HEAP_WAIT		(1UL << 0)
 
 /*
- * What a client does for an allocation of @size bytes at its heap's limit.
- * Return: whether it freed something, and it is worth another try.
+ * A client's function for an allocation of @size bytes at the limit of its
+ * heap.
+ * Return: whether it freed something, so that the allocation should try again.
  */
 typedef bool (*kspan_heap_limit_fn)(struct kspan_heap *h, size_t size, gfp_t gfp,
 				    void *arg);
@@ -319,13 +323,14 @@ int kspan_heap_reserve(struct kspan_heap *h, size_t size, unsigned int nr)
 	__must_check;
 
 /**
- * DEFINE_KSPAN_HEAP - a heap for as long as this module is loaded
- * @var: the name of a static struct kspan_heap pointer that leads to it
+ * DEFINE_KSPAN_HEAP - a heap that exists while this module is loaded
+ * @var: name of a static struct kspan_heap pointer to it, which is defined here
  *
- * The heap bears the module's name.  It is there before the module's init
- * function runs, and kspan_heap_destroy() ends it after the exit function.  The
- * file /sys/module/<module>/parameters/<var> shows its line of the debugfs file
- * "heaps".  Without memory for the heap the module does not load.
+ * The heap has the name of the module.  It is created before the init function
+ * of the module runs, and destroyed after its exit function, as if by
+ * kspan_heap_destroy().  The file /sys/module/<module>/parameters/<var> shows
+ * its line of the debugfs file "heaps".  If there is no memory for the heap,
+ * the module does not load.
  */
 #define DEFINE_KSPAN_HEAP(var)						\
 	static struct kspan_heap *var;					\
