@@ -45,9 +45,18 @@ static void report_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 	kspan_report_corrupt("state of an object that should be free", sc);
 }
 
-/* Remove such an object from the top of A and report it. */
+/*
+ * Remove such an object from the top of A and report it.  A probe may have
+ * exchanged A since the caller saw one there; then the caller looks again.
+ */
 static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 {
+	struct kspan_slot *slot = kspan_tops_of(c, sc)[KSPAN_A];
+
+	if (unlikely(!kspan_a_count(c, sc) ||
+		     *slot->state <= KSPAN_OBJ_ZEROED ||
+		     kspan_sampler_marks(c, sc, slot)))
+		return;
 	/* It may be the one with the mark. */
 	kspan_sampler_unload(c, sc);
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
@@ -179,8 +188,12 @@ static __always_inline unsigned int pop_many(struct kspan_ctx_cache *c,
 			break;
 		WRITE_ONCE(*state, KSPAN_OBJ_LIVE);
 		*obj = slot->ptr;
-		if (zero && was != KSPAN_OBJ_ZEROED)
+		if (zero && was != KSPAN_OBJ_ZEROED) {
+			/* A probe in memset() may use this cache. */
+			WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A], slot - 1);
 			kspan_fill_object(*obj, 0, kspan_sc_info(sc)->size);
+			slot = kspan_tops_of(c, sc)[KSPAN_A] + 1;
+		}
 	}
 	WRITE_ONCE(kspan_tops_of(c, sc)[KSPAN_A], slot);
 	return obj - objs;

@@ -124,8 +124,7 @@ void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was)
 	if (likely(!sampler->mark))
 		return NULL;
 	slot = kspan_tops_of(c, sc)[KSPAN_A];
-	if (unlikely(kspan_slot_index(slot) != sampler->mark ||
-		     *slot->state != KSPAN_OBJ_MARKED))
+	if (unlikely(!kspan_sampler_marks(c, sc, slot)))
 		return NULL;
 	taken = *slot;
 	*was = sampler->was;

@@ -271,6 +271,16 @@ void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int sc);
 void kspan_sampler_unload(struct kspan_ctx_cache *c, unsigned int sc);
 void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was);
 u8 kspan_sampler_record(const void *ptr, size_t size);
+
+/* Whether the object in this slot of A is the one that will be sampled. */
+static inline __kspan_noprobe bool kspan_sampler_marks(const struct kspan_ctx_cache *c,
+						       unsigned int sc,
+						       const struct kspan_slot *slot)
+{
+	return *slot->state == KSPAN_OBJ_MARKED &&
+	       kspan_slot_index(slot) == kspan_sampler_of(c, sc)->mark;
+}
+
 void kspan_sampler_one(const void *ptr, u8 *state, size_t size);
 
 /* Swap A and F with their objects. */
