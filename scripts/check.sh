@@ -15,7 +15,7 @@ set -euo pipefail
 
 STEPS=(codespell shellcheck python includes versions words locked spdx
 	sizeclass checkpatch kernel-doc api docs build-6.1 build-6.12 kunit
-	headers example circles fastpath clang-tidy cocci model fuzz explore)
+	headers example circles fastpath noprobe clang-tidy cocci model fuzz explore)
 
 # The kernel whose scripts are used and whose build the later steps check.
 NEWEST=6.12
@@ -348,6 +348,14 @@ step_fastpath()
 	need objdump
 	newest_build
 	"$PYTHON" scripts/checks/fastpath.py "$TEMP/$NEWEST/kspan.ko"
+}
+
+# No function that must not be probed calls one that may.
+step_noprobe()
+{
+	need objdump
+	newest_build
+	"$PYTHON" scripts/checks/noprobe.py "$TEMP/$NEWEST/kspan.ko"
 }
 
 step_clang_tidy()

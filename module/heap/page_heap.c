@@ -50,7 +50,7 @@
 struct kspan_page_heap *kspan_page_heaps[MAX_NUMNODES];
 
 /* The page heap of a node, never NULL for an online node.  Context: Any. */
-struct kspan_page_heap *kspan_page_heap_of(int node)
+__kspan_noprobe struct kspan_page_heap *kspan_page_heap_of(int node)
 {
 	struct kspan_page_heap *heap = node >= 0 ? kspan_page_heaps[node] : NULL;
 

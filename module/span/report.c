@@ -207,8 +207,8 @@ static void __kspan_noprobe describe_bytes(const void *ptr,
 	kspan_kasan_resume();
 }
 
-static void report_damage(const char *what, const void *ptr,
-			  const struct kspan_span *span)
+static void __kspan_noprobe report_damage(const char *what, const void *ptr,
+					  const struct kspan_span *span)
 {
 	pr_err("%s: %p, found by %s/%d on CPU %d\n", what, ptr, current->comm,
 	       task_pid_nr(current), raw_smp_processor_id());
