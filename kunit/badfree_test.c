@@ -293,7 +293,7 @@ static void twice_in_spans(struct kunit *test, size_t size)
 /*
  * A second free at each stage of an object's way back: on top of a magazine,
  * below other objects, in a depot, in its span, and after its span has returned
- * to the page heap.  Afterwards nobody gets the object twice.
+ * to the page heap.  Afterwards the object is not allocated twice.
  */
 static void twice_at_every_stage(struct kunit *test)
 {

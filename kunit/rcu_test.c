@@ -58,7 +58,7 @@ static void not_within_a_read_section(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, kspan_owns(nodes[i]));
 }
 
-/* The objects are freed even if nobody waits for it. */
+/* The objects are freed even if no caller waits for that. */
 static void by_itself(struct kunit *test)
 {
 	unsigned long end = jiffies + KSPAN_TEST_PATIENCE;

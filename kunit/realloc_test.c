@@ -260,7 +260,7 @@ static void appends_move_seldom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, bad_free), 0ULL);
 }
 
-/* Who grows by more than a little gets what it asked for. */
+/* An object that grows by more than a half gets no extra room. */
 static void others_get_no_room(struct kunit *test)
 {
 	void *ptr;

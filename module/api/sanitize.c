@@ -149,7 +149,7 @@ void kspan_sanitize_free_object(const void *ptr)
 	preempt_disable();
 	if (kspan_lookup_silent(ptr, &object))
 		room = room_of(object.span);
-	/* Not later: a concurrent free of the object may end the span. */
+	/* Before preemption is on: a concurrent free may end the span. */
 	if (room)
 		kspan_sanitize_forget(ptr, room);
 	preempt_enable();

@@ -277,7 +277,7 @@ __kmem_cache_create_args(const char *name, unsigned int size,
 }
 #endif
 
-/* 6.18: kvmalloc() takes an alignment.  Before, nobody asks for one. */
+/* 6.18: kvmalloc() takes an alignment.  Before, no caller passes one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define kspan_kvmalloc_align(size, align, gfp, node) \
 	kvmalloc_node_align(size, align, gfp, node)

@@ -57,7 +57,7 @@ static void drop_not_free(struct kspan_ctx_cache *c, unsigned int sc)
 		     *slot->state <= KSPAN_OBJ_ZEROED ||
 		     kspan_sampler_marks(c, sc, slot)))
 		return;
-	/* It may be the one with the mark. */
+	/* It may be the marked object. */
 	kspan_sampler_unload(c, sc);
 	kspan_set_a(c, sc, kspan_a_mag(c, sc), kspan_a_count(c, sc) - 1);
 	kspan_counter_sub(kspan_counts_of(c, sc)[KSPAN_LOADED], 1);
@@ -124,7 +124,7 @@ noinline bool kspan_cache_swap_free(const struct kspan_span *span)
 	unsigned long __percpu *left = kspan_cache_left_at(counts, f - 1, false);
 	unsigned long diff = kspan_cache_diff(a, last);
 
-	/* With a quarantine what F holds has to wait. */
+	/* With a quarantine, freed objects have to wait. */
 	if (kspan_quarantine_on() ||
 	    kspan_slot_index(a) >= half_slot(kspan_span_sc(span)) ||
 	    kspan_mag_of(last) == &kspan_no_mag ||

@@ -414,7 +414,7 @@ static __always_inline bool kspan_cache_swap_pop(unsigned long a, void **ptr,
 	unsigned long diff = kspan_cache_diff(drained, slot);
 	unsigned long distance = __this_cpu_read(*left);
 
-	/* With a quarantine what F holds has to wait. */
+	/* With a quarantine, freed objects have to wait. */
 	if (kspan_quarantine_on())
 		return false;
 	if (unlikely(drained->state != &kspan_none_state ||

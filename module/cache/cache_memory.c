@@ -54,9 +54,9 @@ int kspan_sc_init_cpus(struct kspan_span_class *class)
 		}
 	}
 	class->spare_limit = kspan_spare_limit(info);
-	/* Whoever sees the pointer sees the tops; see kspan_sc_has_mags(). */
+	/* Readers of the pointer see the tops; see kspan_sc_has_mags(). */
 	smp_store_release(&class->cpu, cpus);
-	/* Whoever sees the index sees the pointer, too. */
+	/* Readers of the index see the pointer as well. */
 	smp_store_release(&class->index, index_of(&cpus->tops[0][KSPAN_F]));
 	return 0;
 }

@@ -234,7 +234,7 @@ static void queue_tick_if_needed(void)
 		queue_tick();
 }
 
-/* What empty spans have, before the reserves are filled with other memory. */
+/* Fill the reserves, first with the pages of empty spans. */
 static void fill_reserve(void)
 {
 	unsigned int lacks;

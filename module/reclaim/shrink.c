@@ -133,7 +133,7 @@ unsigned long kspan_shrink(unsigned long want)
 	unsigned long bytes = shrink_heaps(want);
 
 	if (bytes < want) {
-		/* Of large objects, too. */
+		/* The quarantine may contain large objects. */
 		kspan_quarantine_release();
 		bytes += kspan_large_trim(0, want - bytes);
 	}

@@ -95,7 +95,7 @@ static void show_heap(struct kspan_heap *h, void *m)
 	struct kspan_heap_stats row;
 
 	kspan_client_heap_read(h, &row);
-	/* One that was destroyed, and whose memory is on its way back. */
+	/* Skip a destroyed heap whose memory is being returned. */
 	if (h->quota.ended && !row.objects)
 		return;
 	seq_printf(m, "%s %llu %llu %llu %llu %llu %llu\n", h->name, row.bytes,
