@@ -12,7 +12,7 @@
 
 #include "bench.h"
 
-/* Enough for a class to be given magazines. */
+/* Objects allocated so that a class gets magazines. */
 #define WARM_OBJS	1000U
 
 static struct kspan_heap *heap;
@@ -50,7 +50,7 @@ static noinline u64 pair_slab(const struct bench_args *args)
 	return pair_loop(args, bench_kmalloc, kfree);
 }
 
-/* Use a class so much that a worker gives it magazines, and wait for that. */
+/* Use a class so much that a worker adds magazines to it, and wait for that. */
 static void warm(size_t size)
 {
 	unsigned int i;
@@ -75,7 +75,7 @@ int bench_heaps(void)
 		if (!heap)
 			return -ENOMEM;
 		args.size = sizes[i];
-		/* Fewer calls than make it hot. */
+		/* Fewer calls than the class needs to become hot. */
 		args.loops = min(bench_loops(1), 30U);
 		snprintf(name, sizeof(name), "heap-%zu-cold", sizes[i]);
 		bench_row(name, pair_kspan, pair_slab, &args);

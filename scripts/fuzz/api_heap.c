@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps of the target `api` for clients' heaps: limits, reserves, magazines, and
- * the end of a heap with all that is in it.
+ * Steps of the target `api` for clients' heaps: limits, reserves, magazines,
+ * and the destruction of a heap with all its objects.
  */
 #include <linux/kspan.h>
 
 #include "api.h"
 #include "api/client_heap.h"
 
-/* More than make a class hot. */
+/* More pairs than a class needs to become hot. */
 #define NR_PAIRS	600U
 
 static void begin(unsigned int heap)
@@ -17,7 +17,7 @@ static void begin(unsigned int heap)
 	sim_leave(SIM_TASK);
 }
 
-/* Make the heaps of an input. */
+/* Create the heaps of an input. */
 void api_heaps_begin(void)
 {
 	unsigned int i;
@@ -26,7 +26,7 @@ void api_heaps_begin(void)
 		begin(i);
 }
 
-/* End them; their objects have been freed, but for those in quarantine. */
+/* Destroy the heaps.  Their objects have been freed or are in quarantine. */
 void api_heaps_end(void)
 {
 	unsigned int i;
@@ -38,7 +38,7 @@ void api_heaps_end(void)
 	}
 }
 
-/* All that is left in it is freed, and nothing else. */
+/* Destroy a heap with all its objects, and check their number. */
 static void destroy_all(unsigned int heap)
 {
 	size_t nr = 0;
@@ -73,9 +73,7 @@ static void heat(unsigned int heap, size_t size)
 	sim_run_workers();
 }
 
-/*
- * Bits 2 and 3 of @y choose what is done, bit 4 the heap.
- */
+/* Bits 2 and 3 of @y choose the step, bit 4 the heap. */
 void api_heap(const struct fuzz_step *step)
 {
 	unsigned int heap = 1 + (step->y >> 4) % LIVE_NR_HEAPS;

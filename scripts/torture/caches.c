@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Named caches and heaps.  A few exist for the whole run, and their objects are
- * used like all others.  The heap is the module's, so kspan ends it behind the
- * module's exit function.  A thread also creates a short-lived cache or heap now
- * and then, fills it, empties it, and destroys it.
+ * used like all others.  The heap is that of the module, so kspan destroys it
+ * after the module's exit function.  A thread also creates a short-lived cache
+ * or heap now and then, fills it, empties it, and destroys it.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -13,7 +13,9 @@
 #include "torture.h"
 
 #define SHORT_OBJS	24
-/* Objects in reserve, and the limit of a heap that has one, in bytes. */
+/*
+ * Number of objects in reserve, and the limit in bytes of a heap that has one.
+ */
 #define RESERVED	4
 #define SHORT_LIMIT	(256UL << 10)
 
@@ -96,8 +98,8 @@ void torture_heap_alloc(struct torture_ctx *ctx, struct torture_obj *obj,
 }
 
 /*
- * Give a heap a limit that it reaches, and some objects in reserve, which are
- * there at the limit as well.
+ * Give a heap a limit that it reaches, and a reserve, which must serve at the
+ * limit as well.
  */
 static void limit_heap(struct torture_ctx *ctx, struct kspan_heap *h)
 {
@@ -119,7 +121,10 @@ static void limit_heap(struct torture_ctx *ctx, struct kspan_heap *h)
 	kspan_heap_set_limit(h, SHORT_LIMIT);
 }
 
-/* End a heap with @nr objects left, by kspan_heap_destroy_all() or one by one. */
+/*
+ * Destroy a heap with @nr objects left: by kspan_heap_destroy_all(), or by
+ * kspan_heap_destroy(), and then free the objects one by one.
+ */
 static void end_heap(struct torture_ctx *ctx, struct kspan_heap *h,
 		     struct torture_obj *obj, unsigned int nr)
 {
@@ -140,8 +145,8 @@ static void end_heap(struct torture_ctx *ctx, struct kspan_heap *h,
 }
 
 /*
- * The whole life of a short-lived heap.  The thread frees half of the objects,
- * and the others are left when the heap ends.
+ * The whole life of a short-lived heap.  The thread frees half of the objects;
+ * the others are left when the heap is destroyed.
  */
 void torture_heap_life(struct torture_ctx *ctx)
 {

@@ -35,7 +35,9 @@ MODULE_PARM_DESC(forget, "flows to forget (100)");
 #define NR_LARGE	6U
 #define NR_WORK		20000U
 
-/* What a flow and an order begin with, so that a test knows them again. */
+/*
+ * The first words of a flow and of an order, by which a test recognises them.
+ */
 #define FLOW_KNOWN	0x6e776f6e6b776f6cULL
 #define FLOW_FORGOTTEN	0x6f6772666c6f7774ULL
 
