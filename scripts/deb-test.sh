@@ -17,6 +17,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$SCRIPTS/lib/checks.sh"
 
 boot=1
 case ${1:-} in
@@ -30,6 +32,7 @@ esac
 SERIES="6.1 6.12"
 MAX_DAYS=30
 dir=$BUILD/deb-test
+checks_log=$dir/log
 mkdir -p "$dir"
 
 # in_root COMMAND...: run it in the fresh Debian, with mounts of its own.
@@ -47,23 +50,6 @@ in_root()
 		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
 			LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 			chroot "$@"' _ "$root" "$newest" "$root" "$@"
-}
-
-# check NAME COMMAND...: one line; the log has the output.
-nr_failed=0
-check()
-{
-	local name=$1
-
-	shift
-	printf '\n== %s\n' "$name" >>"$dir/log"
-	if "$@" >>"$dir/log" 2>&1; then
-		echo "ok $name"
-	else
-		echo "FAIL $name"
-		tail -n 15 "$dir/log" | sed 's/^/    /'
-		nr_failed=$((nr_failed + 1))
-	fi
 }
 
 # base_root TAR: a Debian with DKMS and headers, packed.
@@ -103,7 +89,7 @@ newest=$(realpath "$newest")
 say "packages for the test"
 "$SCRIPTS/deb.sh"
 packages=$dir/packages
-rm -rf "$packages" "$dir/log"
+rm -rf "$packages" "$checks_log"
 mkdir -p "$packages/old" "$packages/new"
 cp "$BUILD"/deb/*.deb "$packages/old/"
 
@@ -232,7 +218,7 @@ check "upgrade to $version.1" installs new
 check "DKMS builds that" builds "$version.1"
 check "and knows no other version" only "$version.1"
 check "the tests of the packages again" run_tests
-in_root dkms remove kspan-client/0.1 --all >>"$dir/log" 2>&1 || true
+in_root dkms remove kspan-client/0.1 --all >>"$checks_log" 2>&1 || true
 check "remove" in_root apt-get -q -y purge kspan-dkms kspan-dev kspan-tools
 check "nothing is left" gone
 [ "$nr_failed" -eq 0 ]

@@ -13,6 +13,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
+# shellcheck source=scripts/lib/checks.sh
+. "$SCRIPTS/lib/checks.sh"
 
 quick=
 case ${1:-} in
@@ -23,26 +25,9 @@ case ${1:-} in
 esac
 
 cd "$ROOT"
-log=$BUILD/release-check.log
+checks_log=$BUILD/release-check.log
 mkdir -p "$BUILD"
-: >"$log"
-nr_failed=0
-
-# check NAME COMMAND...
-check()
-{
-	local name=$1
-
-	shift
-	printf '\n== %s\n' "$name" >>"$log"
-	if "$@" >>"$log" 2>&1; then
-		echo "ok $name"
-	else
-		echo "FAIL $name, see $log"
-		tail -n 15 "$log" | sed 's/^/    /'
-		nr_failed=$((nr_failed + 1))
-	fi
-}
+: >"$checks_log"
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 

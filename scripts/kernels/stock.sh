@@ -106,26 +106,6 @@ fetch_image()
 		rm -rf root ./*.deb
 }
 
-installed_image()
-{
-	local release dir
-
-	release=$(stock_release "$1")
-	dir=$CACHE/image/$release
-	if [ ! -e "$dir" ]; then
-		lock_file "$CACHE/image.lock" "kernel image download"
-	fi
-	if [ ! -e "$dir" ]; then
-		say "fetching the image of Linux $release"
-		rm -rf "$dir.part"
-		mkdir -p "$dir.part"
-		watched "fetching the image" "$CACHE/log/image-$1.log" \
-			fetch_image "$(image_package "$release")" "$dir.part" ||
-			die "no image of Linux $release"
-		mv "$dir.part" "$dir"
-	fi
-	printf '%s\n' "$dir"
-}
 
 fetch_modules()
 {
@@ -137,25 +117,38 @@ fetch_modules()
 		rm ./*.deb && depmod -b "$dir" "$release"
 }
 
-installed_modules()
+# fetched WHAT SERIES COMMAND: a directory in the cache with the image or the
+# modules of a stock kernel.  If it is not there, COMMAND PACKAGE DIR RELEASE
+# fetches it.
+fetched()
 {
-	local release dir
+	local what=$1 series=$2 command=$3 release dir
 
-	release=$(stock_release "$1")
-	dir=$CACHE/modules/$release
+	release=$(stock_release "$series")
+	dir=$CACHE/$what/$release
 	if [ ! -e "$dir" ]; then
-		lock_file "$CACHE/modules.lock" "kernel modules download"
+		lock_file "$CACHE/$what.lock" "kernel $what download"
 	fi
 	if [ ! -e "$dir" ]; then
-		say "fetching the modules of Linux $release"
+		say "fetching the $what of Linux $release"
 		rm -rf "$dir.part"
 		mkdir -p "$dir.part"
-		watched "fetching the modules" "$CACHE/log/modules-$1.log" \
-			fetch_modules "$(image_package "$release")" "$dir.part" \
-			"$release" || die "no modules of Linux $release"
+		watched "fetching the $what" "$CACHE/log/$what-$series.log" \
+			"$command" "$(image_package "$release")" "$dir.part" \
+			"$release" || die "no $what of Linux $release"
 		mv "$dir.part" "$dir"
 	fi
 	printf '%s\n' "$dir"
+}
+
+installed_image()
+{
+	fetched image "$1" fetch_image
+}
+
+installed_modules()
+{
+	fetched modules "$1" fetch_modules
 }
 
 # --- the unpacked ones ------------------------------------------------------
