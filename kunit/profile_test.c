@@ -343,14 +343,14 @@ static void test_marked_and_sampled(struct kunit *test)
 
 	kspan_test_plain_only(test);
 	begin(test, RATE_ALL);
-	/* One that shrinks in place, and is freed with its new size. */
+	/* An object that shrinks in place and is freed with its new size. */
 	ptr = kspan_alloc(208, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 150, GFP_KERNEL), ptr);
 	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)208);
 	kspan_free_sized(ptr, 150);
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
-	/* One that has room to grow. */
+	/* An object with extra room to grow. */
 	ptr = kspan_alloc(1000, GFP_KERNEL);
 	ptr = kspan_realloc(ptr, 1088, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, sampled(2048).live_objects, 1ULL);
@@ -358,14 +358,14 @@ static void test_marked_and_sampled(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, kspan_realloc(ptr, 1600, GFP_KERNEL), ptr);
 	kspan_free_sized(ptr, 1600);
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
-	/* A large one. */
+	/* A large object. */
 	ptr = kspan_alloc(SZ_128K, GFP_KERNEL);
 	ptr = kspan_realloc(ptr, SZ_128K + KSPAN_PAGE_SIZE, GFP_KERNEL);
 	ptr = kspan_realloc(ptr, SZ_128K + 2 * KSPAN_PAGE_SIZE, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 1ULL);
 	kspan_free_sized(ptr, SZ_128K + 2 * KSPAN_PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, sampled(0).live_objects, 0ULL);
-	/* Those of a row. */
+	/* Objects that are allocated in bulk. */
 	KUNIT_ASSERT_EQ(test, kspan_alloc_bulk(208, GFP_KERNEL, 4, objs), (size_t)4);
 	KUNIT_EXPECT_EQ(test, sampled(208).live_objects, 4ULL);
 	kspan_free_bulk(4, objs);

@@ -173,7 +173,11 @@ static void stays_within_its_class(struct kunit *test)
 		new = kspan_realloc(new, size, GFP_KERNEL);
 		KUNIT_EXPECT_PTR_EQ_MSG(test, new, ptr, "class %u grows", class);
 		if (below) {
-			/* It has half as much left, and may be aligned to more. */
+			/*
+			 * The object stays in place, because at least half of
+			 * it is still used.  A power of two may move, because
+			 * it promises a larger alignment.
+			 */
 			new = kspan_realloc(ptr, below, GFP_KERNEL);
 			if (!is_power_of_2(below))
 				KUNIT_EXPECT_PTR_EQ_MSG(test, new, ptr,
@@ -235,8 +239,8 @@ static unsigned int append(struct kunit *test, struct slot *slot, size_t step,
 }
 
 /*
- * An object that grows by a little has room when it moves, and is of the size
- * that it was resized to all the same.
+ * An object that grows by a little gets extra room when it moves, so it moves
+ * rarely. kspan_free_sized() accepts its size all the same.
  */
 static void appends_move_seldom(struct kunit *test)
 {
@@ -250,7 +254,7 @@ static void appends_move_seldom(struct kunit *test)
 	fill(slot.ptr, slot.size, slot.seed);
 	KUNIT_EXPECT_LE(test, append(test, &slot, 64, SZ_4K), 10U);
 	KUNIT_EXPECT_LE(test, append(test, &slot, SZ_4K, SZ_1M), 16U);
-	/* Large ones do not say that they have room. */
+	/* The size of a large object does not include the extra room. */
 	KUNIT_EXPECT_EQ(test, kspan_size(slot.ptr), (size_t)SZ_1M);
 	resize(test, &slot, SZ_1M - SZ_64K);
 	KUNIT_EXPECT_EQ(test, kspan_size(slot.ptr), (size_t)SZ_1M - SZ_64K);
@@ -269,7 +273,7 @@ static void others_get_no_room(struct kunit *test)
 	ptr = kspan_alloc(1024, GFP_KERNEL);
 	ptr = kspan_realloc(ptr, 1792, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, kspan_size(ptr), (size_t)1792);
-	/* What has much less left moves. */
+	/* An object that uses much less than half of its memory moves. */
 	ptr = kspan_realloc(ptr, 100, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, kspan_size(ptr), kspan_size_roundup(100));
 	ptr = kspan_realloc(ptr, SZ_64K, GFP_KERNEL);
@@ -287,7 +291,7 @@ static void large_room_is_zeroed(struct kunit *test)
 	u8 *ptr;
 
 	kspan_test_plain_only(test);
-	/* Memory that was used before. */
+	/* Use memory that was used before. */
 	ptr = kspan_alloc(SZ_512K, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ptr);
 	memset(ptr, 0xdd, SZ_512K);
