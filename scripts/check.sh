@@ -221,6 +221,7 @@ step_docs()
 	need_module docutils
 	"$PYTHON" scripts/checks/docs.py
 	"$PYTHON" scripts/checks/legs.py --check
+	"$PYTHON" scripts/docs/life.py --check
 }
 
 step_sizeclass()
