@@ -258,6 +258,7 @@ leg_intree()
 		count_kunit_py "$leg" "$LOGS/$leg-$param-run.log" || status=1
 	done
 	say "$leg: the patches"
+	"$SCRIPTS/setup.sh" --package git patch perl || return
 	source=$("$SCRIPTS/kernels/kernels.sh" source "$1") || return
 	watched "$leg-patches" "$LOGS/$leg-patches.log" \
 		"$SCRIPTS/lib/try-patches.sh" "$source" || status=1
@@ -516,6 +517,16 @@ leg_tools_guest()
 	return "$status"
 }
 
+# leg_model LEG OPTION...: the models, which need spin.
+leg_model()
+{
+	local leg=$1
+
+	shift
+	"$SCRIPTS/setup.sh" --package spin gcc libc6-dev || return
+	leg_lines "$leg" "$SCRIPTS/model/search.py" "$@"
+}
+
 mkdir -p "$LOGS"
 leg_docs()
 {
@@ -546,8 +557,8 @@ for leg in "${legs[@]}"; do
 	fuzz-mutants) run=(leg_lines "$leg" "$SCRIPTS/fuzz.sh" --mutants) ;;
 	explore) run=(leg_lines "$leg" "$SCRIPTS/explore.sh") ;;
 	explore-mutants) run=(leg_lines "$leg" "$SCRIPTS/explore.sh" --mutants) ;;
-	model) run=(leg_lines "$leg" "$SCRIPTS/model/search.py") ;;
-	model-mutants) run=(leg_lines "$leg" "$SCRIPTS/model/search.py" --mutants) ;;
+	model) run=(leg_model "$leg") ;;
+	model-mutants) run=(leg_model "$leg" --mutants) ;;
 	*) run=("leg_$leg") ;;
 	esac
 	before=$failed
