@@ -17,7 +17,7 @@ FIRST = ["api/alloc.c", "api/free.c", "api/realloc.c", "api/array.c",
 
 def opening(path):
     """The first paragraph of the comment at the head of a file."""
-    comment = re.search(r"/\*\n(.*?)\*/", path.read_text("utf-8"), re.S).group(1)
+    comment = re.search(r"/\*\s(.*?)\*/", path.read_text("utf-8"), re.S).group(1)
     lines = [re.sub(r"^ \* ?", "", line) for line in comment.splitlines()]
     paragraph = "\n".join(lines).strip().split("\n\n")[0]
     return " ".join(paragraph.split())
