@@ -5,6 +5,8 @@
 # lands, or the named legs.
 #
 #   --all                     all legs
+#   --jobs N                  how many legs run at a time (2; 1 with --all or on
+#                             one CPU)
 #   --seconds N               length of the torture (20)
 #   --params P=V[,P=V...]     module parameters for the torture
 #   --torture P=V[,P=V...]    parameters of the torture itself
@@ -15,6 +17,8 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/lib.sh"
+# shellcheck source=scripts/lib/together.sh
+. "$SCRIPTS/lib/together.sh"
 
 # legs_of WHEN: the names of those legs in scripts/legs.
 legs_of()
@@ -42,13 +46,18 @@ LOGS=$BUILD/test
 seconds=20
 params=
 torture_params=
+jobs=$(($(nproc) > 1 ? 2 : 1))
 legs=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds) seconds=$2; shift ;;
 	--params) params=$2; shift ;;
 	--torture) torture_params=$2; shift ;;
-	--all) legs=("${LEGS[@]}" "${MORE_LEGS[@]}") ;;
+	--jobs) jobs=$2; shift ;;
+	--all)
+		legs=("${LEGS[@]}" "${MORE_LEGS[@]}")
+		jobs=1
+		;;
 	-h | --help) usage "$0"; list_legs; exit 0 ;;
 	*)
 		is_one_of "$1" "${LEGS[@]}" "${MORE_LEGS[@]}" ||
@@ -527,17 +536,17 @@ leg_model()
 	leg_lines "$leg" "$SCRIPTS/model/search.py" "$@"
 }
 
-mkdir -p "$LOGS"
 leg_docs()
 {
 	watched docs "$LOGS/docs-run.log" "$SCRIPTS/docs.sh"
 }
 
-nr_leg=0
-for leg in "${legs[@]}"; do
+# run_leg LEG: run it here.
+run_leg()
+{
+	local leg=$1 begun before run
+
 	begun=$(date +%s)
-	nr_leg=$((nr_leg + 1))
-	say "leg $nr_leg of ${#legs[@]}: $leg; $passed passed, $failed failed so far"
 	rm -f "$LOGS/$leg".{log,out,cases,rows} "$LOGS/$leg"-{build,run}.log
 	case $leg in
 	kunit-*) run=(leg_kunit "${leg#*-}") ;;
@@ -571,8 +580,21 @@ for leg in "${legs[@]}"; do
 	else
 		echo "FAIL $leg, see $LOGS/$leg*"
 	fi
-done
-[ "$passed" -gt 0 ] || fail "there were no tests"
+}
+
+mkdir -p "$LOGS"
+if [ "$jobs" -gt 1 ] && [ ${#legs[@]} -gt 1 ]; then
+	run_together "$jobs" --seconds "$seconds" --params "$params" \
+		--torture "$torture_params" -- "${legs[@]}"
+else
+	nr_leg=0
+	for leg in "${legs[@]}"; do
+		nr_leg=$((nr_leg + 1))
+		say "leg $nr_leg of ${#legs[@]}: $leg; $passed passed, $failed failed so far"
+		run_leg "$leg"
+	done
+fi
+[ $((passed + failed)) -gt 0 ] || fail "there were no tests"
 line="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || line+=", $skipped skipped"
 echo "$line"
