@@ -193,6 +193,19 @@ static void *realloc_own(const void *ptr, size_t size, unsigned long align,
 	return kspan_realloc(ptr, aligned_size(size), gfp & ~KSPAN_GFP_TRY);
 }
 
+/* krealloc() or, with @kv, kvrealloc(). */
+static void *realloc_any(const void *ptr, size_t size, unsigned long align,
+			 gfp_t gfp, int node, struct kspan_moved *m, bool kv)
+{
+	if (ZERO_OR_NULL_PTR(ptr))
+		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
+	if (kspan_moved_fails(m->owner, size, gfp))
+		return NULL;
+	if (kspan_contains(ptr))
+		return realloc_own(ptr, size, align, gfp, node, m);
+	return kv ? kspan_realloc_any(ptr, size, gfp) : krealloc(ptr, size, gfp);
+}
+
 /**
  * kspan_slab_realloc - krealloc() of a moved module
  * @ptr: the object, NULL or ZERO_SIZE_PTR
@@ -211,13 +224,7 @@ static void *realloc_own(const void *ptr, size_t size, unsigned long align,
 void *kspan_slab_realloc(const void *ptr, size_t size, unsigned long align,
 			 gfp_t gfp, int node, struct kspan_moved *m)
 {
-	if (ZERO_OR_NULL_PTR(ptr))
-		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
-	if (kspan_moved_fails(m->owner, size, gfp))
-		return NULL;
-	if (kspan_contains(ptr))
-		return realloc_own(ptr, size, align, gfp, node, m);
-	return krealloc(ptr, size, gfp);
+	return realloc_any(ptr, size, align, gfp, node, m, false);
 }
 EXPORT_SYMBOL_GPL(kspan_slab_realloc);
 
@@ -237,13 +244,7 @@ EXPORT_SYMBOL_GPL(kspan_slab_realloc);
 void *kspan_slab_kvrealloc(const void *ptr, size_t size, unsigned long align,
 			   gfp_t gfp, int node, struct kspan_moved *m)
 {
-	if (ZERO_OR_NULL_PTR(ptr))
-		return kspan_slab_kvalloc(size, NULL, align, gfp, node, m);
-	if (kspan_moved_fails(m->owner, size, gfp))
-		return NULL;
-	if (kspan_contains(ptr))
-		return realloc_own(ptr, size, align, gfp, node, m);
-	return kspan_realloc_any(ptr, size, gfp);
+	return realloc_any(ptr, size, align, gfp, node, m, true);
 }
 EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc);
 

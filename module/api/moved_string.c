@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "api/format.h"
 #include "api/moved.h"
 
 #define GFP_COPY	(GFP_USER | __GFP_NOWARN)
@@ -243,16 +244,10 @@ EXPORT_SYMBOL_GPL(kspan_slab_strndup_user);
 char *kspan_slab_vasprintf(gfp_t gfp, const char *fmt, va_list args,
 			   struct kspan_moved *m)
 {
-	va_list again;
-	char *text;
-	int len;
+	int len = kspan_format_len(fmt, args);
+	char *text = kspan_slab_alloc(len + 1UL, gfp, m);
 
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	text = kspan_slab_alloc(len + 1UL, gfp, m);
-	if (text)
-		vsnprintf(text, len + 1UL, fmt, args);
+	kspan_format(text, len, fmt, args);
 	return text;
 }
 EXPORT_SYMBOL_GPL(kspan_slab_vasprintf);

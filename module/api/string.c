@@ -10,6 +10,7 @@
 #include <linux/limits.h>
 #include <linux/string.h>
 
+#include "api/format.h"
 #include "api/watch.h"
 
 /**
@@ -88,21 +89,51 @@ char *kspan_memdup_nul(const char *src, size_t len, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kspan_memdup_nul);
 
-/* kspan_vasprintf() for a public function with the return address @ip. */
-static __printf(2, 0) char *format(gfp_t gfp, const char *fmt, va_list args,
-				   unsigned long ip)
+/**
+ * kspan_format_len - determine the length of a formatted string
+ * @fmt: as for printf()
+ * @args: its arguments, which stay valid
+ *
+ * Context: Any.
+ * Return: bytes, without the end mark.
+ */
+int kspan_format_len(const char *fmt, va_list args)
 {
 	va_list again;
-	char *text;
 	int len;
 
 	va_copy(again, args);
 	len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
-	text = kspan_alloc_data_for(len + 1UL, gfp, ip);
+	return len;
+}
+
+/**
+ * kspan_format - format a string whose length is known
+ * @text: where it goes; NULL if there was no memory for it
+ * @len: what kspan_format_len() returned; @text has room for one byte more
+ * @fmt: as for printf()
+ * @args: its arguments
+ *
+ * This warns if an argument has changed since, as kvasprintf() does.
+ *
+ * Context: Any.
+ */
+void kspan_format(char *text, int len, const char *fmt, va_list args)
+{
 	if (text)
 		WARN(vsnprintf(text, len + 1UL, fmt, args) != len,
 		     "kspan: the arguments of '%s' changed meanwhile\n", fmt);
+}
+
+/* kspan_vasprintf() for a public function with the return address @ip. */
+static __printf(2, 0) char *format(gfp_t gfp, const char *fmt, va_list args,
+				   unsigned long ip)
+{
+	int len = kspan_format_len(fmt, args);
+	char *text = kspan_alloc_data_for(len + 1UL, gfp, ip);
+
+	kspan_format(text, len, fmt, args);
 	return text;
 }
 
