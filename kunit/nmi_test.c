@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs, which may have interrupted any code: they get no memory, and objects
- * they free are released a moment later.  The cases simulate an NMI by setting
+ * NMIs, which may have interrupted any code: they get objects from a stash or
+ * NULL, and objects they free are released a moment later.  The cases simulate an NMI by setting
  * preempt_count() with interrupts off, which is all that kspan checks.
  */
+#include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "api/deferred.h"
+#include "api/nmi_alloc.h"
+#include "base/params.h"
+#include "cache/stash.h"
 #include "heap/large_cache.h"
 #include "kunit_support.h"
+#include "show/verify.h"
+#include "span/redzone.h"
 
 static const size_t sizes[] = {
 	1, 8, 100, 1024, 1100, 4096, 20000, 32768, 32769, SZ_64K,
@@ -45,7 +52,7 @@ static void nmi_end(unsigned long flags)
 	local_irq_restore(flags);
 }
 
-/* NULL, even if memory is available, and without a request to the kernel. */
+/* NULL, even if memory is available, as long as there is no stash. */
 static void expect_nothing(struct kunit *test, size_t size)
 {
 	struct kspan_stats before;
@@ -73,26 +80,148 @@ static void expect_nothing(struct kunit *test, size_t size)
 			      "%zu bytes", size);
 	KUNIT_EXPECT_EQ(test, bulk, (size_t)0);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
-	KUNIT_EXPECT_EQ_MSG(test, KSPAN_SINCE(&before, heap_inuse), 0ULL,
-			    "%zu bytes", size);
-	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, mspan_inuse), 0ULL);
+	/* From now on there are some for small sizes. */
+	kspan_nmi_settle();
+	if (size <= KSPAN_STASH_MAX && !kspan_redzone_on())
+		return;
+	flags = nmi_begin();
+	got[0] = kspan_alloc(size, QUIET);
+	nmi_end(flags);
+	KUNIT_EXPECT_NULL_MSG(test, got[0], "%zu bytes", size);
 }
 
 static void allocates_nothing(struct kunit *test)
 {
 	unsigned int i;
 
-	kspan_release();
-	for (i = 0; i < NR_SIZES; i++)
+	for (i = 0; i < NR_SIZES; i++) {
+		kspan_release();
 		expect_nothing(test, sizes[i]);
+	}
 	for (i = 0; i < NR_SIZES; i++) {
 		size_t size = sizes[i];
 
+		kspan_release();
 		kspan_free(kspan_alloc(size, GFP_KERNEL));
 		kspan_free(kspan_alloc_data(size, GFP_KERNEL));
 		kspan_free(kspan_alloc_tiny(size, GFP_KERNEL));
 		expect_nothing(test, size);
 	}
+	kspan_release();
+}
+
+/* Allocate in one NMI until that fails.  Return: the number of objects. */
+static unsigned int alloc_all_in_nmi(size_t size, bool zero)
+{
+	unsigned long flags = nmi_begin();
+	unsigned int nr;
+
+	for (nr = 0; nr < MAX_OBJS; nr++) {
+		work.objs[nr] = zero ? kspan_zalloc(size, QUIET) :
+				       kspan_alloc(size, QUIET);
+		if (!work.objs[nr])
+			break;
+	}
+	nmi_end(flags);
+	return nr;
+}
+
+/* Each of @nr objects is one, and nobody else's. */
+static void expect_objects(struct kunit *test, unsigned int nr, size_t size)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_TRUE(test, kspan_owns(work.objs[i]));
+		KUNIT_EXPECT_EQ(test, kspan_size(work.objs[i]),
+				kspan_size_roundup(size));
+		memset(work.objs[i], 0x5a, size);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_PTR_NE(test, work.objs[i], work.objs[j]);
+	}
+}
+
+/*
+ * The first NMI that asks for a size gets nothing, later ones get what the stash
+ * of their CPU holds, which is filled behind each.  The objects count when they
+ * are allocated, and not before.
+ */
+static void allocates_from_stash(struct kunit *test)
+{
+	static const size_t small[] = { 1, 100, 1024, KSPAN_STASH_MAX };
+	struct kspan_stats before;
+	unsigned int i, round;
+
+	if (kspan_redzone_on())
+		kunit_skip(test, "objects have redzones");
+	kspan_release();
+	for (i = 0; i < ARRAY_SIZE(small); i++) {
+		KUNIT_EXPECT_EQ(test, alloc_all_in_nmi(small[i], false), 0U);
+		kspan_nmi_settle();
+		for (round = 0; round < 3; round++) {
+			kspan_read_stats(&before);
+			KUNIT_EXPECT_EQ(test, alloc_all_in_nmi(small[i], false),
+					KSPAN_STASH_OBJS);
+			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects),
+					(u64)KSPAN_STASH_OBJS);
+			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, alloc),
+					(u64)KSPAN_STASH_OBJS *
+					kspan_size_roundup(small[i]));
+			expect_objects(test, KSPAN_STASH_OBJS, small[i]);
+			kspan_free_bulk(KSPAN_STASH_OBJS, work.objs);
+			KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects),
+					0ULL);
+			kspan_nmi_settle();
+			KUNIT_EXPECT_NULL(test, kspan_verify());
+		}
+		KUNIT_EXPECT_EQ(test, alloc_all_in_nmi(small[i], true),
+				KSPAN_STASH_OBJS);
+		for (round = 0; round < KSPAN_STASH_OBJS; round++)
+			KUNIT_EXPECT_NULL(test, memchr_inv(work.objs[round], 0,
+							   small[i]));
+		kspan_free_bulk(KSPAN_STASH_OBJS, work.objs);
+	}
+	kspan_release();
+}
+
+/* A release takes the stash, and no memory stays behind. */
+static void release_ends_stash(struct kunit *test)
+{
+	struct kspan_stats before;
+
+	kspan_release();
+	kspan_read_stats(&before);
+	alloc_all_in_nmi(1000, false);
+	kspan_nmi_settle();
+	if (!kspan_redzone_on())
+		KUNIT_EXPECT_NE(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_objects), 0ULL);
+	kspan_release();
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	KUNIT_EXPECT_EQ(test, alloc_all_in_nmi(1000, false), 0U);
+	kspan_release();
+}
+
+/* Stashes that no NMI uses any more are emptied by the tick. */
+static void idle_stash_is_emptied(struct kunit *test)
+{
+	unsigned long normal = kspan_params.scavenge_ms, end;
+	struct kspan_stats before;
+
+	if (kspan_redzone_on())
+		kunit_skip(test, "objects have redzones");
+	kspan_release();
+	kspan_read_stats(&before);
+	kspan_test_tick(test, 30);
+	alloc_all_in_nmi(1000, false);
+	kspan_nmi_settle();
+	KUNIT_EXPECT_FALSE(test, kspan_stash_is_idle());
+	for (end = jiffies + KSPAN_TEST_PATIENCE; time_before(jiffies, end); msleep(20))
+		if (kspan_stash_is_idle() && !KSPAN_SINCE(&before, heap_inuse))
+			break;
+	KUNIT_EXPECT_TRUE(test, kspan_stash_is_idle());
+	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, heap_inuse), 0ULL);
+	kspan_test_set_pace(normal);
 }
 
 /* A resize that would have to move the object fails; one to size 0 frees it. */
@@ -367,6 +496,9 @@ static void release_waits(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(allocates_nothing),
+	KUNIT_CASE(allocates_from_stash),
+	KUNIT_CASE(release_ends_stash),
+	KUNIT_CASE(idle_stash_is_emptied),
 	KUNIT_CASE(moves_nothing),
 	KUNIT_CASE(frees_later),
 	KUNIT_CASE(defers),

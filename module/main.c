@@ -14,6 +14,7 @@
 #include "api/module_heap.h"
 #include "api/moved.h"
 #include "api/named_cache.h"
+#include "api/nmi_alloc.h"
 #include "api/rcu.h"
 #include "base/meta.h"
 #include "base/node.h"
@@ -269,6 +270,7 @@ static const struct part parts[] = {
 	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
+	{ "allocation in NMI", kspan_nmi_init, kspan_nmi_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },
 	{ "heaps of modules", kspan_module_heap_init, kspan_module_heap_exit },
 	{ "modules that go", kspan_leaver_init, kspan_leaver_exit },

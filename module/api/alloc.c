@@ -21,6 +21,7 @@
  * What these cannot serve, and requests for a node or an alignment:
  *
  *	alloc_slow()			checks the flags and the context
+ *	  alloc_in_nmi()		the stash of the CPU (nmi_alloc.c)
  *	  alloc_on_node()		__GFP_THISNODE
  *	    alloc_any()
  *	      kspan_take_object()		spares, depot, central list
@@ -44,11 +45,13 @@
 #include "api/alloc.h"
 #include "api/free.h"
 #include "api/grow.h"
+#include "api/nmi_alloc.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
 #include "base/gfp.h"
 #include "base/node.h"
 #include "cache/cache.h"
+#include "cache/stash.h"
 #include "heap/backing.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -138,6 +141,15 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 	return NULL;
 }
 
+/* In NMI.  A size in a stash has its class's alignment. */
+static noinline void *alloc_in_nmi(size_t size, size_t align, gfp_t gfp,
+				   unsigned int tops)
+{
+	if (align || size > KSPAN_STASH_MAX)
+		return NULL;
+	return kspan_nmi_alloc((index_of(size) + tops) / 2, gfp);
+}
+
 /* Everything that the fast paths leave out.  @align is 0 for the default. */
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
@@ -147,7 +159,7 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return NULL;
 	if (unlikely(in_nmi()))
-		return NULL;
+		return alloc_in_nmi(size, align, gfp, tops);
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
 	if (unlikely(gfp & __GFP_THISNODE))
@@ -343,7 +355,8 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
  * KiB is aligned to itself, and a size above 32 KiB to a page.  The memory is
  * virtually contiguous, like that of kvmalloc().
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc(size_t size, gfp_t gfp)
@@ -361,7 +374,8 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  * hold pointers.  The Go runtime has such spans (noscan) for its garbage
  * collector; here they isolate data from pointers.
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_data(size_t size, gfp_t gfp)
@@ -378,7 +392,8 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
  * Memory that is still zero, because no object has used it since the kernel
  * zeroed it, is not zeroed again.
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_zalloc(size_t size, gfp_t gfp)
@@ -436,7 +451,8 @@ static noinline void *alloc_other(size_t size, gfp_t gfp, int node,
  * @data: whether the object will hold no pointers
  * @ip: return address of the client's call
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: as for kspan_alloc().
  */
 void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
@@ -459,7 +475,8 @@ void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
  * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
@@ -480,7 +497,8 @@ EXPORT_SYMBOL_GPL(kspan_alloc_node);
  * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
@@ -587,7 +605,8 @@ static noinline void *alloc_aligned_watched(size_t size, size_t align, gfp_t gfp
  * A size up to 32 KiB with an alignment up to 8 KiB uses a size class that has
  * the alignment.  Any other object takes whole heap pages.
  *
- * Context: Any but NMI, where it returns NULL; may sleep if @gfp allows it.
+ * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
+ * allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for an
  * invalid @align.
  */

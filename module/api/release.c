@@ -10,8 +10,8 @@
  * kspan_release - return all idle memory to the kernel
  *
  * This waits for objects that were freed after a grace period or in NMI
- * context, drains the caches of all CPUs, and returns every chunk and region
- * without live objects.  A CPU that does not answer within a second, because a
+ * context, drains the caches and stashes of all CPUs, and returns every chunk and
+ * region without live objects.  A CPU that does not answer within a second, because a
  * real-time task keeps it busy, is skipped.  The reserve stays.  If the caller
  * is a worker or reclaims memory, a worker refills the reserve a moment later.
  *

@@ -87,7 +87,8 @@ void kspan_watch_alloc(const void *ptr, size_t size, gfp_t gfp, int node,
 		kspan_lookup_silent(ptr, &object);
 		preempt_enable();
 	}
-	if (ptr && READ_ONCE(kspan_callsites_on)) {
+	/* Its table can be interrupted anywhere; those of NMIs are left out. */
+	if (ptr && READ_ONCE(kspan_callsites_on) && !in_nmi()) {
 		kspan_callsite_prepare(&object, gfp);
 		preempt_disable();
 		kspan_callsite_alloc(&object, ip);

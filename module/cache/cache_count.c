@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
+#include "cache/stash.h"
 #include "span/arena.h"
 
 /* Numbers of objects of a span class ever allocated and freed.  Context: Any. */
@@ -18,7 +19,9 @@ void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree)
 	unsigned long loaded = 0, unloaded = 0;
 	unsigned int cpu, ctx;
 
-	if (!kspan_sc_is_static(sc)) {
+	if (kspan_sc_is_static(sc)) {
+		loaded = kspan_stash_given(sc);
+	} else {
 		unloaded = atomic_long_read(&kspan_sc_find(sc)->nr_returned);
 		loaded = atomic_long_read(&kspan_sc_find(sc)->nr_given);
 	}

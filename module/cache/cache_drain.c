@@ -19,6 +19,7 @@
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
 #include "cache/quarantine.h"
+#include "cache/stash.h"
 
 /* Bounds of kspan_cache_budget. */
 #define BUDGET_MIN	(64UL << 10)
@@ -235,6 +236,7 @@ void kspan_cache_drain_dead(unsigned int cpu)
 	unsigned int ctx, sc;
 	struct kspan_ctx_cache c;
 
+	kspan_stash_drain(cpu);
 	for (ctx = 0; ctx < KSPAN_NR_CTX; ctx++) {
 		c = kspan_cache_of(cpu, ctx);
 		for_each_kspan_sc(sc) {

@@ -17,6 +17,7 @@
 #include "base/meta.h"
 #include "cache/cache_spare.h"
 #include "cache/cache_tops.h"
+#include "cache/stash.h"
 
 /* The index that leads to a top of the task cache. */
 static unsigned long index_of(struct kspan_slot * __percpu *top)
@@ -144,6 +145,7 @@ void kspan_cache_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kspan_cache_drain_dead(cpu);
+	kspan_stash_exit();
 	free_memory();
 	account_tops(-1);
 }

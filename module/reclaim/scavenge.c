@@ -29,6 +29,7 @@
 #include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
+#include "cache/stash.h"
 #include "cache/tiny.h"
 #include "central/central.h"
 #include "central/depot.h"
@@ -97,8 +98,10 @@ static void drain_shared(bool all)
 	unsigned int sc;
 	int node;
 
-	if (all)
+	if (all) {
 		kspan_quarantine_release();
+		kspan_stash_release();
+	}
 	for_each_kspan_sc(sc) {
 		if (!kspan_sc_enter(sc))
 			continue;
@@ -190,7 +193,7 @@ static void queue_tick(void)
 static bool caches_are_empty(void)
 {
 	unsigned int cpu, sc;
-	bool empty = true;
+	bool empty = kspan_stash_is_idle();
 	int node;
 
 	for_each_online_cpu(cpu)
@@ -260,6 +263,7 @@ static void tick_work_fn(struct work_struct *work)
 
 	ask_cpus(is_time_for_all());
 	kspan_quarantine_age();
+	kspan_stash_age();
 	drain_shared(false);
 	kspan_large_trim(KSPAN_LARGE_CACHE_OLD, ULONG_MAX);
 	kspan_large_cache_age();

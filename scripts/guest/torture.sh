@@ -427,6 +427,9 @@ check "each loop beside it went round" turned
 check "hardirqs allocated and freed" not_above 1 "$(result hard)"
 check "softirqs did" not_above 1 "$(result soft)"
 ! has_nmis || check "NMIs came" not_above 1 "$(result nmis)"
+if has_nmis && has_magazines; then
+	check "and allocated" not_above 1 "$(result nmi_objects)"
+fi
 # A short run or a slow kernel may end before these happen.
 if [ "$RUN" -ge 15 ] && [ "$SLOW" -eq 0 ]; then
 	check "the kernel asked for memory" not_above 1 "$(kstat shrink_runs)"

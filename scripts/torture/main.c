@@ -176,10 +176,11 @@ static void finish(void)
 			 reason, sum_up(TORTURE_OPS), seed);
 	else
 		snprintf(verdict, sizeof(verdict),
-			 "PASS ops=%lu hard=%lu soft=%lu seed=%llu threads=%u nmis=%lu returns=%lu null=%lu atomic_null=%lu",
+			 "PASS ops=%lu hard=%lu soft=%lu seed=%llu threads=%u nmis=%lu nmi_objects=%lu returns=%lu null=%lu atomic_null=%lu",
 			 sum_up(TORTURE_OPS), sum_up_irqs(TORTURE_OPS, true),
 			 sum_up_irqs(TORTURE_OPS, false), seed, nr_threads,
-			 torture_nr_nmis(), torture_nr_returns(),
+			 torture_nr_nmis(), torture_nr_nmi_objects(),
+			 torture_nr_returns(),
 			 sum_up(TORTURE_NULL), sum_up(TORTURE_NULL_ATOMIC));
 	pr_info("%s\n", verdict);
 	/* Pairs with the acquire in result_show(). */

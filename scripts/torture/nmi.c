@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Real NMIs.  Interrupts send them to other CPUs, where they can interrupt the
- * allocator anywhere, also with interrupts off.  In an NMI an allocation must
- * return NULL, and the NMI frees an object that was left for it.
+ * allocator anywhere, also with interrupts off.  An NMI frees an object that was
+ * left for it, and allocates one, which it keeps for the next NMI of its CPU.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/kspan.h>
 #include <linux/percpu.h>
+#include <linux/string.h>
 #include <asm/apic.h>
 #include <asm/nmi.h>
 
@@ -20,6 +21,12 @@
 #define ARRIVAL_MS	1000U
 #define STEP_MS		20U
 
+/* An object that an NMI has allocated is full of this. */
+#define FILL		0x6e
+
+/* Bytes that NMIs allocate, in turn. */
+static const size_t sizes[] = { 64, 64, 200, 1000, 4096 };
+
 /*
  * The object that the next NMI of a CPU frees.  Any context accesses it, only
  * by xchg().
@@ -29,6 +36,44 @@ static DEFINE_PER_CPU(void *, nmi_object);
 static DEFINE_PER_CPU(int, nmi_sent);
 /* Written only by NMIs of this CPU. */
 static DEFINE_PER_CPU(unsigned long, nr_nmis);
+static DEFINE_PER_CPU(unsigned long, nr_given);
+/* The object that the last NMI of the CPU has allocated, and its bytes. */
+static DEFINE_PER_CPU(void *, kept);
+static DEFINE_PER_CPU(size_t, kept_size);
+
+/* Free what the last NMI has allocated.  Context: NMI, or none comes any more. */
+static void free_kept(unsigned int cpu)
+{
+	void **ptr = per_cpu_ptr(&kept, cpu);
+	size_t size = per_cpu(kept_size, cpu);
+
+	if (!*ptr)
+		return;
+	if (!kspan_owns(*ptr) || kspan_size(*ptr) < size)
+		torture_fail("an NMI's allocation is not an object");
+	else if (memchr_inv(*ptr, FILL, size))
+		torture_fail("an NMI's allocation was written to");
+	kspan_free(*ptr);
+	*ptr = NULL;
+}
+
+/* Each CPU gets NULL first, and objects when its stash has been filled. */
+static void allocate(unsigned int cpu, unsigned int turn)
+{
+	size_t size = sizes[turn % ARRAY_SIZE(sizes)];
+	void *ptr;
+
+	free_kept(cpu);
+	if (kspan_alloc(8192, GFP_ATOMIC | __GFP_NOWARN))
+		torture_fail("kspan_alloc() gives 8 KiB in NMI");
+	ptr = kspan_alloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!ptr)
+		return;
+	memset(ptr, FILL, size);
+	this_cpu_write(kept, ptr);
+	this_cpu_write(kept_size, size);
+	this_cpu_inc(nr_given);
+}
 
 static int torture_nmi(unsigned int type, struct pt_regs *regs)
 {
@@ -37,8 +82,7 @@ static int torture_nmi(unsigned int type, struct pt_regs *regs)
 	if (!xchg(this_cpu_ptr(&nmi_sent), 0))
 		return NMI_DONE;
 	this_cpu_inc(nr_nmis);
-	if (kspan_alloc(64, GFP_ATOMIC | __GFP_NOWARN))
-		torture_fail("kspan_alloc() gives an object in NMI");
+	allocate(smp_processor_id(), this_cpu_read(nr_nmis));
 	if (ptr && !kspan_owns(ptr))
 		torture_fail("an NMI's object is not kspan's");
 	kspan_free(ptr);
@@ -79,6 +123,8 @@ void torture_nmi_exit(void)
 		kspan_free(xchg(per_cpu_ptr(&nmi_object, cpu), NULL));
 	}
 	unregister_nmi_handler(NMI_LOCAL, "kspan_torture");
+	for_each_possible_cpu(cpu)
+		free_kept(cpu);
 }
 
 unsigned long torture_nr_nmis(void)
@@ -88,5 +134,15 @@ unsigned long torture_nr_nmis(void)
 
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(nr_nmis, cpu));
+	return sum;
+}
+
+unsigned long torture_nr_nmi_objects(void)
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(nr_given, cpu));
 	return sum;
 }

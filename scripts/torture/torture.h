@@ -135,6 +135,7 @@ void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu);
 int torture_nmi_init(void);
 void torture_nmi_exit(void);
 unsigned long torture_nr_nmis(void);
+unsigned long torture_nr_nmi_objects(void);
 #else
 static inline void torture_nmi_send(struct torture_ctx *ctx, unsigned int cpu)
 {
@@ -150,6 +151,11 @@ static inline void torture_nmi_exit(void)
 }
 
 static inline unsigned long torture_nr_nmis(void)
+{
+	return 0;
+}
+
+static inline unsigned long torture_nr_nmi_objects(void)
 {
 	return 0;
 }

@@ -123,6 +123,16 @@ static inline void bitmap_clear(unsigned long *map, unsigned int at,
 		__clear_bit(at++, map);
 }
 
+static inline bool bitmap_empty(const unsigned long *map, unsigned int nr)
+{
+	return find_next_bit(map, nr, 0) >= nr;
+}
+
+static inline void bitmap_zero(unsigned long *map, unsigned int nr)
+{
+	bitmap_clear(map, 0, nr);
+}
+
 static inline void bitmap_fill(unsigned long *map, unsigned int nr)
 {
 	unsigned int word;

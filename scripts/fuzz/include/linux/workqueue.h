@@ -80,7 +80,7 @@ struct irq_work {
 	bool queued;
 };
 
-#define IRQ_WORK_INIT_HARD(function) { .fn = (function) }
+#define IRQ_WORK_INIT_HARD(function) (struct irq_work){ .fn = (function) }
 
 bool irq_work_queue(struct irq_work *work);
 void irq_work_sync(struct irq_work *work);
