@@ -198,6 +198,8 @@
  *   of the magazine that holds it, or is protected by the central lock while
  *   the object is in its span.  With check=2 the requested size and the redzone
  *   belong to the owner of the object.
+ * - The words of a stash (cache/stash.h) change by exchange, in any context and
+ *   by any CPU.  Whoever takes an object out of one owns its state byte.
  * - The arena map is read with preemption off.  Its tables and entries are
  *   published with release semantics and never become NULL.  A span descriptor
  *   and its state bytes are reused only after an RCU grace period.  When a

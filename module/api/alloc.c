@@ -21,7 +21,7 @@
  * What these cannot serve, and requests for a node or an alignment:
  *
  *	alloc_slow()			checks the flags and the context
- *	  alloc_in_nmi()		the stash of the CPU (nmi_alloc.c)
+ *	  kspan_nmi_alloc()		the stash of the CPU (nmi_alloc.c)
  *	  alloc_on_node()		__GFP_THISNODE
  *	    alloc_any()
  *	      kspan_take_object()		spares, depot, central list
@@ -51,7 +51,6 @@
 #include "base/gfp.h"
 #include "base/node.h"
 #include "cache/cache.h"
-#include "cache/stash.h"
 #include "heap/backing.h"
 #include "span/arena.h"
 #include "span/redzone.h"
@@ -141,15 +140,6 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 	return NULL;
 }
 
-/* In NMI.  A size in a stash has its class's alignment. */
-static noinline void *alloc_in_nmi(size_t size, size_t align, gfp_t gfp,
-				   unsigned int tops)
-{
-	if (align || size > KSPAN_STASH_MAX)
-		return NULL;
-	return kspan_nmi_alloc((index_of(size) + tops) / 2, gfp);
-}
-
 /* Everything that the fast paths leave out.  @align is 0 for the default. */
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
@@ -159,7 +149,7 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 	if (unlikely(!kspan_gfp_ok(gfp)))
 		return NULL;
 	if (unlikely(in_nmi()))
-		return alloc_in_nmi(size, align, gfp, tops);
+		return kspan_nmi_alloc(size, align, gfp, tops / 2);
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
 	if (unlikely(gfp & __GFP_THISNODE))
@@ -355,8 +345,7 @@ static __always_inline void *alloc_plain(size_t size, gfp_t gfp,
  * KiB is aligned to itself, and a size above 32 KiB to a page.  The memory is
  * virtually contiguous, like that of kvmalloc().
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc(size_t size, gfp_t gfp)
@@ -374,8 +363,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  * hold pointers.  The Go runtime has such spans (noscan) for its garbage
  * collector; here they isolate data from pointers.
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_data(size_t size, gfp_t gfp)
@@ -392,8 +380,7 @@ EXPORT_SYMBOL_GPL(kspan_alloc_data);
  * Memory that is still zero, because no object has used it since the kernel
  * zeroed it, is not zeroed again.
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_zalloc(size_t size, gfp_t gfp)
@@ -451,8 +438,7 @@ static noinline void *alloc_other(size_t size, gfp_t gfp, int node,
  * @data: whether the object will hold no pointers
  * @ip: return address of the client's call
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: as for kspan_alloc().
  */
 void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
@@ -475,8 +461,7 @@ void *kspan_alloc_watched(size_t size, gfp_t gfp, int node, bool data,
  * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
  * @node: the node, or NUMA_NO_NODE
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
@@ -490,22 +475,6 @@ void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 				    size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
-
-/**
- * kspan_zalloc_node - allocate a zeroed object on a NUMA node
- * @size: bytes
- * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
- * @node: the node, or NUMA_NO_NODE
- *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
- * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
- */
-void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
-{
-	return kspan_alloc_node_for(size, gfp | __GFP_ZERO, node, _RET_IP_);
-}
-EXPORT_SYMBOL_GPL(kspan_zalloc_node);
 
 /*
  * Mark an object whose class is larger than that of its size, for kspan_free()
@@ -605,8 +574,7 @@ static noinline void *alloc_aligned_watched(size_t size, size_t align, gfp_t gfp
  * A size up to 32 KiB with an alignment up to 8 KiB uses a size class that has
  * the alignment.  Any other object takes whole heap pages.
  *
- * Context: Any; in NMI only small sizes, see nmi_alloc.c.  May sleep if @gfp
- * allows it.
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
  * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory or for an
  * invalid @align.
  */
@@ -617,26 +585,6 @@ void *kspan_alloc_aligned(size_t size, size_t align, gfp_t gfp)
 	return kspan_sanitize_alloc(alloc_aligned(size, align, gfp), size, gfp);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_aligned);
-
-/**
- * kspan_size_roundup - the usable size that a request gets
- * @size: bytes
- *
- * Context: Any.
- * Return: kspan_size(kspan_alloc(@size)), in bytes; @size itself if it is too
- * large to be allocated, or with check=2.
- */
-size_t kspan_size_roundup(size_t size)
-{
-	if (kspan_redzone_on())
-		return size;
-	if (size <= KSPAN_SMALL_MAX)
-		return kspan_classes[kspan_size_to_class(size)].size;
-	if (size > SIZE_MAX - KSPAN_PAGE_SIZE)
-		return size;
-	return ALIGN(size, KSPAN_PAGE_SIZE);
-}
-EXPORT_SYMBOL_GPL(kspan_size_roundup);
 
 /* Check whether the kernel wants all memory zeroed.  Context: module load. */
 void kspan_alloc_init(void)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Arrays: these functions return NULL if the size in bytes overflows. */
+/*
+ * Arrays: these functions return NULL if the size in bytes overflows.  And zeroed
+ * objects on a node.
+ */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>
 #include <linux/kspan.h>
@@ -105,3 +108,18 @@ void *kspan_realloc_array(void *ptr, size_t n, size_t size, gfp_t gfp)
 	return kspan_realloc_for(ptr, bytes, gfp, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_realloc_array);
+
+/**
+ * kspan_zalloc_node - allocate a zeroed object on a NUMA node
+ * @size: bytes
+ * @gfp: as for kmalloc(); with __GFP_THISNODE only from @node
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: Any, for NMI see nmi_alloc.c; may sleep if @gfp allows it.
+ * Return: the object; ZERO_SIZE_PTR for 0 bytes; NULL without memory.
+ */
+void *kspan_zalloc_node(size_t size, gfp_t gfp, int node)
+{
+	return kspan_alloc_node_for(size, gfp | __GFP_ZERO, node, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_zalloc_node);

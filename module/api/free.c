@@ -52,13 +52,6 @@
  */
 #define FILL_MAX	(64U << 10)
 
-/* Bytes of an object that its owner may have written. */
-static size_t usable_size(const struct kspan_span *span, const void *ptr)
-{
-	return kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
-				    kspan_span_size(span);
-}
-
 /* Whether freeing a large object fills more than FILL_MAX bytes. */
 static bool is_long_fill(const struct kspan_span *span)
 {
@@ -110,7 +103,7 @@ static noinline void free_claimed_large(struct kspan_span *span,
 	if (kspan_redzone_on() && !in_nmi())
 		kspan_linked_check(span, ptr);
 	if (unlikely(wipe))
-		kspan_fill_object((void *)ptr, 0, usable_size(span, ptr));
+		kspan_fill_object((void *)ptr, 0, kspan_usable_size(span, ptr));
 	if (kspan_redzone_on() && (overrun || !kspan_redzone_check(span, ptr))) {
 		kspan_redzone_wipe(span, (void *)ptr);
 		kspan_large_quarantine(span);
@@ -160,7 +153,7 @@ static bool free_small_slow(struct kspan_object *object, const void *ptr,
 		kspan_linked_check(object->span, ptr);
 	if (unlikely(wipe))
 		kspan_fill_object((void *)ptr, 0,
-				  usable_size(object->span, ptr));
+				  kspan_usable_size(object->span, ptr));
 	/*
 	 * An overrun that verify found has already been reported and counted.
 	 */
@@ -498,78 +491,6 @@ void kspan_free_sensitive(const void *ptr)
 	free_slow(ptr, true);
 }
 EXPORT_SYMBOL_GPL(kspan_free_sensitive);
-
-/* kspan_size() of anything but a plain live object. */
-static noinline size_t size_slow(const void *ptr)
-{
-	struct kspan_object object;
-	bool live;
-
-	if (ZERO_OR_NULL_PTR(ptr))
-		return 0;
-	preempt_disable();
-	live = kspan_lookup_live(ptr, &object);
-	preempt_enable();
-	if (!live)
-		return 0;
-	kspan_sanitize_size(ptr, object.size);
-	return object.size;
-}
-
-/**
- * kspan_size - usable bytes of an object
- * @ptr: the object
- *
- * The caller may use all of them.  The kernel's fortified string functions
- * accept that, because the compiler is told the size of an object only if it is
- * known at compile time and fills its class.
- *
- * Context: Any.
- * Return: bytes, at least as many as were requested, and exactly as many with
- * check=2; 0 for NULL, ZERO_SIZE_PTR and anything else that is not the first
- * byte of a live object.
- */
-size_t kspan_size(const void *ptr)
-{
-	const struct kspan_span *span;
-	size_t size = 0;
-
-	preempt_disable();
-	span = kspan_span_of(ptr);
-	if (!KSPAN_SANITIZE && likely(kspan_is_live(span, ptr)))
-		size = kspan_span_size(span);
-	preempt_enable();
-	if (unlikely(!size))
-		return size_slow(ptr);
-	kspan_lookup_counted();
-	return size;
-}
-EXPORT_SYMBOL_GPL(kspan_size);
-
-/**
- * kspan_owns - whether a pointer is a live object of kspan
- * @ptr: any value
- *
- * Context: Any.
- * Return: true for the first byte of a live object.
- */
-bool kspan_owns(const void *ptr)
-{
-	struct kspan_object object;
-	bool live;
-
-	if (ZERO_OR_NULL_PTR(ptr))
-		return false;
-	/*
-	 * Not kspan_size(), which tells the sanitizers that all bytes are in
-	 * use.
-	 */
-	preempt_disable();
-	live = kspan_lookup_live(ptr, &object);
-	preempt_enable();
-	return live;
-}
-EXPORT_SYMBOL_GPL(kspan_owns);
 
 /* Context: Task, with preemption off.  Returns the number of objects freed. */
 static __always_inline unsigned int free_row(void **objs, unsigned int nr)

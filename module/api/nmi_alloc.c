@@ -42,28 +42,31 @@ static DECLARE_WORK(fill_work, fill_all);
 
 /**
  * kspan_nmi_alloc - allocate an object in NMI
- * @sc: static span class
+ * @size: bytes, not 0
+ * @align: alignment in bytes, 0 for that of the size's class
  * @gfp: the client's flags
+ * @kind: span class of the kind's class 0
  *
  * Context: NMI.
  * Return: the object, or NULL.
  */
-void *kspan_nmi_alloc(unsigned int sc, gfp_t gfp)
+void *kspan_nmi_alloc(size_t size, size_t align, gfp_t gfp, unsigned int kind)
 {
-	size_t size = kspan_sc_info(sc)->size;
+	unsigned int sc;
 	void *ptr;
 	u8 was;
 
 	/* With redzones an object needs more than an exchange. */
-	if (kspan_redzone_on() || !size || size > KSPAN_STASH_MAX ||
+	if (kspan_redzone_on() || align || size > KSPAN_STASH_MAX ||
 	    gfp & __GFP_THISNODE)
 		return NULL;
+	sc = kind + kspan_size_to_class(size);
 	ptr = kspan_stash_take(sc, &was);
 	/* A CPU that is going offline takes no interrupts any more. */
 	if (cpu_online(raw_smp_processor_id()))
 		irq_work_queue(this_cpu_ptr(&fill_irq));
 	if (ptr && kspan_want_zero(gfp) && was != KSPAN_OBJ_ZEROED)
-		kspan_fill_object(ptr, 0, size);
+		kspan_fill_object(ptr, 0, kspan_sc_info(sc)->size);
 	return ptr;
 }
 

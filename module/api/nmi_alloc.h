@@ -8,7 +8,7 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
-void *kspan_nmi_alloc(unsigned int sc, gfp_t gfp);
+void *kspan_nmi_alloc(size_t size, size_t align, gfp_t gfp, unsigned int kind);
 void kspan_nmi_settle(void);
 int kspan_nmi_init(void);
 void kspan_nmi_exit(void);

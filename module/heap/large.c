@@ -32,6 +32,7 @@
 #include "heap/backing.h"
 #include "heap/large.h"
 #include "heap/large_cache.h"
+#include "heap/large_owned.h"
 #include "heap/page_heap.h"
 #include "heap/region.h"
 #include "span/arena.h"
@@ -86,7 +87,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	return span;
 }
 
-/* The size of the object in the statistics, which is that of kspan_size(). */
+/* kspan_usable_size() of a large object. */
 static unsigned long usable_bytes(const struct kspan_span *span)
 {
 	return kspan_redzone_on() ? kspan_redzone_asked(span, (void *)span->base) :
@@ -156,22 +157,6 @@ static void *begin(struct kspan_span *span, size_t size, bool zero)
 	return (void *)span->base;
 }
 
-/* Detach a span from its heap.  Context: the span belongs to the caller. */
-static void leave_heap(struct kspan_span *span)
-{
-	struct kspan_quota *quota;
-
-	if (likely(!span->sc))
-		return;
-	rcu_read_lock();
-	quota = kspan_sc_quota(span->sc);
-	kspan_quota_uncharge(quota, kspan_room_bytes(span));
-	WRITE_ONCE(span->sc, 0);
-	/* This is last: when a heap has no spans, it may be freed. */
-	atomic_long_dec(&quota->nr_large_spans);
-	rcu_read_unlock();
-}
-
 static void free_run(struct kspan_span *span)
 {
 	kspan_arena_withdraw(span);
@@ -195,7 +180,7 @@ static bool keep_span(struct kspan_span *span)
 	if (likely(hlist_empty(&gone)))
 		return false;
 	hlist_for_each_entry_safe(span, next, &gone, kept) {
-		leave_heap(span);
+		kspan_large_leave_heap(span);
 		if (!kspan_is_region(span)) {
 			free_run(span);
 		} else if (kspan_free_may_sleep()) {
@@ -224,7 +209,7 @@ static bool is_elsewhere(struct kspan_span *span)
 		keep_span(span);
 	} else {
 		kspan_large_cache_drop(span);
-		leave_heap(span);
+		kspan_large_leave_heap(span);
 		free_run(span);
 	}
 	return true;
@@ -239,7 +224,7 @@ static bool is_spoilt(struct kspan_span *span)
 	if (!kspan_redzone_on() ||
 	    kspan_redzone_check_poison(span, (void *)span->base))
 		return false;
-	leave_heap(span);
+	kspan_large_leave_heap(span);
 	return true;
 }
 
@@ -367,16 +352,6 @@ void kspan_large_shrink(struct kspan_span *span)
 	WRITE_ONCE(kspan_large_of(span)->shrunk, true);
 }
 
-/* Count that a large object of a client's heap is @by bytes smaller. */
-static void shrink_owned(struct kspan_span *span, unsigned long by)
-{
-	unsigned long bytes = usable_bytes(span);
-
-	rcu_read_lock();
-	kspan_quota_resize(kspan_sc_quota(span->sc), bytes, bytes - by, true);
-	rcu_read_unlock();
-}
-
 /**
  * kspan_large_resize - change the number of pages of a large object in place
  * @span: its span; the caller owns the object
@@ -406,7 +381,7 @@ bool kspan_large_resize(struct kspan_span *span, size_t size)
 					  (pages << KSPAN_PAGE_SHIFT), -by);
 		atomic64_add(-by, &kspan_large_free_bytes);
 		if (unlikely(span->sc))
-			shrink_owned(span, -by);
+			kspan_large_shrink_owned(span, -by);
 	}
 	WRITE_ONCE(span->nr_pages, pages);
 	return true;
@@ -416,17 +391,11 @@ bool kspan_large_resize(struct kspan_span *span, size_t size)
 static void count_free(const struct kspan_span *span)
 {
 	unsigned long bytes = usable_bytes(span);
-	struct kspan_quota *quota;
 
 	atomic_long_inc(&kspan_large_nfree);
 	atomic64_add(bytes, &kspan_large_free_bytes);
-	if (likely(!span->sc))
-		return;
-	/* The heap stays as long as it has this span. */
-	quota = kspan_sc_quota(span->sc);
-	atomic_long_dec(&quota->nr_large);
-	atomic64_sub(bytes, &quota->large_bytes);
-	kspan_quota_sub(quota, bytes);
+	if (unlikely(span->sc))
+		kspan_large_uncount(span);
 }
 
 /**
@@ -465,37 +434,8 @@ enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
  */
 void kspan_large_quarantine(struct kspan_span *span)
 {
-	leave_heap(span);
+	kspan_large_leave_heap(span);
 	WRITE_ONCE(span->live, KSPAN_LIFE_QUARANTINED);
-}
-
-/**
- * kspan_large_enter - add a large object to a client's heap
- * @span: its span; the caller owns the object
- * @class: the span class of the heap for large objects
- * @charged: bytes that were charged to the heap for a new span, or 0 for a span
- *	that already belongs to the heap
- *
- * When the object is freed, the span stays with the heap until it is returned.
- *
- * Context: Any, with preemption off.
- */
-void kspan_large_enter(struct kspan_span *span,
-		       const struct kspan_span_class *class, unsigned long charged)
-{
-	struct kspan_quota *quota = class->quota;
-	unsigned long bytes = usable_bytes(span);
-
-	if (!span->sc) {
-		/* A region may have more bytes than requested. */
-		atomic_long_add(kspan_room_bytes(span) - charged, &quota->held);
-		atomic_long_inc(&quota->nr_large_spans);
-		WRITE_ONCE(span->sc, class->sc);
-	}
-	atomic_long_inc(&quota->nr_large);
-	atomic64_add(bytes, &quota->large_bytes);
-	atomic64_add(bytes, &quota->total);
-	kspan_quota_add(quota, bytes);
 }
 
 /**
@@ -531,7 +471,7 @@ bool kspan_large_keep(struct kspan_span *span)
 {
 	/* A heap that has ended caches nothing. */
 	if (unlikely(span->sc) && READ_ONCE(kspan_sc_quota(span->sc)->ended))
-		leave_heap(span);
+		kspan_large_leave_heap(span);
 	return keep_span(span);
 }
 
@@ -542,7 +482,7 @@ static unsigned long give_back(struct hlist_head *gone)
 	struct hlist_node *next;
 
 	hlist_for_each_entry_safe(span, next, gone, kept) {
-		leave_heap(span);
+		kspan_large_leave_heap(span);
 		if (!kspan_is_region(span)) {
 			free_run(span);
 			continue;

@@ -51,4 +51,12 @@ bool kspan_redzone_check_poison(const struct kspan_span *span, const void *ptr);
 unsigned int kspan_redzone_next_overwritten(const struct kspan_span *span,
 					    unsigned int i);
 
+/* Bytes of an object that its owner may use. */
+static inline size_t kspan_usable_size(const struct kspan_span *span,
+				       const void *ptr)
+{
+	return kspan_redzone_on() ? kspan_redzone_asked(span, ptr) :
+				    kspan_span_size(span);
+}
+
 #endif /* KSPAN_REDZONE_H */
