@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs, which may have interrupted any code: they get objects from a stash or
- * NULL, and objects they free are released a moment later.  The cases simulate an NMI by setting
- * preempt_count() with interrupts off, which is all that kspan checks.
+ * NMIs, which may have interrupted any code: an allocation gets an object from
+ * a stash or NULL, and a free takes effect a moment later.  The cases simulate
+ * an NMI by setting preempt_count() with interrupts off, which is all that
+ * kspan checks.
  */
 #include <linux/delay.h>
 #include <linux/irqflags.h>
@@ -52,7 +53,10 @@ static void nmi_end(unsigned long flags)
 	local_irq_restore(flags);
 }
 
-/* NULL, even if memory is available, as long as there is no stash. */
+/*
+ * As long as there is no stash, allocations return NULL even if there is
+ * memory.
+ */
 static void expect_nothing(struct kunit *test, size_t size)
 {
 	struct kspan_stats before;
@@ -80,7 +84,7 @@ static void expect_nothing(struct kunit *test, size_t size)
 			      "%zu bytes", size);
 	KUNIT_EXPECT_EQ(test, bulk, (size_t)0);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, nmalloc), 0ULL);
-	/* From now on there are some for small sizes. */
+	/* From now on there is a stash for small sizes. */
 	kspan_nmi_settle();
 	if (size <= KSPAN_STASH_MAX && !kspan_redzone_on())
 		return;
@@ -110,7 +114,10 @@ static void allocates_nothing(struct kunit *test)
 	kspan_release();
 }
 
-/* Allocate in one NMI until that fails.  Return: the number of objects. */
+/*
+ * Allocate in one NMI until an allocation fails.  Return: the number of
+ * objects.
+ */
 static unsigned int alloc_all_in_nmi(size_t size, bool zero)
 {
 	unsigned long flags = nmi_begin();
@@ -126,7 +133,7 @@ static unsigned int alloc_all_in_nmi(size_t size, bool zero)
 	return nr;
 }
 
-/* Each of @nr objects is one, and nobody else's. */
+/* Each of @nr objects is a live object of its own. */
 static void expect_objects(struct kunit *test, unsigned int nr, size_t size)
 {
 	unsigned int i, j;
@@ -142,9 +149,9 @@ static void expect_objects(struct kunit *test, unsigned int nr, size_t size)
 }
 
 /*
- * The first NMI that asks for a size gets nothing, later ones get what the stash
- * of their CPU holds, which is filled behind each.  The objects count when they
- * are allocated, and not before.
+ * The first allocation of a size in NMI returns NULL.  Later ones get the
+ * objects in the stash of their CPU, which is filled after each NMI.  The
+ * objects count only when they are allocated.
  */
 static void allocates_from_stash(struct kunit *test)
 {
@@ -184,7 +191,7 @@ static void allocates_from_stash(struct kunit *test)
 	kspan_release();
 }
 
-/* A release takes the stash, and no memory stays behind. */
+/* A release empties the stash, and no memory is left. */
 static void release_ends_stash(struct kunit *test)
 {
 	struct kspan_stats before;
@@ -202,7 +209,7 @@ static void release_ends_stash(struct kunit *test)
 	kspan_release();
 }
 
-/* Stashes that no NMI uses any more are emptied by the tick. */
+/* The tick empties stashes that NMIs do not use any more. */
 static void idle_stash_is_emptied(struct kunit *test)
 {
 	unsigned long normal = kspan_params.scavenge_ms, end;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arrays: these functions return NULL if the size in bytes overflows.  And zeroed
- * objects on a node.
+ * Arrays, for which these functions return NULL if the size in bytes overflows,
+ * and zeroed objects on a node.
  */
 #include <linux/export.h>
 #include <linux/instruction_pointer.h>

@@ -2,12 +2,12 @@
 /*
  * Allocation in NMI: objects come from the stash of the CPU (cache/stash.h).
  *
- * The first allocation of a size class in NMI finds none and gives NULL, but from
- * then on the stashes of all CPUs hold objects of that class, until idle memory is
- * released or no NMI has allocated for long.  An irq_work refills the stash of its
- * CPU right after the NMI from the central lists.  If they have too little, a worker
- * allocates memory.  So no memory is held, and no work is done, before code
- * allocates in NMI.
+ * The first allocation of a size class in NMI finds no stash and returns NULL.
+ * From then on the stashes of all CPUs hold objects of that class, until idle
+ * memory is released or no NMI has allocated for a while.  An irq_work refills
+ * the stash of its CPU right after the NMI from the central lists.  If they
+ * have too few objects, a worker allocates memory.  So no memory is used, and
+ * no work is done, before code allocates in NMI.
  */
 #include <linux/cpumask.h>
 #include <linux/irq_work.h>
@@ -34,18 +34,21 @@
 static void fill_here(struct irq_work *work);
 static void fill_all(struct work_struct *work);
 
-/* Fills the stash of its CPU.  Hard, as kspan_kick() has it. */
+/* Fills the stash of its CPU.  It is a hard irq_work, as in kspan_kick(). */
 static DEFINE_PER_CPU(struct irq_work, fill_irq);
 
-/* Makes the stashes, and fills them when the central lists have too little. */
+/*
+ * Allocates the stashes, and fills them when the central lists have too few
+ * objects.
+ */
 static DECLARE_WORK(fill_work, fill_all);
 
 /**
  * kspan_nmi_alloc - allocate an object in NMI
- * @size: bytes, not 0
+ * @size: requested bytes, not 0
  * @align: alignment in bytes, 0 for that of the size's class
  * @gfp: the client's flags
- * @kind: span class of the kind's class 0
+ * @kind: number of the span class that is class 0 of the kind
  *
  * Context: NMI.
  * Return: the object, or NULL.
@@ -62,7 +65,7 @@ void *kspan_nmi_alloc(size_t size, size_t align, gfp_t gfp, unsigned int kind)
 		return NULL;
 	sc = kind + kspan_size_to_class(size);
 	ptr = kspan_stash_take(sc, &was);
-	/* A CPU that is going offline takes no interrupts any more. */
+	/* A CPU that is going offline handles no more interrupts. */
 	if (cpu_online(raw_smp_processor_id()))
 		irq_work_queue(this_cpu_ptr(&fill_irq));
 	if (ptr && kspan_want_zero(gfp) && was != KSPAN_OBJ_ZEROED)
@@ -83,7 +86,7 @@ static void fill_here(struct irq_work *work)
 		kspan_queue_filling(&fill_work);
 }
 
-/* Fill a row of a stash, with new memory if need be. */
+/* Fill a row of a stash, with new memory if necessary. */
 static void fill(unsigned int cpu, unsigned int sc)
 {
 	int node = kspan_bound_node(cpu_to_mem(cpu));
@@ -105,7 +108,7 @@ static void fill_all(struct work_struct *work)
 	for_each_online_cpu(cpu) {
 		for_each_kspan_stash_sc(sc)
 			fill(cpu, sc);
-		/* Its hotplug callback may have emptied it before. */
+		/* Its hotplug callback may have emptied the stash before. */
 		if (!cpu_online(cpu))
 			kspan_stash_drain(cpu);
 		cond_resched();
@@ -115,7 +118,7 @@ static void fill_all(struct work_struct *work)
 /**
  * kspan_nmi_settle - wait until the stashes have been filled
  *
- * Context: Process context that may sleep, and memory reclaim does not wait for.
+ * Context: Process context that may sleep, outside of memory reclaim.
  */
 void kspan_nmi_settle(void)
 {
@@ -136,7 +139,7 @@ int kspan_nmi_init(void)
 	return 0;
 }
 
-/* Context: module unload; nobody allocates any more. */
+/* Context: module unload, after the last allocation. */
 void kspan_nmi_exit(void)
 {
 	kspan_stash_release();

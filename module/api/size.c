@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Questions about sizes and pointers: how many bytes an object has or would have,
- * and whether a pointer is an object.
+ * Look-ups of sizes and pointers: the usable bytes of an object or of a
+ * request, and whether a pointer is an object.
  */
 #include <linux/align.h>
 #include <linux/export.h>

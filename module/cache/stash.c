@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stashes: taking objects, filling and emptying.
+ * The stashes: how objects are taken, and how stashes are filled and emptied.
  *
- * What a stash holds counts as free, as what magazines hold does.
+ * The objects in a stash count as free, like those in magazines.
  */
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
@@ -25,7 +25,7 @@
  * struct stash - the stash of a CPU
  * @obj: free objects by static span class, or NULL; changed by exchange in any
  *	context and by any CPU
- * @given: number of objects that were ever taken; NMIs of this CPU write it
+ * @given: number of objects taken so far; only NMIs of this CPU write it
  */
 struct stash {
 	void *obj[KSPAN_NR_SC][KSPAN_STASH_OBJS];
@@ -35,15 +35,18 @@ struct stash {
 /* Ticks without an allocation in NMI after which the stashes are emptied. */
 #define IDLE_TICKS	16U
 
-/* The span classes that the stashes are filled with.  Any context sets a bit. */
+/*
+ * The span classes for which the stashes are filled.  Any context may set a
+ * bit.
+ */
 static DECLARE_BITMAP(wanted, KSPAN_NR_SC);
 
 /* Ticks since the last allocation in NMI.  A hint; any context clears it. */
 static unsigned int idle_ticks;
 
 /*
- * NULL before the first allocation in NMI.  Set once, by the worker that fills the
- * stashes; read in any context.
+ * NULL before the first allocation in NMI.  Set once, by the worker that fills
+ * the stashes; read in any context.
  */
 static struct stash __percpu *stashes;
 
@@ -54,7 +57,7 @@ static struct stash __percpu *get_stashes(void)
 }
 
 /**
- * kspan_stash_begin - make the stashes if there are none
+ * kspan_stash_begin - allocate the stashes if there are none
  *
  * Context: Process context that may sleep; one caller at a time.
  * Return: 0 or -ENOMEM.
@@ -68,7 +71,7 @@ int kspan_stash_begin(void)
 	new = kspan_meta_percpu(sizeof(*new), KSPAN_SYS_MCACHE);
 	if (!new)
 		return -ENOMEM;
-	/* Whoever sees the pointer sees empty stashes. */
+	/* Readers of the pointer see empty stashes. */
 	smp_store_release(&stashes, new);
 	return 0;
 }
@@ -110,8 +113,8 @@ static void *take_any(void **row)
 
 /**
  * kspan_stash_take - take an object from the stash of this CPU
- * @sc: static span class, which the stashes are filled with from now on
- * @was: the state it had, FREE or ZEROED
+ * @sc: static span class, for which the stashes are filled from now on
+ * @was: set to the previous state of the object, FREE or ZEROED
  *
  * Context: NMI.
  * Return: a LIVE object, or NULL if there is none.
@@ -136,13 +139,13 @@ void *kspan_stash_take(unsigned int sc, u8 *was)
 			WRITE_ONCE(stash->given[sc], stash->given[sc] + 1);
 			return ptr;
 		}
-		/* It is never used again. */
+		/* The object is never reused. */
 		kspan_report_corrupt("state of an object that should be free", sc);
 	}
 	return NULL;
 }
 
-/* Return what a row holds to the central list.  Context: preemption off. */
+/* Return the objects of a row to the central list.  Context: preemption off. */
 static void drain_row(void **row, unsigned int sc)
 {
 	struct kspan_slot slot;
@@ -156,12 +159,12 @@ static void drain_row(void **row, unsigned int sc)
 
 /**
  * kspan_stash_fill - fill a row of a stash from the central list
- * @cpu: whose stash
+ * @cpu: CPU of the stash
  * @sc: static span class
  *
  * Context: Any but NMI, with preemption off.
- * Return: whether the row needs no more; if it does, the list has no object or there
- * are no stashes.
+ * Return: true if the row is full or needs no objects; false if the list has no
+ * object, or there are no stashes.
  */
 bool kspan_stash_fill(unsigned int cpu, unsigned int sc)
 {
@@ -178,11 +181,11 @@ bool kspan_stash_fill(unsigned int cpu, unsigned int sc)
 			continue;
 		if (!kspan_central_fill(cpu_to_mem(cpu), sc, &slot, 1))
 			return false;
-		/* Other code has filled it meanwhile. */
+		/* Other code has filled it in the meantime. */
 		if (cmpxchg(&row[i], NULL, slot.ptr))
 			kspan_central_flush(sc, &slot, 1);
 	}
-	/* Put before the test; pairs with kspan_stash_release(). */
+	/* Store the objects before the test; pairs with kspan_stash_release(). */
 	smp_mb();
 	if (unlikely(!test_bit(sc, wanted)))
 		drain_row(row, sc);
@@ -191,11 +194,11 @@ bool kspan_stash_fill(unsigned int cpu, unsigned int sc)
 }
 
 /**
- * kspan_stash_next - find a span class that the stashes are filled with
- * @sc: the first class in question
+ * kspan_stash_next - find the next span class for which the stashes are filled
+ * @sc: the first class to check
  *
  * Context: Any.
- * Return: that or the next such class, or KSPAN_NR_SC.
+ * Return: the class, or KSPAN_NR_SC if there is none.
  */
 unsigned int kspan_stash_next(unsigned int sc)
 {
@@ -203,8 +206,8 @@ unsigned int kspan_stash_next(unsigned int sc)
 }
 
 /**
- * kspan_stash_drain - return what a stash holds to the central lists
- * @cpu: whose stash
+ * kspan_stash_drain - return the objects of a stash to the central lists
+ * @cpu: CPU of the stash
  *
  * Context: Any but NMI.
  */
@@ -220,7 +223,7 @@ void kspan_stash_drain(unsigned int cpu)
 	}
 }
 
-/* Whether the stashes are not filled.  Context: Any. */
+/* Whether there is no class for which stashes are filled.  Context: Any. */
 bool kspan_stash_is_idle(void)
 {
 	return bitmap_empty(wanted, KSPAN_NR_SC);
@@ -238,13 +241,13 @@ void kspan_stash_release(void)
 	if (kspan_stash_is_idle())
 		return;
 	bitmap_zero(wanted, KSPAN_NR_SC);
-	/* Clear before the drain; pairs with kspan_stash_fill(). */
+	/* Clear the bits before the drain; pairs with kspan_stash_fill(). */
 	smp_mb();
 	for_each_possible_cpu(cpu)
 		kspan_stash_drain(cpu);
 }
 
-/* Empty the stashes if no NMI has allocated for long.  Context: the tick. */
+/* Empty the stashes if no NMI has allocated for a while.  Context: the tick. */
 void kspan_stash_age(void)
 {
 	if (kspan_stash_is_idle())
@@ -255,7 +258,7 @@ void kspan_stash_age(void)
 		kspan_stash_release();
 }
 
-/* Number of objects of a static span class ever taken.  Context: Any. */
+/* Number of objects of a static span class taken so far.  Context: Any. */
 unsigned long kspan_stash_given(unsigned int sc)
 {
 	struct stash __percpu *all = get_stashes();

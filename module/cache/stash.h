@@ -3,8 +3,8 @@
  * stash.h - free objects of each CPU for allocations in NMI.
  *
  * An NMI may have interrupted any code, so it can use neither a magazine nor a
- * lock.  It takes objects from the stash of its CPU, each of which is a word that
- * changes by exchange.  Others fill and empty the stash.
+ * lock.  It takes objects from the stash of its CPU.  Each of them is one word,
+ * which is changed by exchange.  Other contexts fill and empty the stash.
  *
  * There is no stash before the first allocation in NMI.
  */
@@ -15,12 +15,12 @@
 
 #include "base/sizeclass.h"
 
-/* Bytes of the largest objects in a stash. */
+/* Size in bytes of the largest objects in a stash. */
 #define KSPAN_STASH_MAX		4096U
 /* Objects of a span class in the stash of a CPU. */
 #define KSPAN_STASH_OBJS	4U
 
-/* Each span class that the stashes are filled with. */
+/* Loop over the span classes for which the stashes are filled. */
 #define for_each_kspan_stash_sc(sc) \
 	for ((sc) = kspan_stash_next(1); (sc) < KSPAN_NR_SC; \
 	     (sc) = kspan_stash_next((sc) + 1))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Large objects of clients' heaps: what the account of a heap is told of them.
+ * Large objects of clients' heaps, and how the account of a heap counts them.
  *
- * A span joins a heap with its first object.  It stays with the heap, cached, when
- * the object is freed, and leaves it when it is returned.
+ * A span joins a heap with its first object.  When the object is freed, the
+ * span is cached and stays with the heap.  It leaves the heap when it is
+ * returned.
  */
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
@@ -64,7 +65,7 @@ void kspan_large_enter(struct kspan_span *span,
 }
 
 /**
- * kspan_large_uncount - tell a client's heap that a large object was freed
+ * kspan_large_uncount - count the free of a large object in its client's heap
  * @span: its span, which stays with the heap
  *
  * Context: Any, with preemption off.
@@ -80,9 +81,10 @@ void kspan_large_uncount(const struct kspan_span *span)
 }
 
 /**
- * kspan_large_shrink_owned - tell a client's heap that a large object shrinks
- * @span: its span, with the size from before
- * @by: bytes
+ * kspan_large_shrink_owned - count that a large object of a client's heap
+ * shrinks
+ * @span: its span, which still has the old size
+ * @by: number of bytes
  *
  * Context: Any but NMI; the caller owns the object.
  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * large_owned.h - what client heaps are told of their large objects.
- */
+/* large_owned.h - the large objects of clients' heaps. */
 #ifndef KSPAN_LARGE_OWNED_H
 #define KSPAN_LARGE_OWNED_H
 

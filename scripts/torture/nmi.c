@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Real NMIs.  Interrupts send them to other CPUs, where they can interrupt the
- * allocator anywhere, also with interrupts off.  An NMI frees an object that was
- * left for it, and allocates one, which it keeps for the next NMI of its CPU.
+ * allocator anywhere, also with interrupts off.  An NMI frees an object that
+ * was left for it, and allocates one, which it keeps for the next NMI of its
+ * CPU.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -21,10 +22,10 @@
 #define ARRIVAL_MS	1000U
 #define STEP_MS		20U
 
-/* An object that an NMI has allocated is full of this. */
+/* The fill byte of objects that NMIs allocate. */
 #define FILL		0x6e
 
-/* Bytes that NMIs allocate, in turn. */
+/* Sizes in bytes that NMIs allocate, in turn. */
 static const size_t sizes[] = { 64, 64, 200, 1000, 4096 };
 
 /*
@@ -41,7 +42,7 @@ static DEFINE_PER_CPU(unsigned long, nr_given);
 static DEFINE_PER_CPU(void *, kept);
 static DEFINE_PER_CPU(size_t, kept_size);
 
-/* Free what the last NMI has allocated.  Context: NMI, or none comes any more. */
+/* Free the object of the last NMI.  Context: NMI, or after the last NMI. */
 static void free_kept(unsigned int cpu)
 {
 	void **ptr = per_cpu_ptr(&kept, cpu);
@@ -57,7 +58,10 @@ static void free_kept(unsigned int cpu)
 	*ptr = NULL;
 }
 
-/* Each CPU gets NULL first, and objects when its stash has been filled. */
+/*
+ * The first allocation on each CPU returns NULL, later ones take from the
+ * stash.
+ */
 static void allocate(unsigned int cpu, unsigned int turn)
 {
 	size_t size = sizes[turn % ARRAY_SIZE(sizes)];
