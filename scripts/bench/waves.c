@@ -21,30 +21,38 @@
 
 static void **objs;		/* OBJS_MAX of them */
 
+/*
+ * Allocate @nr objects, each @step bytes larger than the one before, and free them.
+ * Return: false without memory.
+ */
+static __always_inline bool one_wave(unsigned int nr, size_t size, size_t step,
+				     void *(*alloc)(size_t size, gfp_t gfp),
+				     void (*free)(const void *ptr))
+{
+	unsigned int got, i;
+
+	for (got = 0; got < nr; got++, size += step) {
+		objs[got] = alloc(size, GFP_KERNEL);
+		if (unlikely(!objs[got]))
+			break;
+		bench_touch(objs[got], got);
+	}
+	for (i = 0; i < got; i++)
+		free(objs[i]);
+	return got == nr;
+}
+
 static __always_inline u64 wave_loop(const struct bench_args *args,
 				     void *(*alloc)(size_t size, gfp_t gfp),
 				     void (*free)(const void *ptr))
 {
-	unsigned int i, loop, nr = args->batch;
-	size_t size = args->size;
 	u64 start = bench_now();
+	unsigned int loop;
 
-	for (loop = 0; loop < args->loops; loop++) {
-		for (i = 0; i < nr; i++) {
-			objs[i] = alloc(size, GFP_KERNEL);
-			if (unlikely(!objs[i]))
-				goto fail;
-			bench_touch(objs[i], i);
-		}
-		for (i = 0; i < nr; i++)
-			free(objs[i]);
-	}
+	for (loop = 0; loop < args->loops; loop++)
+		if (!one_wave(args->batch, args->size, 0, alloc, free))
+			return BENCH_FAILED;
 	return bench_now() - start;
-
-fail:
-	while (i--)
-		free(objs[i]);
-	return BENCH_FAILED;
 }
 
 static noinline u64 wave_kspan(const struct bench_args *args)
@@ -107,22 +115,10 @@ static __always_inline u64 sizes_loop(const struct bench_args *args,
 				      void (*free)(const void *ptr))
 {
 	u64 start = bench_now();
-	unsigned int i;
 
-	for (i = 0; i < NR_SIZES; i++) {
-		objs[i] = alloc(8 + i * 80, GFP_KERNEL);
-		if (unlikely(!objs[i]))
-			goto fail;
-		bench_touch(objs[i], i);
-	}
-	for (i = 0; i < NR_SIZES; i++)
-		free(objs[i]);
+	if (!one_wave(NR_SIZES, 8, 80, alloc, free))
+		return BENCH_FAILED;
 	return bench_now() - start;
-
-fail:
-	while (i--)
-		free(objs[i]);
-	return BENCH_FAILED;
 }
 
 static noinline u64 sizes_kspan(const struct bench_args *args)

@@ -138,27 +138,25 @@ static unsigned long sum_up(enum torture_counter counter)
 	return sum;
 }
 
+static void expect_none(u64 now, u64 before, const char *what)
+{
+	if (now != before)
+		torture_fail("kspan counts %llu %s", now - before, what);
+}
+
 /* Fail if the allocator has reported faults during the run. */
 static void check_stats(void)
 {
+	const struct kspan_stats *before = &stats_before;
 	struct kspan_stats now;
 
 	kspan_read_stats(&now);
-	if (now.bad_free != stats_before.bad_free)
-		torture_fail("kspan counts %llu bad frees",
-			     now.bad_free - stats_before.bad_free);
-	if (now.double_free != stats_before.double_free)
-		torture_fail("kspan counts %llu double frees",
-			     now.double_free - stats_before.double_free);
-	if (now.overrun != stats_before.overrun)
-		torture_fail("kspan counts %llu writes behind an object",
-			     now.overrun - stats_before.overrun);
-	if (now.use_after_free != stats_before.use_after_free)
-		torture_fail("kspan counts %llu writes to a free object",
-			     now.use_after_free - stats_before.use_after_free);
-	if (now.corrupt != stats_before.corrupt)
-		torture_fail("kspan counts %llu corrupt structures",
-			     now.corrupt - stats_before.corrupt);
+	expect_none(now.bad_free, before->bad_free, "bad frees");
+	expect_none(now.double_free, before->double_free, "double frees");
+	expect_none(now.overrun, before->overrun, "writes behind an object");
+	expect_none(now.use_after_free, before->use_after_free,
+		    "writes to a free object");
+	expect_none(now.corrupt, before->corrupt, "corrupt structures");
 }
 
 /* All threads and timers have ended: free the mail and write the verdict. */
