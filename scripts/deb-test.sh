@@ -8,9 +8,9 @@
 #
 # The folder gets DKMS, the headers of the stock 6.1 and 6.12 and those of the
 # newest kernel.  The packages are installed, upgraded to another version, and
-# removed; DKMS builds the module for each kernel and a client builds from the
-# packages alone (the packages' own autopkgtests).  The module and the client of
-# 6.1 run in QEMU.  Prints a line `ok` or `FAIL` for each check.
+# removed; DKMS builds the module for each kernel.  autopkgtest runs the packages'
+# own tests: a client builds from the packages alone, and the module and the
+# client run in QEMU.  Prints a line `ok` or `FAIL` for each check.
 #
 # The running system stays as it is, except that missing packages are installed.
 # Needs root, for chroot.
@@ -35,8 +35,8 @@ dir=$BUILD/deb-test
 checks_log=$dir/log
 mkdir -p "$dir"
 
-# in_root COMMAND...: run it in the fresh Debian, with mounts of its own.
-in_root()
+# mounted COMMAND...: run it with mounts of its own in the fresh Debian.
+mounted()
 {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount --pid --fork bash -c '
@@ -49,10 +49,17 @@ in_root()
 		shift 2
 		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
 			LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-			chroot "$@"' _ "$root" "$newest" "$root" "$@"
+			"$@"' _ "$root" "$newest" "$@"
 }
 
-# base_root TAR: a Debian with DKMS and headers, packed.
+# in_root COMMAND...: run it in the fresh Debian.
+in_root()
+{
+	mounted chroot "$root" "$@"
+}
+
+# base_root TAR: a Debian with DKMS, headers, and what the packages' tests need,
+# packed.
 base_root()
 {
 	local root=$1.root release newest=
@@ -70,6 +77,8 @@ base_root()
 	in_root apt-get -q update || return
 	# shellcheck disable=SC2086 # a list of packages
 	in_root apt-get -q -y install --no-install-recommends dkms python3 \
+		busybox-static cpio qemu-system-x86 \
+		linux-headers-cloud-amd64 linux-image-cloud-amd64 \
 		$headers || return
 	in_root apt-get clean
 	tar -C "$root" -cf "$1.part" --exclude=./proc/* --exclude=./dev/* . &&
@@ -107,7 +116,7 @@ cp "$copy"/*.deb "$packages/new/"
 
 mkdir -p "$CACHE/chroot"
 # shellcheck disable=SC2086 # words of a name
-base=$CACHE/chroot/bookworm$(printf '%s' $headers | sed 's/linux-headers//g').tar
+base=$CACHE/chroot/bookworm-tests$(printf '%s' $headers | sed 's/linux-headers//g').tar
 lock_file "$CACHE/chroot.lock" "the test of the packages"
 find "$CACHE/chroot" -name '*.tar' -mtime "+$MAX_DAYS" -delete
 [ -e "$base" ] || watched "getting a fresh Debian" \
@@ -143,11 +152,18 @@ only()
 	[ "$(in_root dkms status -m kspan | grep -oE '^kspan/[^,]+' | sort -u)" = "kspan/$1" ]
 }
 
-# run_tests: the tests of the packages, in the fresh Debian.
+# run_tests NAME...: autopkgtest runs these tests of the packages that are
+# installed in the fresh Debian.
 run_tests()
 {
-	install -D -t "$root/tmp/tests" "$SCRIPTS"/debian/tests/{client,tools}
-	in_root /tmp/tests/client && in_root /tmp/tests/tools
+	local tree=$BUILD/deb/kspan-$version name names=()
+
+	for name; do
+		names+=("--test-name=$name")
+	done
+	rm -rf "$dir/autopkgtest"
+	mounted autopkgtest "${names[@]}" --output-dir="$dir/autopkgtest" \
+		--no-built-binaries "$tree" -- chroot "$root"
 }
 
 installs()
@@ -211,13 +227,14 @@ gone()
 
 check "install $version" installs old
 check "DKMS builds it for $(echo "$releases" | xargs)" builds "$version"
-check "the tests of the packages" run_tests
+check "autopkgtest: client, tools" run_tests client tools
+[ -z "$boot" ] || check "autopkgtest: load it in QEMU" run_tests load
 check "a client by DKMS" client_by_dkms
 [ -z "$boot" ] || check "module and client run on 6.1" boots
 check "upgrade to $version.1" installs new
 check "DKMS builds that" builds "$version.1"
 check "and knows no other version" only "$version.1"
-check "the tests of the packages again" run_tests
+check "autopkgtest again: client, tools" run_tests client tools
 in_root dkms remove kspan-client/0.1 --all >>"$checks_log" 2>&1 || true
 check "remove" in_root apt-get -q -y purge kspan-dkms kspan-dev kspan-tools
 check "nothing is left" gone

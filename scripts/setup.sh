@@ -60,7 +60,7 @@ group_packages()
 	deb)
 		group_packages build
 		echo debhelper dh-dkms dh-python dpkg-dev fakeroot lintian git
-		echo debootstrap
+		echo debootstrap autopkgtest
 		;;
 	screenshots) echo chromium fonts-dejavu-core ;;
 	fuzz)
