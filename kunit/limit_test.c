@@ -44,6 +44,30 @@ static unsigned int alloc_all(size_t size, gfp_t gfp)
 	return nr;
 }
 
+/*
+ * Release idle memory and use up all memory up to a new limit, @bytes above the
+ * memory in use.  Return: the number of objects.
+ */
+static unsigned int use_up(struct kunit *test, unsigned long bytes, size_t size)
+{
+	unsigned int nr;
+
+	kspan_release();
+	limit_growth(bytes);
+	nr = alloc_all(size, quiet);
+	KUNIT_ASSERT_GT(test, nr, 2U);
+	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
+	return nr;
+}
+
+static void expect_served(struct kunit *test, size_t size)
+{
+	void *ptr = kspan_alloc(size, quiet);
+
+	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+}
+
 /* NULL at the limit, counted in limit_fail; a higher limit lets it go on. */
 static void null_at_the_limit(struct kunit *test)
 {
@@ -85,7 +109,6 @@ static void large_objects(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
 	struct kspan_stats before, after;
-	void *ptr;
 
 	kspan_release();
 	kspan_read_stats(&before);
@@ -101,10 +124,8 @@ static void large_objects(struct kunit *test)
 	kspan_read_stats(&after);
 	KUNIT_EXPECT_LE(test, after.heap_sys, before.heap_sys);
 	limit_growth(SZ_4M);
-	ptr = kspan_alloc(SZ_2M, quiet);
-	KUNIT_EXPECT_NOT_NULL(test, ptr);
+	expect_served(test, SZ_2M);
 	set_limit(normal);
-	kspan_free(ptr);
 }
 
 /* A limit below the memory in use takes no memory from anybody. */
@@ -129,9 +150,7 @@ static void below_what_is_in_use(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(ptr, 0x42, SZ_1M));
 	kspan_free(other);
 	/* Idle memory is used without growth. */
-	other = kspan_alloc(100, quiet);
-	KUNIT_EXPECT_NOT_NULL(test, other);
-	kspan_free(other);
+	expect_served(test, 100);
 	kspan_free(ptr);
 	set_limit(normal);
 }
@@ -190,12 +209,9 @@ static void idle_memory_first(struct kunit *test)
 	struct kspan_stats before;
 	unsigned int nr;
 
-	kspan_release();
 	/* The freed objects must be in the cache of this CPU. */
 	migrate_disable();
-	limit_growth(SZ_2M);
-	nr = alloc_all(SZ_8K, quiet);
-	KUNIT_EXPECT_LT(test, nr, MAX_OBJS);
+	nr = use_up(test, SZ_2M, SZ_8K);
 	kspan_free_bulk(nr, objs);
 	kspan_read_stats(&before);
 	nr = alloc_all(SZ_16K, quiet);
@@ -225,15 +241,10 @@ static void collects_once(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
 	unsigned int nr;
-	void *ptr;
 
-	kspan_release();
 	/* This CPU must find the objects that it frees. */
 	migrate_disable();
-	limit_growth(SZ_2M);
-	nr = alloc_all(SZ_8K, quiet);
-	KUNIT_ASSERT_GT(test, nr, 2U);
-	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
+	nr = use_up(test, SZ_2M, SZ_8K);
 	/* The first requests may have found memory that others used before. */
 	fail_often(test, 3, SZ_8K);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_8K), 0L);
@@ -256,9 +267,7 @@ static void collects_once(struct kunit *test)
 
 	/* All of them together do. */
 	kspan_free_bulk(nr, objs);
-	ptr = kspan_alloc(SZ_256K, quiet);
-	KUNIT_EXPECT_NOT_NULL(test, ptr);
-	kspan_free(ptr);
+	expect_served(test, SZ_256K);
 	set_limit(normal);
 	migrate_enable();
 }
@@ -268,19 +277,12 @@ static void collects_large_ones(struct kunit *test)
 {
 	unsigned long normal = kspan_params.memory_limit;
 	unsigned int nr;
-	void *ptr;
 
-	kspan_release();
-	limit_growth(SZ_4M);
-	nr = alloc_all(SZ_256K, quiet);
-	KUNIT_ASSERT_GT(test, nr, 2U);
-	KUNIT_ASSERT_LT(test, nr, MAX_OBJS);
+	nr = use_up(test, SZ_4M, SZ_256K);
 	fail_often(test, 3, SZ_256K);
 	KUNIT_EXPECT_EQ(test, fail_often(test, 100, SZ_256K), 0L);
 	kspan_free_bulk(nr, objs);
-	ptr = kspan_alloc(SZ_2M, quiet);
-	KUNIT_EXPECT_NOT_NULL(test, ptr);
-	kspan_free(ptr);
+	expect_served(test, SZ_2M);
 	set_limit(normal);
 }
 

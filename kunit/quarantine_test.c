@@ -331,6 +331,19 @@ static void too_large_to_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_quarantine_bytes(), before);
 }
 
+/* Free an object, write to it, and read the statistics. */
+static void *overwrite_freed(struct kunit *test, size_t size,
+			     struct kspan_stats *before)
+{
+	void *ptr = kspan_alloc(size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	kspan_free(ptr);
+	kspan_test_overwrite(ptr, size / 2);
+	kspan_read_stats(before);
+	return ptr;
+}
+
 /*
  * With check=2, a write to a waiting object is found when it leaves, or by
  * verify.
@@ -345,11 +358,7 @@ static void written_while_it_waits(struct kunit *test)
 		kunit_skip(test, "free memory holds no poison");
 	kspan_test_expect_damage(2 * ARRAY_SIZE(rows));
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		ptr = kspan_alloc(rows[i].size, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		kspan_free(ptr);
-		kspan_test_overwrite(ptr, rows[i].size / 2);
-		kspan_read_stats(&before);
+		overwrite_freed(test, rows[i].size, &before);
 		push_through(test, rows[i].size, 0);
 		/* A large object is checked when its memory is reused. */
 		kspan_verify();
@@ -357,11 +366,7 @@ static void written_while_it_waits(struct kunit *test)
 				    "%zu bytes", rows[i].size);
 	}
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		ptr = kspan_alloc(rows[i].size, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, ptr);
-		kspan_free(ptr);
-		kspan_test_overwrite(ptr, rows[i].size / 2);
-		kspan_read_stats(&before);
+		ptr = overwrite_freed(test, rows[i].size, &before);
 		KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok",
 				   "redzone: a free object was written to");
 		KUNIT_EXPECT_STREQ(test, kspan_verify() ?: "ok", "ok");
