@@ -19,6 +19,7 @@
 #include "base/meta.h"
 #include "base/noprobe.h"
 #include "base/profile.h"
+#include "base/sample.h"
 
 #define BUCKET_BITS	10
 #define RECORD_BITS	13
@@ -43,6 +44,7 @@ static DEFINE_MUTEX(walk_mutex);
 
 static struct kspan_pool bucket_pool;
 static struct kspan_pool record_pool;
+/* The tables; NULL until sampling is switched on the first time. */
 static struct kspan_bucket **buckets;
 static struct record **records;
 
@@ -306,12 +308,13 @@ void kspan_profile_free(const void *ptr)
 unsigned int kspan_profile_find(const void *ptr, unsigned long *frames,
 				unsigned int max)
 {
-	struct record *record;
+	struct record *record = NULL;
 	unsigned long flags;
 	unsigned int nr = 0;
 
 	raw_spin_lock_irqsave(&profile_lock, flags);
-	record = *record_chain((unsigned long)ptr);
+	if (records)
+		record = *record_chain((unsigned long)ptr);
 	while (record && record->addr != (unsigned long)ptr)
 		record = record->next;
 	for (; record && nr < max && nr < record->bucket->nr_frames; nr++)
@@ -356,7 +359,8 @@ static struct kspan_bucket *cut_buckets(unsigned int i)
  *
  * Objects allocated before are not part of it, and their frees are ignored.
  *
- * Context: Process context that may sleep; no sample is taken in the meantime.
+ * Context: Process context that may sleep; no sample is taken in the meantime,
+ * and kspan_profile_begin() has succeeded.
  */
 void kspan_profile_reset(void)
 {
@@ -402,7 +406,7 @@ void kspan_profile_walk(void (*fn)(const struct kspan_bucket *bucket, void *arg)
 	unsigned int i;
 
 	mutex_lock(&walk_mutex);
-	for (i = 0; i < 1U << BUCKET_BITS; i++) {
+	for (i = 0; buckets && i < 1U << BUCKET_BITS; i++) {
 		/* Pairs with the release in add_bucket_locked(). */
 		bucket = smp_load_acquire(&buckets[i]);
 		for (; bucket; bucket = bucket->next)
@@ -429,7 +433,55 @@ void kspan_profile_settle(void)
 	flush_work(&fill_work);
 }
 
-static void free_tables(void)
+/* Get the tables.  Return: false without memory.  Under walk_mutex. */
+static bool make_tables(void)
+{
+	struct kspan_bucket **new_buckets;
+	struct record **new_records;
+	unsigned long flags;
+
+	new_buckets = kspan_meta_alloc(sizeof(*buckets) << BUCKET_BITS,
+				       KSPAN_SYS_BUCKHASH, GFP_KERNEL);
+	new_records = kspan_meta_alloc(sizeof(*records) << RECORD_BITS,
+				       KSPAN_SYS_BUCKHASH, GFP_KERNEL);
+	if (!new_buckets || !new_records) {
+		kspan_meta_free(new_buckets, sizeof(*buckets) << BUCKET_BITS,
+				KSPAN_SYS_BUCKHASH);
+		kspan_meta_free(new_records, sizeof(*records) << RECORD_BITS,
+				KSPAN_SYS_BUCKHASH);
+		return false;
+	}
+	/* Who samples afterwards takes the lock, and finds them. */
+	raw_spin_lock_irqsave(&profile_lock, flags);
+	buckets = new_buckets;
+	records = new_records;
+	raw_spin_unlock_irqrestore(&profile_lock, flags);
+	kspan_pool_keep_ready(&bucket_pool);
+	kspan_pool_keep_ready(&record_pool);
+	kspan_pools_fill();
+	return true;
+}
+
+/**
+ * kspan_profile_begin - get the memory that sampling needs, if there is none yet
+ *
+ * It stays until unload.
+ *
+ * Context: Process context that may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_profile_begin(void)
+{
+	int err = 0;
+
+	mutex_lock(&walk_mutex);
+	if (!records && !make_tables())
+		err = -ENOMEM;
+	mutex_unlock(&walk_mutex);
+	return err;
+}
+
+static void free_all(void)
 {
 	kspan_meta_free(buckets, sizeof(*buckets) << BUCKET_BITS,
 			KSPAN_SYS_BUCKHASH);
@@ -442,28 +494,26 @@ static void free_tables(void)
 /**
  * kspan_profile_init - create an empty profile
  *
+ * It gets memory only if there is a profile rate.
+ *
  * Context: Module load.
  * Return: 0 or -ENOMEM.
  */
 int kspan_profile_init(void)
 {
+	int err = 0;
+
 	BUILD_BUG_ON(sizeof(unsigned long) % sizeof(u32));
 	kspan_pool_init(&bucket_pool, sizeof(struct kspan_bucket),
 			KSPAN_SYS_BUCKHASH);
 	kspan_pool_init(&record_pool, sizeof(struct record), KSPAN_SYS_BUCKHASH);
-	kspan_pool_keep_ready(&bucket_pool);
-	kspan_pool_keep_ready(&record_pool);
-	buckets = kspan_meta_alloc(sizeof(*buckets) << BUCKET_BITS,
-				   KSPAN_SYS_BUCKHASH, GFP_KERNEL);
-	records = kspan_meta_alloc(sizeof(*records) << RECORD_BITS,
-				   KSPAN_SYS_BUCKHASH, GFP_KERNEL);
-	if (!buckets || !records) {
-		free_tables();
-		return -ENOMEM;
-	}
 	other.nr_frames = 1;
 	other.frames[0] = (unsigned long)kspan_profile_other + 1;
-	return 0;
+	if (kspan_sample_rate)
+		err = kspan_profile_begin();
+	if (err)
+		free_all();
+	return err;
 }
 
 /*
@@ -473,5 +523,5 @@ int kspan_profile_init(void)
 void kspan_profile_exit(void)
 {
 	kspan_profile_settle();
-	free_tables();
+	free_all();
 }

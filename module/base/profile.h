@@ -52,6 +52,7 @@ struct kspan_bucket {
 
 int kspan_profile_init(void);
 void kspan_profile_exit(void);
+int kspan_profile_begin(void);
 bool kspan_profile_alloc(const void *ptr, size_t size);
 void kspan_profile_free(const void *ptr);
 void kspan_profile_reset(void);

@@ -91,7 +91,8 @@ static void resample_this_cpu(void)
 /* Let every CPU draw its distance to the next sample for a new rate. */
 static void set_rate(unsigned long rate)
 {
-	WRITE_ONCE(kspan_sample_rate, rate);
+	/* After the tables; who sees a rate takes their lock. */
+	smp_store_release(&kspan_sample_rate, rate);
 	kspan_on_each_cpu(resample_this_cpu);
 }
 
@@ -102,12 +103,14 @@ static void set_rate(unsigned long rate)
  * A rate other than that of the profile starts a new profile.
  *
  * Context: Process context that may sleep.
- * Return: 0, or -EINVAL for a rate out of range.
+ * Return: 0, -EINVAL for a rate out of range, or -ENOMEM.
  */
 int kspan_set_profile_rate(u64 value)
 {
 	if (value > KSPAN_SAMPLE_RATE_MAX)
 		return -EINVAL;
+	if (value && kspan_profile_begin())
+		return -ENOMEM;
 	mutex_lock(&rate_mutex);
 	if (value != kspan_sample_rate) {
 		set_rate(0);

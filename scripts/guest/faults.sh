@@ -126,12 +126,12 @@ check "each request of a load and all that follow" \
 	keeps_memory "a load for each request and all that follow" each_request +
 check "no load without a chunk" refuses chunk "page heap"
 check "no load without a slab" refuses slab "page heap"
-check "no load without a table" refuses table "heap profile"
+check "no load without a table" refuses table "arena map"
 check "no load without per-CPU memory" refuses percpu caches
 check "no load without a worker" refuses worker scavenger
 check "no load without a hotplug callback" refuses cpuhp scavenger
 check "no load without a shrinker" refuses shrinker shrinker
-check "no load without anything" refuses any "heap profile"
+check "no load without anything" refuses any "arena map"
 for place in debugfs slab; do
 	check "a load without $place" insmod /kspan.ko "inject=$place:1"
 	check "one request for $place failed" is 1 failed
