@@ -55,16 +55,21 @@ static void say_owner(struct words *w, const struct kspan_span *span)
 {
 	/* The class of a large object changes when its span leaves its heap. */
 	unsigned int sc = READ_ONCE(span->sc);
-	const struct kspan_span_class *class;
+	const struct kspan_span_class *class = NULL;
 
+	if (!kspan_sc_is_static(sc))
+		class = kspan_sc_find(sc);
+	/* A named cache has no size class. */
+	if (class && !class->quota) {
+		SAY(w, ", cache %s (%lu bytes)", class->name, kspan_span_size(span));
+		return;
+	}
 	if (span->kind != KSPAN_LARGE)
 		SAY(w, ", class %u (%lu bytes), %s",
 		    kspan_sc_class(kspan_span_sc(span)), kspan_span_size(span),
 		    kspan_kind_names[span->kind]);
-	if (kspan_sc_is_static(sc))
-		return;
-	class = kspan_sc_find(sc);
-	SAY(w, ", %s %s", class->quota ? "heap" : "cache", class->name);
+	if (class)
+		SAY(w, ", heap %s", class->name);
 }
 
 /* Name the call site that allocated the object, if it is accounted. */

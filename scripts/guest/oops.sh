@@ -41,7 +41,7 @@ freed()
 # A register points to a live object of a cache, and its place is known.
 live()
 {
-	oops live && says "points to kspan's memory: byte [0-9]* of a live object of 64 bytes, class 0 .*, cache things, allocated from fault_(live|write)\+0x[0-9a-f]* \[kspan_oops\]"
+	oops live && says "points to kspan's memory: byte [0-9]* of a live object of 64 bytes, cache things \(64 bytes\), allocated from fault_(live|write)\+0x[0-9a-f]* \[kspan_oops\]"
 }
 
 # Where kspan has nothing to say it is silent.
