@@ -516,6 +516,7 @@ leg_tools_guest()
 	watched "$leg" "$LOGS/$leg-guest.log" \
 		"$SCRIPTS/kernels/qemu.sh" --kernel "$kernel" --smp 2 --mem 256M \
 		--timeout 400 --dump "$LOGS/$leg.vmcore" --log "$LOGS/$leg.log" \
+		--expect-reports \
 		"$SCRIPTS/guest/tools.sh" "$work/kspan.ko" \
 		"$work/scripts/torture/kspan_leak.ko" || status=1
 	count_reports "$LOGS/$leg.out"

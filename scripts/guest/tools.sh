@@ -18,12 +18,20 @@ save()
 	done
 }
 
+# log MOMENT: send the messages of the kernel that are about kspan.
+log()
+{
+	dmesg | grep 'kspan: ' | sed "s/^\[[^]]*\] /file $1 dmesg /" >&3
+}
+
+ACT=/sys/module/kspan_leak/parameters/act
+
 check "load kspan" insmod /kspan.ko
 save empty
 [ ! -e "$DIR/callsites" ] || echo 1 >"$DIR/callsites"
 check "load kspan_leak" insmod /kspan_leak.ko nr=10000 forget=100
 save full
-echo 1 >/sys/module/kspan_leak/parameters/work
+echo work >"$ACT"
 save busy
 check "verify" is ok cat "$DIR/verify"
 # Wait, so that the stack and registers of the allocating task hold no pointers.
@@ -31,6 +39,9 @@ sleep 1
 echo dump >&3
 # QEMU stops the guest while it writes; the host may be slow to ask for it.
 sleep "$(arg dump 30)"
+echo twice >"$ACT"
+echo atomic >"$ACT"
 check "unload kspan_leak" rmmod kspan_leak
 save drained
+log drained
 all_ok

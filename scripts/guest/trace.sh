@@ -73,7 +73,7 @@ log_of_client()
 log_with_symbols()
 {
 	trace_on kspan_alloc kspan_free || return
-	echo 1 >/sys/module/kspan_leak/parameters/work || return
+	echo work >/sys/module/kspan_leak/parameters/act || return
 	trace_off
 	info "$(grep -m 1 ' kspan_alloc: ' $T/trace)"
 	nr_events kspan_alloc 'call_site=[a-z_.]*\+0x[0-9a-f]*/0x[0-9a-f]* \[kspan_leak\] ' >/dev/null &&
@@ -97,7 +97,7 @@ histogram()
 {
 	echo 'hist:keys=call_site.sym:vals=bytes_req,bytes_alloc:sort=bytes_alloc.descending' \
 		>$EV/kspan_alloc/trigger || return
-	echo 1 >/sys/module/kspan_leak/parameters/work || return
+	echo work >/sys/module/kspan_leak/parameters/act || return
 	cat $EV/kspan_alloc/hist >/tmp/hist
 	echo '!hist:keys=call_site.sym:vals=bytes_req,bytes_alloc:sort=bytes_alloc.descending' \
 		>$EV/kspan_alloc/trigger || return
@@ -205,6 +205,7 @@ unload_while_traced()
 
 mount -t tracefs tracefs $T
 check "load" insmod /kspan.ko
+check "no tables of the profile while it is off" is 0 kstat buckhash_sys
 check "the events and their fields" events_are_there
 check "a log of allocations and frees" log_of_client
 check "a filter by size" filtered

@@ -64,6 +64,7 @@ def here(bench, moment, command):
 def alike(line, exact):
     """A line without what differs between two runs."""
     line = re.sub(r"\b(0x)?[0-9a-f]{8,16}\b", "ADDR", line)
+    line = re.sub(r"\+0x[0-9a-f]+(/0x[0-9a-f]+)?", "+OFFSET", line)
     line = re.sub(r"\d\d:\d\d:\d\d", "TIME", line)
     line = re.sub(r"/[0-9]+ on CPU \d", "/PID on CPU N", line)
     if not exact:

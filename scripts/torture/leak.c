@@ -8,9 +8,12 @@
  * evenly.  It also has other kinds of objects: orders in a heap of its own,
  * each of which is found only through the previous one; buffers without
  * pointers, of which it frees three of four, so that their spans are mostly
- * empty; and a few large objects.  Writing to the parameter "work" allocates
- * and frees objects, so that the rates are not 0.  Unloading frees all objects
- * but the forgotten ones.
+ * empty; and a few large objects.  Unloading frees all objects but the forgotten
+ * ones.
+ *
+ * The parameter "act" makes it do something: "work" allocates and frees objects, so
+ * that the rates are not 0; "twice" frees an object twice; "atomic" requests more
+ * than a caller that cannot sleep can get.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -21,6 +24,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 
 static unsigned int nr = 10000;
 module_param(nr, uint, 0444);
@@ -159,7 +163,7 @@ static void free_all(void)
 }
 
 /* Allocate and free, as a busy client does. */
-static int work_set(const char *text, const struct kernel_param *unused)
+static void work(void)
 {
 	unsigned int i;
 
@@ -168,12 +172,29 @@ static int work_set(const char *text, const struct kernel_param *unused)
 		if (i % 8 == 0)
 			kspan_free(kspan_alloc(SZ_4K, GFP_KERNEL));
 	}
+}
+
+static int act_set(const char *text, const struct kernel_param *unused)
+{
+	void *ptr;
+
+	if (sysfs_streq(text, "work")) {
+		work();
+	} else if (sysfs_streq(text, "twice")) {
+		ptr = kspan_alloc(64, GFP_KERNEL);
+		kspan_free(ptr);
+		kspan_free(ptr);
+	} else if (sysfs_streq(text, "atomic")) {
+		kspan_free(kspan_alloc(SZ_8M, GFP_ATOMIC));
+	} else {
+		return -EINVAL;
+	}
 	return 0;
 }
 
-static const struct kernel_param_ops work_ops = { .set = work_set };
-module_param_cb(work, &work_ops, NULL, 0200);
-MODULE_PARM_DESC(work, "any write allocates and frees");
+static const struct kernel_param_ops act_ops = { .set = act_set };
+module_param_cb(act, &act_ops, NULL, 0200);
+MODULE_PARM_DESC(act, "what to do now: work, twice or atomic");
 
 static int __init leak_init(void)
 {
