@@ -15,6 +15,7 @@
 #include "api/client_heap.h"
 #include "api/moved.h"
 #include "api/moved_fail.h"
+#include "base/compat.h"
 #include "kunit_support.h"
 
 #ifdef CONFIG_MODULES
@@ -357,6 +358,48 @@ static void aligned(struct kunit *test)
 	detach();
 }
 
+/* What may be in a register beside an argument of 32 bits. */
+#define GARBAGE	(~0UL << 31 << 1)
+
+/* The arguments of kvmalloc() and kvrealloc(), in the order of this kernel. */
+static void *kvalloc_args(size_t size, unsigned long align)
+{
+	const unsigned long gfp = (__force unsigned long)GFP_KERNEL | GARBAGE;
+	const unsigned long node = (unsigned int)NUMA_NO_NODE | GARBAGE;
+
+	return KSPAN_KVMALLOC_HAS_ALIGN ?
+		kspan_slab_kvalloc_args(size, NULL, align, gfp, node, &m) :
+		kspan_slab_kvalloc_args(size, NULL, gfp, node, GARBAGE, &m);
+}
+
+static void *kvrealloc_args(void *ptr, size_t old_size, size_t size)
+{
+	const unsigned long gfp = (__force unsigned long)GFP_KERNEL | GARBAGE;
+
+	return KSPAN_KVREALLOC_HAS_OLD_SIZE ?
+		kspan_slab_kvrealloc_args(ptr, old_size, size, gfp, &m) :
+		kspan_slab_kvrealloc_args(ptr, size, gfp, GARBAGE, &m);
+}
+
+static void arguments(struct kunit *test)
+{
+	unsigned char *ptr;
+
+	attach(test);
+	ptr = kvalloc_args(SZ_64K + 1, 8);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_client_heap_of(ptr), m.heap);
+	KUNIT_EXPECT_GE(test, kspan_size(ptr), SZ_64K + 1);
+	KUNIT_EXPECT_LT(test, kspan_size(ptr), SZ_1M);
+	memset(ptr, 0x5a, SZ_64K + 1);
+	ptr = kvrealloc_args(ptr, SZ_64K + 1, SZ_1M);
+	KUNIT_ASSERT_NOT_NULL(test, ptr);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(ptr, 0x5a, SZ_64K + 1), NULL);
+	KUNIT_EXPECT_GE(test, kspan_size(ptr), SZ_1M);
+	kspan_slab_kvfree(ptr);
+	detach();
+}
+
 /* A stack of the module fails once, and stacks of other modules do not. */
 static void fails_once_a_stack(struct kunit *test)
 {
@@ -415,6 +458,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(left_behind),
 	KUNIT_CASE(buckets),
 	KUNIT_CASE(aligned),
+	KUNIT_CASE(arguments),
 	KUNIT_CASE(fails_once_a_stack),
 	{}
 };

@@ -141,6 +141,9 @@ static size_t size_for_align(size_t size, unsigned long align)
 	return align > 8 && size <= SZ_8K ? roundup_pow_of_two(size) : size;
 }
 
+/* Flags that were passed as an unsigned int, of which a register has more bits. */
+#define KSPAN_ARG_GFP(word)	((__force gfp_t)(unsigned int)(word))
+
 /**
  * kspan_slab_kvalloc - kvmalloc() of a moved module
  * @size: bytes
@@ -170,6 +173,32 @@ void *kspan_slab_kvalloc(size_t size, void *buckets, unsigned long align,
 				  size_for_align(size, align), gfp, node);
 }
 EXPORT_SYMBOL_GPL(kspan_slab_kvalloc);
+
+/**
+ * kspan_slab_kvalloc_args - the same with arguments as this kernel orders them
+ * @size: bytes
+ * @buckets: of kspan_slab_buckets_create(), or NULL
+ * @a: the alignment on kernels with KSPAN_KVMALLOC_HAS_ALIGN, else the flags
+ * @b: the flags or else the node
+ * @c: the node, or not passed
+ * @m: the module's variable
+ *
+ * The flags and the node are 32 bits wide; what else is in their words is not
+ * defined.
+ *
+ * Context: Any but NMI; may sleep if the flags allow it.
+ * Return: as kspan_slab_kvalloc().
+ */
+void *kspan_slab_kvalloc_args(size_t size, void *buckets, unsigned long a,
+			      unsigned long b, unsigned long c,
+			      struct kspan_moved *m)
+{
+	if (KSPAN_KVMALLOC_HAS_ALIGN)
+		return kspan_slab_kvalloc(size, buckets, a, KSPAN_ARG_GFP(b),
+					  (int)c, m);
+	return kspan_slab_kvalloc(size, buckets, 1, KSPAN_ARG_GFP(a), (int)b, m);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_kvalloc_args);
 
 /* Move an object of kspan to memory that kspan_realloc() cannot allocate. */
 static void *move_object(const void *ptr, size_t size, unsigned long align,
@@ -247,6 +276,28 @@ void *kspan_slab_kvrealloc(const void *ptr, size_t size, unsigned long align,
 	return realloc_any(ptr, size, align, gfp, node, m, true);
 }
 EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc);
+
+/**
+ * kspan_slab_kvrealloc_args - the same with arguments as this kernel orders them
+ * @ptr: the object, NULL or ZERO_SIZE_PTR
+ * @a: the old size on kernels with KSPAN_KVREALLOC_HAS_OLD_SIZE, else the new one
+ * @b: the new size or else the flags
+ * @c: the flags, or not passed
+ * @m: the module's variable
+ *
+ * Context: Any but NMI; may sleep if the flags allow it.
+ * Return: as kspan_slab_kvrealloc().
+ */
+void *kspan_slab_kvrealloc_args(const void *ptr, unsigned long a,
+				unsigned long b, unsigned long c,
+				struct kspan_moved *m)
+{
+	if (KSPAN_KVREALLOC_HAS_OLD_SIZE)
+		return kspan_slab_kvrealloc(ptr, b, 1, KSPAN_ARG_GFP(c),
+					    NUMA_NO_NODE, m);
+	return kspan_slab_kvrealloc(ptr, a, 1, KSPAN_ARG_GFP(b), NUMA_NO_NODE, m);
+}
+EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc_args);
 
 /**
  * kspan_kernel_kmalloc - kmalloc() of the kernel, for one allocation

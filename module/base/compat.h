@@ -123,12 +123,14 @@ static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
  * Return: the object, moved or not; NULL without memory.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSPAN_KVREALLOC_HAS_OLD_SIZE	0
 static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 				    size_t new_size, gfp_t gfp)
 {
 	return kvrealloc(ptr, new_size, gfp);
 }
 #else
+#define KSPAN_KVREALLOC_HAS_OLD_SIZE	1
 static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 				    size_t new_size, gfp_t gfp)
 {
@@ -279,9 +281,11 @@ __kmem_cache_create_args(const char *name, unsigned int size,
 
 /* 6.18: kvmalloc() takes an alignment.  Before, no caller passes one. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define KSPAN_KVMALLOC_HAS_ALIGN	1
 #define kspan_kvmalloc_align(size, align, gfp, node) \
 	kvmalloc_node_align(size, align, gfp, node)
 #else
+#define KSPAN_KVMALLOC_HAS_ALIGN	0
 #define kspan_kvmalloc_align(size, align, gfp, node) \
 	((void)(align), kvmalloc_node(size, gfp, node))
 #endif

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check rules of this project that no standard tool checks.
 
-versions  only module/base/compat.h tests the kernel version, and kspan_slab.h,
-          which is read before any other header
+versions  only module/base/compat.h tests the kernel version
 words     no BUG() or panic(), no reminders for later work, no absolute paths of
           a particular machine, no conditional compilation inside a function, no
           bare expression as the value of this_cpu_write(), no overlong file in
@@ -49,7 +48,7 @@ def is_c(path):
 
 def versions(path, text):
     """Only compat.h may test the kernel version."""
-    if not is_c(path) or path in (COMPAT, MOVED_HEADER) or path.startswith(KERNEL):
+    if not is_c(path) or path == COMPAT or path.startswith(KERNEL):
         return
     for line, match in matches(r"\b(LINUX_VERSION_CODE|KERNEL_VERSION|"
                                r"linux/version\.h)\b", text):

@@ -73,6 +73,12 @@ void *kspan_slab_realloc(const void *ptr, __SIZE_TYPE__ size,
 void *kspan_slab_kvrealloc(const void *ptr, __SIZE_TYPE__ size,
 			   unsigned long align, KSPAN_SLAB_GFP gfp, int node,
 			   struct kspan_moved *m);
+void *kspan_slab_kvalloc_args(__SIZE_TYPE__ size, void *buckets,
+			      unsigned long a, unsigned long b, unsigned long c,
+			      struct kspan_moved *m);
+void *kspan_slab_kvrealloc_args(const void *ptr, unsigned long a,
+				unsigned long b, unsigned long c,
+				struct kspan_moved *m);
 void *kspan_slab_buckets_create(const char *name, unsigned int flags,
 				unsigned int useroffset, unsigned int usersize,
 				void (*ctor)(void *), struct kspan_moved *m);
@@ -155,8 +161,6 @@ char *kspan_slab_vasprintf(KSPAN_SLAB_GFP gfp, const char *fmt,
 /* Sparse does not support the pragma.  Code that is built in is not moved. */
 #if defined(MODULE) && !defined(KSPAN_BUILDING_KSPAN) && !defined(__CHECKER__)
 
-#include <linux/version.h>
-
 #ifdef CONFIG_TINY_RCU
 #error "kspan_slab.h: with CONFIG_TINY_RCU kfree_rcu() cannot be moved"
 #endif
@@ -194,20 +198,6 @@ struct kspan_moved_token {
 #else
 #define KSPAN_MOVED_BUCKET_SIZE	KSPAN_MOVED_SIZE
 #define KSPAN_MOVED_BUCKETS	((void *)0)
-#endif
-/* 6.18: kvmalloc() takes an alignment. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
-#define KSPAN_MOVED_KVSIZE	KSPAN_MOVED_BUCKET_SIZE, unsigned long align
-#define KSPAN_MOVED_ALIGN	align
-#else
-#define KSPAN_MOVED_KVSIZE	KSPAN_MOVED_BUCKET_SIZE
-#define KSPAN_MOVED_ALIGN	1
-#endif
-/* 6.12: kvrealloc() finds the old size itself. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define KSPAN_MOVED_RESIZE	__SIZE_TYPE__ size
-#else
-#define KSPAN_MOVED_RESIZE	__SIZE_TYPE__ old_size, __SIZE_TYPE__ size
 #endif
 
 KSPAN_MOVED void *kspan_moved_alloc(KSPAN_MOVED_SIZE, unsigned int gfp)
@@ -284,17 +274,23 @@ KSPAN_MOVED void *kspan_moved_kvalloc(__SIZE_TYPE__ size, unsigned int gfp,
 				  &kspan_moved_module);
 }
 
-KSPAN_MOVED void *kspan_moved_kvalloc_bucket(KSPAN_MOVED_KVSIZE,
-					     unsigned int gfp, int node)
+/*
+ * What these two take differs between kernels that have the same name for them.
+ * They hand on as many arguments as any kernel passes, and kspan, which was built
+ * for the kernel, knows which of them are there.
+ */
+KSPAN_MOVED void *kspan_moved_kvalloc_bucket(KSPAN_MOVED_BUCKET_SIZE,
+					     unsigned long a, unsigned long b,
+					     unsigned long c)
 {
-	return kspan_slab_kvalloc(size, KSPAN_MOVED_BUCKETS, KSPAN_MOVED_ALIGN,
-				  gfp, node, &kspan_moved_module);
+	return kspan_slab_kvalloc_args(size, KSPAN_MOVED_BUCKETS, a, b, c,
+				       &kspan_moved_module);
 }
 
-KSPAN_MOVED void *kspan_moved_kvrealloc(const void *ptr, KSPAN_MOVED_RESIZE,
-					unsigned int gfp)
+KSPAN_MOVED void *kspan_moved_kvrealloc(const void *ptr, unsigned long a,
+					unsigned long b, unsigned long c)
 {
-	return kspan_slab_kvrealloc(ptr, size, 1, gfp, -1, &kspan_moved_module);
+	return kspan_slab_kvrealloc_args(ptr, a, b, c, &kspan_moved_module);
 }
 
 KSPAN_MOVED void *kspan_moved_kvrealloc_align(const void *ptr, KSPAN_MOVED_SIZE,
@@ -434,6 +430,11 @@ KSPAN_MOVED char *kspan_moved_asprintf(unsigned int gfp, const char *fmt, ...)
 #pragma GCC diagnostic pop
 #pragma GCC visibility pop
 
+/* clang warns where a function that a pragma names is inline. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpragmas"
+#endif
+
 /* kmalloc() and its relatives */
 #pragma redefine_extname __kmalloc kspan_moved_alloc
 #pragma redefine_extname __kmalloc_noprof kspan_moved_alloc
@@ -479,11 +480,9 @@ KSPAN_MOVED char *kspan_moved_asprintf(unsigned int gfp, const char *fmt, ...)
 
 /* caches and mempools */
 #pragma redefine_extname __kmem_cache_create_args kspan_moved_cache_create_args
-/* 6.12: these two became inline functions. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/* Newer kernels have these two inline, and then the pragmas change nothing. */
 #pragma redefine_extname kmem_cache_create kspan_moved_cache_create
 #pragma redefine_extname kmem_cache_create_usercopy kspan_moved_cache_create_usercopy
-#endif
 #pragma redefine_extname kmem_cache_destroy kspan_slab_cache_destroy
 #pragma redefine_extname kmem_cache_shrink kspan_slab_cache_shrink
 #pragma redefine_extname kmem_cache_size kspan_slab_cache_size
