@@ -123,19 +123,21 @@ static inline void *kspan_vmalloc(unsigned long bytes, gfp_t gfp, int node)
  * Return: the object, moved or not; NULL without memory.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define KSPAN_KVREALLOC_HAS_OLD_SIZE	0
 static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 				    size_t new_size, gfp_t gfp)
 {
 	return kvrealloc(ptr, new_size, gfp);
 }
+
+#define KSPAN_KVREALLOC_HAS_OLD_SIZE	0
 #else
-#define KSPAN_KVREALLOC_HAS_OLD_SIZE	1
 static inline void *kspan_kvrealloc(const void *ptr, size_t old_size,
 				    size_t new_size, gfp_t gfp)
 {
 	return kvrealloc(ptr, old_size, new_size, gfp);
 }
+
+#define KSPAN_KVREALLOC_HAS_OLD_SIZE	1
 #endif
 
 /*
