@@ -141,7 +141,7 @@ static size_t size_for_align(size_t size, unsigned long align)
 	return align > 8 && size <= SZ_8K ? roundup_pow_of_two(size) : size;
 }
 
-/* Flags that were passed as an unsigned int, of which a register has more bits. */
+/* Flags that were passed as an unsigned int, in a register that is wider. */
 #define KSPAN_ARG_GFP(word)	((__force gfp_t)(unsigned int)(word))
 
 /**
@@ -175,7 +175,7 @@ void *kspan_slab_kvalloc(size_t size, void *buckets, unsigned long align,
 EXPORT_SYMBOL_GPL(kspan_slab_kvalloc);
 
 /**
- * kspan_slab_kvalloc_args - the same with arguments as this kernel orders them
+ * kspan_slab_kvalloc_args - kspan_slab_kvalloc() in this kernel's argument order
  * @size: bytes
  * @buckets: of kspan_slab_buckets_create(), or NULL
  * @a: the alignment on kernels with KSPAN_KVMALLOC_HAS_ALIGN, else the flags
@@ -183,8 +183,8 @@ EXPORT_SYMBOL_GPL(kspan_slab_kvalloc);
  * @c: the node, or not passed
  * @m: the module's variable
  *
- * The flags and the node are 32 bits wide; what else is in their words is not
- * defined.
+ * The flags and the node are 32 bits wide; the other bits of their words are
+ * undefined.
  *
  * Context: Any but NMI; may sleep if the flags allow it.
  * Return: as kspan_slab_kvalloc().
@@ -278,7 +278,7 @@ void *kspan_slab_kvrealloc(const void *ptr, size_t size, unsigned long align,
 EXPORT_SYMBOL_GPL(kspan_slab_kvrealloc);
 
 /**
- * kspan_slab_kvrealloc_args - the same with arguments as this kernel orders them
+ * kspan_slab_kvrealloc_args - kspan_slab_kvrealloc() in this kernel's argument order
  * @ptr: the object, NULL or ZERO_SIZE_PTR
  * @a: the old size on kernels with KSPAN_KVREALLOC_HAS_OLD_SIZE, else the new one
  * @b: the new size or else the flags

@@ -433,7 +433,7 @@ void kspan_profile_settle(void)
 	flush_work(&fill_work);
 }
 
-/* Get the tables.  Return: false without memory.  Under walk_mutex. */
+/* Allocate the tables.  Return: false without memory.  Under walk_mutex. */
 static bool make_tables(void)
 {
 	struct kspan_bucket **new_buckets;
@@ -451,7 +451,7 @@ static bool make_tables(void)
 				KSPAN_SYS_BUCKHASH);
 		return false;
 	}
-	/* Who samples afterwards takes the lock, and finds them. */
+	/* Code that samples afterwards takes the lock, and finds them. */
 	raw_spin_lock_irqsave(&profile_lock, flags);
 	buckets = new_buckets;
 	records = new_records;
@@ -463,9 +463,9 @@ static bool make_tables(void)
 }
 
 /**
- * kspan_profile_begin - get the memory that sampling needs, if there is none yet
+ * kspan_profile_begin - allocate the tables for sampling, unless they exist
  *
- * It stays until unload.
+ * They stay until unload.
  *
  * Context: Process context that may sleep.
  * Return: 0 or -ENOMEM.
@@ -494,7 +494,7 @@ static void free_all(void)
 /**
  * kspan_profile_init - create an empty profile
  *
- * It gets memory only if there is a profile rate.
+ * It allocates memory only if there is a profile rate.
  *
  * Context: Module load.
  * Return: 0 or -ENOMEM.

@@ -275,9 +275,9 @@ KSPAN_MOVED void *kspan_moved_kvalloc(__SIZE_TYPE__ size, unsigned int gfp,
 }
 
 /*
- * What these two take differs between kernels that have the same name for them.
- * They hand on as many arguments as any kernel passes, and kspan, which was built
- * for the kernel, knows which of them are there.
+ * The arguments of these two differ between kernels.  They pass on as many
+ * arguments as any kernel has, and kspan, which was built for the kernel, knows
+ * which of them are valid.
  */
 KSPAN_MOVED void *kspan_moved_kvalloc_bucket(KSPAN_MOVED_BUCKET_SIZE,
 					     unsigned long a, unsigned long b,
