@@ -83,6 +83,7 @@ enum levels {
 	X(stats, ANY)			\
 	X(verify, ANY)			\
 	X(profile, ANY)			\
+	X(guard, ANY)			\
 	X(inject, ANY)			\
 	X(sanitize, ANY)		\
 	X(report, ANY)			\

@@ -11,6 +11,7 @@
 #include "api/callsites.h"
 #include "api/client_heap.h"
 #include "api/deferred.h"
+#include "api/guard.h"
 #include "api/module_heap.h"
 #include "api/moved.h"
 #include "api/named_cache.h"
@@ -132,6 +133,17 @@
  */
 
 /**
+ * DOC: Guard objects
+ *
+ * With guard_ms an allocation now and then gets pages of its own, with unmapped
+ * pages around them (span/guard.h).  A worker prepares the pages and says that a
+ * guard object is due.  The next allocation off the fast path takes it, and marks
+ * as for samples lead allocations there.  The arena map does not have guard
+ * objects: kspan_span_find() looks for them where the map has nothing.  So a free
+ * takes the slow path.
+ */
+
+/**
  * DOC: Locking
  *
  * Locks are raw spinlocks that are taken with interrupts off, in any context
@@ -144,6 +156,8 @@
  * 1. ``verify_lock`` (verify.c), a mutex, serialises verify.
  *    ``callsites_mutex`` (callsites.c), a mutex, serialises switching the
  *    accounting by call site, reading it and naming its call sites.
+ *    ``guard_mutex`` (guard_pool.c), a mutex, serialises mapping and unmapping
+ *    the pages of guard objects, and changes of guard_ms.
  *    ``rate_mutex`` (debugfs_profile.c), a mutex, serialises changes of the
  *    rate of the profile, and ``walk_mutex`` (profile.c) is taken inside it.
  * 2. ``job_lock`` (worker.c), a mutex, serialises the work that verify runs on
@@ -208,6 +222,8 @@
  * - The table of call sites is read with preemption off and freed after a grace
  *   period.  Its entries are claimed by compare-and-exchange.  The tag of an
  *   object changes by exchange, so that exactly one caller counts its free.
+ * - A guard object belongs to whoever changed its state last, by
+ *   compare-and-exchange.  Its slot is reused after a grace period.
  * - Counters for the statistics, and hints, are written by their owner or under
  *   their lock with WRITE_ONCE(), and read with READ_ONCE().  See counters.h.
  *
@@ -271,6 +287,7 @@ static const struct part parts[] = {
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
+	{ "guard objects", kspan_guard_init, kspan_guard_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },
 	{ "allocation in NMI", kspan_nmi_init, kspan_nmi_exit },
 	{ "moved modules", kspan_moved_init, kspan_moved_exit },

@@ -23,6 +23,7 @@
  *	alloc_slow()			checks the flags and the context
  *	  kspan_nmi_alloc()		the stash of the CPU (nmi_alloc.c)
  *	  alloc_on_node()		__GFP_THISNODE
+ *	  kspan_guard_alloc_size()	a guard object is due
  *	    alloc_any()
  *	      kspan_take_object()		spares, depot, central list
  *	        kspan_grow_class()	more spans, more memory (grow.c)
@@ -45,6 +46,7 @@
 #include "api/alloc.h"
 #include "api/free.h"
 #include "api/grow.h"
+#include "api/guard.h"
 #include "api/nmi_alloc.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
@@ -144,6 +146,8 @@ static noinline void *alloc_on_node(size_t size, size_t align, gfp_t gfp,
 static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 				 unsigned int tops)
 {
+	void *ptr;
+
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	if (unlikely(!kspan_gfp_ok(gfp)))
@@ -154,7 +158,14 @@ static noinline void *alloc_slow(size_t size, size_t align, gfp_t gfp, int node,
 	might_alloc(gfp);
 	if (unlikely(gfp & __GFP_THISNODE))
 		return alloc_on_node(size, align, gfp, node, tops);
-	return alloc_any(size, align, gfp, kspan_bound_node(node), tops);
+	node = kspan_bound_node(node);
+	if (kspan_guard_is_due() && !align && node == NUMA_NO_NODE) {
+		ptr = kspan_guard_alloc_size(size, tops == DATA_INDEX,
+					     kspan_want_zero(gfp));
+		if (ptr)
+			return ptr;
+	}
+	return alloc_any(size, align, gfp, node, tops);
 }
 
 /*
@@ -476,22 +487,6 @@ void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
 
-/*
- * Mark an object whose class is larger than that of its size, for kspan_free()
- * and kspan_free_sized().
- */
-static void mark_aligned(void *ptr)
-{
-	struct kspan_span *span;
-	u8 *state;
-
-	preempt_disable();
-	span = kspan_span_find(ptr);
-	state = span->state + kspan_span_index(span, (unsigned long)ptr);
-	WRITE_ONCE(*state, KSPAN_OBJ_ALIGNED | (*state & KSPAN_OBJ_TRACKED));
-	preempt_enable();
-}
-
 /* Allocate an object of a larger class than its size needs. */
 static noinline void *alloc_marked(unsigned int class, gfp_t gfp, unsigned int tops)
 {
@@ -511,7 +506,7 @@ static noinline void *alloc_marked(unsigned int class, gfp_t gfp, unsigned int t
 		return ptr;
 	ptr = alloc_unwatched(size, gfp, tops);
 	if (ptr)
-		mark_aligned(ptr);
+		kspan_mark_aligned(ptr);
 	return ptr;
 }
 

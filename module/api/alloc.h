@@ -8,6 +8,7 @@
 
 void kspan_alloc_init(void);
 int kspan_bound_node(int node);
+void kspan_mark_aligned(void *ptr);
 void *kspan_take_object(unsigned int sc, size_t size, gfp_t gfp, int node,
 			bool zero);
 void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zero);

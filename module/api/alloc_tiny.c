@@ -11,6 +11,7 @@
 #include "api/alloc.h"
 #include "api/callsites.h"
 #include "api/grow.h"
+#include "api/guard.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
 #include "base/gfp.h"
@@ -24,6 +25,13 @@ static void *alloc_part(size_t size, gfp_t gfp)
 	int node = NUMA_NO_NODE, err = 0;
 	void *ptr;
 
+	/* It needs no block. */
+	if (kspan_guard_is_due()) {
+		ptr = kspan_guard_alloc(KSPAN_SC_DATA + kspan_size_to_class(size),
+					size, true, zero);
+		if (ptr)
+			return ptr;
+	}
 	for (;;) {
 		preempt_disable();
 		ptr = kspan_tiny_alloc(size, node, zero);

@@ -36,6 +36,7 @@
 #include "base/meta.h"
 #include "base/symbol.h"
 #include "base/tags.h"
+#include "span/guard.h"
 
 /* Entries of the table, and how many of them are searched for an address. */
 #define SITE_BITS	13
@@ -124,19 +125,33 @@ static struct site *find_site(struct site *sites, unsigned long addr)
 	return &sites[OTHER];
 }
 
+/* Where an object without a state byte has its tag, or NULL. */
+static u32 *own_tag(const struct kspan_object *object)
+{
+	switch (object->span->kind) {
+	case KSPAN_LARGE:
+		return &kspan_large_of(object->span)->tag;
+	case KSPAN_GUARD:
+		return &kspan_guard_of(object->span)->tag;
+	default:
+		return NULL;
+	}
+}
+
 /*
  * Exchange the tag of an object for *@tag, 0 for none, and store the old one in
  * *@tag.  Returns false if the object cannot have a tag.
  */
 static bool swap_tag(const struct kspan_object *object, u16 *tag)
 {
-	u32 new = *tag ? (u32)epoch << 16 | *tag : 0, old;
+	u32 new = *tag ? (u32)epoch << 16 | *tag : 0, old, *own;
 
 	if (object->state)
 		return kspan_tag_swap(object->state, tag);
-	if (object->span->kind != KSPAN_LARGE)
+	own = own_tag(object);
+	if (!own)
 		return false;
-	old = xchg(&kspan_large_of(object->span)->tag, new);
+	old = xchg(own, new);
 	*tag = old >> 16 == epoch ? (u16)old : 0;
 	return true;
 }
@@ -262,15 +277,15 @@ bool kspan_callsite_of(const struct kspan_object *object, char *text)
 {
 	struct site *sites = READ_ONCE(table);
 	u16 tag = 0;
-	u32 large;
+	u32 own;
 
 	if (!sites)
 		return false;
 	if (object->state) {
 		tag = kspan_tag_read(object->state);
-	} else if (object->span->kind == KSPAN_LARGE) {
-		large = READ_ONCE(kspan_large_of(object->span)->tag);
-		tag = large >> 16 == epoch ? (u16)large : 0;
+	} else if (own_tag(object)) {
+		own = READ_ONCE(*own_tag(object));
+		tag = own >> 16 == epoch ? (u16)own : 0;
 	}
 	if (!tag)
 		return false;

@@ -44,6 +44,7 @@
 #include "reclaim/drain.h"
 #include "reclaim/worker.h"
 #include "span/arena.h"
+#include "span/guard.h"
 #include "span/redzone.h"
 
 /*
@@ -331,7 +332,8 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
 
 	preempt_disable();
 	span = kspan_span_find((void *)page);
-	sc = span->kind == KSPAN_NONE ? 0 : READ_ONCE(span->sc);
+	sc = span->kind == KSPAN_NONE || span->kind == KSPAN_GUARD ?
+		     0 : READ_ONCE(span->sc);
 	nr = span->kind == KSPAN_LARGE ? 1 : span->nr_objs;
 	if (kspan_sc_quota(sc) == &h->quota &&
 	    ALIGN_DOWN(span->base, KSPAN_PAGE_SIZE) == page) {
@@ -345,6 +347,33 @@ static size_t free_span(struct kspan_heap *h, unsigned long page, unsigned long 
 	for (i = 0; base && i < nr; i++)
 		freed += free_left(base + i * size, ip);
 	cond_resched();
+	return freed;
+}
+
+/* Whether a slot has a live object of a heap. */
+static bool is_guard_of(const struct kspan_guard *guard, const struct kspan_heap *h)
+{
+	bool is;
+
+	preempt_disable();
+	/* A live object is complete. */
+	is = smp_load_acquire(&guard->state) == KSPAN_GUARD_LIVE &&
+	     kspan_sc_quota(guard->span.sc) == &h->quota;
+	preempt_enable();
+	return is;
+}
+
+/* Free the guard objects of a heap.  Return: how many. */
+static size_t free_guards(const struct kspan_heap *h, unsigned long ip)
+{
+	struct kspan_guard *guard;
+	size_t freed = 0;
+
+	if (!READ_ONCE(kspan_guards))
+		return 0;
+	for_each_kspan_guard(guard)
+		if (is_guard_of(guard, h))
+			freed += free_left(guard->span.base, ip);
 	return freed;
 }
 
@@ -367,6 +396,7 @@ size_t kspan_heap_destroy_all(struct kspan_heap *h)
 	if (!h)
 		return 0;
 	settle();
+	freed = free_guards(h, _RET_IP_);
 	while (kspan_arena_frame(&addr)) {
 		for (i = 0; i < KSPAN_FRAME_PAGES; i++)
 			freed += free_span(h, addr + (i << KSPAN_PAGE_SHIFT),

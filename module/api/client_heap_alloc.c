@@ -18,6 +18,7 @@
 #include "api/client_heap_limit.h"
 #include "api/free.h"
 #include "api/grow.h"
+#include "api/guard.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
 #include "base/gfp.h"
@@ -80,6 +81,12 @@ static void *alloc_large(struct kspan_heap *h, size_t size, gfp_t gfp)
 		return NULL;
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
+	if (kspan_guard_is_due() && node == NUMA_NO_NODE) {
+		ptr = kspan_guard_alloc_large(h->class[0].sc, size, false,
+					      kspan_want_zero(gfp));
+		if (ptr)
+			return ptr;
+	}
 	ptr = get_large(h, size, gfp, kspan_bound_node(node), &charged);
 	if (!ptr)
 		return NULL;

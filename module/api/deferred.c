@@ -21,6 +21,7 @@
 
 #include "api/deferred.h"
 #include "api/free_large.h"
+#include "api/guard.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
 #include "cache/cache.h"
@@ -243,6 +244,7 @@ void kspan_deferred_flush(void)
 	if (!llist_empty(&deferred))
 		irq_work_queue(&deferred_irq);
 	irq_work_sync(&deferred_irq);
+	kspan_guard_count_freed();
 	kspan_deferred_free_large();
 }
 

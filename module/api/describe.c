@@ -19,6 +19,7 @@
 #include "api/lookup.h"
 #include "base/symbol.h"
 #include "span/arena.h"
+#include "span/guard.h"
 #include "span/report.h"
 
 /* A text that grows. */
@@ -143,6 +144,47 @@ static void describe_large(struct words *w, const void *ptr,
 	}
 }
 
+/* An address in the pages of a guard object, or in an unmapped page beside them. */
+static void describe_guard(struct words *w, const void *ptr,
+			   const struct kspan_guard *guard, unsigned long *at)
+{
+	bool live = READ_ONCE(guard->state) == KSPAN_GUARD_LIVE;
+	long offset = (unsigned long)ptr - guard->span.base;
+	struct kspan_object object = {
+		.span = (struct kspan_span *)&guard->span,
+		.size = guard->span.asked,
+	};
+
+	*at = guard->span.base;
+	SAY(w, "byte %ld, %s a %s guard object of %zu bytes", offset,
+	    offset < 0 ? "before" : offset < object.size ? "in" : "behind",
+	    live ? "live" : "freed", object.size);
+	if (*guard->name)
+		SAY(w, ", %s", guard->name);
+	if (live)
+		say_site(w, &object);
+}
+
+/* Whether an address, which has this span, may belong to a guard object. */
+static bool is_guards(const struct kspan_span *span)
+{
+	return span->kind == KSPAN_GUARD || span == &kspan_null_span;
+}
+
+/**
+ * kspan_describe_more - what a line cannot hold: stacks, if they were kept
+ * @ptr: any value that was described
+ *
+ * Context: Any, NMI too, with preemption off.
+ */
+void kspan_describe_more(const void *ptr)
+{
+	const struct kspan_guard *guard = kspan_guard_near(ptr);
+
+	if (guard && is_guards(kspan_span_find(ptr)))
+		kspan_guard_print(guard);
+}
+
 /**
  * kspan_describe_text - describe an address
  * @text: set to the description, KSPAN_DESCRIPTION_LEN bytes
@@ -155,10 +197,15 @@ static void describe_large(struct words *w, const void *ptr,
  */
 bool kspan_describe_text(char *text, const void *ptr, unsigned long *first)
 {
+	const struct kspan_guard *guard = kspan_guard_near(ptr);
 	const struct kspan_span *span = kspan_span_find(ptr);
 	struct words w = { .text = text };
 
 	*first = (unsigned long)ptr & ~(KSPAN_PAGE_SIZE - 1);
+	if (guard && is_guards(span)) {
+		describe_guard(&w, ptr, guard, first);
+		return true;
+	}
 	if (!kspan_arena_has(ptr)) {
 		SAY(&w, "not kspan's");
 		return false;
@@ -236,6 +283,9 @@ bool kspan_describe_safely(char *text, const void *ptr, unsigned long *first)
 {
 	const struct kspan_span *span = find_safely(ptr);
 
+	/* What is known of guard objects lies beside what may be damaged. */
+	if ((!span || is_guards(span)) && kspan_guard_near(ptr))
+		return kspan_describe_text(text, ptr, first);
 	if (!span || span == &kspan_null_span)
 		return false;
 	if (span->kind > KSPAN_NONE || !is_class_sound(span->sc))
@@ -250,11 +300,12 @@ bool kspan_describe_safely(char *text, const void *ptr, unsigned long *first)
  * kspan_describe - log what kspan knows about an address
  * @ptr: any value
  *
- * This logs one line at level info that begins with "kspan: ".  It tells
+ * This logs a line at level info that begins with "kspan: ".  It tells
  * whether the address is in kspan's memory.  If so, it tells which byte of a
  * live, freed or never used object it is, the size and class of the object, and
  * its named cache or heap.  While call sites are accounted, it also tells where
- * a live object was allocated.  The pointer is hashed, as %p prints it.
+ * a live object was allocated.  The pointer is hashed, as %p prints it.  The
+ * stacks of the allocation and of the free of a guard object follow.
  *
  * Context: Any.
  */
@@ -265,7 +316,8 @@ void kspan_describe(const void *ptr)
 
 	preempt_disable();
 	kspan_describe_text(text, ptr, &first);
-	preempt_enable();
 	pr_info("%p: %s\n", ptr, text);
+	kspan_describe_more(ptr);
+	preempt_enable();
 }
 EXPORT_SYMBOL_GPL(kspan_describe);

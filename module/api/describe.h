@@ -9,6 +9,7 @@
 #define KSPAN_DESCRIPTION_LEN	320
 
 bool kspan_describe_text(char *text, const void *ptr, unsigned long *first);
+void kspan_describe_more(const void *ptr);
 bool kspan_describe_safely(char *text, const void *ptr, unsigned long *first);
 
 #endif /* KSPAN_DESCRIBE_H */

@@ -18,6 +18,7 @@
  *	  kspan_report_free()		a bad or a double free
  *	  claim_large(), free_claimed_large()
  *	  free_tiny_slow()
+ *	  kspan_guard_free()
  *	  free_small_slow()		claims the object in any live state
  *	    kspan_defer()		NMI: an irq_work continues (deferred.c)
  *	    kspan_cache_put()
@@ -35,6 +36,7 @@
 #include "api/deferred.h"
 #include "api/free.h"
 #include "api/free_large.h"
+#include "api/guard.h"
 #include "api/lookup.h"
 #include "api/sanitize.h"
 #include "api/watch.h"
@@ -198,7 +200,9 @@ static noinline void free_slow(const void *ptr, bool wipe)
 		kspan_report_free(ptr, object.span, fault, 0);
 	else if (object.span->kind == KSPAN_TINY)
 		free_tiny_slow(object.span, ptr, wipe);
-	else if (!free_small_slow(&object, ptr, wipe))
+	else if (unlikely(object.span->kind == KSPAN_GUARD) ?
+		 !kspan_guard_free(object.span) :
+		 !free_small_slow(&object, ptr, wipe))
 		kspan_report_free(ptr, object.span, KSPAN_FAULT_DOUBLE, 0);
 	preempt_enable();
 }
@@ -233,8 +237,11 @@ bool kspan_free_if_live(const void *ptr)
 	preempt_disable();
 	if (likely(kspan_lookup_silent(ptr, &object))) {
 		large = object.span->kind == KSPAN_LARGE;
-		freed = large ? claim_large(object.span, ptr, &overrun, true) :
-				free_small_slow(&object, ptr, false);
+		if (unlikely(object.span->kind == KSPAN_GUARD))
+			freed = kspan_guard_free(object.span);
+		else
+			freed = large ? claim_large(object.span, ptr, &overrun, true) :
+					free_small_slow(&object, ptr, false);
 	}
 	preempt_enable();
 	if (freed && large)

@@ -12,6 +12,7 @@
 #include "base/noprobe.h"
 #include "cache/tiny.h"
 #include "span/arena.h"
+#include "span/guard.h"
 #include "span/redzone.h"
 
 DEFINE_PER_CPU(unsigned long, kspan_nr_lookup);
@@ -59,6 +60,19 @@ static enum kspan_fault lookup_large(const void *ptr, struct kspan_object *objec
 							   KSPAN_FAULT_DOUBLE;
 }
 
+static enum kspan_fault lookup_guard(const void *ptr, struct kspan_object *object)
+{
+	const struct kspan_span *span = object->span;
+	unsigned long offset = (unsigned long)ptr - span->base;
+
+	object->size = span->asked;
+	if (offset)
+		return offset < object->size ? KSPAN_FAULT_INTERIOR : KSPAN_FAULT_WILD;
+	/* A live object is complete. */
+	return smp_load_acquire(&kspan_guard_of(span)->state) == KSPAN_GUARD_LIVE ?
+		       KSPAN_FAULT_NONE : KSPAN_FAULT_DOUBLE;
+}
+
 /* Find the object or the fault of a pointer. */
 static enum kspan_fault __kspan_noprobe look_up(const void *ptr,
 						struct kspan_object *object)
@@ -72,6 +86,8 @@ static enum kspan_fault __kspan_noprobe look_up(const void *ptr,
 		return lookup_tiny(ptr, object);
 	case KSPAN_LARGE:
 		return lookup_large(ptr, object);
+	case KSPAN_GUARD:
+		return lookup_guard(ptr, object);
 	default:
 		return object->span == &kspan_idle_span ? KSPAN_FAULT_DOUBLE :
 							  KSPAN_FAULT_WILD;
@@ -148,6 +164,7 @@ bool kspan_lookup_around(const void *ptr, struct kspan_object *object,
 		*first = tiny_around(span, ptr);
 		break;
 	case KSPAN_LARGE:
+	case KSPAN_GUARD:
 		*first = (void *)span->base;
 		break;
 	default:
@@ -169,6 +186,22 @@ unsigned long kspan_lookup_count(void)
 	return nr;
 }
 
+/* kspan_size_fits() for a guard object that has at least @size bytes. */
+static bool fits_guard(const struct kspan_guard *guard, size_t size)
+{
+	unsigned int class;
+
+	if (guard->any_size)
+		return true;
+	if (kspan_redzone_on())
+		return size == guard->span.asked;
+	if (guard->large)
+		return size > KSPAN_SMALL_MAX &&
+		       ALIGN(size, KSPAN_PAGE_SIZE) == guard->span.asked;
+	class = kspan_sc_class(guard->span.sc);
+	return !class || kspan_size_to_class(size) == class;
+}
+
 /**
  * kspan_size_fits - whether an object may have been requested with a size
  * @object: a live object
@@ -188,6 +221,8 @@ bool kspan_size_fits(const struct kspan_object *object, size_t size)
 
 	if (!size || size > object->size)
 		return false;
+	if (span->kind == KSPAN_GUARD)
+		return fits_guard(kspan_guard_of(span), size);
 	if (kspan_redzone_on())
 		return size == object->size;
 	switch (span->kind) {

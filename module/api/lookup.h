@@ -12,7 +12,7 @@
 /**
  * struct kspan_object - a live object
  * @span: its span
- * @state: its state byte; NULL for large and tiny objects
+ * @state: its state byte; NULL for large, tiny and guard objects
  * @size: usable bytes
  */
 struct kspan_object {

@@ -31,6 +31,7 @@
 #include "base/gfp.h"
 #include "cache/tiny.h"
 #include "heap/large.h"
+#include "span/guard.h"
 #include "span/redzone.h"
 
 /*
@@ -78,6 +79,12 @@ static void shrink_in_place(void *ptr, const struct kspan_object *object,
 {
 	struct kspan_span *span = object->span;
 
+	if (unlikely(span->kind == KSPAN_GUARD)) {
+		kspan_guard_of(span)->any_size = true;
+		if (zero)
+			memset(ptr + new_size, 0, object->size - new_size);
+		return;
+	}
 	if (kspan_redzone_on()) {
 		kspan_redzone_shrink(span, ptr, new_size);
 		count_resize(object, new_size);
@@ -152,6 +159,15 @@ static bool resize_large(void *ptr, const struct kspan_object *object,
 static bool resize_in_place(void *ptr, const struct kspan_object *object,
 			    size_t new_size, bool zero)
 {
+	if (unlikely(object->span->kind == KSPAN_GUARD)) {
+		if (!kspan_size_fits(object, new_size) ||
+		    (kspan_sc_class(kspan_span_sc(object->span)) &&
+		     !is_aligned_for(ptr, new_size)))
+			return false;
+		if (zero)
+			memset(ptr + new_size, 0, object->size - new_size);
+		return true;
+	}
 	if (kspan_redzone_on()) {
 		if (!kspan_redzone_resize(object->span, ptr, new_size, zero))
 			return false;
@@ -203,6 +219,15 @@ static __always_inline size_t room_for(const struct kspan_object *old,
 		   new_size + max(new_size / 4, ROOM_LARGE));
 }
 
+/* Whether an object holds no pointers. */
+static __always_inline bool is_data(const struct kspan_span *span)
+{
+	if (likely(span->kind == KSPAN_PTR))
+		return false;
+	return span->kind == KSPAN_LARGE || span->kind == KSPAN_GUARD ?
+		       span->data : true;
+}
+
 /* Allocate memory of the same kind and from the same heap as @old. */
 static __always_inline void *alloc_like(const void *ptr,
 					const struct kspan_object *old,
@@ -214,8 +239,7 @@ static __always_inline void *alloc_like(const void *ptr,
 	if (unlikely(!kspan_sc_is_static(span->sc) && kspan_client_heap_of(ptr)))
 		return kspan_heap_alloc_for(kspan_client_heap_of(ptr), size, gfp,
 					    ip);
-	if (likely(span->kind == KSPAN_PTR) ||
-	    (span->kind == KSPAN_LARGE && !span->data))
+	if (likely(!is_data(span)))
 		return kspan_alloc_for(size, gfp, ip);
 	return kspan_alloc_data_for(size, gfp, ip);
 }
@@ -228,7 +252,9 @@ static void mark_roomy(void *ptr, size_t size)
 	preempt_disable();
 	if (WARN_ON_ONCE(!kspan_lookup_silent(ptr, &object)))
 		goto out;
-	if (object.span->kind != KSPAN_LARGE)
+	if (unlikely(object.span->kind == KSPAN_GUARD))
+		kspan_guard_of(object.span)->any_size = true;
+	else if (object.span->kind != KSPAN_LARGE)
 		mark_aligned(object.state);
 	else if (!resize_pages(&object, size))
 		kspan_large_shrink(object.span);
@@ -248,7 +274,7 @@ static noinline void *alloc_roomy(const void *ptr, const struct kspan_object *ol
 	if (room <= KSPAN_SMALL_MAX && kspan_sc_is_static(old->span->sc)) {
 		if (kspan_size_to_class(room) == kspan_size_to_class(new_size))
 			return NULL;
-		new = kspan_alloc_roomy(room, gfp, old->span->kind != KSPAN_PTR);
+		new = kspan_alloc_roomy(room, gfp, is_data(old->span));
 		return new ? kspan_sanitize_resize(new, new_size, gfp) : NULL;
 	}
 	if (kspan_size_roundup(room) == kspan_size_roundup(new_size))

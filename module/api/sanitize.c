@@ -10,6 +10,7 @@
  * divide. tiny.c poisons whole blocks. kmemleak does not track tiny objects,
  * because it must not see two objects at one address.
  */
+#include <linux/align.h>
 #include <linux/debug_locks.h>
 #include <linux/irqflags.h>
 #include <linux/kmemleak.h>
@@ -23,6 +24,7 @@
 #include "heap/chunk.h"
 #include "heap/large_cache.h"
 #include "span/arena.h"
+#include "span/guard.h"
 #include "span/redzone.h"
 
 /*
@@ -30,7 +32,7 @@
  */
 static size_t room_of(const struct kspan_span *span)
 {
-	return span->kind == KSPAN_TINY ? 0 : kspan_span_size(span);
+	return span->kind == KSPAN_TINY ? 0 : ALIGN(kspan_span_size(span), 8);
 }
 
 /* The span of a live object; it exists as long as the object does. */
@@ -65,7 +67,9 @@ static int min_pointers(const struct kspan_span *span, const void *ptr)
 {
 	const void *area;
 
-	if (span->kind == KSPAN_LARGE && kspan_is_region(span))
+	if (span->kind == KSPAN_GUARD)
+		area = kspan_guard_of(span)->area;
+	else if (span->kind == KSPAN_LARGE && kspan_is_region(span))
 		area = span->mem;
 	else
 		area = span->chunk->mem;
@@ -95,7 +99,8 @@ void kspan_sanitize_object(void *ptr, size_t size, gfp_t gfp)
 	/* All bytes up to kspan_size() may hold pointers. */
 	kmemleak_alloc(ptr, kspan_redzone_on() ? size : room,
 		       min_pointers(span, ptr), gfp);
-	if (span->kind == KSPAN_DATA || (span->kind == KSPAN_LARGE && span->data))
+	if (span->kind == KSPAN_DATA ||
+	    ((span->kind == KSPAN_LARGE || span->kind == KSPAN_GUARD) && span->data))
 		kmemleak_no_scan(ptr);
 }
 

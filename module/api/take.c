@@ -12,11 +12,13 @@
 #include "api/client_heap_limit.h"
 #include "api/free.h"
 #include "api/grow.h"
+#include "api/guard.h"
 #include "base/gfp.h"
 #include "base/kasan.h"
 #include "base/node.h"
 #include "cache/cache.h"
 #include "heap/backing.h"
+#include "span/arena.h"
 #include "span/redzone.h"
 #include "span/report.h"
 
@@ -124,8 +126,15 @@ void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zer
 		return NULL;
 	gfp = current_gfp_context(gfp);
 	might_alloc(gfp);
-	if (likely(!(gfp & __GFP_THISNODE)))
-		return kspan_take_object(sc, size, gfp, kspan_bound_node(node), zero);
+	if (likely(!(gfp & __GFP_THISNODE))) {
+		node = kspan_bound_node(node);
+		if (kspan_guard_is_due() && node == NUMA_NO_NODE) {
+			ptr = kspan_guard_alloc(sc, size, false, zero);
+			if (ptr)
+				return ptr;
+		}
+		return kspan_take_object(sc, size, gfp, node, zero);
+	}
 	if (node == NUMA_NO_NODE)
 		node = numa_mem_id();
 	if (!kspan_has_node(node)) {
@@ -138,4 +147,28 @@ void *kspan_alloc_sc(unsigned int sc, size_t size, gfp_t gfp, int node, bool zer
 	kspan_free_on(ptr);
 	kspan_report_fail(size, gfp, -ENOMEM);
 	return NULL;
+}
+
+/**
+ * kspan_mark_aligned - mark an object of a larger class than its size needs
+ * @ptr: the object, small
+ *
+ * So kspan_free_sized() accepts any size that fits.
+ *
+ * Context: Any; the caller owns the object.
+ */
+void kspan_mark_aligned(void *ptr)
+{
+	struct kspan_span *span;
+	u8 *state;
+
+	preempt_disable();
+	span = kspan_span_find(ptr);
+	if (unlikely(span->kind == KSPAN_GUARD)) {
+		kspan_guard_of(span)->any_size = true;
+	} else {
+		state = span->state + kspan_span_index(span, (unsigned long)ptr);
+		WRITE_ONCE(*state, KSPAN_OBJ_ALIGNED | (*state & KSPAN_OBJ_TRACKED));
+	}
+	preempt_enable();
 }

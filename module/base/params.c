@@ -21,6 +21,8 @@ struct kspan_params kspan_params = {
 	.check = KSPAN_KASAN ? 2 : 1,
 };
 
+int (*kspan_change_guard_ms)(unsigned long ms);
+
 /* One parameter: its variable and its range. */
 struct param_range {
 	unsigned long *value;
@@ -28,20 +30,30 @@ struct param_range {
 	unsigned long max;
 };
 
+static int parse(const char *val, const struct kernel_param *kp, unsigned long *new)
+{
+	const struct param_range *range = kp->arg;
+	int err;
+
+	err = kstrtoul(val, 0, new);
+	if (!err && *new >= range->min && *new <= range->max)
+		return 0;
+	pr_err("parameter %s=%s: must be a number from %lu to %lu\n",
+	       kp->name, val, range->min, range->max);
+	return err ? err : -EINVAL;
+}
+
 static int param_set_range(const char *val, const struct kernel_param *kp)
 {
 	const struct param_range *range = kp->arg;
+
 	unsigned long new;
 	int err;
 
-	err = kstrtoul(val, 0, &new);
-	if (err || new < range->min || new > range->max) {
-		pr_err("parameter %s=%s: must be a number from %lu to %lu\n",
-		       kp->name, val, range->min, range->max);
-		return err ? err : -EINVAL;
-	}
-	*range->value = new;
-	return 0;
+	err = parse(val, kp, &new);
+	if (!err)
+		*range->value = new;
+	return err;
 }
 
 static int param_get_range(char *buf, const struct kernel_param *kp)
@@ -83,3 +95,34 @@ KSPAN_PARAM(trap_kfree, 0, 1,
 	    "report kfree() and vfree() of kspan's objects, for debugging (0)");
 KSPAN_PARAM(profile_rate, 0, KSPAN_SAMPLE_RATE_MAX,
 	    "mean bytes between samples of the heap profile, 0: none (0)");
+
+/* Before the load is complete it is only noted. */
+static int param_set_guard_ms(const char *val, const struct kernel_param *kp)
+{
+	int (*change)(unsigned long ms) = READ_ONCE(kspan_change_guard_ms);
+	unsigned long new;
+	int err;
+
+	err = parse(val, kp, &new);
+	if (err)
+		return err;
+	if (change)
+		return change(new);
+	kspan_params.guard_ms = new;
+	return 0;
+}
+
+static const struct kernel_param_ops param_ops_guard_ms = {
+	.set = param_set_guard_ms,
+	.get = param_get_range,
+};
+
+static const struct param_range guard_ms_range = {
+	.value = &kspan_params.guard_ms,
+	.min = 0,
+	.max = 3600 * 1000,
+};
+
+module_param_cb(guard_ms, &param_ops_guard_ms, (void *)&guard_ms_range, 0644);
+MODULE_PARM_DESC(guard_ms,
+		 "mean milliseconds between objects with guard pages, 0: none (0)");

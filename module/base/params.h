@@ -3,8 +3,8 @@
  * params.h - module parameters.
  *
  * The kernel sets them before init runs, and they do not change afterwards.  The
- * exception is memory_limit, which debugfs changes with WRITE_ONCE() and which
- * all code reads with READ_ONCE().
+ * exceptions are memory_limit, which debugfs changes, and guard_ms, which anyone
+ * may write in sysfs.  They are written with WRITE_ONCE() and read with READ_ONCE().
  */
 #ifndef KSPAN_PARAMS_H
 #define KSPAN_PARAMS_H
@@ -21,8 +21,15 @@ struct kspan_params {
 	unsigned long sbrk;		/* never reuse: the seed's debug mode */
 	unsigned long trap_kfree;	/* probes at kfree() and vfree() */
 	unsigned long profile_rate;	/* mean bytes between samples at load */
+	unsigned long guard_ms;		/* mean time between guard objects, 0: none */
 };
 
 extern struct kspan_params kspan_params;
+
+/*
+ * Gives guard_ms another value, when kspan is loaded; set once, at the end of that.
+ * May sleep.  Returns 0 or an error.
+ */
+extern int (*kspan_change_guard_ms)(unsigned long ms);
 
 #endif /* KSPAN_PARAMS_H */

@@ -20,6 +20,7 @@
 #define FRACTION_BITS	16
 
 unsigned long kspan_sample_rate __read_mostly;
+unsigned long kspan_sample_reach __read_mostly;
 
 /*
  * The state of a CPU's random generator.  Only its own CPU changes it, with
@@ -30,7 +31,7 @@ unsigned long kspan_sample_rate __read_mostly;
 static DEFINE_PER_CPU(u64, generator);
 
 /* A random number from Knuth's MMIX generator, whose upper bits are good. */
-static __kspan_noprobe u32 random_u32(void)
+__kspan_noprobe u32 kspan_sample_random(void)
 {
 	u64 *state, next;
 
@@ -85,7 +86,7 @@ __kspan_noprobe unsigned long kspan_sample_distance(size_t size)
 
 	if (!rate)
 		return KSPAN_SAMPLE_NEVER;
-	bytes = (u64)kspan_minus_ln(random_u32()) * rate >> FRACTION_BITS;
+	bytes = (u64)kspan_minus_ln(kspan_sample_random()) * rate >> FRACTION_BITS;
 	return min_t(u64, div64_ul(bytes, size), KSPAN_SAMPLE_NEVER);
 }
 

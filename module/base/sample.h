@@ -29,6 +29,14 @@
  */
 extern unsigned long kspan_sample_rate;
 
+/*
+ * At most so many objects of a class go without one for which the slow path is
+ * taken, so that it can make a guard object; 0 for no such limit.  Written when
+ * guard_ms changes, read with READ_ONCE().
+ */
+extern unsigned long kspan_sample_reach;
+
+u32 kspan_sample_random(void);
 u32 kspan_minus_ln(u32 random);
 unsigned long kspan_sample_distance(size_t size);
 

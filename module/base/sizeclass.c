@@ -35,6 +35,7 @@ const char * const kspan_kind_names[KSPAN_NONE + 1] = {
 	[KSPAN_DATA] = "data",
 	[KSPAN_TINY] = "tiny",
 	[KSPAN_LARGE] = "large",
+	[KSPAN_GUARD] = "guard",
 	[KSPAN_NONE] = "no",
 };
 

@@ -28,6 +28,7 @@ enum kspan_kind {
 	KSPAN_DATA,	/* pointer-free: the Go runtime's noscan */
 	KSPAN_TINY,	/* blocks cut by the tiny allocator */
 	KSPAN_LARGE,	/* one object above KSPAN_SMALL_MAX */
+	KSPAN_GUARD,	/* one object with guard pages; not in the arena map */
 	KSPAN_NONE,	/* no span: the marker spans of the arena map */
 };
 

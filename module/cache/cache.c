@@ -26,6 +26,7 @@
 #include "cache/cache_tops.h"
 #include "cache/quarantine.h"
 #include "span/arena.h"
+#include "span/guard.h"
 #include "span/redzone.h"
 #include "span/report.h"
 
@@ -227,6 +228,9 @@ unsigned int kspan_cache_take_many(unsigned int sc, void **objs,
 		else
 			done += pop_many(&c, sc, objs + done, nr - done, false);
 		if (done == nr)
+			return done;
+		/* The caller goes on in the slow path, which makes one. */
+		if (kspan_guard_is_due() && kspan_sampler_is_next(&c, sc))
 			return done;
 		objs[done] = kspan_sampler_take(&c, sc, &was);
 		if (objs[done]) {

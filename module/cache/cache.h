@@ -552,6 +552,8 @@ bool kspan_cache_mark_sc(unsigned int cpu, unsigned int sc);
 bool kspan_cache_holds(unsigned int cpu);
 void kspan_cache_count(unsigned int sc, u64 *nmalloc, u64 *nfree);
 unsigned long kspan_cache_held(unsigned int sc);
+void kspan_cache_count_guard(unsigned int sc, enum kspan_count which,
+			     size_t bytes);
 const char *kspan_cache_check_local(void);
 
 #endif /* KSPAN_CACHE_H */

@@ -5,6 +5,7 @@
 #include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/irqflags.h>
+#include <linux/preempt.h>
 #include <linux/smp.h>
 
 #include "base/counters.h"
@@ -58,6 +59,34 @@ unsigned long kspan_cache_held(unsigned int sc)
 		}
 	}
 	return held;
+}
+
+/**
+ * kspan_cache_count_guard - count a guard object, which no cache has held
+ * @sc: its span class
+ * @which: KSPAN_LOADED for an alloc, KSPAN_UNLOADED for a free
+ * @bytes: its usable bytes
+ *
+ * Context: Any but NMI.
+ */
+void kspan_cache_count_guard(unsigned int sc, enum kspan_count which, size_t bytes)
+{
+	struct kspan_span_class *class;
+	struct kspan_ctx_cache c;
+
+	if (kspan_sc_is_static(sc)) {
+		preempt_disable();
+		c = kspan_cache_of(smp_processor_id(), kspan_context());
+		kspan_counter_add(kspan_counts_of(&c, sc)[which], 1);
+		preempt_enable();
+		return;
+	}
+	class = kspan_sc_find(sc);
+	if (class->quota)
+		kspan_cache_count_direct(sc, which, bytes);
+	else
+		atomic_long_inc(which == KSPAN_LOADED ? &class->nr_given :
+							&class->nr_returned);
 }
 
 static const char *check_slots(const struct kspan_mag *mag, unsigned int sc,

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Per-CPU caches: the samples of the heap profile.
+ * Per-CPU caches: the samples of the heap profile, and looks for guard objects.
  *
  * The object in A that is to be sampled has the state MARKED, which the fast
  * path takes for the end of A.  So the fast path needs no test for samples, and
  * the slow path, which finds the mark, has the time to save a stack.  When the
  * object is freed, its state is not LIVE, so the free takes the slow path as
  * well.
+ *
+ * While guard objects are on, more objects are MARKED than are sampled, so that
+ * allocations take the slow path often enough.  If a guard object is due then,
+ * the client gets that, and the mark stays for the next allocation.
  */
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
@@ -15,12 +19,27 @@
 #include "base/profile.h"
 #include "cache/cache_tops.h"
 
-/* Draw a new distance to the next sample.  Context: that of the cache. */
+/*
+ * Draw a new distance to the next sample.  A mark for guard objects may come before
+ * it.  Then the distance is drawn anew at that mark, which is the same process: the
+ * rest of an exponentially distributed distance has the same distribution.
+ *
+ * Context: that of the cache.
+ */
 __kspan_noprobe void kspan_sampler_arm(struct kspan_sampler *sampler, size_t size)
 {
+	unsigned long reach = READ_ONCE(kspan_sample_reach), near;
+
 	sampler->mark = 0;
 	sampler->left = kspan_sample_distance(size);
 	sampler->sample = true;
+	if (likely(!reach))
+		return;
+	near = (u64)kspan_sample_random() * reach >> 32;
+	if (near < sampler->left) {
+		sampler->left = near;
+		sampler->sample = false;
+	}
 }
 
 /**
@@ -102,6 +121,14 @@ void kspan_sampler_one(const void *ptr, u8 *state, size_t size)
 	if (unlikely(kspan_sample_one(size)))
 		WRITE_ONCE(*state, KSPAN_OBJ_LIVE |
 				   kspan_sampler_record(ptr, size));
+}
+
+/* Whether A's next object is the marked one.  Context: the cache's. */
+bool kspan_sampler_is_next(const struct kspan_ctx_cache *c, unsigned int sc)
+{
+	unsigned int mark = kspan_sampler_of(c, sc)->mark;
+
+	return mark && kspan_slot_index(kspan_tops_of(c, sc)[KSPAN_A]) == mark;
 }
 
 /**

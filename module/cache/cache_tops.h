@@ -269,6 +269,7 @@ static inline __kspan_noprobe void kspan_set_f(struct kspan_ctx_cache *c,
 void kspan_sampler_arm(struct kspan_sampler *sampler, size_t size);
 void kspan_sampler_load(struct kspan_ctx_cache *c, unsigned int sc);
 void kspan_sampler_unload(struct kspan_ctx_cache *c, unsigned int sc);
+bool kspan_sampler_is_next(const struct kspan_ctx_cache *c, unsigned int sc);
 void *kspan_sampler_take(struct kspan_ctx_cache *c, unsigned int sc, u8 *was);
 u8 kspan_sampler_record(const void *ptr, size_t size);
 

@@ -358,7 +358,7 @@ static int spans_show(struct seq_file *m, void *v)
 	preempt_disable();
 	span = kspan_span_find((void *)((unsigned long)*(loff_t *)v << KSPAN_PAGE_SHIFT));
 	/* The span may have ended since it was found. */
-	if (span->kind == KSPAN_NONE)
+	if (span->kind == KSPAN_NONE || span->kind == KSPAN_GUARD)
 		goto unlock;
 	if (span->kind == KSPAN_LARGE) {
 		live = kspan_life_is_live(READ_ONCE(span->live));

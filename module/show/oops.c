@@ -51,6 +51,7 @@ static void report(struct reports *reports, const char *what, const char *how,
 			return;
 	reports->first[reports->nr++] = first;
 	pr_alert("%s %s kspan's memory: %s\n", what, how, text);
+	kspan_describe_more((void *)value);
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "api/deferred.h"
+#include "api/guard.h"
 #include "api/lookup.h"
 #include "base/counters.h"
 #include "base/meta.h"
@@ -218,6 +219,7 @@ void kspan_read_stats(struct kspan_stats *out)
 	out->corrupt = count(&kspan_nr_corrupt);
 	out->quarantine = kspan_quarantine_bytes();
 	kspan_profile_count(&out->samples, &out->samples_lost);
+	out->guards = kspan_guard_count();
 	out->limit = READ_ONCE(kspan_params.memory_limit);
 }
 EXPORT_SYMBOL_GPL(kspan_read_stats);

@@ -13,6 +13,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
+#include "api/guard.h"
 #include "base/node.h"
 #include "base/tick.h"
 #include "cache/cache.h"
@@ -219,15 +220,18 @@ static unsigned long used_pages(void)
 static const char *compare_sums(const struct kspan_stats *stats,
 				const struct tally *tally)
 {
+	unsigned long guard_small, guard_large;
 	struct kspan_class_stats tiny;
-	u64 small;
+	u64 small, large;
 
+	kspan_guard_live(&guard_small, &guard_large);
 	kspan_read_sc(KSPAN_SC_TINY, &tiny);
 	small = stats->heap_objects - (tiny.nmalloc - tiny.nfree) -
 		(stats->large_nmalloc - stats->large_nfree);
-	if (tally->live_small != small)
+	large = stats->large_nmalloc - stats->large_nfree;
+	if (tally->live_small + guard_small != small)
 		return "stats: live objects differ from the objects' states";
-	if (tally->live_large != stats->large_nmalloc - stats->large_nfree)
+	if (tally->live_large + guard_large != large)
 		return "stats: live large objects differ from the arena map";
 	if (tally->run_pages != used_pages())
 		return "heap: pages in use differ from the arena map";

@@ -26,6 +26,7 @@
 #include "base/meta.h"
 #include "base/noprobe.h"
 #include "span/arena.h"
+#include "span/guard.h"
 
 #define TABLE_BYTES	(KSPAN_FRAME_PAGES * sizeof(struct kspan_span *))
 #define NULL_PAGES	DIV_ROUND_UP(TABLE_BYTES, PAGE_SIZE)
@@ -500,7 +501,7 @@ void kspan_arena_withdraw(struct kspan_span *span)
 }
 
 /**
- * kspan_span_find - find the span of any address
+ * kspan_span_find - find the span of any address, that of a guard object too
  * @ptr: any value
  *
  * Context: Any, with preemption off or in an RCU read section.
@@ -508,15 +509,17 @@ void kspan_arena_withdraw(struct kspan_span *span)
  */
 __kspan_noprobe struct kspan_span *kspan_span_find(const void *ptr)
 {
-	return READ_ONCE(*entry_of((unsigned long)ptr));
+	struct kspan_span *span = READ_ONCE(*entry_of((unsigned long)ptr));
+
+	return likely(span->kind != KSPAN_NONE) ? span : kspan_guard_span(ptr, span);
 }
 
 /**
  * kspan_arena_has - whether an address lies in memory that is held for objects
  * @ptr: any value
  *
- * Such memory is a page of a chunk, in a span or not, or a region, live or
- * cached.
+ * Such memory is a page of a chunk, in a span or not, a region, live or cached, or
+ * a page of a guard object, also when it is unmapped after the free.
  *
  * Context: Any, with preemption off or in an RCU read section.
  * Return: whether it does.
@@ -528,6 +531,8 @@ bool kspan_arena_has(const void *ptr)
 	/* A region may begin and end in the middle of a heap page. */
 	if (span->kind == KSPAN_LARGE)
 		return kspan_room_has(span, (unsigned long)ptr);
+	if (span->kind == KSPAN_GUARD)
+		return kspan_guard_has(kspan_guard_of(span), ptr);
 	return span != &kspan_null_span;
 }
 

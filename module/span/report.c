@@ -25,6 +25,7 @@
 #include "base/kasan.h"
 #include "base/kspan_trace.h"
 #include "base/noprobe.h"
+#include "span/guard.h"
 #include "span/report.h"
 
 atomic_long_t kspan_nr_bad_free;
@@ -108,6 +109,12 @@ static void __kspan_noprobe describe_place(const void *ptr,
 	unsigned long size = kspan_span_size(span);
 	unsigned int i;
 
+	if (span->kind == KSPAN_GUARD) {
+		pr_err("  guard object of %zu bytes, byte %ld from its start\n",
+		       span->asked, (long)offset);
+		kspan_guard_print(kspan_guard_of(span));
+		return;
+	}
 	if (span->kind == KSPAN_LARGE) {
 		pr_err("  large object of %u pages, byte %lu of it\n",
 		       span->nr_pages, offset);
@@ -255,6 +262,28 @@ void __kspan_noprobe kspan_report_use_after_free(const void *ptr,
 		return;
 	report_damage("write to a free object", ptr, span);
 	describe_bytes(ptr, span, bad, want);
+	dump_stack();
+}
+
+/**
+ * kspan_report_guard - count and report a write outside a guard object, or after its end
+ * @span: its span
+ * @bad: the first wrong byte
+ * @want: what should be there
+ * @freed: whether the object is freed
+ *
+ * Context: Any, NMI too.
+ */
+void kspan_report_guard(const struct kspan_span *span, const u8 *bad, u8 want,
+			bool freed)
+{
+	atomic_long_inc(freed ? &kspan_nr_use_after_free : &kspan_nr_overrun);
+	if (!__ratelimit(&free_limit))
+		return;
+	report_damage(freed ? "write to a free object" : "write outside an object",
+		      (void *)span->base, span);
+	pr_err("  byte %ld is 0x%02x, not 0x%02x\n",
+	       (long)((unsigned long)bad - span->base), *bad, want);
 	dump_stack();
 }
 

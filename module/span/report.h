@@ -25,7 +25,7 @@ extern atomic_long_t kspan_nr_bad_free;
 extern atomic_long_t kspan_nr_double_free;
 /* Copies to and from user space that were refused. */
 extern atomic_long_t kspan_nr_bad_copy;
-/* Objects that check=2 found damaged. */
+/* Objects that check=2 found damaged, and guard objects. */
 extern atomic_long_t kspan_nr_overrun;
 extern atomic_long_t kspan_nr_use_after_free;
 /* Objects that were freed while they were in a list. */
@@ -57,6 +57,8 @@ void kspan_report_overrun(const void *ptr, const struct kspan_span *span,
 			  size_t asked, const u8 *bad, u8 want);
 void kspan_report_use_after_free(const void *ptr, const struct kspan_span *span,
 				 const u8 *bad, u8 want);
+void kspan_report_guard(const struct kspan_span *span, const u8 *bad, u8 want,
+			bool freed);
 void kspan_report_corrupt(const char *what, unsigned int sc);
 void kspan_report_linked(const void *ptr, const struct kspan_span *span,
 			 unsigned long at);

@@ -132,7 +132,7 @@ struct kspan_chunk;
  *
  * @base: address of the first object
  * @state: state bytes of @nr_objs objects, and a NONE behind them
- * @asked: large: requested bytes, with check=2 only; as @base
+ * @asked: large: requested bytes, with check=2 only; guard: bytes; as @base
  * @deferred: large, freed in NMI: place in the list of deferred.c
  * @magic: that of the class, or 0 to send every free to the slow path
  * @sc: small: span class; set once.  large: 0, or the span class of the client's
@@ -149,7 +149,7 @@ struct kspan_chunk;
  * @nr_free: bits set in the bitmap, under the central lock
  * @bucket: small: which partial list, or KSPAN_NO_BUCKET, under the central
  *	lock
- * @data: large: holds no pointers; as @base
+ * @data: large or guard: holds no pointers; as @base
  * @needzero: the pages were used before; set once
  * @region_pages: region: heap pages it has room for; 0: a run of a chunk
  * @live: large: enum kspan_life; a free claims the object by cmpxchg()
@@ -287,12 +287,13 @@ static inline unsigned int kspan_span_sc(const struct kspan_span *span)
 	return span->sc;
 }
 
-/* Number of heap pages of @span; 0 for a marker of the arena map. */
+/* Number of heap pages of @span; 0 for a marker of the arena map or a guard object. */
 static inline unsigned int kspan_span_pages(const struct kspan_span *span)
 {
 	switch (span->kind) {
 	case KSPAN_LARGE:
 		return READ_ONCE(span->nr_pages);
+	case KSPAN_GUARD:
 	case KSPAN_NONE:
 		return 0;
 	default:
@@ -305,6 +306,8 @@ static inline unsigned long kspan_span_size(const struct kspan_span *span)
 {
 	if (span->kind == KSPAN_LARGE)
 		return (unsigned long)span->nr_pages << KSPAN_PAGE_SHIFT;
+	if (unlikely(span->kind == KSPAN_GUARD))
+		return span->asked;
 	return kspan_sc_info(kspan_span_sc(span))->size;
 }
 

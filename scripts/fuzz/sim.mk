@@ -7,6 +7,7 @@ module_c := $(filter-out $(MODULE)/show/debugfs%.c $(MODULE)/base/inject.c \
 	$(MODULE)/api/moved%.c $(MODULE)/api/module_heap.c \
 	$(MODULE)/base/symbol.c $(MODULE)/base/tags.c $(MODULE)/base/trace.c \
 	$(MODULE)/api/callsites.c $(MODULE)/api/describe.c $(MODULE)/api/watch.c \
+	$(MODULE)/api/guard%.c $(MODULE)/span/guard.c \
 	$(MODULE)/show/leaver.c $(MODULE)/show/oops.c $(MODULE)/show/trap.c, \
 	$(wildcard $(MODULE)/*.c $(MODULE)/*/*.c))
 module_o := $(module_c:$(MODULE)/%.c=$(OUT)/module/%.o)

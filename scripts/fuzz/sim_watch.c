@@ -55,3 +55,69 @@ int kspan_oops_init(void)
 void kspan_oops_exit(void)
 {
 }
+
+struct kspan_guard *kspan_guards;
+atomic_t kspan_guard_due;
+
+struct kspan_span *kspan_guard_span(const void *ptr, struct kspan_span *other)
+{
+	return other;
+}
+
+bool kspan_guard_has(const struct kspan_guard *guard, const void *ptr)
+{
+	return false;
+}
+
+void kspan_guard_print(const struct kspan_guard *guard)
+{
+}
+
+void *kspan_guard_alloc(unsigned int sc, size_t size, bool data, bool zero)
+{
+	return NULL;
+}
+
+void *kspan_guard_alloc_large(unsigned int sc, size_t size, bool data, bool zero)
+{
+	return NULL;
+}
+
+void *kspan_guard_alloc_size(size_t size, bool data, bool zero)
+{
+	return NULL;
+}
+
+bool kspan_guard_free(struct kspan_span *span)
+{
+	return false;
+}
+
+void kspan_guard_count_freed(void)
+{
+}
+
+void kspan_guard_live(unsigned long *small, unsigned long *large)
+{
+	*small = 0;
+	*large = 0;
+}
+
+unsigned long kspan_guard_count(void)
+{
+	return 0;
+}
+
+size_t kspan_guard_free_heap(const struct kspan_heap *h, unsigned long ip)
+{
+	return 0;
+}
+
+int kspan_guard_init(void)
+{
+	return 0;
+}
+
+void kspan_guard_exit(void)
+{
+}

@@ -294,7 +294,7 @@ check_log()
 	/guest: no more reports/ { reports-- }
 	/guest: oopses are expected/ { oopses++ }
 	oopses && /BUG:|WARNING:|Oops|Call Trace|general protection|unable to handle|Unable to handle/ { next }
-	/kspan: (double free|free of|free with|freed while|write behind|write to|copy (to|from) user space refused)/ { if (reports) expected++ }
+	/kspan: (double free|free of|free with|freed while|write behind|write outside|write to|copy (to|from) user space refused)/ { if (reports) expected++ }
 	function complain(line)
 	{
 		if (++bad <= 20)

@@ -105,7 +105,8 @@ def compare(wanted, got, exact):
 
 def test_commands(bench):
     """Each command of the documents runs and prints what they say."""
-    job = (bench.scripts / "guest/tools.sh").read_text().replace('"', "")
+    job = "".join((bench.scripts / f"guest/{name}.sh").read_text()
+                  for name in ("tools", "oops")).replace('"', "")
     job = job.replace("$DIR", DEBUGFS).replace("insmod /", "insmod ")
     folder = bench.scripts.parent
     ran = 0

@@ -9,11 +9,15 @@
  *   freed      a NULL dereference of a pointer read from a freed object
  *   live       a NULL dereference while a register points to a cache's object
  *   kfree      an object of kspan is passed to kfree()
+ *   overrun    reads behind objects of 64 bytes, until a guard page follows one
+ *   underrun   reads in front of them
+ *   used       reads of freed objects, until one was a guard object
  *   other      a fault without relation to kspan
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/kspan.h>
@@ -78,6 +82,63 @@ static noinline unsigned long fault_kfree(void)
 	return (unsigned long)ptr;
 }
 
+/* Of objects that one round allocates. */
+#define NR_TRIES	500
+#define NR_ROUNDS	100
+
+/*
+ * Read, which harms nobody, at @offset from each of many objects.  Now and then one
+ * is a guard object.
+ */
+static noinline unsigned long read_at(long offset)
+{
+	unsigned long sum = 0;
+	unsigned int i;
+	char *ptr;
+
+	for (i = 0; i < NR_TRIES * NR_ROUNDS; i++) {
+		ptr = kspan_alloc(64, GFP_KERNEL);
+		if (!ptr)
+			break;
+		OPTIMIZER_HIDE_VAR(ptr);
+		sum += READ_ONCE(ptr[offset]);
+		kspan_free(ptr);
+		if (i % NR_TRIES == 0)
+			msleep(20);
+	}
+	return sum;
+}
+
+static noinline unsigned long fault_overrun(void)
+{
+	return read_at(64);
+}
+
+static noinline unsigned long fault_underrun(void)
+{
+	return read_at(-1);
+}
+
+static noinline unsigned long fault_used(void)
+{
+	static char *ptrs[NR_TRIES];
+	unsigned long sum = 0;
+	unsigned int i, round;
+
+	for (round = 0; round < NR_ROUNDS; round++) {
+		for (i = 0; i < NR_TRIES; i++) {
+			ptrs[i] = kspan_alloc(64, GFP_KERNEL);
+			kspan_free(ptrs[i]);
+		}
+		/* A worker unmaps what was freed. */
+		msleep(20);
+		for (i = 0; i < NR_TRIES; i++)
+			if (READ_ONCE(ptrs[i]))
+				sum += READ_ONCE(ptrs[i][8]);
+	}
+	return sum;
+}
+
 static noinline unsigned long fault_other(void)
 {
 	unsigned long *nothing = NULL;
@@ -94,6 +155,9 @@ static const struct {
 	{ "freed", fault_freed },
 	{ "live", fault_live },
 	{ "kfree", fault_kfree },
+	{ "overrun", fault_overrun },
+	{ "underrun", fault_underrun },
+	{ "used", fault_used },
 	{ "other", fault_other },
 };
 

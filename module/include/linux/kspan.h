@@ -55,8 +55,8 @@
 	X(bad_free)		/* wild, interior or mis-sized frees */	\
 	X(double_free)							\
 	X(bad_copy)		/* refused user space copies */		\
-	X(overrun)		/* check=2: writes behind an object */	\
-	X(use_after_free)	/* check=2: writes to a free object */	\
+	X(overrun)		/* check=2, guard_ms: writes outside */	\
+	X(use_after_free)	/* the same: writes to a free object */	\
 	X(linked_free)		/* check=2: frees while in a list */	\
 	X(atomic_fail)		/* NULL: ready memory used up */	\
 	X(oom_fail)		/* NULL: the kernel had none */		\
@@ -72,6 +72,7 @@
 	X(quarantine)		/* bytes held by quarantine_kb */	\
 	X(samples)		/* allocations sampled */		\
 	X(samples_lost)		/* not recorded, tables full */		\
+	X(guards)		/* objects with guard pages */		\
 	X(reserve)		/* bytes kept for atomic callers */	\
 	X(limit)		/* memory_limit, bytes; 0: none */
 
