@@ -11,6 +11,7 @@
 #include "api.h"
 #include "base/meta.h"
 #include "cache/cache_tops.h"
+#include "cache/stash.h"
 #include "cache/tiny.h"
 #include "heap/backing.h"
 #include "heap/chunk.h"
@@ -274,6 +275,8 @@ int fuzz_one(const u8 *data, size_t size)
 	if (load(&a, &b))
 		return 0;
 	sim_refuse_nth = 0;
+	/* An allocation in NMI makes the stashes, which stay until the unload. */
+	SIM_CHECK(!kspan_stash_begin());
 	inuse = inuse_now();
 	uncounted = not_held();
 	api_heaps_begin();

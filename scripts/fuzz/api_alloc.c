@@ -9,8 +9,10 @@
 #include "api.h"
 #include "api/client_heap.h"
 #include "base/sizeclass.h"
+#include "cache/stash.h"
 #include "heap/backing.h"
 #include "heap/page_heap.h"
+#include "span/redzone.h"
 #include "span/report.h"
 
 #define BULK_MAX	200U
@@ -138,7 +140,9 @@ void api_tried(const struct api_attempt *attempt, bool success)
 	check_reserves(attempt);
 	if (success) {
 		SIM_CHECK(!failed && !never);
-		SIM_CHECK(attempt->context != SIM_NMI);
+		SIM_CHECK(attempt->context != SIM_NMI ||
+			  (!attempt->heap && !kspan_redzone_on() &&
+			   attempt->size <= KSPAN_STASH_MAX));
 		return;
 	}
 	if (attempt->context == SIM_NMI) {
@@ -391,8 +395,9 @@ static void resized(struct live *obj, void *ptr, struct live_request *request)
 		SIM_CHECK(!was.spoilt || request->size <= was.usable);
 		obj->usable = kspan_size(ptr);
 		SIM_CHECK(obj->usable >= request->size);
+		/* A large object may have got pages of its region, or given some. */
 		SIM_CHECK(live_redzoned() || was.kind == LIVE_TINY ||
-			  obj->usable == was.usable);
+			  was.kind == LIVE_LARGE || obj->usable == was.usable);
 		/* It stayed in place for lack of memory. */
 		if (was.kind != LIVE_TINY && !live_fits(&was, request->size))
 			obj->aligned = true;
