@@ -15,10 +15,14 @@ tmp=
 temp_dir tmp
 "$SCRIPTS/into-tree" --patches "$tmp/patches" "$tree"
 
-# Only the files that the patches change have to be there.
+# Only the files of the tree that the patches change have to be there.  A patch
+# may also change what an earlier one has added.
 mkdir "$tmp/tree"
 (cd "$tree" && cat "$tmp"/patches/*.patch |
-	sed -n 's,^--- a/,,p' | sort -u | xargs cp --parents -t "$tmp/tree")
+	sed -n 's,^--- a/,,p' | sort -u |
+	while read -r file; do
+		[ ! -e "$file" ] || cp --parents -t "$tmp/tree" "$file"
+	done)
 for patch in "$tmp"/patches/*.patch; do
 	[ "$(basename "$patch")" != 0000-cover-letter.patch ] || continue
 	(cd "$tmp/tree" && patch -p1 -s --fuzz=0 <"$patch")
