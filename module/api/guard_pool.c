@@ -22,8 +22,11 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
+#ifdef CONFIG_ARM64
+#include <asm/tlbflush.h>
+#endif
+
 #include "api/guard.h"
-#include "base/compat.h"
 #include "base/inject.h"
 #include "base/meta.h"
 #include "base/params.h"
@@ -62,6 +65,53 @@ static bool is_up;
 static unsigned long last_turn;
 static unsigned long last_fill;
 
+#if defined(CONFIG_X86) && !defined(CONFIG_UML)
+/* Pages that were unmapped. */
+struct unmapped {
+	void *area;
+	unsigned long bytes;
+};
+
+/* Let this CPU forget them.  Context: an interrupt. */
+static void flush_here(void *arg)
+{
+	const struct unmapped *u = arg;
+	unsigned long i;
+
+	for (i = 0; i < u->bytes; i += PAGE_SIZE)
+		asm volatile("invlpg (%0)" : : "r" (u->area + i) : "memory");
+}
+
+/*
+ * Make sure that no CPU can use pages that were unmapped.
+ *
+ * The kernel's functions for that are exported by few architectures.  Where there is
+ * none, all that vunmap() has put off is done.
+ *
+ * Context: Process context that may sleep.
+ */
+static void flush_unmapped(void *area, unsigned long bytes)
+{
+	struct unmapped u = { .area = area, .bytes = bytes };
+
+	/* A Xen PV guest may not. */
+	if (boot_cpu_has(X86_FEATURE_XENPV))
+		vm_unmap_aliases();
+	else
+		on_each_cpu(flush_here, &u, 1);
+}
+#elif defined(CONFIG_ARM64)
+static void flush_unmapped(void *area, unsigned long bytes)
+{
+	flush_tlb_kernel_range((unsigned long)area, (unsigned long)area + bytes);
+}
+#else
+static void flush_unmapped(void *area, unsigned long bytes)
+{
+	vm_unmap_aliases();
+}
+#endif
+
 static void free_pages_of(struct kspan_guard *guard)
 {
 	unsigned int i;
@@ -76,7 +126,7 @@ static void unmap(struct kspan_guard *guard)
 {
 	vunmap(guard->area);
 	/* vunmap() leaves that for later, and a CPU could use the pages for long. */
-	kspan_flush_unmapped(guard->area, kspan_guard_area_bytes(guard));
+	flush_unmapped(guard->area, kspan_guard_area_bytes(guard));
 	free_pages_of(guard);
 }
 

@@ -17,17 +17,12 @@
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/stacktrace.h>
 #include <linux/topology.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
-
-#ifdef CONFIG_ARM64
-#include <asm/tlbflush.h>
-#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "kspan needs Linux 6.1 or newer"
@@ -180,55 +175,6 @@ static inline unsigned int kspan_stack_trace(unsigned long *frames,
 					     unsigned int max)
 {
 	return 0;
-}
-#endif
-
-#if defined(CONFIG_X86) && !defined(CONFIG_UML)
-/* Pages that were unmapped. */
-struct kspan_unmapped {
-	void *area;
-	unsigned long bytes;
-};
-
-/* Let this CPU forget them.  Context: an interrupt. */
-static inline void kspan_flush_here(void *arg)
-{
-	const struct kspan_unmapped *u = arg;
-	unsigned long i;
-
-	for (i = 0; i < u->bytes; i += PAGE_SIZE)
-		asm volatile("invlpg (%0)" : : "r" (u->area + i) : "memory");
-}
-
-/**
- * kspan_flush_unmapped - make sure that no CPU can use pages that were unmapped
- * @area: where they were, in vmalloc space
- * @bytes: how many
- *
- * The kernel's functions for that are exported by few architectures.  Where there is
- * none, all that vunmap() has put off is done.
- *
- * Context: Process context that may sleep.
- */
-static inline void kspan_flush_unmapped(void *area, unsigned long bytes)
-{
-	struct kspan_unmapped u = { .area = area, .bytes = bytes };
-
-	/* A Xen PV guest may not. */
-	if (boot_cpu_has(X86_FEATURE_XENPV))
-		vm_unmap_aliases();
-	else
-		on_each_cpu(kspan_flush_here, &u, 1);
-}
-#elif defined(CONFIG_ARM64)
-static inline void kspan_flush_unmapped(void *area, unsigned long bytes)
-{
-	flush_tlb_kernel_range((unsigned long)area, (unsigned long)area + bytes);
-}
-#else
-static inline void kspan_flush_unmapped(void *area, unsigned long bytes)
-{
-	vm_unmap_aliases();
 }
 #endif
 

@@ -45,6 +45,8 @@
 #define KSPAN_NR_GUARDS		128U
 /* Return addresses that are kept of each stack. */
 #define KSPAN_GUARD_FRAMES	16U
+/* Bytes that are kept of the name of a task. */
+#define KSPAN_GUARD_COMM	16U
 /* Bytes that are kept of the name of a cache or heap. */
 #define KSPAN_GUARD_NAME	32U
 
@@ -67,7 +69,7 @@ struct kspan_guard_event {
 	unsigned long frames[KSPAN_GUARD_FRAMES];
 	unsigned int nr_frames;
 	int pid;
-	char comm[TASK_COMM_LEN];
+	char comm[KSPAN_GUARD_COMM];
 };
 
 /**
