@@ -80,6 +80,7 @@ enum levels {
 	X(limit, ANY)			\
 	X(scavenge, ANY)		\
 	X(shrink, ANY)			\
+	X(meta, ANY)			\
 	X(stats, ANY)			\
 	X(verify, ANY)			\
 	X(profile, ANY)			\

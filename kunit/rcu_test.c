@@ -12,7 +12,7 @@
 
 #include "api/rcu.h"
 #include "base/inject.h"
-#include "base/meta.h"
+#include "base/pool.h"
 #include "kunit_support.h"
 
 struct node {

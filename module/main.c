@@ -17,8 +17,8 @@
 #include "api/named_cache.h"
 #include "api/nmi_alloc.h"
 #include "api/rcu.h"
-#include "base/meta.h"
 #include "base/node.h"
+#include "base/pool.h"
 #include "base/profile.h"
 #include "base/sample.h"
 #include "cache/cache.h"
@@ -286,6 +286,7 @@ static const struct part parts[] = {
 	{ "caches", kspan_cache_init, kspan_cache_exit },
 	{ "tiny blocks", kspan_tiny_init, kspan_tiny_exit },
 	{ "frees after a grace period", kspan_rcu_init, kspan_rcu_exit },
+	/* Who looks at all pools of metadata comes after the last one. */
 	{ "scavenger", kspan_scavenge_init, kspan_scavenge_exit },
 	{ "guard objects", kspan_guard_init, kspan_guard_exit },
 	{ "shrinker", kspan_shrink_init, kspan_shrink_exit },

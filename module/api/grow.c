@@ -19,8 +19,8 @@
 #include "api/deferred.h"
 #include "api/grow.h"
 #include "base/gfp.h"
-#include "base/meta.h"
 #include "base/node.h"
+#include "base/pool.h"
 #include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
@@ -347,6 +347,13 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 	do {
 		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
 					&effort.low, &err);
+		/* What waits may fit as it is, before it is returned. */
+		if (!ptr && err != -EINVAL && kspan_quarantine_on() &&
+		    kspan_quarantine_release_some())
+			ptr = kspan_grow_reuse(size, align, gfp, node, zero,
+					       NULL) ?:
+			      kspan_large_alloc(size, align, gfp, effort.node,
+						zero, &effort.low, &err);
 	} while (!ptr && (try_again(&effort, err) ||
 			  (!effort.sleep && err != -EINVAL &&
 			   take_back(&effort, size >> KSPAN_PAGE_SHIFT))));
@@ -359,15 +366,6 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 					    true, &effort.low);
 	else if (!ptr && err == -EDQUOT)
 		err = -ENOMEM;
-	/*
-	 * The last resort of a caller that cannot sleep is memory in the
-	 * quarantine.
-	 */
-	if (!ptr && err != -EINVAL && !effort.sleep &&
-	    kspan_quarantine_release_some())
-		ptr = kspan_grow_reuse(size, align, gfp, node, zero, NULL) ?:
-		      kspan_large_alloc(size, align, gfp, effort.node, zero,
-					&effort.low, &err);
 	if (!ptr && err != -EINVAL)
 		ptr = large_elsewhere(size, align, zero, &effort);
 	end_effort(&effort, !ptr);

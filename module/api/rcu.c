@@ -34,6 +34,7 @@
 #include "api/sanitize.h"
 #include "api/watch.h"
 #include "base/meta.h"
+#include "base/pool.h"
 #include "reclaim/worker.h"
 #include "span/report.h"
 

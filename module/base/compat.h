@@ -75,6 +75,16 @@ static inline unsigned long kspan_vmalloc_round(unsigned long bytes)
 #define KSPAN_MAX_ORDER (MAX_ORDER - 1U)
 #endif
 
+/*
+ * A word of a page that its owner may use, beside page->private.
+ * 6.16: it was renamed.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define kspan_page_word(page)	((page)->__folio_index)
+#else
+#define kspan_page_word(page)	((page)->index)
+#endif
+
 /* 6.16: vmalloc_huge_node().  Before, no function takes flags and a node. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 static inline void *kspan_vmalloc_on(unsigned long bytes, gfp_t gfp, int node)

@@ -18,6 +18,7 @@
 
 #include "base/meta.h"
 #include "base/noprobe.h"
+#include "base/pool.h"
 #include "base/profile.h"
 #include "base/sample.h"
 

@@ -2,15 +2,16 @@
 /*
  * Tags: a number for each small object; see tags.h.
  *
- * The array of a page is found through page->private, without a lock.  In the
- * first page of a slab the lowest bits of page->private contain the order of
- * the slab.  An array is installed by compare-and-exchange, and removed only
- * after the last use of tags.
+ * The array of a page is found through page->private, without a lock.  The lowest
+ * bits of page->private contain the order of the slab.  An array is installed by
+ * compare-and-exchange.  It is removed after the last use of tags, or with its
+ * slab.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>
 
 #include "base/meta.h"
+#include "base/pool.h"
 #include "base/tags.h"
 
 #define ARRAY_BYTES	(PAGE_SIZE * sizeof(u16))
@@ -59,17 +60,11 @@ void kspan_tags_new_slab(struct page *slab, unsigned int order, gfp_t gfp)
 {
 	unsigned int i;
 
-	/*
-	 * The kernel does not promise what page->private of the other pages
-	 * contains.
-	 */
-	for (i = 1; i < 1U << order; i++)
-		set_page_private(slab + i, 0);
 	for (i = 0; READ_ONCE(tags_on) && i < 1U << order; i++)
 		add_array(slab + i, gfp | __GFP_NOWARN);
 }
 
-/* Free the arrays of a slab.  Context: Process; tags are not in use. */
+/* Free the arrays of a slab.  Context: Process; its tags are not in use. */
 void kspan_tags_free_slab(struct page *slab, unsigned int order)
 {
 	unsigned int i;

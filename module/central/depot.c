@@ -16,6 +16,7 @@
 #include "base/meta.h"
 #include "base/node.h"
 #include "base/noprobe.h"
+#include "base/pool.h"
 #include "base/tick.h"
 #include "central/depot.h"
 #include "span/arena.h"

@@ -13,6 +13,7 @@
 #include "base/gfp.h"
 #include "base/meta.h"
 #include "base/node.h"
+#include "base/pool.h"
 #include "heap/backing.h"
 #include "heap/chunk.h"
 #include "span/arena.h"

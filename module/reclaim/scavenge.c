@@ -23,9 +23,9 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
-#include "base/meta.h"
 #include "base/node.h"
 #include "base/params.h"
+#include "base/pool.h"
 #include "base/tick.h"
 #include "cache/cache.h"
 #include "cache/quarantine.h"
@@ -218,7 +218,8 @@ static bool is_at_rest(void)
 
 	if (atomic_long_read(&kspan_region_idle) ||
 	    atomic_long_read(&kspan_run_idle) || kspan_span_nr_dead() ||
-	    kspan_quarantine_bytes() || !caches_are_empty())
+	    kspan_quarantine_bytes() || kspan_pools_idle() ||
+	    !caches_are_empty())
 		return false;
 	for_each_kspan_node(node)
 		if (!kspan_page_heap_is_settled(kspan_page_heap_of(node)) ||
@@ -270,6 +271,7 @@ static void tick_work_fn(struct work_struct *work)
 	trim_heaps(false, idle);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
+	kspan_pools_trim(false);
 	kspan_queue_filling(&fill_work);
 	kspan_collect_again();
 	atomic_long_inc(&kspan_nr_scavenge);
@@ -325,6 +327,7 @@ unsigned long kspan_reclaim(unsigned long wait)
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);
 	bytes += trim_heaps(true, 0);
+	bytes += kspan_pools_trim(true);
 	kspan_kick();
 	return bytes;
 }
@@ -395,6 +398,7 @@ unsigned long kspan_scavenge_all(void)
 	bytes += trim_heaps(true, 0);
 	kspan_central_drop_held();
 	kspan_span_free_dead();
+	kspan_pools_trim(true);
 	if (may_wait)
 		fill_work_fn(NULL);
 	else

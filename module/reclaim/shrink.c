@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/inject.h"
 #include "base/node.h"
+#include "base/pool.h"
 #include "cache/quarantine.h"
 #include "central/depot.h"
 #include "heap/large.h"
@@ -111,7 +112,7 @@ unsigned long kspan_shrink_count(void)
 			      atomic_long_read(&kspan_region_surplus) +
 			      atomic_long_read(&kspan_run_idle) +
 			      atomic_long_read(&kspan_heap_run_idle) +
-			      kspan_quarantine_bytes();
+			      kspan_quarantine_bytes() + kspan_pools_idle();
 	int node;
 
 	for_each_kspan_node(node)
@@ -147,6 +148,9 @@ unsigned long kspan_shrink(unsigned long want)
 		kspan_drain_shared();
 		bytes += shrink_heaps(want - bytes);
 	}
+	/* The last, as each span that went leaves some. */
+	if (bytes < want)
+		bytes += kspan_pools_trim(true);
 	return bytes;
 }
 

@@ -16,6 +16,7 @@
 #include "base/meta.h"
 #include "base/noprobe.h"
 #include "base/params.h"
+#include "base/pool.h"
 #include "base/tags.h"
 #include "span/span.h"
 

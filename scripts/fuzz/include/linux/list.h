@@ -69,6 +69,13 @@ static inline void list_move(struct list_head *entry, struct list_head *head)
 	list_add(entry, head);
 }
 
+static inline void list_move_tail(struct list_head *entry,
+				  struct list_head *head)
+{
+	sim_list_unlink(entry);
+	list_add_tail(entry, head);
+}
+
 static inline void list_splice_init(struct list_head *list,
 				    struct list_head *head)
 {

@@ -104,6 +104,7 @@ struct page {
 	struct page *block;	/* of the first page, once it is split */
 	unsigned int order;
 	unsigned long private;
+	unsigned long index;
 	int node;
 };
 
