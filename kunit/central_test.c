@@ -294,7 +294,7 @@ static void empty_spans_go_back(struct kunit *test)
 static void empty_spans_are_taken_back(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
-	unsigned long reserve = heap->reserve_pages;
+	unsigned long reserve = heap->reserve_pages, first = heap->first_pages;
 	int node = numa_mem_id(), err;
 	struct kspan_stats before;
 
@@ -304,9 +304,11 @@ static void empty_spans_are_taken_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, central()->nr_empty, MAX_SPANS - 1UL);
 	kspan_read_stats(&before);
 	/* The reserve covers all free pages, so no other class can use them. */
+	WRITE_ONCE(heap->first_pages, 0);
 	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
 	err = kspan_grow_class(kspan_size_to_class(64), &node, GFP_KERNEL);
 	WRITE_ONCE(heap->reserve_pages, reserve);
+	WRITE_ONCE(heap->first_pages, first);
 	KUNIT_EXPECT_EQ(test, err, 0);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, grow), 0ULL);
 	KUNIT_EXPECT_LT(test, central()->nr_empty, MAX_SPANS - 1UL);
@@ -331,7 +333,7 @@ static void drain_spares_used_spans(struct kunit *test)
 static void growth_can_fail(struct kunit *test)
 {
 	struct kspan_page_heap *heap = kspan_page_heap_of(numa_mem_id());
-	unsigned long reserve = heap->reserve_pages;
+	unsigned long reserve = heap->reserve_pages, first = heap->first_pages;
 	struct kspan_stats before;
 	bool low = false;
 	int err;
@@ -339,9 +341,11 @@ static void growth_can_fail(struct kunit *test)
 	begin(test);
 	kspan_read_stats(&before);
 	/* Reserve all pages. */
+	WRITE_ONCE(heap->first_pages, 0);
 	WRITE_ONCE(heap->reserve_pages, heap->free_pages);
 	err = kspan_central_grow(numa_mem_id(), SC, GFP_KERNEL, false, &low);
 	WRITE_ONCE(heap->reserve_pages, reserve);
+	WRITE_ONCE(heap->first_pages, first);
 	KUNIT_EXPECT_EQ(test, err, -ENOSPC);
 	KUNIT_EXPECT_TRUE(test, low);
 	KUNIT_EXPECT_EQ(test, KSPAN_SINCE(&before, mspan_inuse), 0ULL);

@@ -81,6 +81,7 @@ enum levels {
 	X(scavenge, ANY)		\
 	X(shrink, ANY)			\
 	X(meta, ANY)			\
+	X(ahead, ANY)			\
 	X(stats, ANY)			\
 	X(verify, ANY)			\
 	X(profile, ANY)			\

@@ -299,6 +299,7 @@ choose_machine()
 		torture=(threads_per_cpu=4)
 		;;
 	*+1536m) machine+=(--mem 1536M) ;;
+	*+160m) machine+=(--mem 160M) ;;
 	*+small)
 		machine+=(--mem 96M)
 		torture=(max_live=3000)
@@ -462,7 +463,7 @@ leg_icount()
 	local rows=pair,aligned,atomic,batch,bulk,cache,larson,large,rptest,run-live
 	local verdict name rest status=0
 
-	rows+=,wave,sized,node,thisnode,ask,alloc-0,grow-half,grow-record,realloc
+	rows+=,wave,sized,node,thisnode,ask,alloc-0,grow-half,grow-record,realloc,tail
 	say "icount: counting instructions"
 	watched icount "$LOGS/icount-run.log" "$SCRIPTS/bench.sh" \
 		--rig icount-6.12 --no-pictures \

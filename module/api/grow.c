@@ -56,7 +56,7 @@
  * @node: the node where it searches
  * @bytes: the size that it needs
  * @sleep: whether it may sleep
- * @low: whether a page heap fell below its reserve
+ * @low: whether a worker should add pages or metadata
  * @shrunk: whether some idle memory was returned for it
  * @reclaimed: whether all idle memory was returned for it
  * @took_back: whether it took pages from empty spans although it cannot sleep

@@ -321,7 +321,7 @@ void kspan_central_flush(unsigned int sc, const struct kspan_slot *slots,
  * @sc: span class
  * @gfp: flags for the allocation of metadata
  * @use_reserve: whether the pages may come from the reserve
- * @low: set if the page heap is below its reserve now, or metadata is short
+ * @low: set if a worker should add pages or metadata
  *
  * Context: Any but NMI.
  * Return: 0, -ENOSPC if the page heap has no such run, -ENOMEM without
@@ -351,7 +351,7 @@ int kspan_central_grow(int node, unsigned int sc, gfp_t gfp, bool use_reserve,
 		kspan_span_free(span);
 		return -ENOSPC;
 	}
-	*low |= run.low;
+	*low |= run.low || run.ahead;
 	span->base = run.addr;
 	span->chunk = run.chunk;
 	span->node = heap->node;

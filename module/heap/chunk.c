@@ -61,11 +61,13 @@ struct kspan_chunk *kspan_chunk_get(int node, unsigned int nr_pages, gfp_t gfp,
 	int where = node;
 
 	/*
-	 * A huge mapping is aligned already and must not grow by a page.  A
-	 * block of the direct map is aligned to its size.
+	 * A huge mapping is aligned already and must not grow by a page.  There
+	 * is none with __GFP_THISNODE.  A block of the direct map is aligned to
+	 * its size.
 	 */
 	if (kspan_may_sleep(gfp) &&
-	    !(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES))
+	    !(KSPAN_HUGE_CHUNKS && nr_pages == KSPAN_CHUNK_PAGES &&
+	      !(gfp & __GFP_THISNODE)))
 		bytes += ALIGN_SLACK;
 	bytes = PAGE_ALIGN(bytes);
 	*err = -ENOMEM;

@@ -78,7 +78,7 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 		kspan_span_free(span);
 		return NULL;
 	}
-	*low |= run.low;
+	*low |= run.low || run.ahead;
 	span->base = run.addr;
 	span->chunk = run.chunk;
 	span->nr_pages = pages;
@@ -280,7 +280,7 @@ static void *begin_new(struct kspan_span *span, size_t size, bool zero)
  * @gfp: flags for the allocation
  * @node: preferred node
  * @zero: whether to zero it
- * @low: set if the page heap is below its reserve now, or metadata is short
+ * @low: set if a worker should add pages or metadata
  * @err: set to the error if there is none
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
@@ -326,7 +326,7 @@ void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
  * @node: the node
  * @zero: whether to zero it
  * @use_reserve: whether the caller may go below the reserve
- * @low: set if the page heap is below its reserve now, or metadata is short
+ * @low: set if a worker should add pages or metadata
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
  * Return: the object, or NULL.

@@ -67,6 +67,24 @@ unsigned int __kspan_noprobe kspan_page_heap_longest_span(void)
 	return pages;
 }
 
+/*
+ * The size of the reserve while @used pages are in use.  A small client should not
+ * need a chunk in addition to the reserve, so the first pages of all callers come
+ * from the reserve.  When more pages are in use, the reserve is whole again.
+ */
+static unsigned long __kspan_noprobe reserve_beside(const struct kspan_page_heap *heap,
+						    unsigned long used)
+{
+	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
+	unsigned long pages = heap->reserve_pages;
+
+	if (unlikely(limit)) {
+		limit = (limit >> KSPAN_PAGE_SHIFT) / 2 / kspan_nr_nodes;
+		pages = min(pages, limit);
+	}
+	return used > heap->first_pages ? pages : pages - min(pages, used);
+}
+
 /**
  * kspan_page_heap_reserve - free pages of a page heap that only atomic callers
  * may use
@@ -80,12 +98,49 @@ unsigned int __kspan_noprobe kspan_page_heap_longest_span(void)
  */
 unsigned long __kspan_noprobe kspan_page_heap_reserve(const struct kspan_page_heap *heap)
 {
-	unsigned long limit = READ_ONCE(kspan_params.memory_limit);
+	return reserve_beside(heap, READ_ONCE(heap->used_pages));
+}
 
-	if (likely(!limit))
-		return heap->reserve_pages;
-	limit = (limit >> KSPAN_PAGE_SHIFT) / 2 / kspan_nr_nodes;
-	return min(heap->reserve_pages, limit);
+/* Whether a caller that may not use the reserve can have @nr_pages of @free pages. */
+static bool __kspan_noprobe spares_locked(const struct kspan_page_heap *heap,
+					  unsigned long free, unsigned int nr_pages)
+{
+	lockdep_assert_held(&heap->lock);
+	return free >= reserve_beside(heap, heap->used_pages + nr_pages) + nr_pages;
+}
+
+/* Pages that are left to callers that may not use the reserve. */
+static unsigned long __kspan_noprobe left_locked(const struct kspan_page_heap *heap)
+{
+	unsigned long used = heap->used_pages, reserve, near;
+
+	lockdep_assert_held(&heap->lock);
+	near = kspan_page_heap_near(heap);
+	reserve = reserve_beside(heap, heap->first_pages + 1);
+	if (near > reserve)
+		return near - reserve;
+	return heap->first_pages - min(heap->first_pages, used);
+}
+
+/**
+ * kspan_page_heap_wants_ahead_locked - whether callers will soon find no page
+ * @heap: the heap
+ *
+ * This is assumed while the number of pages in use is at its recent maximum and
+ * few pages are left.
+ *
+ * Context: The heap's lock is held.
+ * Return: whether a worker should add a chunk.
+ */
+bool __kspan_noprobe kspan_page_heap_wants_ahead_locked(const struct kspan_page_heap *heap)
+{
+	unsigned long least = heap->ahead_pages;
+
+	lockdep_assert_held(&heap->lock);
+	if (heap->used_pages < heap->first_pages)
+		least = min(least, heap->first_pages / 2);
+	return least && heap->used_pages == heap->peak_pages &&
+	       left_locked(heap) < least;
 }
 
 /**
@@ -327,6 +382,8 @@ static void __kspan_noprobe take_run_locked(struct kspan_page_heap *heap,
 	run->low = kspan_page_heap_reserve(heap) &&
 		   (kspan_page_heap_near(heap) < kspan_page_heap_reserve(heap) ||
 		    !kspan_page_heap_has_run(heap, heap->reserve_run));
+	run->ahead = !heap->ahead && kspan_page_heap_wants_ahead_locked(heap);
+	heap->ahead |= run->ahead;
 }
 
 /**
@@ -353,7 +410,7 @@ bool kspan_page_heap_alloc(struct kspan_page_heap *heap, unsigned int nr_pages,
 		return false;
 	raw_spin_lock_irqsave(&heap->lock, flags);
 	if (!use_reserve &&
-	    kspan_page_heap_near(heap) < kspan_page_heap_reserve(heap) + nr_pages)
+	    !spares_locked(heap, kspan_page_heap_near(heap), nr_pages))
 		goto unlock;
 	chunk = find_chunk_locked(heap, nr_pages, align_pages, use_reserve, &at);
 	if (chunk)
@@ -423,8 +480,7 @@ bool kspan_page_heap_alloc_aligned(struct kspan_page_heap *heap,
 	if (nr_pages > KSPAN_CHUNK_MAX)
 		return false;
 	raw_spin_lock_irqsave(&heap->lock, flags);
-	if (use_reserve ||
-	    heap->free_pages >= kspan_page_heap_reserve(heap) + nr_pages)
+	if (use_reserve || spares_locked(heap, heap->free_pages, nr_pages))
 		chunk = find_aligned_locked(heap, nr_pages, align_pages, &at);
 	if (chunk)
 		take_run_locked(heap, chunk, at, nr_pages, run);

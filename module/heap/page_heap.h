@@ -45,6 +45,11 @@
  * @used_pages: number of pages in spans
  * @peak_pages: recent maximum of @used_pages; the scavenger lets it decay
  * @reserve_pages: free pages that only atomic callers may use; set once
+ * @first_pages: pages of the reserve that every caller may use, as long as no
+ *	more pages are in use; set once
+ * @ahead_pages: a worker adds a chunk if callers have fewer pages left; set once
+ * @ahead: whether the worker should do so; cleared by the worker before it adds
+ *	the chunk, and by a trim
  * @reserve_run: length of the free run to keep ready for them: the longest that
  *	one of them recently failed to get, at least the longest span of any
  *	class
@@ -66,6 +71,9 @@ struct kspan_page_heap {
 	unsigned long used_pages;
 	unsigned long peak_pages;
 	unsigned long reserve_pages;
+	unsigned long first_pages;
+	unsigned long ahead_pages;
+	bool ahead;
 	unsigned int reserve_run;
 	int node;
 	long empty_budget;
@@ -78,12 +86,14 @@ struct kspan_page_heap {
  * @chunk: its chunk
  * @dirty: whether it may contain bytes other than 0
  * @low: whether the page heap is below its reserve now
+ * @ahead: whether a worker should add a chunk before a caller has to
  */
 struct kspan_run {
 	unsigned long addr;
 	struct kspan_chunk *chunk;
 	bool dirty;
 	bool low;
+	bool ahead;
 };
 
 /*
@@ -133,8 +143,11 @@ int kspan_page_heap_fill_reserve(void);
 unsigned int kspan_page_heap_longest_span(void);
 unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_reserve(const struct kspan_page_heap *heap);
+bool kspan_page_heap_wants_ahead_locked(const struct kspan_page_heap *heap);
+void kspan_page_heap_grow_ahead(void);
 unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long keep_pages,
 				   unsigned long idle_jiffies);
+void kspan_page_heap_forget_peak(struct kspan_page_heap *heap);
 bool kspan_page_heap_is_settled(struct kspan_page_heap *heap);
 unsigned long kspan_page_heap_keep(struct kspan_page_heap *heap);
 const char *kspan_page_heap_check(struct kspan_page_heap *heap);

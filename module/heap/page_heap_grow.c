@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Growth of a page heap: by a chunk for a caller, and back to its reserve. */
+/*
+ * Growth of a page heap: by a chunk for a caller, back to its reserve, and ahead of
+ * need.
+ *
+ * Getting a chunk takes long, above all if the kernel zeroes it (init_on_alloc=1).
+ * Therefore a worker adds the next chunk while callers still have half a chunk left.
+ */
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 
 #include "base/gfp.h"
 #include "base/node.h"
+#include "base/params.h"
 #include "heap/backing.h"
 #include "heap/page_heap.h"
 
@@ -96,6 +103,8 @@ unsigned int kspan_page_heap_lacks(struct kspan_page_heap *heap)
  */
 int kspan_page_heap_fill_reserve(void)
 {
+	/* Only without __GFP_THISNODE can the kernel map a chunk as a huge page. */
+	gfp_t gfp = GFP_KERNEL | (kspan_nr_nodes > 1 ? __GFP_THISNODE : 0);
 	struct kspan_page_heap *heap;
 	unsigned int lacks;
 	int node, err = 0;
@@ -104,9 +113,41 @@ int kspan_page_heap_fill_reserve(void)
 	for_each_kspan_node(node) {
 		heap = kspan_page_heap_of(node);
 		while (!err && (lacks = kspan_page_heap_lacks(heap)))
-			err = kspan_page_heap_grow(heap, lacks,
-						   GFP_KERNEL | __GFP_THISNODE);
+			err = kspan_page_heap_grow(heap, lacks, gfp);
 	}
 	mutex_unlock(&fill_mutex);
 	return err;
+}
+
+/* Whether a heap should get a chunk now because an allocation asked for it. */
+static bool take_ahead(struct kspan_page_heap *heap)
+{
+	unsigned long flags;
+	bool ahead;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	ahead = heap->ahead && kspan_page_heap_wants_ahead_locked(heap);
+	heap->ahead = false;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
+	/* A memory_limit is for what callers need, and so is the last of memory. */
+	return ahead && !READ_ONCE(kspan_params.memory_limit) &&
+	       !kspan_memory_is_tight(KSPAN_CHUNK_PAGES * KSPAN_PAGE_SIZE);
+}
+
+/**
+ * kspan_page_heap_grow_ahead - add a chunk to each heap that soon needs one
+ *
+ * Context: Process context that may sleep for memory.
+ */
+void kspan_page_heap_grow_ahead(void)
+{
+	struct kspan_page_heap *heap;
+	int node;
+
+	for_each_kspan_node(node) {
+		heap = kspan_page_heap_of(node);
+		if (take_ahead(heap))
+			kspan_page_heap_grow(heap, KSPAN_CHUNK_PAGES,
+					     GFP_KERNEL | __GFP_NORETRY);
+	}
 }

@@ -4,6 +4,7 @@
 
 #include <linux/errno.h>
 #include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 
@@ -11,6 +12,16 @@
 #include "base/node.h"
 #include "base/params.h"
 #include "heap/page_heap.h"
+
+/*
+ * All callers may use this part of the reserve for the first pages: 1/8, and at most
+ * half a chunk.  So the chunk that comes next makes the reserve whole again.
+ */
+#define FIRST_PART	8U
+#define FIRST_MAX	(KSPAN_CHUNK_PAGES / 2UL)
+
+/* A worker adds a chunk when callers have fewer pages left: half a chunk. */
+#define AHEAD_PAGES	(KSPAN_CHUNK_PAGES / 2)
 
 static void heap_destroy(int node)
 {
@@ -50,6 +61,9 @@ int kspan_page_heap_init(void)
 		}
 		kspan_page_heap_setup(heap, node,
 				      DIV_ROUND_UP(reserve, kspan_nr_nodes));
+		heap->first_pages = min(heap->reserve_pages / FIRST_PART,
+					FIRST_MAX);
+		heap->ahead_pages = AHEAD_PAGES;
 		kspan_page_heaps[node] = heap;
 	}
 	err = kspan_page_heap_fill_reserve();

@@ -100,6 +100,7 @@ unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long k
 		LIST_HEAD(gone);
 
 		raw_spin_lock_irqsave(&heap->lock, flags);
+		heap->ahead = false;
 		nr = collect_idle_locked(heap, keep_pages, idle_jiffies, &gone);
 		raw_spin_unlock_irqrestore(&heap->lock, flags);
 		list_for_each_entry_safe(chunk, next, &gone, all) {
@@ -108,6 +109,21 @@ unsigned long kspan_page_heap_trim(struct kspan_page_heap *heap, unsigned long k
 		}
 	} while (nr == TRIM_BATCH);
 	return bytes;
+}
+
+/**
+ * kspan_page_heap_forget_peak - let the recent peak be what is in use now
+ * @heap: the heap
+ *
+ * Context: Any but NMI.
+ */
+void kspan_page_heap_forget_peak(struct kspan_page_heap *heap)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heap->lock, flags);
+	heap->peak_pages = heap->used_pages;
+	raw_spin_unlock_irqrestore(&heap->lock, flags);
 }
 
 /**

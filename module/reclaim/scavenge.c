@@ -136,6 +136,9 @@ static unsigned long trim_heaps(bool all, unsigned long idle_jiffies)
 		heap = kspan_page_heap_of(node);
 		keep = all ? kspan_page_heap_reserve(heap) : kspan_page_heap_keep(heap);
 		bytes += kspan_page_heap_trim(heap, keep, idle_jiffies);
+		/* What was kept for the next peak is gone: the heap grows anew. */
+		if (all)
+			kspan_page_heap_forget_peak(heap);
 	}
 	return bytes;
 }
@@ -255,6 +258,7 @@ static void fill_reserve(void)
 static void fill_work_fn(struct work_struct *work)
 {
 	fill_reserve();
+	kspan_page_heap_grow_ahead();
 	kspan_pools_fill();
 }
 
@@ -392,6 +396,9 @@ unsigned long kspan_scavenge_all(void)
 	/* Objects that a worker is moving would be missed. */
 	kspan_worker_settle();
 	flush_work(&tick_work.work);
+	/* It may be adding a chunk. */
+	if (may_wait)
+		flush_work(&fill_work);
 	kspan_drain_caches(may_wait ? ANSWER_TIME : ANSWER_TIME_SHORT);
 	drain_shared(true);
 	bytes = kspan_large_trim(0, ULONG_MAX);

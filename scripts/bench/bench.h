@@ -78,6 +78,8 @@ void bench_row(const char *name, bench_fn kspan, bench_fn kernel,
 	       const struct bench_args *args);
 /* Print a row of bytes used for each 1000 requested bytes. */
 void bench_memory_row(const char *name, u64 kspan, u64 kernel, u64 asked);
+/* Print a row of two numbers of the unit of time. */
+void bench_plain_row(const char *name, u64 kspan, u64 kernel);
 /* Number of batches that makes about as many operations as requested. */
 unsigned int bench_loops(unsigned int batch);
 
@@ -95,6 +97,7 @@ int bench_copies(void);
 int bench_stress(void);
 int bench_cpus(void);
 int bench_waves(void);
+int bench_tail(void);
 
 /* copy.c: called by the task that loads the module, around the run. */
 void bench_copy_prepare(void);

@@ -111,6 +111,15 @@ void bench_memory_row(const char *name, u64 kspan, u64 kernel, u64 asked)
 	print_row(name, &ours, &theirs, "permille", "kmalloc");
 }
 
+void bench_plain_row(const char *name, u64 kspan, u64 kernel)
+{
+	struct result ours = { kspan * 10, 0 };
+	struct result theirs = { kernel * 10, 0 };
+
+	print_row(name, &ours, &theirs, bench_cycles ? "cycles" : "ns",
+		  "kmalloc");
+}
+
 /*
  * Whether @name begins with one of the comma-separated words of @only.  With
  * @prefix, @name is the beginning of names, and one of these may match.
@@ -179,8 +188,8 @@ failed:
 /* In this order; workloads that fragment memory come last. */
 static int (* const parts[])(void) = {
 	bench_pairs, bench_batches, bench_named, bench_heaps, bench_contexts,
-	bench_resize, bench_waves,
-	bench_fleet, bench_copies, bench_memory, bench_live, bench_stress, bench_cpus,
+	bench_resize, bench_waves, bench_fleet, bench_copies, bench_memory, bench_tail,
+	bench_live, bench_stress, bench_cpus,
 };
 
 static int bench_thread(void *unused)
