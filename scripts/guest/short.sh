@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Memory that is short or on another node: kspan serves as many requests as
 # kmalloc(), and no process is killed.  With guest.nodes=2 the machine has two
-# nodes, and the checks are about the node that memory comes from.
+# nodes, and the checks are about the node that memory comes from.  On a machine
+# with less than 200 MB they are about idle memory that others need.
 # shellcheck source=scripts/guest/lib.sh
 . /lib.sh
 
@@ -133,6 +134,39 @@ short_memory()
 		one_within_limit 62914560
 }
 
+# fill_beyond MB: fill a file with MB more than is available.
+fill_beyond()
+{
+	fill_mb=$(($(memory MemAvailable) / 1024 + $1))
+	mkdir -p /fill
+	mount -t tmpfs -o size=100% none /fill
+	info "$(memory MemFree MemAvailable | tr '\n' ' ')kB free and available, $fill_mb MiB wanted"
+	dd if=/dev/zero of=/fill/file bs=1M count=$fill_mb 2>/dev/null &&
+		is $((fill_mb << 20)) stat -c %s /fill/file
+}
+
+# small_machine: memory that kspan holds for nobody is there for others at once,
+# although caches of another CPU hold an object of each chunk.
+small_machine()
+{
+	check "unload kspan_short" rmmod kspan_short
+	check "unload kspan" rmmod kspan
+	# The tick must not be what returns it.
+	check "load kspan without ticks" insmod /kspan.ko scavenge_ms=3600000
+	check "load kspan_short again" insmod /kspan_short.ko
+	pin 1
+	check "48 MiB become idle" all idle 4096 12288
+	held=$(kstat heap_sys)
+	check "that is what kspan holds" not_above $((40 << 20)) "$held"
+	pin 4
+	check "others get 32 MiB of them" fill_beyond 32
+	check "kspan holds as much less" not_above "$(kstat heap_sys)" \
+		$((held - (24 << 20)))
+	umount /fill
+	pin f
+	check "what it still held comes back" comes_back
+}
+
 # two_nodes: a task bound to one node, by its policy or its cpuset, does not
 # disturb the page heap of the other node.
 two_nodes()
@@ -166,12 +200,23 @@ two_nodes()
 # up to 1.5 times the high one, which is as much as these checks leave.
 echo 0 >/proc/sys/vm/watermark_boost_factor
 
+# takes_the_reserve: what a load takes for objects is the reserve and no more.
+takes_the_reserve()
+{
+	not_above "$(kstat heap_sys)" \
+		$(($(cat /sys/module/kspan/parameters/reserve_kb) * 1024 + 65536))
+}
+
 check "load kspan" insmod /kspan.ko
+# The reserve of each node is at least a chunk.
+[ "$(arg nodes 1)" -gt 1 ] || check "it takes the reserve" takes_the_reserve
 release
 heap_sys_0=$(($(kstat heap_sys) + 65536))
 check "load kspan_short" insmod /kspan_short.ko
 if [ "$(arg nodes 1)" -gt 1 ]; then
 	two_nodes
+elif [ "$(memory MemTotal)" -lt 200000 ]; then
+	small_machine
 else
 	short_memory
 fi

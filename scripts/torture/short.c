@@ -13,6 +13,8 @@
  *	limit SIZE 0	every CPU allocates one object at the same moment
  *	bound ID NR	the task's memory policy allows only node ID
  *	node ID NR	allocate NR objects on node ID with __GFP_THISNODE
+ *	idle SIZE NR	allocate NR objects with GFP_KERNEL, free them so that the
+ *			last ones are from as many chunks, and release nothing
  *
  * A result begins with "kspan N kmalloc M", the numbers of objects that each
  * allocator returned.  All objects are freed before "run" returns.
@@ -34,7 +36,9 @@
 #include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
@@ -289,6 +293,20 @@ static void run_node(void)
 	free_ours(got);
 }
 
+/* The caches of this CPU hold an object of each 2 MiB, and so keep all chunks. */
+static void run_idle(void)
+{
+	unsigned int stride = SZ_2M / attempt.size, i;
+
+	attempt.nr_ours = take_ours(attempt.size, attempt.nr, GFP_KERNEL);
+	for (i = 0; i < attempt.nr_ours; i++)
+		if (i % stride)
+			kspan_free(ours[i]);
+	for (i = 0; i < attempt.nr_ours; i += stride)
+		kspan_free(ours[i]);
+	say_attempt();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -300,6 +318,7 @@ static const struct {
 	{ "limit", run_limit },
 	{ "bound", run_bound },
 	{ "node", run_node },
+	{ "idle", run_idle },
 };
 
 /* Writers are serialised by the lock of the parameters. */
@@ -309,7 +328,8 @@ static int run_set(const char *val, const struct kernel_param *kp)
 	unsigned int i, nr;
 	char name[16];
 
-	if (sscanf(val, "%15s %lu %u", name, &size, &nr) != 3 || nr > MAX_OBJS)
+	if (sscanf(val, "%15s %lu %u", name, &size, &nr) != 3 || nr > MAX_OBJS ||
+	    (!strcmp(name, "idle") && (!size || size > SZ_2M)))
 		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (strcmp(tests[i].name, name))
