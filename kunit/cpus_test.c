@@ -13,6 +13,8 @@
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -20,6 +22,7 @@
 #include <linux/timer.h>
 
 #include "base/node.h"
+#include "cache/cache.h"
 #include "heap/page_heap.h"
 #include "kunit_support.h"
 #include "reclaim/worker.h"
@@ -312,11 +315,33 @@ static void gone_cpu_freed_in_nmi(struct kunit *test)
 		bring_back(test, cpu);
 }
 
+/* What a CPU's caches may hold when 1/256 of memory is shared by @nr CPUs. */
+static unsigned long share_of(unsigned int nr)
+{
+	return clamp(totalram_pages() / 256 / nr, SZ_64K / PAGE_SIZE,
+		     SZ_2M / PAGE_SIZE) * PAGE_SIZE;
+}
+
+/* CPUs that might come have no share. */
+static void budget_is_for_online_cpus(struct kunit *test)
+{
+	unsigned int nr = num_online_cpus(), cpu;
+
+	KUNIT_EXPECT_EQ(test, READ_ONCE(kspan_cache_budget), share_of(nr));
+	needs_hotplug(test);
+	cpu = other_cpu(test);
+	KUNIT_ASSERT_EQ(test, take_away(cpu), 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(kspan_cache_budget), share_of(nr - 1));
+	bring_back(test, cpu);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(kspan_cache_budget), share_of(nr));
+}
+
 static struct kunit_case cpus_cases[] = {
 	KUNIT_CASE(hog_waits_for_the_reserve),
 	KUNIT_CASE(hog_waits_for_a_free_in_nmi),
 	KUNIT_CASE(gone_cpu_kicked),
 	KUNIT_CASE(gone_cpu_freed_in_nmi),
+	KUNIT_CASE(budget_is_for_online_cpus),
 	{}
 };
 
