@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Metadata memory: its accounts, and single pieces for tables.
- */
+/* Metadata memory: its accounts, and single pieces of it for tables. */
 #include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -16,19 +14,19 @@
 atomic_long_t kspan_sys_bytes[KSPAN_NR_SYS];
 atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
 
-/* Add @bytes, which may be negative, to what was obtained from the kernel. */
+/* Add @bytes, which may be negative, to the memory obtained from the kernel. */
 void kspan_meta_account(enum kspan_sys sys, long bytes)
 {
 	atomic_long_add(bytes, &kspan_sys_bytes[sys]);
 }
 
 /**
- * kspan_meta_gfp - flags for metadata from the page allocator
- * @gfp: how hard to try
+ * kspan_meta_gfp - compute the flags for metadata from the page allocator
+ * @gfp: the caller's flags
  *
- * The page allocator of PREEMPT_RT takes sleeping locks, so a caller that is not
- * preemptible there must do with what pools hold.  The same goes for kernels on
- * which lockdep checks the rules of PREEMPT_RT.
+ * The page allocator of PREEMPT_RT takes sleeping locks, so a caller that is
+ * not preemptible gets only the memory in the pools there.  The same holds for
+ * kernels in which lockdep checks the rules of PREEMPT_RT.
  *
  * Context: Any but NMI.
  * Return: flags, or 0 if the page allocator must not be called.
@@ -55,13 +53,13 @@ static void *get_table(size_t bytes, gfp_t gfp)
 }
 
 /**
- * kspan_meta_alloc - zeroed memory for a table
- * @bytes: size
- * @sys: the statistics line
- * @gfp: flags for the allocation
+ * kspan_meta_alloc - allocate zeroed memory for a table
+ * @bytes: its size
+ * @sys: the line of the statistics that counts it
+ * @gfp: the caller's flags
  *
  * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: memory, or NULL.
+ * Return: the memory, or NULL.
  */
 void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
 {
@@ -76,7 +74,7 @@ void *kspan_meta_alloc(size_t bytes, enum kspan_sys sys, gfp_t gfp)
 	return mem;
 }
 
-/* Give back what kspan_meta_alloc() gave.  Context: Process. */
+/* Free memory of kspan_meta_alloc().  Context: Process. */
 void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys)
 {
 	if (!mem)
@@ -86,26 +84,29 @@ void kspan_meta_free(void *mem, size_t bytes, enum kspan_sys sys)
 	atomic_long_sub(bytes, &kspan_inuse_bytes[sys]);
 }
 
-/* The caller gives back by itself what kspan_meta_alloc() gave.  Context: Any. */
+/*
+ * Stop counting memory of kspan_meta_alloc() that the caller frees by itself.
+ * Context: Any.
+ */
 void kspan_meta_forget(size_t bytes, enum kspan_sys sys)
 {
 	kspan_meta_account(sys, -(long)bytes);
 	atomic_long_sub(bytes, &kspan_inuse_bytes[sys]);
 }
 
-/* Bytes of what each possible CPU has @bytes of. */
+/* The bytes of all possible CPUs if each has @bytes. */
 static long percpu_bytes(size_t bytes)
 {
 	return bytes * num_possible_cpus();
 }
 
 /**
- * kspan_meta_percpu - zeroed memory for every possible CPU
+ * kspan_meta_percpu - allocate zeroed memory for every possible CPU
  * @bytes: size for each of them
- * @sys: the statistics line
+ * @sys: the line of the statistics that counts it
  *
  * Context: Process context that may sleep.
- * Return: memory that begins a cache line, or NULL.
+ * Return: memory that begins at a cache line, or NULL.
  */
 void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys)
 {
@@ -121,7 +122,7 @@ void __percpu *kspan_meta_percpu(size_t bytes, enum kspan_sys sys)
 	return mem;
 }
 
-/* Give back what kspan_meta_percpu() gave, or NULL.  Context: Process. */
+/* Free memory of kspan_meta_percpu(), or NULL.  Context: Process. */
 void kspan_meta_percpu_free(void __percpu *mem, size_t bytes,
 			    enum kspan_sys sys)
 {

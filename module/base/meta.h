@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * meta.h - memory for kspan's own structures, every byte counted.
+ * meta.h - memory for kspan's own structures, every byte of which is counted.
  *
- * Metadata comes from the page allocator and never stands beside objects, so
- * that an overrun of an object cannot reach it.  Structures of one size come from
+ * Metadata comes from the page allocator and never lies beside objects, so that
+ * an overrun of an object cannot reach it.  Structures of one size come from
  * pools, see pool.h.
  */
 #ifndef KSPAN_META_H
@@ -14,7 +14,7 @@
 #include <linux/percpu.h>
 #include <linux/types.h>
 
-/* Which line of the statistics a byte of metadata belongs to. */
+/* The line of the statistics that counts a byte of metadata. */
 enum kspan_sys {
 	KSPAN_SYS_MSPAN,	/* span descriptors */
 	KSPAN_SYS_MCACHE,	/* per-CPU caches, magazines */
@@ -24,7 +24,10 @@ enum kspan_sys {
 	KSPAN_NR_SYS,
 };
 
-/* Bytes obtained from the kernel and, of these, in use; by enum kspan_sys. */
+/*
+ * Bytes obtained from the kernel, and the bytes in use of these; by enum
+ * kspan_sys.
+ */
 extern atomic_long_t kspan_sys_bytes[KSPAN_NR_SYS];
 extern atomic_long_t kspan_inuse_bytes[KSPAN_NR_SYS];
 

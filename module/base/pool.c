@@ -2,14 +2,14 @@
 /*
  * Pools of metadata: blocks of one size, cut from slabs.
  *
- * A pool takes a block from a slab that is in use already before it begins with a
- * slab whose blocks are all free.  Such slabs go back to the kernel after they were
- * of no use for a while, when memory is short, and when the user asks for it.
+ * A pool takes blocks from slabs in use before it begins a slab whose blocks
+ * are all free.  Such slabs return to the kernel when they were not needed for
+ * a while, when memory is short, and when the user requests it.
  *
- * A header in the slab would cost as much as a block where the size of a block is a
- * power of two.  So what a slab knows of its free blocks is in its first page's
- * structure, and the slab's order is in the structure of each of its pages.  A slab
- * is aligned to its size, so the order leads from a block to the slab.
+ * Where the size of a block is a power of two, a header in the slab would cost
+ * as much as a block.  So the state of a slab is stored in the struct page of
+ * its first page, and its order in the struct page of each of its pages.  A
+ * slab is aligned to its size, so the order leads from a block to the slab.
  */
 #include <linux/align.h>
 #include <linux/build_bug.h>
@@ -25,22 +25,23 @@
 #include "base/noprobe.h"
 #include "base/pool.h"
 
-/* Slabs of 16 KiB, as the seed's fixalloc takes them. */
+/* Slabs of 16 KiB, as in the fixalloc of the Go runtime. */
 #define SLAB_ORDER	get_order(16UL << 10)
 #define SLAB_BYTES	(PAGE_SIZE << SLAB_ORDER)
 
-/* Slabs that a pool gets at a time for requests that went without. */
+/* Slabs that a pool gets at a time to serve requests that were refused. */
 #define SHORT_SLABS	8U
 
-/* Slabs that are taken off a pool at a time, with its lock held. */
+/* Slabs that are removed from a pool at a time, with its lock held. */
 #define TRIM_BATCH	16U
 
-/* Slabs that a walk looks at with the lock of the pool held. */
+/* Slabs that a walk checks at a time, with the lock of the pool held. */
 #define WALK_LOOKS	48U
 
 /*
- * kspan_page_word() of a slab's first page: the mark of a walk, how many blocks are
- * free, and where the first of them begins, in units of FIRST_UNIT bytes.
+ * kspan_page_word() of the first page of a slab: the mark of a walk, the number
+ * of free blocks, and the offset of the first free block in units of FIRST_UNIT
+ * bytes.
  */
 #define MARK_SHIFT	31
 #define MARK		(1UL << MARK_SHIFT)
@@ -49,16 +50,16 @@
 #define FIRST_MASK	0xffffUL
 #define FIRST_UNIT	sizeof(u64)
 
-/* Every pool; changes at load and unload only. */
+/* All pools.  The list changes only at load and unload. */
 static LIST_HEAD(pools);
-/* A hint, by whoever found a pool low; cleared before they are filled. */
+/* A hint that some pool is low.  Cleared before the pools are filled. */
 static bool pools_low;
 
 /**
  * kspan_pool_init - set up an empty pool
  * @pool: the pool
- * @size: bytes of a block; a power of two is also its alignment
- * @sys: the statistics line its memory is counted in
+ * @size: size of a block in bytes; a power of two is also its alignment
+ * @sys: the line of the statistics that counts its memory
  *
  * Context: module load; one pool at a time.
  */
@@ -80,7 +81,7 @@ static __kspan_noprobe unsigned int order_of(const struct page *page)
 	return READ_ONCE(page->private) & KSPAN_SLAB_ORDER_MASK;
 }
 
-/* The slab of a block, as its first page. */
+/* The first page of the slab that contains a block. */
 static __kspan_noprobe struct page *slab_of(const void *block)
 {
 	unsigned long bytes = PAGE_SIZE << order_of(virt_to_page(block));
@@ -104,7 +105,10 @@ static __kspan_noprobe void **slab_first(struct page *slab)
 	return page_address(slab) + (kspan_page_word(slab) & FIRST_MASK) * FIRST_UNIT;
 }
 
-/* Let a slab have @nr_free blocks free, the first of them @first unless 0 are. */
+/*
+ * Record that a slab has @nr_free free blocks, and that @first is the first one
+ * if there are any.
+ */
 static __kspan_noprobe void slab_set(struct page *slab, unsigned int nr_free, void **first)
 {
 	unsigned long offset = 0;
@@ -127,7 +131,10 @@ static void set_slab_mark(struct page *slab, bool mark)
 				(unsigned long)mark << MARK_SHIFT;
 }
 
-/* Return slabs that are in no list of the pool.  Return: their bytes. */
+/*
+ * Return slabs that are in no list of the pool to the kernel.  Return: their
+ * bytes.
+ */
 static unsigned long free_slabs(struct kspan_pool *pool, struct list_head *slabs)
 {
 	struct page *slab, *next;
@@ -149,7 +156,7 @@ static unsigned long free_slabs(struct kspan_pool *pool, struct list_head *slabs
 	return bytes;
 }
 
-/* Return every slab.  Context: nobody uses the pool any more. */
+/* Return every slab.  Context: the pool is not used any more. */
 void kspan_pool_exit(struct kspan_pool *pool)
 {
 	free_slabs(pool, &pool->partial);
@@ -158,13 +165,13 @@ void kspan_pool_exit(struct kspan_pool *pool)
 	list_del(&pool->all);
 }
 
-/* Have blocks ready for who cannot sleep.  Context: module load. */
+/* Keep blocks ready for callers that may not sleep.  Context: module load. */
 void kspan_pool_keep_ready(struct kspan_pool *pool)
 {
 	pool->ready = true;
 }
 
-/* A slab, or a single page where there is no more. */
+/* Allocate a slab, or a single page if there is no more. */
 static struct page *get_slab(const struct kspan_pool *pool, gfp_t flags)
 {
 	unsigned int order = SLAB_ORDER, i;
@@ -175,13 +182,13 @@ static struct page *get_slab(const struct kspan_pool *pool, gfp_t flags)
 		order = 0;
 		slab = alloc_pages(flags, order);
 	}
-	/* The kernel does not promise what they contain. */
+	/* The kernel does not promise what page->private contains. */
 	for (i = 0; slab && i < 1U << order; i++)
 		set_page_private(slab + i, order);
 	return slab;
 }
 
-/* Link the blocks of a new slab.  Context: nobody else sees it. */
+/* Link the blocks of a new slab.  Context: no other code knows the slab yet. */
 static void init_slab(const struct kspan_pool *pool, struct page *slab)
 {
 	unsigned int nr = slab_blocks(pool, slab), i;
@@ -224,13 +231,15 @@ static bool refill(struct kspan_pool *pool, gfp_t gfp)
 	return true;
 }
 
-/* Blocks that a pool should have for who cannot sleep: half a slab of them. */
+/*
+ * Blocks that a pool should hold for callers that may not sleep: half a slab.
+ */
 static unsigned int ready_blocks(const struct kspan_pool *pool)
 {
 	return pool->ready ? SLAB_BYTES / pool->size / 2 : 0;
 }
 
-/* The slab that the next block is from, or NULL. */
+/* The slab that provides the next block, or NULL. */
 static __kspan_noprobe struct page *pick_slab_locked(struct kspan_pool *pool)
 {
 	struct page *slab;
@@ -294,7 +303,7 @@ static void *pool_take(struct kspan_pool *pool)
 	return block;
 }
 
-/* Remember for the worker that somebody goes without a block. */
+/* Note for the worker that a request was refused. */
 static void note_short(struct kspan_pool *pool)
 {
 	unsigned long flags;
@@ -306,9 +315,9 @@ static void note_short(struct kspan_pool *pool)
 }
 
 /**
- * kspan_pool_alloc - take a block
+ * kspan_pool_alloc - allocate a block
  * @pool: the pool
- * @gfp: how hard to try to get a slab when there is no block
+ * @gfp: flags for a new slab, if there is no free block
  *
  * Context: Any but NMI; sleeps only if @gfp and the context allow it.
  * Return: a block of unspecified content, or NULL.
@@ -317,7 +326,7 @@ void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp)
 {
 	void *block;
 
-	/* Another CPU may take what a refill brought. */
+	/* Another CPU may take the new blocks first. */
 	do {
 		block = pool_take(pool);
 	} while (!block && refill(pool, gfp));
@@ -329,12 +338,12 @@ void *kspan_pool_alloc(struct kspan_pool *pool, gfp_t gfp)
 }
 
 /**
- * kspan_pool_take - take a block, and ask the kernel for nothing
+ * kspan_pool_take - allocate a block without asking the kernel for memory
  * @pool: the pool
  *
  * Context: Any but NMI.
- * Return: a block of unspecified content; or NULL, and kspan_pools_fill() will
- * bring some.
+ * Return: a block of unspecified content; NULL if there is none, and then
+ * kspan_pools_fill() will add some.
  */
 void *kspan_pool_take(struct kspan_pool *pool)
 {
@@ -347,7 +356,7 @@ void *kspan_pool_take(struct kspan_pool *pool)
 	return block;
 }
 
-/* Put @block back; nobody accesses it any more.  Context: Any but NMI. */
+/* Free @block, which is not accessed any more.  Context: Any but NMI. */
 void kspan_pool_free(struct kspan_pool *pool, void *block)
 {
 	unsigned long flags;
@@ -358,7 +367,7 @@ void kspan_pool_free(struct kspan_pool *pool, void *block)
 	atomic_long_sub(pool->size, &kspan_inuse_bytes[pool->sys]);
 }
 
-/* Begin a walk, during which no slab goes.  Slabs that come need no visit. */
+/* Begin a walk, during which no slab is returned.  New slabs need no visit. */
 static void begin_walk(struct kspan_pool *pool)
 {
 	unsigned long flags;
@@ -380,10 +389,10 @@ static void end_walk(struct kspan_pool *pool)
 }
 
 /*
- * Find a slab to visit next, and mark it.  The lists are looked at in turn.  A slab
- * that was looked at goes to the end of its list, so each gets its turn, although
- * slabs change lists meanwhile.  Return: false after the last one; @slab is NULL if
- * there were only visited ones so far.
+ * Find the next slab to visit, and mark it.  The lists are checked in turn.  A
+ * slab that was checked goes to the end of its list, so every slab gets its
+ * turn although slabs move between the lists in the meantime.  Return: false
+ * after the last one; @slab is NULL if only visited ones were found so far.
  */
 static bool next_unvisited(struct kspan_pool *pool, struct page **slab)
 {
@@ -420,7 +429,10 @@ static bool walk_pool(struct kspan_pool *pool,
 	bool good = true;
 
 	begin_walk(pool);
-	/* To the end in any case, or the next walk would take them for visited. */
+	/*
+	 * Always go to the end, or the next walk would take the rest for
+	 * visited.
+	 */
 	while (next_unvisited(pool, &slab))
 		if (slab && good)
 			good = fn(slab, order_of(slab));
@@ -430,9 +442,9 @@ static bool walk_pool(struct kspan_pool *pool,
 
 /**
  * kspan_pools_walk_tagged - visit the slabs of the pools whose blocks have tags
- * @fn: called for each; false ends the walk
+ * @fn: called for each slab; false ends the walk
  *
- * A slab that comes meanwhile is not visited.
+ * Slabs that are added during the walk are not visited.
  *
  * Context: Process context that may sleep; one walk at a time.
  * Return: whether @fn always returned true.
@@ -447,13 +459,13 @@ bool kspan_pools_walk_tagged(bool (*fn)(struct page *slab, unsigned int order))
 	return true;
 }
 
-/* Whether some pool could do with kspan_pools_fill().  Context: Any. */
+/* Whether some pool needs kspan_pools_fill().  Context: Any. */
 bool kspan_pools_are_low(void)
 {
 	return READ_ONCE(pools_low);
 }
 
-/* Blocks a pool should get now.  Context: Any but NMI. */
+/* The number of blocks that a pool should get now.  Context: Any but NMI. */
 static unsigned int take_wish(struct kspan_pool *pool)
 {
 	unsigned int wish, most = SHORT_SLABS * SLAB_BYTES / pool->size;
@@ -468,9 +480,9 @@ static unsigned int take_wish(struct kspan_pool *pool)
 }
 
 /**
- * kspan_pools_fill - give pools what callers went without who cannot sleep
+ * kspan_pools_fill - refill the pools for callers that may not sleep
  *
- * On PREEMPT_RT this is where per-CPU caches have their magazines from.
+ * On PREEMPT_RT per-CPU caches get their magazines only from here.
  *
  * Context: Process context that may sleep.
  */
@@ -488,7 +500,9 @@ void kspan_pools_fill(void)
 	}
 }
 
-/* Slabs that a pool could return; it keeps the blocks it should have ready. */
+/*
+ * Slabs that a pool could return without the blocks that it should hold ready.
+ */
 static unsigned int nr_spare(const struct kspan_pool *pool)
 {
 	unsigned int ready = ready_blocks(pool);
@@ -498,7 +512,7 @@ static unsigned int nr_spare(const struct kspan_pool *pool)
 		   (nr_free - min(nr_free, ready)) / (SLAB_BYTES / pool->size));
 }
 
-/* Bytes of slabs that could go back to the kernel.  Context: Any. */
+/* Bytes of slabs that could be returned to the kernel.  Context: Any. */
 unsigned long kspan_pools_idle(void)
 {
 	unsigned long bytes = 0;
@@ -509,7 +523,7 @@ unsigned long kspan_pools_idle(void)
 	return bytes;
 }
 
-/* Move up to TRIM_BATCH of @nr empty slabs to @gone.  Return: how many. */
+/* Move up to TRIM_BATCH of @nr empty slabs to @gone.  Return: their number. */
 static unsigned int take_empty(struct kspan_pool *pool, unsigned int nr,
 			       struct list_head *gone)
 {
@@ -536,12 +550,13 @@ static unsigned int take_empty(struct kspan_pool *pool, unsigned int nr,
 
 /**
  * kspan_pools_trim - return slabs whose blocks are all free
- * @all: all of them; else those that were free since the last call
+ * @all: true for all of them; false for those that were free since the last
+ *	call
  *
- * A pool keeps the blocks that it should have ready.
+ * A pool keeps the blocks that it should hold ready.
  *
- * Context: Process context that may sleep; takes no lock that a caller of the page
- * allocator could hold.
+ * Context: Process context that may sleep; takes no lock that a caller of the
+ * page allocator could hold.
  * Return: bytes returned to the kernel.
  */
 unsigned long kspan_pools_trim(bool all)

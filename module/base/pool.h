@@ -2,10 +2,10 @@
 /*
  * pool.h - metadata of one size: blocks that are cut from slabs.
  *
- * Pools are the Go runtime's fixalloc, except that they return memory: a slab
- * whose blocks are all free goes back to the kernel sooner or later.  So nobody may
- * access a block after it was freed.  Code whose blocks have lockless readers waits
- * for a grace period before it frees one.
+ * Pools are like the fixalloc of the Go runtime, except that they return
+ * memory: a slab whose blocks are all free returns to the kernel at some time.
+ * So a block must not be accessed after it was freed.  Code whose blocks have
+ * lockless readers waits for a grace period before it frees one.
  */
 #ifndef KSPAN_POOL_H
 #define KSPAN_POOL_H
@@ -21,26 +21,28 @@ struct page;
 
 /**
  * struct kspan_pool - blocks of one size
- * @lock: guards the lists, what a slab knows of its free blocks, and the numbers;
- *	a leaf, taken in any context but NMI
+ * @lock: guards the lists, the state of the slabs and the numbers; a leaf,
+ *	taken in any context but NMI
  * @partial: slabs with some free blocks, linked through page->lru
  * @full: slabs without a free block
  * @empty: slabs whose blocks are all free
- * @nr_slabs: slabs in all lists
- * @nr_empty: slabs in @empty
- * @nr_idle: the least that @nr_empty was since the scavenger last came
- * @nr_free: blocks not in use
- * @nr_short: requests that were refused since the worker last came
- * @nr_unvisited: slabs that the walk of the pool has yet to visit
- * @walked: whether there is a walk; slabs stay meanwhile
- * @mark: how slabs are marked that the current walk, or the last one, has visited
- * @all: place in the list of pools; changes at load and unload only
- * @size: bytes of a block, a multiple of the alignment; set once
- * @sys: the statistics line; set once
- * @ready: whether some blocks are kept ready for who cannot sleep; set at load
- * @new_slab: called for a new slab, which nobody else knows yet, or NULL; set at
- *	load
- * @free_slab: called before such a slab goes back to the kernel; as @new_slab
+ * @nr_slabs: number of slabs in all lists
+ * @nr_empty: number of slabs in @empty
+ * @nr_idle: minimum of @nr_empty since the last tick of the scavenger
+ * @nr_free: number of free blocks
+ * @nr_short: number of requests that were refused since the worker last ran
+ * @nr_unvisited: number of slabs that the walk of the pool has yet to visit
+ * @walked: whether there is a walk, during which no slab is returned
+ * @mark: the mark of slabs that the current or the last walk has visited
+ * @all: node in the list of pools; changes at load and unload only
+ * @size: size of a block in bytes, a multiple of the alignment; set once
+ * @sys: the line of the statistics; set once
+ * @ready: whether some blocks are held ready for callers that may not sleep;
+ *	set at load
+ * @new_slab: called for a new slab that no other code knows yet, or NULL; set
+ *	at load
+ * @free_slab: called before such a slab is returned to the kernel; set with
+ *	@new_slab
  */
 struct kspan_pool {
 	raw_spinlock_t lock;
@@ -64,8 +66,8 @@ struct kspan_pool {
 };
 
 /*
- * The order of a slab, in page_private() of each of its pages.  The other bits are
- * for the functions @new_slab and @free_slab.
+ * The order of a slab, in page_private() of each of its pages.  The other bits
+ * are for the functions @new_slab and @free_slab.
  */
 #define KSPAN_SLAB_ORDER_MASK	3UL
 
