@@ -135,7 +135,7 @@ int kspan_nmi_init(void)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(&fill_irq, cpu) = IRQ_WORK_INIT_HARD(fill_here);
+		per_cpu(fill_irq, cpu) = IRQ_WORK_INIT_HARD(fill_here);
 	return 0;
 }
 

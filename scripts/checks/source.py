@@ -97,7 +97,7 @@ def spdx(path, text):
 
 
 def declared(header):
-    """The functions that the public header declares, as {name: line}."""
+    """What the public header declares, as {name: line}."""
     # Without macros; another name of a function (__asm__) is no function.
     text = re.sub(r"(?m)^[ \t]*#(?:.*\\\n)*.*$",
                   lambda match: "\n" * match.group().count("\n"),
@@ -109,7 +109,16 @@ def declared(header):
                                r"[\w \t]+[ \t*]+(\w+)\([^;{}]*\)[^;{}()]*"
                                r"(?:\([^;{}]*\))?[^;{}]*;", text):
         found.setdefault(match.group(1), line)
+    # Variables, which only macros of the header use.
+    for line, match in matches(r"(?m)^extern\s[^;(){}]*\b(\w+)\s*;", text):
+        found.setdefault(match.group(1), line)
     return found
+
+
+def is_variable(name, text):
+    """Whether a file defines a variable of this name that is not static."""
+    return re.search(rf"(?m)^(?!static\b)[a-z][\w \t*]*\b{name}(\[\w*\])? *=",
+                     text)
 
 
 def check_export(name, func, text):
@@ -145,7 +154,8 @@ def api(texts):
             if kind != "_GPL":
                 yield path, line, f"{name} is not exported by EXPORT_SYMBOL_GPL()"
             if name not in defined:
-                yield path, line, f"{name} is exported but not defined here"
+                if not is_variable(name, text):
+                    yield path, line, f"{name} is exported but not defined here"
                 continue
             for where, what in check_export(name, defined[name], text):
                 yield path, where, what
