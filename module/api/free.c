@@ -404,8 +404,8 @@ void kspan_free_bulk_watched(size_t n, void **objs, unsigned long ip)
  * A pointer that is not the first byte of a live object is reported and
  * counted, and has no other effect.  So kspan reports every double free at the
  * call that makes it, also when two CPUs, or a task and an interrupt, free one
- * object at the same moment.  What no allocator can tell is a stale free.  Once
- * an object was freed and allocated again, a second free by its old owner is a
+ * object at the same moment.  No allocator can detect a stale free: once an
+ * object was freed and allocated again, a second free by its old owner is a
  * valid free of the new owner's object.
  *
  * Context: Any, on any CPU; in NMI the object is freed a moment later.

@@ -32,9 +32,9 @@
  * A free changes a live state to another one by compare-and-exchange.  kspan
  * therefore reports every double free at the call that makes it, also when two
  * CPUs, or a task and an interrupt, free one object at the same moment: exactly
- * one of them succeeds.  What no allocator can tell is a stale free.  Once an
- * object was freed and allocated again, a second free by its old owner is a
- * valid free of the new owner's object.
+ * one of them succeeds.  No allocator can detect a stale free: once an object
+ * was freed and allocated again, a second free by its old owner is a valid free
+ * of the new owner's object.
  *
  * The descriptor of a span and its states are reused only after an RCU grace
  * period, and a section with preemption off counts as an RCU read section.  So a
