@@ -189,7 +189,8 @@ const u8 *kspan_guard_bad_around(const struct kspan_guard *guard)
 			  guard->area + kspan_guard_area_bytes(guard) - behind);
 }
 
-static void print_event(const char *what, const struct kspan_guard_event *event)
+static __kspan_noprobe void print_event(const char *what,
+					const struct kspan_guard_event *event)
 {
 	unsigned int i;
 
@@ -199,7 +200,7 @@ static void print_event(const char *what, const struct kspan_guard_event *event)
 }
 
 /* Say in the log who allocated a guard object and who freed it.  Context: Any. */
-void kspan_guard_print(const struct kspan_guard *guard)
+__kspan_noprobe void kspan_guard_print(const struct kspan_guard *guard)
 {
 	print_event("allocated", &guard->allocated);
 	if (READ_ONCE(guard->state) >= KSPAN_GUARD_QUEUED)
