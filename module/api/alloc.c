@@ -268,32 +268,6 @@ static noinline void *alloc_special_swap(size_t size, gfp_t gfp,
 	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
 }
 
-/*
- * Requests with flags of KSPAN_GFP_SPECIAL other than __GFP_ZERO.  On a system with
- * one node, __GFP_THISNODE means nothing.
- */
-static noinline void *alloc_more_special(size_t size, gfp_t gfp, unsigned int tops)
-{
-	if (likely(!(gfp & KSPAN_GFP_REFUSED) && kspan_nr_nodes == 1 &&
-		   numa_mem_id() == kspan_first_node))
-		return alloc_unwatched(size, gfp & ~__GFP_THISNODE, tops);
-	return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
-}
-
-/* Requests with KSPAN_GFP_SPECIAL, or in a kernel that zeroes all memory. */
-static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
-{
-	unsigned long top = fast_index(size, tops);
-	void *ptr;
-	u8 was;
-
-	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
-		return alloc_more_special(size, gfp, tops);
-	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
-		return zero_object(ptr, top, was);
-	return alloc_special_swap(size, gfp, top, tops);
-}
-
 /* Requests without special flags whose memory need not be zero. */
 static __always_inline void *alloc_common(size_t size, gfp_t gfp,
 					  unsigned int tops)
@@ -307,6 +281,41 @@ static __always_inline void *alloc_common(size_t size, gfp_t gfp,
 	if (likely(alloc_fast(top, &ptr, &was)))
 		return ptr;
 	return alloc_swap(size, gfp, top, tops);
+}
+
+/* Requests whose only special flag may be __GFP_ZERO. */
+static __always_inline void *alloc_zeroed(size_t size, gfp_t gfp, unsigned int tops)
+{
+	unsigned long top = fast_index(size, tops);
+	void *ptr;
+	u8 was;
+
+	if (likely(kspan_in_task() && alloc_fast(top, &ptr, &was)))
+		return zero_object(ptr, top, was);
+	return alloc_special_swap(size, gfp, top, tops);
+}
+
+/*
+ * Requests with flags of KSPAN_GFP_SPECIAL other than __GFP_ZERO.  On a system with
+ * one node, __GFP_THISNODE means nothing.
+ */
+static noinline void *alloc_more_special(size_t size, gfp_t gfp, unsigned int tops)
+{
+	if (unlikely(gfp & KSPAN_GFP_REFUSED || kspan_nr_nodes > 1 ||
+		     numa_mem_id() != kspan_first_node))
+		return alloc_slow(size, 0, gfp, NUMA_NO_NODE, tops);
+	gfp &= ~__GFP_THISNODE;
+	if (kspan_want_zero(gfp))
+		return alloc_zeroed(size, gfp, tops);
+	return alloc_common(size, gfp, tops);
+}
+
+/* Requests with KSPAN_GFP_SPECIAL, or in a kernel that zeroes all memory. */
+static noinline void *alloc_special(size_t size, gfp_t gfp, unsigned int tops)
+{
+	if (unlikely(gfp & KSPAN_GFP_SPECIAL & ~__GFP_ZERO))
+		return alloc_more_special(size, gfp, tops);
+	return alloc_zeroed(size, gfp, tops);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "central/central.h"
 #include "heap/large.h"
 #include "heap/page_heap.h"
+#include "heap/request.h"
 #include "reclaim/collect.h"
 #include "reclaim/shrink.h"
 #include "reclaim/worker.h"
@@ -52,35 +53,31 @@
 
 /**
  * struct effort - the state of one request
- * @gfp: the caller's flags
- * @node: the node where it searches
- * @bytes: the size that it needs
+ * @req: what the layers below know of it; its node is where it searches
  * @sleep: whether it may sleep
- * @low: whether a worker should add pages or metadata
  * @shrunk: whether some idle memory was returned for it
  * @reclaimed: whether all idle memory was returned for it
  * @took_back: whether it took pages from empty spans although it cannot sleep
  * @vain: whether it reached the memory limit without idle memory to return
  */
 struct effort {
-	gfp_t gfp;
-	int node;
-	unsigned long bytes;
+	struct kspan_request req;
 	bool sleep;
-	bool low;
 	bool shrunk;
 	bool reclaimed;
 	bool took_back;
 	bool vain;
 };
 
-static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
+static struct effort begin_effort(gfp_t gfp, int node, size_t size)
 {
 	return (struct effort){
-		.gfp = gfp,
-		/* The caches of this CPU use its own node. */
-		.node = node == NUMA_NO_NODE ? numa_mem_id() : node,
-		.bytes = bytes,
+		.req = {
+			.gfp = gfp,
+			/* The caches of this CPU use its own node. */
+			.node = node == NUMA_NO_NODE ? numa_mem_id() : node,
+			.size = size,
+		},
 		.sleep = kspan_may_sleep(gfp),
 	};
 }
@@ -93,7 +90,7 @@ static struct effort begin_effort(gfp_t gfp, int node, unsigned long bytes)
  */
 static void end_effort(const struct effort *effort, bool failed)
 {
-	bool low = effort->low && !(failed && effort->vain);
+	bool low = effort->req.low && !(failed && effort->vain);
 
 	if (low || kspan_pools_are_low() ||
 	    kspan_span_nr_dead() > KSPAN_DEAD_KICK)
@@ -122,7 +119,7 @@ static bool try_again(struct effort *effort, int err)
 	}
 	if (!effort->shrunk) {
 		effort->shrunk = true;
-		if (kspan_shrink(effort->bytes) >= effort->bytes)
+		if (kspan_shrink(effort->req.size) >= effort->req.size)
 			return true;
 	}
 	if (!effort->reclaimed) {
@@ -130,7 +127,7 @@ static bool try_again(struct effort *effort, int err)
 		kspan_collect();
 		return true;
 	}
-	if (!(effort->gfp & __GFP_NOFAIL))
+	if (!(effort->req.gfp & __GFP_NOFAIL))
 		return false;
 	/* Other tasks have to free memory first, so wait for them. */
 	msleep(20);
@@ -151,7 +148,7 @@ static bool take_back(struct effort *effort, unsigned long nr_pages)
 		effort->took_back = true;
 		most = TAKE_BACK_QUICK;
 	}
-	return kspan_central_take_back(effort->node, max(nr_pages, TAKE_BACK_PAGES),
+	return kspan_central_take_back(effort->req.node, max(nr_pages, TAKE_BACK_PAGES),
 				       most);
 }
 
@@ -162,14 +159,14 @@ static int grow_class(unsigned int sc, struct effort *effort)
 	int err;
 
 	for (;;) {
-		err = kspan_central_grow(effort->node, sc, effort->gfp, reserve,
-					 &effort->low);
+		err = kspan_central_grow(effort->req.node, sc, effort->req.gfp, reserve,
+					 &effort->req.low);
 		if (err != -ENOSPC)
 			return err;
 		if (take_back(effort, info->nr_pages))
 			continue;
-		err = kspan_page_heap_grow(kspan_page_heap_of(effort->node),
-					   info->nr_pages, effort->gfp);
+		err = kspan_page_heap_grow(kspan_page_heap_of(effort->req.node),
+					   info->nr_pages, effort->req.gfp);
 		if (err)
 			return err;
 		/*
@@ -192,8 +189,8 @@ static void grow_more(unsigned int sc, struct effort *effort)
 		return;
 	for (nr_objs = info->nr_objs; nr_objs < MIN_OBJS;
 	     nr_objs += info->nr_objs)
-		if (kspan_central_grow(effort->node, sc, effort->gfp, false,
-				       &effort->low))
+		if (kspan_central_grow(effort->req.node, sc, effort->req.gfp, false,
+				       &effort->req.low))
 			break;
 }
 
@@ -201,7 +198,7 @@ static void grow_more(unsigned int sc, struct effort *effort)
 static int last_resort(unsigned int sc, struct effort *effort, int err)
 {
 	if (err == -EINVAL ||
-	    kspan_central_grow(effort->node, sc, effort->gfp, true, &effort->low))
+	    kspan_central_grow(effort->req.node, sc, effort->req.gfp, true, &effort->req.low))
 		return err;
 	return 0;
 }
@@ -211,14 +208,14 @@ static bool look_elsewhere(unsigned int sc, struct effort *effort, int *node)
 {
 	int other;
 
-	if (effort->gfp & __GFP_THISNODE)
+	if (effort->req.gfp & __GFP_THISNODE)
 		return false;
 	for_each_kspan_node(other) {
-		if (other == effort->node)
+		if (other == effort->req.node)
 			continue;
 		if (kspan_central_has_free(kspan_central_of(other, sc)) ||
-		    !kspan_central_grow(other, sc, effort->gfp, true,
-					&effort->low)) {
+		    !kspan_central_grow(other, sc, effort->req.gfp, true,
+					&effort->req.low)) {
 			*node = other;
 			return true;
 		}
@@ -254,7 +251,7 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 	}
 	while (err && err != -EXDEV && try_again(&effort, err)) {
 		/* Reclaim may have freed objects of this very class. */
-		if (kspan_central_has_free(kspan_central_of(effort.node, sc)))
+		if (kspan_central_has_free(kspan_central_of(effort.req.node, sc)))
 			err = 0;
 		else
 			err = grow_class(sc, &effort);
@@ -279,19 +276,16 @@ int kspan_grow_class(unsigned int sc, int *node, gfp_t gfp)
 }
 
 /* Allocate a run from the page heaps of other nodes. */
-static void *large_elsewhere(size_t size, size_t align, bool zero,
-			     struct effort *effort)
+static void *large_elsewhere(struct kspan_request *req)
 {
 	void *ptr = NULL;
 	int other;
 
-	if (effort->gfp & __GFP_THISNODE)
+	if (req->gfp & __GFP_THISNODE)
 		return NULL;
 	for_each_kspan_node(other)
-		if (!ptr && other != effort->node)
-			ptr = kspan_large_alloc_run(size, align, effort->gfp,
-						    other, zero, true,
-						    &effort->low);
+		if (!ptr && other != req->node)
+			ptr = kspan_large_alloc_run(req, other, true);
 	return ptr;
 }
 
@@ -334,9 +328,11 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 				      int node, bool zero)
 {
 	struct effort effort = begin_effort(gfp, node, size);
+	struct kspan_request *req = &effort.req;
 	void *ptr;
-	int err;
 
+	req->align = align;
+	req->zero = zero;
 	/* First finish freed objects that wait to be filled. */
 	if (effort.sleep && atomic_long_read(&kspan_deferred_bytes)) {
 		kspan_deferred_free_large();
@@ -345,32 +341,29 @@ static noinline void *grow_large_slow(size_t size, size_t align, gfp_t gfp,
 			return ptr;
 	}
 	do {
-		ptr = kspan_large_alloc(size, align, gfp, effort.node, zero,
-					&effort.low, &err);
+		ptr = kspan_large_alloc(req);
 		/* What waits may fit as it is, before it is returned. */
-		if (!ptr && err != -EINVAL && kspan_quarantine_on() &&
+		if (!ptr && req->err != -EINVAL && kspan_quarantine_on() &&
 		    kspan_quarantine_release_some())
 			ptr = kspan_grow_reuse(size, align, gfp, node, zero,
 					       NULL) ?:
-			      kspan_large_alloc(size, align, gfp, effort.node,
-						zero, &effort.low, &err);
-	} while (!ptr && (try_again(&effort, err) ||
-			  (!effort.sleep && err != -EINVAL &&
+			      kspan_large_alloc(req);
+	} while (!ptr && (try_again(&effort, req->err) ||
+			  (!effort.sleep && req->err != -EINVAL &&
 			   take_back(&effort, size >> KSPAN_PAGE_SHIFT))));
 	/*
 	 * A caller that may sleep gets at least what one that may not sleep
 	 * would get.
 	 */
-	if (!ptr && effort.sleep && err != -EINVAL)
-		ptr = kspan_large_alloc_run(size, align, gfp, effort.node, zero,
-					    true, &effort.low);
-	else if (!ptr && err == -EDQUOT)
-		err = -ENOMEM;
-	if (!ptr && err != -EINVAL)
-		ptr = large_elsewhere(size, align, zero, &effort);
+	if (!ptr && effort.sleep && req->err != -EINVAL)
+		ptr = kspan_large_alloc_run(req, req->node, true);
+	else if (!ptr && req->err == -EDQUOT)
+		req->err = -ENOMEM;
+	if (!ptr && req->err != -EINVAL)
+		ptr = large_elsewhere(req);
 	end_effort(&effort, !ptr);
 	if (!ptr)
-		kspan_report_fail(size, gfp, err);
+		kspan_report_fail(size, gfp, req->err);
 	return ptr;
 }
 

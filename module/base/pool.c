@@ -572,7 +572,8 @@ unsigned long kspan_pools_trim(bool all)
 
 			taken = take_empty(pool, nr, &gone);
 			nr -= taken;
-			bytes += free_slabs(pool, &gone);
+			if (taken)
+				bytes += free_slabs(pool, &gone);
 		} while (taken == TRIM_BATCH);
 	}
 	return bytes;

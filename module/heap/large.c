@@ -35,6 +35,7 @@
 #include "heap/large_owned.h"
 #include "heap/page_heap.h"
 #include "heap/region.h"
+#include "heap/request.h"
 #include "span/arena.h"
 #include "span/redzone.h"
 
@@ -52,10 +53,11 @@ static unsigned long span_bytes(const struct kspan_span *span)
 }
 
 /* Allocate a run from the page heap. */
-static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
-				  int node, bool use_reserve, bool *low)
+static struct kspan_span *get_run(struct kspan_request *req, int node,
+				  bool use_reserve)
 {
-	unsigned int align_pages = max(align, PAGE_SIZE) >> KSPAN_PAGE_SHIFT ?: 1;
+	unsigned int align_pages = max(req->align, PAGE_SIZE) >> KSPAN_PAGE_SHIFT ?: 1;
+	unsigned long pages = kspan_large_pages(req->size);
 	struct kspan_page_heap *heap = kspan_page_heap_of(node);
 	struct kspan_span *span;
 	struct kspan_run run;
@@ -63,9 +65,9 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 
 	if (pages > RUN_MAX)
 		return NULL;
-	span = kspan_span_alloc(0, gfp);
+	span = kspan_span_alloc(0, req->gfp);
 	if (!span) {
-		*low = true;
+		req->low = true;
 		return NULL;
 	}
 	if (align_pages > 1)
@@ -74,11 +76,11 @@ static struct kspan_span *get_run(unsigned long pages, size_t align, gfp_t gfp,
 	else
 		found = kspan_page_heap_alloc(heap, pages, 1, use_reserve, &run);
 	if (!found) {
-		*low = true;
+		req->low = true;
 		kspan_span_free(span);
 		return NULL;
 	}
-	*low |= run.low || run.ahead;
+	req->low |= run.low || run.ahead;
 	span->base = run.addr;
 	span->chunk = run.chunk;
 	span->nr_pages = pages;
@@ -98,42 +100,41 @@ static unsigned long usable_bytes(const struct kspan_span *span)
  * Allocate an aligned run, from a new chunk if the page heap has none.  That
  * chunk stays only if vmalloc() happened to align it well enough.
  */
-static struct kspan_span *get_aligned_run(unsigned long pages, size_t align,
-					  gfp_t gfp, int node, bool *low)
+static struct kspan_span *get_aligned_run(struct kspan_request *req)
 {
-	struct kspan_page_heap *heap = kspan_page_heap_of(node);
+	struct kspan_page_heap *heap = kspan_page_heap_of(req->node);
+	unsigned long pages = kspan_large_pages(req->size);
 	unsigned long bytes = pages << KSPAN_PAGE_SHIFT, end;
 	struct kspan_chunk *chunk;
 	struct kspan_span *span;
 	int err;
 
-	if (align <= PAGE_SIZE || pages > RUN_MAX || !kspan_may_sleep(gfp))
+	if (req->align <= PAGE_SIZE || pages > RUN_MAX || !kspan_may_sleep(req->gfp))
 		return NULL;
-	span = get_run(pages, align, gfp, node, false, low);
+	span = get_run(req, req->node, false);
 	if (span)
 		return span;
 	chunk = kspan_chunk_get(heap->node, KSPAN_CHUNK_PAGES,
-				gfp & ~__GFP_NOFAIL, &err);
+				req->gfp & ~__GFP_NOFAIL, &err);
 	if (!chunk)
 		return NULL;
 	end = chunk->base + ((unsigned long)chunk->nr_pages << KSPAN_PAGE_SHIFT);
-	if (ALIGN(chunk->base, align) - chunk->base + bytes >
+	if (ALIGN(chunk->base, req->align) - chunk->base + bytes >
 	    end - chunk->base) {
 		kspan_chunk_put(chunk);
 		return NULL;
 	}
 	kspan_page_heap_add(kspan_page_heap_of(chunk->node), chunk);
-	return get_run(pages, align, gfp, node, false, low);
+	return get_run(req, req->node, false);
 }
 
-static struct kspan_span *get_region(unsigned long pages, size_t align,
-				     gfp_t gfp, int node, int *err)
+static struct kspan_span *get_region(struct kspan_request *req)
 {
 	/* First unmap the regions left over by callers that could not sleep. */
 	if (unlikely(atomic_long_read(&kspan_region_surplus)) &&
-	    kspan_may_sleep(gfp))
+	    kspan_may_sleep(req->gfp))
 		kspan_large_trim(KSPAN_LARGE_CACHE_SURPLUS, ULONG_MAX);
-	return kspan_region_get(pages, align, gfp, node, err);
+	return kspan_region_get(kspan_large_pages(req->size), req);
 }
 
 /* Begin the life of a large object.  Returns its memory. */
@@ -262,80 +263,66 @@ void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 /*
  * Like begin(), for a new span that is not in the arena map yet, or for NULL.
  */
-static void *begin_new(struct kspan_span *span, size_t size, bool zero)
+static void *begin_new(struct kspan_span *span, const struct kspan_request *req)
 {
 	void *ptr;
 
 	if (!span)
 		return NULL;
-	ptr = begin(span, size, zero);
+	ptr = begin(span, req->size, req->zero);
 	kspan_arena_publish(span);
 	return ptr;
 }
 
 /**
  * kspan_large_alloc - allocate a large object from memory that was not cached
- * @size: bytes, not 0
- * @align: power of two up to KSPAN_MAX_ALIGN; 0 for that of a page
- * @gfp: flags for the allocation
- * @node: preferred node
- * @zero: whether to zero it
- * @low: set if a worker should add pages or metadata
- * @err: set to the error if there is none
+ * @req: the request
  *
- * Context: Any but NMI; sleeps if @gfp and the context allow it.
- * Return: the object, or NULL.
+ * Context: Any but NMI; sleeps if the flags and the context allow it.
+ * Return: the object; or NULL, and the error is in @req.
  */
-void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
-			bool zero, bool *low, int *err)
+void *kspan_large_alloc(struct kspan_request *req)
 {
-	unsigned long pages = kspan_large_pages(size);
 	struct kspan_span *span;
 
-	*err = -EINVAL;
+	req->err = -EINVAL;
 	/*
 	 * Refuse what vmalloc() would refuse anyway, and what could overflow a
 	 * sum.
 	 */
-	if (size >> PAGE_SHIFT > totalram_pages() ||
-	    size > LONG_MAX / 2)
+	if (req->size >> PAGE_SHIFT > totalram_pages() ||
+	    req->size > LONG_MAX / 2)
 		return NULL;
 	/*
 	 * A run of the reserve is quick to get and cheaper to free than a
 	 * block.
 	 */
-	if (kspan_may_sleep(gfp)) {
-		span = get_aligned_run(pages, align, gfp, node, low);
+	if (kspan_may_sleep(req->gfp)) {
+		span = get_aligned_run(req);
 		if (!span)
-			span = get_region(pages, align, gfp, node, err);
+			span = get_region(req);
 		if (!span)
-			span = get_run(pages, align, gfp, node, false, low);
+			span = get_run(req, req->node, false);
 	} else {
-		span = get_run(pages, align, gfp, node, true, low);
+		span = get_run(req, req->node, true);
 		if (!span)
-			span = get_region(pages, align, gfp, node, err);
+			span = get_region(req);
 	}
-	return begin_new(span, size, zero);
+	return begin_new(span, req);
 }
 
 /**
  * kspan_large_alloc_run - allocate a large object from the page heap of a node
- * @size: bytes, not 0, within the limits of kspan_large_alloc()
- * @align: power of two up to KSPAN_MAX_ALIGN; 0 for that of a page
- * @gfp: flags for the descriptor
+ * @req: the request, which kspan_large_alloc() did not find invalid
  * @node: the node
- * @zero: whether to zero it
  * @use_reserve: whether the caller may go below the reserve
- * @low: set if a worker should add pages or metadata
  *
- * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Context: Any but NMI; sleeps if the flags and the context allow it.
  * Return: the object, or NULL.
  */
-void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
-			    bool zero, bool use_reserve, bool *low)
+void *kspan_large_alloc_run(struct kspan_request *req, int node, bool use_reserve)
 {
-	return begin_new(get_run(kspan_large_pages(size), align, gfp, node,
-				 use_reserve, low), size, zero);
+	return begin_new(get_run(req, node, use_reserve), req);
 }
 
 /**

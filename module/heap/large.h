@@ -27,14 +27,14 @@ static inline unsigned long kspan_large_pages(size_t size)
 	return pages;
 }
 
+struct kspan_request;
+
 int kspan_large_init(void);
 void kspan_large_exit(void);
 void *kspan_large_reuse(size_t size, size_t align, int node, bool insist,
 			bool zero, struct kspan_quota *quota);
-void *kspan_large_alloc(size_t size, size_t align, gfp_t gfp, int node,
-			bool zero, bool *low, int *err);
-void *kspan_large_alloc_run(size_t size, size_t align, gfp_t gfp, int node,
-			    bool zero, bool use_reserve, bool *low);
+void *kspan_large_alloc(struct kspan_request *req);
+void *kspan_large_alloc_run(struct kspan_request *req, int node, bool use_reserve);
 enum kspan_fault kspan_large_claim(struct kspan_span *span, const void *ptr,
 				   enum kspan_life next, bool *overrun);
 void kspan_large_shrink(struct kspan_span *span);

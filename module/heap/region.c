@@ -74,10 +74,7 @@ static unsigned long region_fit(const struct kspan_span *span)
 /**
  * kspan_region_get - get a region from the kernel
  * @pages: heap pages of the object
- * @align: its alignment, 0 for that of a page
- * @gfp: flags for the allocation
- * @node: preferred node
- * @err: set to the error if there is none
+ * @req: the request; its error is set if there is no region
  *
  * A region begins where vmalloc() puts it, even in the middle of a heap page.
  * No other region uses its first and last heap page all the same: a guard page,
@@ -85,24 +82,26 @@ static unsigned long region_fit(const struct kspan_span *span)
  * the direct map, for a caller that may not sleep, begins and ends with a heap
  * page.
  *
- * Context: Any but NMI; sleeps if @gfp and the context allow it.
+ * Context: Any but NMI; sleeps if the flags and the context allow it.
  * Return: a span that is not in the arena map yet, or NULL.
  */
-struct kspan_span *kspan_region_get(unsigned long pages, size_t align,
-				    gfp_t gfp, int node, int *err)
+struct kspan_span *kspan_region_get(unsigned long pages, struct kspan_request *req)
 {
+	size_t align = req->align;
 	struct kspan_span *span;
+	int node = req->node;
 	unsigned long bytes;
 
-	*err = -ENOMEM;
-	span = kspan_span_alloc(0, gfp);
+	req->err = -ENOMEM;
+	span = kspan_span_alloc(0, req->gfp);
 	if (!span)
 		return NULL;
 	if (align > PAGE_SIZE) {
-		span->mem = get_aligned(pages, align, gfp, &node, &bytes, err);
+		span->mem = get_aligned(pages, align, req->gfp, &node, &bytes,
+					&req->err);
 	} else {
 		bytes = region_bytes(pages, align, false);
-		span->mem = kspan_backing_get(bytes, gfp, &node, err);
+		span->mem = kspan_backing_get(bytes, req->gfp, &node, &req->err);
 	}
 	if (!span->mem)
 		goto free_span;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /// All memory that kspan takes from the kernel is counted in one of the
-/// *_sys numbers.  Metadata therefore comes from meta.c, and the memory of
-/// objects from backing.c, which counts it, with compat.h below it.  Exceptions:
+/// *_sys numbers.  Metadata therefore comes from meta.c and pool.c, and the memory
+/// of objects from backing.c, with compat.h below it, and guard_pool.c.  They
+/// count it.  Exceptions:
 /// arena.c counts the one page it maps many times; a read of a debugfs file may
 /// hold a buffer while it lasts, as seq_file does; any.c gives memory that is
 /// not kspan's back to the kernel; and the moved*.c pass requests of moved
@@ -13,7 +14,7 @@ virtual report
 
 @meta@
 identifier fn =~ "^(k[mvzc]*(alloc|realloc)(_array|_node|_objs?)?|kvcalloc|k(mem|str|strn)dup|kv?free(_sensitive|_rcu)?|kmem_cache_.*|(__)?alloc_pages?(_node|_exact)?|(__)?free_pages(_exact)?|__free_page|__get_free_pages?|get_zeroed_page)$";
-position p : script:python() { not p[0].file.endswith(("/meta.c", "/arena.c", "/backing.c", "/any.c", "/compat.h")) and "/debugfs" not in p[0].file and "/moved" not in p[0].file };
+position p : script:python() { not p[0].file.endswith(("/meta.c", "/pool.c", "/guard_pool.c", "/arena.c", "/backing.c", "/any.c", "/compat.h")) and "/debugfs" not in p[0].file and "/moved" not in p[0].file };
 @@
 
 fn@p(...)
