@@ -378,7 +378,7 @@ cocci_rule()
 	options=$(sed -n 's,^// Options: ,,p' "$1")
 	dir=$(sed -n 's,^// Directory: ,,p' "$1")
 	# shellcheck disable=SC2086 # several options
-	out=$(timeout 120 spatch -D report --very-quiet --cocci-file "$1" \
+	out=$(timeout 600 spatch -D report --very-quiet --cocci-file "$1" \
 		$options --dir "${dir:-.}" 2>&1) ||
 		printf '%s: spatch failed: %s\n' "$1" "$out"
 	grep -E '^[^ :]+\.[ch]:[0-9]+:' <<<"$out" || true
