@@ -130,8 +130,8 @@ static unsigned long fit_pages(struct kspan_span *span)
  * old object has already looked up that address, and must not end another
  * object.
  */
-static bool fits(struct kspan_span *span, unsigned long pages, size_t align,
-		 int node)
+static __kspan_noprobe bool fits(struct kspan_span *span, unsigned long pages,
+				 size_t align, int node)
 {
 	unsigned long most = fit_pages(span);
 
