@@ -21,6 +21,7 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/kspan.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sizes.h>
@@ -135,7 +136,7 @@ static void forget_flows(void)
 	unsigned int i, at;
 
 	for (i = 0; i < min(forget, nr); i++) {
-		at = (u64)i * nr / forget;
+		at = div_u64((u64)i * nr, forget);
 		flows[at]->mark = FLOW_FORGOTTEN;
 		WRITE_ONCE(flows[at], NULL);
 	}
