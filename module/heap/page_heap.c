@@ -547,7 +547,7 @@ struct seen {
 	const char *wrong;
 };
 
-static void check_chunk(const struct kspan_chunk *chunk, void *arg)
+static __kspan_noprobe void check_chunk(const struct kspan_chunk *chunk, void *arg)
 {
 	struct seen *seen = arg;
 

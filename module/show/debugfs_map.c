@@ -14,6 +14,7 @@
 
 #include "base/inject.h"
 #include "base/node.h"
+#include "base/noprobe.h"
 #include "heap/large_cache.h"
 #include "heap/page_heap.h"
 #include "show/debugfs.h"
@@ -71,7 +72,7 @@ struct chunk_list {
 };
 
 /* Chunks beyond list->max are left out. */
-static void copy_chunk(const struct kspan_chunk *chunk, void *arg)
+static __kspan_noprobe void copy_chunk(const struct kspan_chunk *chunk, void *arg)
 {
 	struct chunk_list *list = arg;
 	struct chunk_copy *copy;
